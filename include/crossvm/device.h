@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The registers of the cross-VM connection device.
+ *
+ * One list for the device (src/vmm), the Linux driver (linux) and the library (src/lib): preprocessor constants only,
+ * so that a kernel, a freestanding component and a program can all include it. docs/device.md is the specification;
+ * section numbers below refer to it.
+ */
+#ifndef CROSSVM_DEVICE_H
+#define CROSSVM_DEVICE_H
+
+/* PCI identity (section 2). */
+#define CROSSVM_PCI_VENDOR 0x1af4
+#define CROSSVM_PCI_DEVICE 0xa111
+#define CROSSVM_PCI_REVISION 0x01
+#define CROSSVM_PCI_CLASS 0x050000 /* memory controller, RAM */
+
+/* BARs (section 3): BAR0 holds the registers, BAR1 onwards the dataports. */
+#define CROSSVM_BAR_EVENT 0
+#define CROSSVM_BAR_DATAPORT 1
+#define CROSSVM_MAX_DATAPORTS 4
+#define CROSSVM_PAGE_SIZE 0x1000
+
+/* Event page, base block (section 4.1): what every device of the field has. Offsets in bytes from the start of BAR0. */
+#define CROSSVM_REG_EMIT 0x00  /* W, any width: one event to the peer */
+#define CROSSVM_REG_COUNT 0x04 /* RW 32: events since the guest last wrote it */
+#define CROSSVM_REG_NAME 0x08  /* R: NUL-padded */
+#define CROSSVM_NAME_BYTES 48
+
+/* Event page, extended block (section 4.2): present when MAGIC matches. */
+#define CROSSVM_REG_MAGIC 0x38     /* R 32 */
+#define CROSSVM_REG_VERSION 0x3c   /* R 32: major << 16 | minor */
+#define CROSSVM_REG_EVENT_SEQ 0x40 /* R 64: events that the device delivered; only grows */
+#define CROSSVM_REG_PEER 0x48      /* R 64: the next two, read together */
+#define CROSSVM_REG_PEER_STATE 0x48
+#define CROSSVM_REG_PEER_GENERATION 0x4c
+#define CROSSVM_REG_STATUS 0x50        /* R 32: CROSSVM_STATUS_* */
+#define CROSSVM_REG_SEEN 0x54          /* RW 32: low word of the sequence up to which the guest has seen events */
+#define CROSSVM_REG_DRIVER 0x58        /* RW 32: CROSSVM_DRIVER_*; tells the VMM who drives the device */
+#define CROSSVM_REG_FEATURES 0x5c      /* R 32: CROSSVM_FEATURE_* */
+#define CROSSVM_REG_NUM_DATAPORTS 0x60 /* R 32 */
+#define CROSSVM_REG_FULL_NAME 0x80     /* R: NUL-padded */
+#define CROSSVM_FULL_NAME_BYTES 64
+#define CROSSVM_REG_DATAPORT(i) (0xc0 + 16 * (i)) /* R: one entry a dataport */
+#define CROSSVM_DATAPORT_SIZE 0x0                 /* R 64: exact size in bytes */
+#define CROSSVM_DATAPORT_RIGHTS 0x8               /* R 32: CROSSVM_RIGHT_* of the guest */
+#define CROSSVM_DATAPORT_BAR 0xc                  /* R 32: the BAR that holds it */
+
+#define CROSSVM_MAGIC 0x4d565843 /* "CXVM" */
+#define CROSSVM_VERSION_MAJOR 1
+#define CROSSVM_VERSION_MINOR 0
+#define CROSSVM_VERSION (CROSSVM_VERSION_MAJOR << 16 | CROSSVM_VERSION_MINOR)
+
+/* PEER_STATE */
+#define CROSSVM_PEER_UNKNOWN 0 /* the VMM does not track this peer */
+#define CROSSVM_PEER_ABSENT 1
+#define CROSSVM_PEER_PRESENT 2
+
+/* STATUS */
+#define CROSSVM_STATUS_PEER_COUNTS 0x1 /* PEER_SEQ is the sequence; EVENT_SEQ stands still */
+
+/* DRIVER */
+#define CROSSVM_DRIVER_NONE 0  /* none, or one that knows the base block only */
+#define CROSSVM_DRIVER_BOUND 1 /* a driver that compares sequences and acknowledges nothing */
+
+/* FEATURES */
+#define CROSSVM_FEATURE_PEER_PAGE 0x1 /* BAR0 has a second page, written by the peer */
+
+/* Rights of the guest to a dataport */
+#define CROSSVM_RIGHT_READ 0x1
+#define CROSSVM_RIGHT_WRITE 0x2
+
+/* Peer page (section 5): the second page of BAR0. Offsets in bytes from the start of BAR0. */
+#define CROSSVM_PEER_PAGE 0x1000
+#define CROSSVM_REG_PEER_SEQ 0x1000 /* R 64: events that the peer sent; only grows */
+
+#endif
