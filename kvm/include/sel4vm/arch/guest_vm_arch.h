@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a VM and a vCPU keep besides the members that VMM code sees. */
+#pragma once
+
+#include <sel4/sel4.h>
+
+#include <sel4vm/arch/ioports.h>
+
+struct kvm_machine;
+struct kvm_cpu;
+
+struct vm_arch {
+    struct kvm_machine *machine; /**< private to this library */
+    vm_io_port_list_t ioport_list;
+    unhandled_ioport_callback_fn unhandled_ioport_callback;
+    void *unhandled_ioport_callback_cookie;
+};
+
+struct vm_vcpu_arch {
+    struct kvm_cpu *cpu; /**< private to this library */
+};

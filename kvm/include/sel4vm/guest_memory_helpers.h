@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+#include <sel4vm/guest_memory.h>
+#include <sel4vm/guest_vm.h>
+
+/** For memory that the guest has no business with: logs the access and gives FAULT_ERROR. */
+memory_fault_result_t default_error_fault_callback(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t fault_addr, size_t fault_length,
+                                                   void *cookie);

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Description of a seL4 boot environment. The type completes signatures, and a null pointer will do. */
+#pragma once
+
+#include <sel4/sel4.h>
+#include <utils/util.h>
+
+typedef struct simple {
+    void *data;
+} simple_t;

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#define _GNU_SOURCE
+#include "cpu.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <linux/kvm.h>
+
+#include <utils/util.h>
+
+#include <sel4vm_kvm.h>
+
+#include "arch.h"
+#include "machine.h"
+#include "resource.h"
+#include "stats.h"
+
+/* --- making --- */
+
+int kvm_cpu_create(vm_vcpu_t *vcpu)
+{
+    const struct kvm_machine *machine = machine_of(vcpu->vm);
+    struct kvm_cpu *cpu = kvm_alloc(1, sizeof(*cpu));
+
+    if (!cpu)
+        goto fail;
+    cpu->fd = -1;
+    cpu->stats_fd = -1;
+    vcpu->vcpu_arch.cpu = cpu;
+    if (machine_is_hollow(vcpu->vm))
+        return 0;
+    cpu->fd = kvm_resource_fails() ? -1 : ioctl(machine->fd, KVM_CREATE_VCPU, vcpu->vcpu_id);
+    if (cpu->fd < 0)
+        goto fail;
+    cpu->run = kvm_map(machine->run_bytes, PROT_READ | PROT_WRITE, cpu->fd, 0);
+    if (!cpu->run)
+        goto fail;
+    kvm_stats_open(cpu);
+    return 0;
+
+fail:
+    ZF_LOGE("VM %s: cannot make vCPU %u: %s", vcpu->vm->vm_name, vcpu->vcpu_id, strerror(errno));
+    kvm_cpu_destroy(vcpu);
+    return -1;
+}
+
+void kvm_cpu_destroy(vm_vcpu_t *vcpu)
+{
+    struct kvm_cpu *cpu = cpu_of(vcpu);
+
+    if (!cpu)
+        return;
+    if (cpu->stats_fd >= 0)
+        close(cpu->stats_fd);
+    if (cpu->run)
+        munmap(cpu->run, machine_of(vcpu->vm)->run_bytes);
+    if (cpu->fd >= 0)
+        close(cpu->fd);
+    free(cpu);
+    vcpu->vcpu_arch.cpu = NULL;
+}
+
+/* --- running --- */
+
+static void crash(vm_vcpu_t *vcpu, const char *why, uint64_t detail)
+{
+    ZF_LOGE("VM %s: vCPU %u cannot go on at 0x%" PRIx64 ": %s (0x%" PRIx64 ")", vcpu->vm->vm_name, vcpu->vcpu_id,
+            arch_cpu_instruction_pointer(vcpu), why, detail);
+    kvm_vm_stop(vcpu->vm, KVM_VM_CRASHED);
+}
+
+static void memory_exit(vm_vcpu_t *vcpu, struct kvm_run *exit)
+{
+    size_t length = MIN(exit->mmio.len, sizeof(exit->mmio.data));
+
+    atomic_fetch_add_explicit(&cpu_of(vcpu)->mmio_exits, 1, memory_order_relaxed);
+    if (kvm_fault_handle(vcpu, exit->mmio.phys_addr, length, !exit->mmio.is_write, exit->mmio.data) == FAULT_ERROR)
+        kvm_vm_stop(vcpu->vm, KVM_VM_CRASHED);
+}
+
+/*
+ * KVM could not carry out an instruction on memory that it has to emulate, such as a vector store to a page of
+ * registers. It has given the guest an invalid-opcode exception and tells only of the kernel's; a guest can do this
+ * without end.
+ */
+static void emulation_failed(vm_vcpu_t *vcpu)
+{
+    struct kvm_cpu *cpu = cpu_of(vcpu);
+
+    if (cpu->emulation_failure_logged)
+        return;
+    cpu->emulation_failure_logged = true;
+    ZF_LOGW("VM %s: vCPU %u used an instruction at 0x%" PRIx64
+            " that KVM cannot emulate and got an exception; later ones are not logged",
+            vcpu->vm->vm_name, vcpu->vcpu_id, arch_cpu_instruction_pointer(vcpu));
+}
+
+static void handle_exit(vm_vcpu_t *vcpu, struct kvm_run *exit)
+{
+    switch (exit->exit_reason) {
+    case KVM_EXIT_MMIO:
+        memory_exit(vcpu, exit);
+        break;
+    case KVM_EXIT_INTR:
+        break;
+    case KVM_EXIT_UNKNOWN:
+        crash(vcpu, "an exit that KVM does not know", exit->hw.hardware_exit_reason);
+        break;
+    case KVM_EXIT_SHUTDOWN:
+        crash(vcpu, "triple fault", 0);
+        break;
+    case KVM_EXIT_SYSTEM_EVENT:
+        if (exit->system_event.type == KVM_SYSTEM_EVENT_CRASH)
+            crash(vcpu, "the guest reports a crash", 0);
+        else
+            kvm_vm_stop(vcpu->vm, KVM_VM_RESET);
+        break;
+    case KVM_EXIT_FAIL_ENTRY:
+        crash(vcpu, "the processor refuses its state", exit->fail_entry.hardware_entry_failure_reason);
+        break;
+    case KVM_EXIT_INTERNAL_ERROR:
+        if (exit->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
+            emulation_failed(vcpu);
+        else
+            crash(vcpu, "an internal error of KVM", exit->internal.suberror);
+        break;
+    default:
+        if (!arch_cpu_exit(vcpu, exit))
+            crash(vcpu, "an exit of unknown kind", exit->exit_reason);
+        break;
+    }
+}
+
+static void bind_to_core(const vm_vcpu_t *vcpu)
+{
+    cpu_set_t cores;
+
+    if (vcpu->target_cpu < 0)
+        return;
+    CPU_ZERO(&cores);
+    CPU_SET((size_t)vcpu->target_cpu, &cores);
+    if (sched_setaffinity(0, sizeof(cores), &cores))
+        ZF_LOGW("VM %s: cannot bind vCPU %u to core %d: %s", vcpu->vm->vm_name, vcpu->vcpu_id, vcpu->target_cpu,
+                strerror(errno));
+}
+
+static void *run_until_stopped(void *argument)
+{
+    vm_vcpu_t *vcpu = argument;
+    struct kvm_machine *machine = machine_of(vcpu->vm);
+    struct kvm_cpu *cpu = cpu_of(vcpu);
+
+    bind_to_core(vcpu);
+    while (!atomic_load(&machine->stop_requested)) {
+        if (ioctl(cpu->fd, KVM_RUN, 0)) {
+            if (errno != EINTR && errno != EAGAIN)
+                crash(vcpu, strerror(errno), (uint64_t)errno);
+            continue;
+        }
+        atomic_fetch_add_explicit(&cpu->user_exits, 1, memory_order_relaxed);
+        handle_exit(vcpu, cpu->run);
+    }
+    /* Whoever requested the stop may be kicking this thread: it must not end, and be joined, before he is done. */
+    pthread_mutex_lock(&machine->run_mutex);
+    pthread_mutex_unlock(&machine->run_mutex);
+    return NULL;
+}
+
+int kvm_cpu_start(vm_vcpu_t *vcpu)
+{
+    char name[16];
+
+    snprintf(name, sizeof(name), "vcpu%u", vcpu->vcpu_id);
+    return kvm_thread_start(&cpu_of(vcpu)->thread, name, run_until_stopped, vcpu);
+}
+
+void kvm_cpu_kick(vm_vcpu_t *vcpu)
+{
+    struct kvm_cpu *cpu = cpu_of(vcpu);
+
+    if (!cpu->thread.started)
+        return;
+    /* Before the signal: if that comes just before KVM_RUN, then KVM_RUN returns at once for this. */
+    __atomic_store_n(&cpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+    kvm_thread_kick(&cpu->thread);
+}
+
+void kvm_cpu_join(vm_vcpu_t *vcpu)
+{
+    kvm_thread_join(&cpu_of(vcpu)->thread);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A vCPU and its thread. */
+#pragma once
+
+#include <sel4vm/guest_vm.h>
+
+/** Makes a vCPU's private state. Returns 0, or -1 after a line in the log. */
+int kvm_cpu_create(vm_vcpu_t *vcpu);
+void kvm_cpu_destroy(vm_vcpu_t *vcpu);
+
+/** Starts its thread. Returns 0 or a negative errno value. */
+int kvm_cpu_start(vm_vcpu_t *vcpu);
+
+/** Makes it look at stop_requested, if its thread runs. The caller holds run_mutex. */
+void kvm_cpu_kick(vm_vcpu_t *vcpu);
+
+/** Waits for the end of its thread. */
+void kvm_cpu_join(vm_vcpu_t *vcpu);

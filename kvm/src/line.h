@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Inputs of the interrupt controller, behind sel4vm/guest_irq_controller.h. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <sel4vm/guest_irq_controller.h>
+#include <sel4vm/guest_vm.h>
+
+#include "arch.h"
+#include "thread.h"
+
+struct kvm_line {
+    bool registered;
+    vm_vcpu_t *vcpu;
+    irq_ack_fn_t ack;
+    void *cookie;
+    int trigger_fd; /**< eventfd: asserts the input until the guest ends the interrupt */
+    int end_fd;     /**< eventfd: the guest ended it */
+
+    /* Of a VM without KVM. */
+    bool pending;
+    bool disabled;
+    int level;
+};
+
+struct kvm_lines {
+    struct kvm_line line[ARCH_NUM_LINES];
+    size_t next_spare; /**< for kvm_irq_allocate() */
+    int poll_fd;       /**< epoll over the end_fds */
+    int stop_fd;       /**< eventfd: ends the thread */
+    struct kvm_thread thread;
+};
+
+/** Starts a VM's inputs. Returns 0 or a negative errno value. */
+int kvm_lines_init(vm_t *vm);
+void kvm_lines_destroy(vm_t *vm);
+
+/** Starts and ends the thread that calls acknowledgements. The first returns 0 or a negative errno value. */
+int kvm_lines_start(vm_t *vm);
+void kvm_lines_stop(vm_t *vm);
+
+/** Ends kvm_irq_allocate()'s use of a VM that goes. */
+void kvm_irq_allocator_forget(const vm_t *vm);

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Counters of exits. */
+#pragma once
+
+struct kvm_cpu;
+
+/** Finds the kernel's counters of a vCPU. Without them, only this process's own exist. */
+void kvm_stats_open(struct kvm_cpu *cpu);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The PC around the vCPUs: arch.h for x86-64. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include <linux/kvm.h>
+
+#include <utils/util.h>
+
+#include <sel4vm_kvm.h>
+
+#include "../arch.h"
+#include "../machine.h"
+#include "identity.h"
+#include "ports.h"
+
+/*
+ * Pages that KVM needs for itself on Intel processors: in the hole below the firmware's place at the end of 4 GiB,
+ * where neither RAM nor BARs are.
+ */
+#define IDENTITY_MAP_PAGE 0xfffbc000ull
+#define TSS_PAGES 0xfffbd000ul
+
+#define HOLE_START KVM_PCI_WINDOW_BASE
+#define HOLE_END 0x100000000ull
+
+int arch_vm_init(vm_t *vm)
+{
+    int fd = machine_of(vm)->fd;
+    uint64_t identity_map = IDENTITY_MAP_PAGE;
+    struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
+
+    if (ioctl(fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) || ioctl(fd, KVM_SET_TSS_ADDR, TSS_PAGES)) {
+        ZF_LOGE("VM %s: KVM does not take its private pages: %s", vm->vm_name, strerror(errno));
+        return -1;
+    }
+    if (ioctl(fd, KVM_CREATE_IRQCHIP, 0) || ioctl(fd, KVM_CREATE_PIT2, &pit)) {
+        ZF_LOGE("VM %s: KVM cannot make interrupt controllers and timer: %s", vm->vm_name, strerror(errno));
+        return -1;
+    }
+    return 0;
+}
+
+int arch_cpus_prepare(vm_t *vm)
+{
+    struct kvm_machine *machine = machine_of(vm);
+
+    if (machine->cpus_prepared)
+        return 0;
+    if (!machine_is_hollow(vm) && identity_set_all(vm))
+        return -1;
+    machine->cpus_prepared = true;
+    return 0;
+}
+
+const char *arch_ram_objection(uintptr_t start, size_t size)
+{
+    if (start < HOLE_END && start + (size - 1) >= HOLE_START)
+        return "from 0xc0000000 to 0xffffffff is the place of devices; put RAM below, and the rest from 0x100000000 on";
+    return NULL;
+}
+
+/* --- exits --- */
+
+static void port_exit(vm_vcpu_t *vcpu, struct kvm_run *exit)
+{
+    uint8_t *data = (uint8_t *)exit + exit->io.data_offset;
+
+    atomic_fetch_add_explicit(&cpu_of(vcpu)->io_exits, 1, memory_order_relaxed);
+    /* A string instruction has many accesses, whose data lie behind each other. */
+    for (uint32_t i = 0; i < exit->io.count; i++, data += exit->io.size) {
+        uint32_t value = 0;
+
+        if (exit->io.direction == KVM_EXIT_IO_OUT)
+            memcpy(&value, data, exit->io.size);
+        kvm_port_access(vcpu, exit->io.port, exit->io.size, exit->io.direction == KVM_EXIT_IO_IN, &value);
+        if (exit->io.direction == KVM_EXIT_IO_IN)
+            memcpy(data, &value, exit->io.size);
+    }
+}
+
+bool arch_cpu_exit(vm_vcpu_t *vcpu, struct kvm_run *run)
+{
+    if (run->exit_reason != KVM_EXIT_IO)
+        return false;
+    port_exit(vcpu, run);
+    return true;
+}
+
+uint64_t arch_cpu_instruction_pointer(const vm_vcpu_t *vcpu)
+{
+    struct kvm_regs regs = {0};
+
+    if (cpu_of(vcpu)->fd >= 0)
+        ioctl(cpu_of(vcpu)->fd, KVM_GET_REGS, &regs);
+    return regs.rip;
+}
+
+/* --- interrupts --- */
+
+bool arch_line_valid(int irq)
+{
+    return irq >= 1 && irq < ARCH_NUM_LINES;
+}
+
+/* First the inputs that no PC ever used, then those of the ISA bus that are free without its devices. */
+int arch_line_spare(size_t i)
+{
+    static const int spare[] = {16, 17, 18, 19, 20, 21, 22, 23, 5, 9, 10, 11};
+
+    return i < ARRAY_SIZE(spare) ? spare[i] : -1;
+}
+
+/* Interrupt n goes to input n of the IOAPIC and, below 16, to the pair of PICs too. */
+void arch_fixed_routes(struct kvm_irq_routing_entry *entries)
+{
+    for (uint32_t n = 0; n < ARCH_NUM_LINES; n++)
+        *entries++ = (struct kvm_irq_routing_entry){
+            .gsi = n,
+            .type = KVM_IRQ_ROUTING_IRQCHIP,
+            .u.irqchip = {.irqchip = KVM_IRQCHIP_IOAPIC, .pin = n},
+        };
+    for (uint32_t n = 0; n < ARCH_FIXED_ROUTES - ARCH_NUM_LINES; n++)
+        *entries++ = (struct kvm_irq_routing_entry){
+            .gsi = n,
+            .type = KVM_IRQ_ROUTING_IRQCHIP,
+            .u.irqchip = {.irqchip = n < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE, .pin = n % 8},
+        };
+}
+
+int arch_line_set_level(vm_t *vm, int irq, int level)
+{
+    struct kvm_irq_level request = {.irq = (uint32_t)irq, .level = level != 0};
+
+    if (ioctl(machine_of(vm)->fd, KVM_IRQ_LINE, &request) == 0)
+        return 0;
+    ZF_LOGE("VM %s: KVM does not set interrupt %d: %s", vm->vm_name, irq, strerror(errno));
+    return -1;
+}
