@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "connection.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <sel4vm/guest_vcpu_fault.h>
+
+/*
+ * A connection whose driver does not say that it is there (DRIVER) may have none that handles its interrupts, and Linux
+ * shuts a shared line down after 100,000 interrupts that no driver claimed. After this many in a row that the guest
+ * ended without touching the device, it raises no more until the guest shows a sign of life.
+ */
+#define MAX_UNANSWERED 100
+
+static void set_pending(crossvm_connection_t *c, bool pending)
+{
+    c->pending = pending;
+    config_space_set_pending(&c->config, pending);
+}
+
+bool connection_may_raise(const crossvm_connection_t *c)
+{
+    return config_space_intx_enabled(&c->config) && c->unanswered < MAX_UNANSWERED;
+}
+
+bool connection_line_ended(crossvm_connection_t *c)
+{
+    bool driver_says_nothing = c->page.driver == CROSSVM_DRIVER_NONE;
+    bool again = c->again;
+
+    if (c->raised && c->pending && driver_says_nothing)
+        c->unanswered++;
+    c->raised = false;
+    c->again = false;
+
+    /* A driver that acknowledges has seen the later events too when it did so after them. */
+    if (!again || (driver_says_nothing && !c->pending) || !connection_may_raise(c))
+        return false;
+    c->raised = true;
+    c->injections++;
+    return true;
+}
+
+void crossvm_count(crossvm_connection_t *c, uint32_t events)
+{
+    event_page_count(&c->page, events);
+}
+
+void crossvm_interrupt(crossvm_connection_t *c)
+{
+    set_pending(c, true);
+    if (c->msi_active) {
+        c->injections++;
+        /* It can only fail when the guest programmed a message that goes nowhere. */
+        (void)c->send_msi(c->guest->vm, &c->msi);
+    } else if (connection_may_raise(c)) {
+        line_raise(c->line, c);
+    }
+}
+
+void crossvm_notify(crossvm_connection_t *c)
+{
+    crossvm_count(c, 1);
+    crossvm_interrupt(c);
+}
+
+void crossvm_set_peer_state(crossvm_connection_t *c, uint32_t state)
+{
+    uint32_t generation = c->page.peer_generation + (state == CROSSVM_PEER_PRESENT);
+
+    event_page_set_peer(&c->page, state, generation);
+    crossvm_interrupt(c);
+}
+
+/* The guest touched the device in a way that shows a driver at work: let it have the interrupts that were held back. */
+static void sign_of_life(crossvm_connection_t *c)
+{
+    bool was_silenced = c->unanswered >= MAX_UNANSWERED;
+
+    c->unanswered = 0;
+    if (was_silenced && c->pending && connection_may_raise(c))
+        line_raise(c->line, c);
+}
+
+static void emit(crossvm_connection_t *c)
+{
+    c->emits++;
+    if (!c->emit || c->emit(c->cookie) < 0)
+        c->failed_emits++;
+}
+
+static void event_page_stored(crossvm_connection_t *c, size_t offset, size_t length, uint64_t value)
+{
+    switch (event_page_store(&c->page, offset, length, value)) {
+    case EVENT_PAGE_NOTHING:
+        break;
+    case EVENT_PAGE_EMIT:
+        emit(c);
+        break;
+    case EVENT_PAGE_ACKNOWLEDGED:
+        set_pending(c, false);
+        sign_of_life(c);
+        break;
+    case EVENT_PAGE_DRIVER_CHANGED:
+        sign_of_life(c);
+        if (c->driver_changed)
+            c->driver_changed(c->cookie, c->page.driver);
+        break;
+    }
+}
+
+memory_fault_result_t connection_event_page_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length,
+                                                  void *cookie)
+{
+    const struct event_frame *frame = cookie;
+
+    (void)vm;
+    if (is_vcpu_read_fault(vcpu)) {
+        /* The page is mapped for reading, so only a load that no register has comes here. */
+        set_vcpu_fault_data(vcpu, 0);
+    } else if (frame->connection) {
+        uint64_t value = get_vcpu_fault_data(vcpu) & get_vcpu_fault_data_mask(vcpu);
+
+        event_page_stored(frame->connection, address - frame->address, length, value);
+    }
+    advance_vcpu_fault(vcpu);
+    return FAULT_HANDLED;
+}
+
+memory_fault_result_t connection_void_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length, void *cookie)
+{
+    (void)vm;
+    (void)address;
+    (void)length;
+    (void)cookie;
+    if (is_vcpu_read_fault(vcpu))
+        set_vcpu_fault_data(vcpu, 0);
+    advance_vcpu_fault(vcpu);
+    return FAULT_HANDLED;
+}
+
+/* --- configuration space --- */
+
+void connection_update_msi(crossvm_connection_t *c)
+{
+    struct config_space_msi msi = {0};
+    bool active = config_space_msi_enabled(&c->config, &msi);
+    bool peer_counts = false;
+
+    if (active == c->msi_active && (!active || (msi.address == c->msi.address && msi.data == c->msi.data)))
+        return;
+    c->msi = (crossvm_msi_t){
+        .address = msi.address,
+        .data = msi.data,
+        .requester = (uint32_t)(c->pci_address.bus << 8 | c->pci_address.dev << 3 | c->pci_address.fun),
+    };
+    c->msi_active = active;
+    if (c->route_msi && c->peer_page.num_frames)
+        peer_counts = c->route_msi(c->cookie, active ? &c->msi : NULL) && active;
+    if (peer_counts != c->peer_counts) {
+        c->peer_counts = peer_counts;
+        event_page_set_status(&c->page, peer_counts ? CROSSVM_STATUS_PEER_COUNTS : 0);
+    }
+}
+
+static int config_read(void *cookie, int offset, int size, uint32_t *result)
+{
+    const crossvm_connection_t *c = cookie;
+
+    *result = offset < 0 || size < 0 ? 0 : config_space_read(&c->config, (size_t)offset, (size_t)size);
+    return 0;
+}
+
+static int config_write(void *cookie, int offset, int size, uint32_t value)
+{
+    crossvm_connection_t *c = cookie;
+    bool could_raise = config_space_intx_enabled(&c->config);
+
+    if (offset < 0 || size < 0)
+        return 0;
+    config_space_write(&c->config, (size_t)offset, (size_t)size, value);
+    connection_update_msi(c);
+    sign_of_life(c);
+    /* INTx is a level: what is pending shows as soon as the guest lets it. */
+    if (!could_raise && c->pending && connection_may_raise(c))
+        line_raise(c->line, c);
+    return 0;
+}
+
+vmm_pci_entry_t connection_pci_entry(crossvm_connection_t *c)
+{
+    return (vmm_pci_entry_t){.cookie = c, .ioread = config_read, .iowrite = config_write};
+}
+
+bool connection_owns_entry(const vmm_pci_entry_t *entry)
+{
+    return entry->ioread == config_read;
+}
+
+/* --- looking --- */
+
+crossvm_connection_t *crossvm_find(vm_t *vm, const char *name)
+{
+    const struct guest *guest = guest_find(vm);
+    crossvm_connection_t *c = guest ? guest->connections : NULL;
+
+    while (c && (!name || strcmp(c->name, name) != 0))
+        c = c->next;
+    return c;
+}
+
+void crossvm_get_info(const crossvm_connection_t *c, crossvm_info_t *info)
+{
+    *info = (crossvm_info_t){
+        .pci = c->pci_address,
+        .irq = c->line->irq,
+        .irq_shared = line_users(c->line) > 1,
+        .msi_enabled = c->msi_active,
+        .peer_counts = c->peer_counts,
+        .num_dataports = c->num_dataports,
+        .peer_state = c->page.peer_state,
+        .peer_generation = c->page.peer_generation,
+        .driver_state = c->page.driver,
+        .emits = c->emits,
+        .failed_emits = c->failed_emits,
+        .events = c->page.events,
+        .injections = c->injections,
+    };
+    memcpy(info->name, c->name, sizeof(info->name));
+    for (size_t i = 0; i <= c->num_dataports; i++) {
+        info->bar_address[i] = c->config.bars[i].address;
+        info->bar_size[i] = c->config.bars[i].size;
+    }
+}

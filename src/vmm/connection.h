@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A connection at work: events in both directions and the guest's accesses.
+ */
+#pragma once
+
+#include <sel4vm/guest_memory.h>
+#include <sel4vmmplatsupport/drivers/pci.h>
+
+#include <crossvm/vmm.h>
+
+#include "config_space.h"
+#include "event_page.h"
+#include "guest.h"
+
+/** Memory of a dataport in the guest. */
+struct dataport {
+    seL4_CPtr *frames; /**< a copy: libsel4vm may map on the first access, long after the installation */
+    size_t num_frames;
+    size_t frame_size_bits;
+    uint32_t rights;
+    uintptr_t address; /**< guest physical */
+    size_t size;       /**< bytes, exact */
+    vm_memory_reservation_t *memory;
+    vm_memory_reservation_t *tail; /**< from size to the end of the BAR; NULL when the BAR is full */
+};
+
+struct crossvm_connection {
+    crossvm_connection_t *next;
+    struct guest *guest;
+    char name[CROSSVM_FULL_NAME_BYTES];
+
+    /* Towards the peer */
+    int (*emit)(void *cookie);
+    void (*driver_changed)(void *cookie, uint32_t state);
+    bool (*route_msi)(void *cookie, const crossvm_msi_t *message);
+    void *cookie;
+    int (*send_msi)(vm_t *vm, const crossvm_msi_t *message);
+
+    /* Towards the guest */
+    struct event_frame *frame;
+    struct event_page page;
+    struct dataport peer_page; /**< num_frames 0: none */
+    struct dataport dataports[CROSSVM_MAX_DATAPORTS];
+    size_t num_dataports;
+    struct config_space config;
+    vmm_pci_space_t *pci;
+    vmm_pci_address_t pci_address;
+
+    /* Interrupts */
+    struct line *line;
+    bool pending;            /**< events since the guest last acknowledged: the status register's interrupt bit */
+    bool raised;             /**< had part in the interrupt that is in service */
+    bool again;              /**< had an event since */
+    unsigned int unanswered; /**< interrupts that the guest ended without looking at this device, in a row */
+    bool msi_active;
+    crossvm_msi_t msi; /**< while msi_active */
+    bool peer_counts;
+
+    /* Counters for crossvm_get_info() */
+    uint64_t emits;
+    uint64_t failed_emits;
+    uint64_t injections;
+    seL4_Word consume_id; /**< of the short interface; see has_consume_id */
+    bool has_consume_id;
+    void (*short_emit)(void); /**< of the short interface, called by its emit */
+};
+
+/** libsel4vm's callback for stores to an event page; the cookie is its struct event_frame. */
+memory_fault_result_t connection_event_page_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length,
+                                                  void *cookie);
+
+/** libsel4vm's callback for memory without effect: loads give 0, stores vanish. */
+memory_fault_result_t connection_void_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length, void *cookie);
+
+/** The PCI entry of a connection. */
+vmm_pci_entry_t connection_pci_entry(crossvm_connection_t *connection);
+
+/** Whether a PCI entry is one of these. */
+bool connection_owns_entry(const vmm_pci_entry_t *entry);
+
+/** Whether the guest lets this connection use its line now. */
+bool connection_may_raise(const crossvm_connection_t *connection);
+
+/**
+ * Part of a connection in the end of an interrupt: true when the line is to be raised again for it.
+ */
+bool connection_line_ended(crossvm_connection_t *connection);
+
+/** Follows the guest's MSI registers: called after each change of them. */
+void connection_update_msi(crossvm_connection_t *connection);

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "pci_place.h"
+
+#include <stdlib.h>
+
+#define NUM_DEVICES 32
+#define NUM_FUNCTIONS 8
+#define NUM_PINS 4
+#define REG_IRQ_LINE 0x3c
+#define REG_HEADER_TYPE 0x0e
+#define HEADER_MULTIFUNCTION 0x80
+
+/* The connection at that place, or NULL when it is empty or somebody else's. */
+static crossvm_connection_t *connection_at(const vmm_pci_space_t *pci, int device, int function)
+{
+    const vmm_pci_entry_t *entry = pci->bus0[device][function];
+
+    return entry && connection_owns_entry(entry) ? entry->cookie : NULL;
+}
+
+static bool platform_routes_functions(const vmm_pci_space_t *pci)
+{
+    const vmm_pci_entry_t *bridge = pci->bus0[0][0];
+    uint32_t header_type = 0;
+
+    return bridge && bridge->ioread(bridge->cookie, REG_HEADER_TYPE, 1, &header_type) == 0 &&
+           header_type & HEADER_MULTIFUNCTION;
+}
+
+static bool has_free_device(const vmm_pci_space_t *pci)
+{
+    for (int device = 0; device < NUM_DEVICES; device++) {
+        if (!pci->bus0[device][0])
+            return true;
+    }
+    return false;
+}
+
+/* A pin of the device that carries this number already, else a pin that carries none; 0 when all carry others. */
+static uint8_t find_pin(const vmm_pci_space_t *pci, int device, int irq)
+{
+    bool used[NUM_PINS + 1] = {false};
+
+    for (int function = 0; function < NUM_FUNCTIONS; function++) {
+        const crossvm_connection_t *c = connection_at(pci, device, function);
+        uint8_t pin;
+
+        if (!c)
+            continue;
+        pin = config_space_irq_pin(&c->config);
+        if ((int)config_space_read(&c->config, REG_IRQ_LINE, 1) == irq)
+            return pin;
+        used[pin] = true;
+    }
+    for (uint8_t pin = 1; pin <= NUM_PINS; pin++) {
+        if (!used[pin])
+            return pin;
+    }
+    return 0;
+}
+
+static bool find_function(const vmm_pci_space_t *pci, int irq, vmm_pci_address_t *address, uint8_t *pin)
+{
+    for (int device = 0; device < NUM_DEVICES; device++) {
+        if (!connection_at(pci, device, 0))
+            continue;
+        for (int function = 1; function < NUM_FUNCTIONS; function++) {
+            if (pci->bus0[device][function])
+                continue;
+            *pin = find_pin(pci, device, irq);
+            if (!*pin)
+                break;
+            *address = (vmm_pci_address_t){.bus = 0, .dev = (uint8_t)device, .fun = (uint8_t)function};
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t pci_place_room(const vmm_pci_space_t *pci)
+{
+    bool functions = platform_routes_functions(pci);
+    size_t room = 0;
+
+    for (int device = 0; device < NUM_DEVICES; device++) {
+        if (!pci->bus0[device][0])
+            room += functions ? NUM_FUNCTIONS : 1;
+        else if (functions && connection_at(pci, device, 0))
+            for (int function = 1; function < NUM_FUNCTIONS; function++)
+                room += !pci->bus0[device][function];
+    }
+    return room;
+}
+
+int pci_place_enter(vmm_pci_space_t *pci, crossvm_connection_t *c, int irq, uint8_t *pin)
+{
+    vmm_pci_entry_t entry = connection_pci_entry(c);
+    vmm_pci_address_t address;
+
+    if (has_free_device(pci)) {
+        *pin = 1;
+        if (vmm_pci_add_entry(pci, entry, &address))
+            return -1;
+    } else {
+        vmm_pci_entry_t *slot;
+
+        if (!platform_routes_functions(pci) || !find_function(pci, irq, &address, pin))
+            return -1;
+        slot = calloc(1, sizeof(*slot));
+        if (!slot)
+            return -1;
+        *slot = entry;
+        pci->bus0[address.dev][address.fun] = slot;
+    }
+    c->pci = pci;
+    c->pci_address = address;
+    return 0;
+}
+
+void pci_place_update(crossvm_connection_t *c)
+{
+    int device = c->pci_address.dev;
+    int functions = 0;
+
+    for (int function = 0; function < NUM_FUNCTIONS; function++)
+        functions += connection_at(c->pci, device, function) != NULL;
+    for (int function = 0; function < NUM_FUNCTIONS; function++) {
+        crossvm_connection_t *sibling = connection_at(c->pci, device, function);
+
+        if (sibling)
+            config_space_set_multifunction(&sibling->config, functions > 1);
+    }
+}
+
+void pci_place_leave(crossvm_connection_t *c)
+{
+    vmm_pci_entry_t **slot = &c->pci->bus0[c->pci_address.dev][c->pci_address.fun];
+
+    free(*slot); /* allocated with calloc() by vmm_pci_add_entry() or here */
+    *slot = NULL;
+    pci_place_update(c);
+}

@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Events and interrupts. The VM's interrupt controller drops an injection while the interrupt is pending, as that of
+ * libsel4vm on Arm does, so every way to lose an event that it opens is tried here.
+ */
+#include "fixture.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "../../src/vmm/connection.h"
+
+#define IRQ 10 /* the first that irq_alloc() gives */
+
+static int emitted;
+static int emit_result;
+static uint32_t driver_state;
+
+static int count_emit(void *cookie)
+{
+    *(int *)cookie += 1;
+    return emit_result;
+}
+
+static void note_driver(void *cookie, uint32_t state)
+{
+    (void)cookie;
+    driver_state = state;
+}
+
+static crossvm_connection_t *install(struct fixture *f, const char *name)
+{
+    crossvm_config_t config = {.name = name, .emit = count_emit, .driver_changed = note_driver, .cookie = &emitted};
+    crossvm_connection_t *c = NULL;
+
+    emitted = 0;
+    emit_result = 0;
+    driver_state = CROSSVM_DRIVER_NONE;
+    assert_int_equal(crossvm_install(&f->bus, &config, 1, &c), 0);
+    return c;
+}
+
+/* A connection whose driver compares sequences. */
+static crossvm_connection_t *install_bound(struct fixture *f, const char *name)
+{
+    crossvm_connection_t *c = install(f, name);
+
+    guest_enable(f, c);
+    guest_store(f, bar(c, 0) + CROSSVM_REG_DRIVER, 4, CROSSVM_DRIVER_BOUND);
+    return c;
+}
+
+static bool pending(struct fixture *f)
+{
+    return kvm_test_irq_pending(&f->vm, IRQ);
+}
+
+static void eoi(struct fixture *f)
+{
+    assert_int_equal(kvm_test_irq_eoi(&f->vm, IRQ), 0);
+}
+
+/* --- guest to peer --- */
+
+static void emit_with_cookie_and_result(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install(f, "a");
+    crossvm_info_t info;
+
+    guest_store(f, bar(c, 0), 4, 0);
+    guest_store(f, bar(c, 0), 1, 0xff);
+    guest_store(f, bar(c, 0), 8, ~0ULL);
+    assert_int_equal(emitted, 3);
+    emit_result = -EIO;
+    guest_store(f, bar(c, 0), 2, 7);
+    crossvm_get_info(c, &info);
+    assert_int_equal(info.emits, 4);
+    assert_int_equal(info.failed_emits, 1);
+    assert_int_equal(log_take(), 0);
+}
+
+static void emit_without_a_receiver_is_counted(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_config_t config = {.name = "a"};
+    crossvm_connection_t *c;
+    crossvm_info_t info;
+
+    assert_int_equal(crossvm_install(&f->bus, &config, 1, &c), 0);
+    for (int i = 0; i < 1000; i++)
+        guest_store(f, bar(c, 0), 4, 0);
+    crossvm_get_info(c, &info);
+    assert_int_equal(info.failed_emits, 1000);
+    assert_int_equal(log_take(), 0);
+}
+
+/* Regression: stores at 0x100, 0x200 ... reached register 0, and each bad offset logged a line. */
+static void registers_do_not_alias_and_stores_do_not_log(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install(f, "a");
+
+    for (uintptr_t offset = 1; offset < CROSSVM_PAGE_SIZE; offset++) {
+        for (size_t length = 1; length <= 8; length *= 2) {
+            if (offset != CROSSVM_REG_DRIVER && offset + length <= CROSSVM_PAGE_SIZE)
+                guest_store(f, bar(c, 0) + offset, length, ~0ULL);
+        }
+    }
+    assert_int_equal(emitted, 0);
+    assert_int_equal(log_take(), 0);
+    assert_int_equal(page_word(c, CROSSVM_REG_MAGIC), CROSSVM_MAGIC);
+}
+
+/* Regression: a byte store replaced the whole count. */
+static void only_word_stores_set_count(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install(f, "a");
+
+    crossvm_count(c, 0x01020304);
+    guest_store(f, bar(c, 0) + CROSSVM_REG_COUNT, 1, 0);
+    guest_store(f, bar(c, 0) + CROSSVM_REG_COUNT, 2, 0);
+    guest_store(f, bar(c, 0) + CROSSVM_REG_COUNT, 8, 0);
+    guest_store(f, bar(c, 0) + CROSSVM_REG_COUNT + 1, 4, 0);
+    assert_int_equal(page_word(c, CROSSVM_REG_COUNT), 0x01020304);
+    guest_store(f, bar(c, 0) + CROSSVM_REG_COUNT, 4, 7);
+    assert_int_equal(page_word(c, CROSSVM_REG_COUNT), 7);
+}
+
+static void loads_that_trap_give_0(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install(f, "a");
+    uint64_t value = 99;
+
+    assert_int_equal(kvm_test_fault(f->vm.vcpus[0], bar(c, 0) + 0x800, 4, true, 0, &value), FAULT_HANDLED);
+    assert_int_equal(value, 0);
+}
+
+/* --- peer to guest: INTx --- */
+
+/* Regression: an event between the driver's last look and the end of the interrupt raised nothing. */
+static void event_while_in_service_is_injected_again(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install_bound(f, "a");
+
+    for (int i = 0; i < 5; i++) {
+        crossvm_notify(c);
+        assert_true(pending(f));
+        crossvm_notify(c); /* dropped by the controller */
+        eoi(f);
+        assert_true(pending(f)); /* raised again */
+        eoi(f);
+        assert_false(pending(f)); /* and not for ever */
+    }
+    assert_int_equal(page_word(c, CROSSVM_REG_EVENT_SEQ), 10);
+}
+
+static void shared_line_serves_both(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *a;
+    crossvm_connection_t *b;
+
+    irq_limit = IRQ;
+    a = install_bound(f, "a");
+    b = install_bound(f, "b");
+    crossvm_notify(a);
+    crossvm_notify(b);
+    eoi(f);
+    assert_true(pending(f)); /* for b */
+    crossvm_notify(a);
+    eoi(f);
+    assert_true(pending(f)); /* for a */
+    eoi(f);
+    assert_false(pending(f));
+}
+
+static void driver_of_the_base_block_is_served_like_before(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install(f, "a");
+
+    guest_enable(f, c);
+    for (int i = 0; i < 300; i++) { /* more than the silence would allow */
+        crossvm_notify(c);
+        assert_true(pending(f));
+        assert_int_equal(page_word(c, CROSSVM_REG_COUNT), 1);
+        guest_store(f, bar(c, 0) + CROSSVM_REG_COUNT, 4, 0);
+        if (i % 2)
+            crossvm_notify(c); /* between acknowledgement and end of interrupt */
+        eoi(f);
+        if (i % 2) {
+            assert_true(pending(f));
+            guest_store(f, bar(c, 0) + CROSSVM_REG_COUNT, 4, 0);
+            eoi(f);
+        }
+        assert_false(pending(f));
+    }
+}
+
+/* Regression: events before a driver is bound logged an error each. */
+static void events_before_anyone_listens_are_kept(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install(f, "a");
+
+    crossvm_notify(c);
+    crossvm_notify(c);
+    assert_false(pending(f)); /* memory space is disabled: nobody is there */
+    assert_int_equal(log_take(), 0);
+    assert_int_equal(page_word(c, CROSSVM_REG_COUNT), 2);
+    assert_int_equal(page_word(c, CROSSVM_REG_EVENT_SEQ), 2);
+    guest_enable(f, c);
+    assert_true(pending(f)); /* INTx is a level */
+}
+
+/* Regression: "Failed to inject" before the guest has set up its interrupt controller. */
+static void events_while_the_interrupt_is_disabled_are_kept(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install_bound(f, "a");
+
+    assert_int_equal(kvm_test_irq_enable(&f->vm, IRQ, false), 0);
+    crossvm_notify(c);
+    assert_int_equal(log_take(), 0);
+    assert_int_equal(kvm_test_irq_enable(&f->vm, IRQ, true), 0);
+    crossvm_notify(c);
+    assert_true(pending(f));
+    assert_int_equal(page_word(c, CROSSVM_REG_EVENT_SEQ), 2);
+}
+
+/* Regression: Linux shut a shared line down for the sake of one device that nobody drove. */
+static void unanswered_device_falls_silent(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *unbound;
+    crossvm_connection_t *other;
+    int interrupts = 0;
+
+    irq_limit = IRQ;
+    unbound = install(f, "unbound");
+    other = install_bound(f, "other");
+    guest_enable(f, unbound); /* by a driver that went without a word */
+    for (int i = 0; i < 100000; i++) {
+        crossvm_notify(unbound);
+        if (pending(f)) {
+            interrupts++;
+            eoi(f);
+        }
+    }
+    assert_in_range(interrupts, 1, 1000);
+    crossvm_notify(other);
+    assert_true(pending(f));
+    eoi(f);
+
+    /* A sign of life: what was held back comes. */
+    guest_store(f, bar(unbound, 0) + CROSSVM_REG_COUNT, 4, 0);
+    crossvm_notify(unbound);
+    assert_true(pending(f));
+    assert_int_equal(page_word(unbound, CROSSVM_REG_EVENT_SEQ), 100001);
+}
+
+static void a_driver_that_binds_late_ends_the_silence(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install(f, "a");
+
+    guest_enable(f, c);
+    for (int i = 0; i < 500; i++) {
+        crossvm_notify(c);
+        if (pending(f))
+            eoi(f);
+    }
+    assert_false(pending(f));
+    guest_store(f, bar(c, 0) + CROSSVM_REG_DRIVER, 4, CROSSVM_DRIVER_BOUND);
+    assert_true(pending(f));
+    assert_int_equal(driver_state, CROSSVM_DRIVER_BOUND);
+}
+
+static void unbound_by_our_driver_raises_nothing(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install_bound(f, "a");
+
+    guest_store(f, bar(c, 0) + CROSSVM_REG_DRIVER, 4, CROSSVM_DRIVER_NONE);
+    guest_config_write(f, c, 0x04, 2, 0x0402);
+    crossvm_notify(c);
+    assert_false(pending(f));
+    assert_int_equal(driver_state, CROSSVM_DRIVER_NONE);
+}
+
+/* uio_pci_generic: mask in the command register, acknowledge, unmask, look. */
+static void masking_by_command_register(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install(f, "a");
+
+    guest_enable(f, c);
+    crossvm_notify(c);
+    assert_true(pending(f));
+    assert_true(guest_config_read(f, c, 0x06, 2) & 0x0008);
+    guest_config_write(f, c, 0x04, 2, 0x0402);
+    eoi(f);
+    assert_false(pending(f));
+    guest_store(f, bar(c, 0) + CROSSVM_REG_SEEN, 4, 1);
+    assert_false(guest_config_read(f, c, 0x06, 2) & 0x0008);
+    guest_config_write(f, c, 0x04, 2, 0x0002);
+    assert_false(pending(f));
+
+    crossvm_notify(c);
+    guest_config_write(f, c, 0x04, 2, 0x0402);
+    eoi(f);
+    guest_store(f, bar(c, 0) + CROSSVM_REG_SEEN, 4, 2);
+    crossvm_notify(c); /* between acknowledging and unmasking */
+    assert_false(pending(f));
+    guest_config_write(f, c, 0x04, 2, 0x0002);
+    assert_true(pending(f));
+}
+
+static void acknowledging_less_than_all_keeps_it_pending(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install(f, "a");
+
+    crossvm_count(c, 2);
+    crossvm_interrupt(c);
+    guest_store(f, bar(c, 0) + CROSSVM_REG_SEEN, 4, 1);
+    assert_true(guest_config_read(f, c, 0x06, 2) & 0x0008);
+    assert_int_equal(page_word(c, CROSSVM_REG_SEEN), 1);
+}
+
+/* A random peer against a random driver: whenever all is quiet, the driver has seen the last event. */
+static void random_interleavings_lose_nothing(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c[2];
+    uint32_t seen[2] = {0};
+
+    srand(7);
+    irq_limit = IRQ;
+    c[0] = install_bound(f, "a");
+    c[1] = install_bound(f, "b");
+    for (int round = 0; round < 20000; round++) {
+        int n = rand() % 4;
+
+        for (int i = 0; i < n; i++)
+            crossvm_notify(c[rand() % 2]);
+        while (pending(f)) {
+            for (int i = 0; i < 2; i++) {
+                seen[i] = page_word(c[i], CROSSVM_REG_EVENT_SEQ);
+                if (rand() % 3 == 0)
+                    crossvm_notify(c[rand() % 2]); /* after the look, before the end */
+            }
+            eoi(f);
+        }
+        assert_int_equal(seen[0], page_word(c[0], CROSSVM_REG_EVENT_SEQ));
+        assert_int_equal(seen[1], page_word(c[1], CROSSVM_REG_EVENT_SEQ));
+    }
+}
+
+/* --- MSI --- */
+
+static void enable_msi(struct fixture *f, const crossvm_connection_t *c)
+{
+    guest_config_write(f, c, 0x04, 2, 0x0406);
+    guest_config_write(f, c, 0x44, 4, 0xfee00000);
+    guest_config_write(f, c, 0x4c, 2, 0x41);
+    guest_config_write(f, c, 0x42, 2, 0x0001);
+}
+
+static uint64_t msis(struct fixture *f)
+{
+    kvm_test_snapshot_t snapshot;
+
+    kvm_test_snapshot(&f->vm, &snapshot);
+    return snapshot.msis;
+}
+
+static void msi_instead_of_intx(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install(f, "a");
+    crossvm_info_t info;
+
+    enable_msi(f, c);
+    crossvm_notify(c);
+    crossvm_notify(c);
+    assert_int_equal(msis(f), 2);
+    assert_false(pending(f));
+    crossvm_get_info(c, &info);
+    assert_true(info.msi_enabled);
+    guest_config_write(f, c, 0x42, 2, 0);
+    guest_config_write(f, c, 0x04, 2, 0x0002);
+    assert_true(pending(f)); /* a level again, and events wait */
+}
+
+static bool routed;
+static bool route_answer;
+
+static bool route(void *cookie, const crossvm_msi_t *message)
+{
+    (void)cookie;
+    routed = message != NULL;
+    if (message) {
+        assert_true(message->address == 0xfee00000);
+        assert_int_equal(message->data, 0x41);
+    }
+    return route_answer && message;
+}
+
+static void msi_without_the_vmm(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_config_t config = {.name = "a", .route_msi = route, .peer_page = frames_make(1, 12)[0]};
+    crossvm_connection_t *c;
+
+    route_answer = true;
+    assert_int_equal(crossvm_install(&f->bus, &config, 1, &c), 0);
+    assert_int_equal(page_word(c, CROSSVM_REG_STATUS), 0);
+    enable_msi(f, c);
+    assert_true(routed);
+    assert_int_equal(page_word(c, CROSSVM_REG_STATUS), CROSSVM_STATUS_PEER_COUNTS);
+    crossvm_set_peer_state(c, CROSSVM_PEER_PRESENT); /* the VMM's own news still come by MSI */
+    assert_int_equal(msis(f), 1);
+    guest_config_write(f, c, 0x04, 2, 0); /* no bus master any more */
+    assert_false(routed);
+    assert_int_equal(page_word(c, CROSSVM_REG_STATUS), 0);
+
+    route_answer = false;
+    enable_msi(f, c);
+    assert_true(routed);
+    assert_int_equal(page_word(c, CROSSVM_REG_STATUS), 0);
+    crossvm_remove(c);
+    assert_false(routed);
+}
+
+static void platform_without_msi(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c;
+
+    f->bus.send_msi = NULL;
+    c = install(f, "a");
+    assert_int_equal(guest_config_read(f, c, 0x34, 1), 0x50);
+    assert_int_equal(guest_config_read(f, c, 0x51, 1), 0);
+    enable_msi(f, c);
+    guest_config_write(f, c, 0x04, 2, 0x0002);
+    crossvm_notify(c);
+    assert_true(pending(f));
+}
+
+/* --- peer state, reset --- */
+
+static void peer_state_wakes_and_counts_generations(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install_bound(f, "a");
+
+    assert_int_equal(page_word(c, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_UNKNOWN);
+    crossvm_set_peer_state(c, CROSSVM_PEER_PRESENT);
+    assert_true(pending(f));
+    eoi(f);
+    crossvm_set_peer_state(c, CROSSVM_PEER_ABSENT);
+    crossvm_set_peer_state(c, CROSSVM_PEER_PRESENT);
+    assert_int_equal(page_word(c, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_PRESENT);
+    assert_int_equal(page_word(c, CROSSVM_REG_PEER_GENERATION), 2);
+    assert_int_equal(page_word(c, CROSSVM_REG_EVENT_SEQ), 0);
+}
+
+static void reset_twice(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install_bound(f, "a");
+
+    enable_msi(f, c);
+    crossvm_notify(c);
+    crossvm_reset_all(&f->vm);
+    crossvm_reset_all(&f->vm);
+    assert_int_equal(driver_state, CROSSVM_DRIVER_NONE);
+    assert_int_equal(page_word(c, CROSSVM_REG_DRIVER), 0);
+    assert_int_equal(page_word(c, CROSSVM_REG_EVENT_SEQ), 1);
+    assert_int_equal(guest_config_read(f, c, 0x04, 2), 0);
+    crossvm_notify(c);
+    assert_false(pending(f));
+    assert_int_equal(msis(f), 1);
+    guest_enable(f, c);
+    assert_true(pending(f));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(emit_with_cookie_and_result),
+        FIXTURE_TEST(emit_without_a_receiver_is_counted),
+        FIXTURE_TEST(registers_do_not_alias_and_stores_do_not_log),
+        FIXTURE_TEST(only_word_stores_set_count),
+        FIXTURE_TEST(loads_that_trap_give_0),
+        FIXTURE_TEST(event_while_in_service_is_injected_again),
+        FIXTURE_TEST(shared_line_serves_both),
+        FIXTURE_TEST(driver_of_the_base_block_is_served_like_before),
+        FIXTURE_TEST(events_before_anyone_listens_are_kept),
+        FIXTURE_TEST(events_while_the_interrupt_is_disabled_are_kept),
+        FIXTURE_TEST(unanswered_device_falls_silent),
+        FIXTURE_TEST(a_driver_that_binds_late_ends_the_silence),
+        FIXTURE_TEST(unbound_by_our_driver_raises_nothing),
+        FIXTURE_TEST(masking_by_command_register),
+        FIXTURE_TEST(acknowledging_less_than_all_keeps_it_pending),
+        FIXTURE_TEST(random_interleavings_lose_nothing),
+        FIXTURE_TEST(msi_instead_of_intx),
+        FIXTURE_TEST(msi_without_the_vmm),
+        FIXTURE_TEST(platform_without_msi),
+        FIXTURE_TEST(peer_state_wakes_and_counts_generations),
+        FIXTURE_TEST(reset_twice),
+    };
+
+    return cmocka_run_group_tests_name("events", tests, NULL, NULL);
+}

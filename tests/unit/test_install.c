@@ -1,0 +1,520 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Installing: what works, and each way to ask for what cannot be: -1, one line that names the connection and the
+ * reason, and VM, PCI space and heap as they were.
+ */
+#include "fixture.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sel4vm/boot.h>
+#include <sel4vmmplatsupport/drivers/pci_helper.h>
+
+#define RW (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE)
+
+static void assert_refused(struct fixture *f, const crossvm_bus_t *bus, const crossvm_config_t *configs, size_t n,
+                           const char *name, const char *reason)
+{
+    crossvm_connection_t *handles[4] = {NULL};
+    struct state before;
+
+    log_take();
+    state_take(f, &before);
+    assert_int_equal(crossvm_install(bus, configs, n, handles), -1);
+    state_assert_unchanged(f, &before);
+    assert_int_equal(log_take(), 1);
+    if (name && !strstr(log_last, name))
+        fail_msg("\"%s\" does not name \"%s\"", log_last, name);
+    if (!strstr(log_last, reason))
+        fail_msg("\"%s\" does not say \"%s\"", log_last, reason);
+}
+
+static void one_refused(struct fixture *f, const crossvm_config_t *config, const char *reason)
+{
+    assert_refused(f, &f->bus, config, 1, config->name, reason);
+}
+
+static void null_arguments(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_config_t config = {.name = "a"};
+    crossvm_bus_t bus;
+    struct state before;
+
+    state_take(f, &before);
+    log_take();
+    assert_int_equal(crossvm_install(NULL, &config, 1, NULL), -1);
+    assert_int_equal(log_take(), 1);
+    state_assert_unchanged(f, &before);
+    bus = f->bus;
+    bus.vm = NULL;
+    assert_refused(f, &bus, &config, 1, NULL, "no VM");
+    bus = f->bus;
+    bus.pci = NULL;
+    assert_refused(f, &bus, &config, 1, NULL, "no PCI space");
+    bus = f->bus;
+    bus.alloc_irq = NULL;
+    assert_refused(f, &bus, &config, 1, NULL, "no alloc_irq");
+    assert_refused(f, &f->bus, NULL, 1, NULL, "no connections");
+    assert_refused(f, &f->bus, &config, 0, NULL, "0 connections");
+    config.name = NULL;
+    assert_refused(f, &f->bus, &config, 1, "connection 0", "no name");
+    config = (crossvm_config_t){.name = "a", .num_dataports = 1};
+    one_refused(f, &config, "none is given");
+}
+
+static void bad_base_addresses(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_config_t config = {.name = "a"};
+    crossvm_bus_t bus = f->bus;
+
+    bus.base = BASE + 1;
+    assert_refused(f, &bus, &config, 1, NULL, "multiple of 4 KiB");
+    bus.base = (uintptr_t)1 << 32;
+    assert_refused(f, &bus, &config, 1, NULL, "below 4 GiB");
+    bus.base = 0xfffff000;
+    bus.size = 0x1000;
+    assert_int_equal(crossvm_install(&bus, &config, 1, NULL), 0); /* the last page fits */
+}
+
+static void bad_names(void **state)
+{
+    static const char *const names[] = {
+        "",         ".",
+        "..",       "a/b",
+        "a b",      "a\n",
+        "\xc3\xa4", "0123456789012345678901234567890123456789012345678901234567890123", /* 64 characters */
+    };
+    struct fixture *f = *state;
+    crossvm_config_t config = {0};
+    crossvm_config_t longest = {.name = "012345678901234567890123456789012345678901234567890123456789012"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        config.name = names[i];
+        assert_refused(f, &f->bus, &config, 1, NULL, "1 to 63");
+    }
+    assert_int_equal(crossvm_install(&f->bus, &longest, 1, NULL), 0);
+    assert_non_null(crossvm_find(&f->vm, longest.name));
+}
+
+static void duplicate_names(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_config_t configs[] = {{.name = "a"}, {.name = "b"}, {.name = "a"}};
+
+    assert_refused(f, &f->bus, configs, 3, "\"a\"", "twice");
+    install_one(f, "b");
+    assert_refused(f, &f->bus, configs, 2, "\"b\"", "already");
+}
+
+static void bad_dataports(void **state)
+{
+    struct fixture *f = *state;
+    seL4_CPtr some[4] = {1, 2, 3, 4};
+    seL4_CPtr with_null[2] = {1, seL4_CapNull};
+    crossvm_dataport_t d[5];
+    crossvm_config_t config = {.name = "a", .dataports = d, .num_dataports = 1};
+
+    memcpy(some, frames_make(4, 12), sizeof(some));
+    with_null[0] = some[0];
+    d[0] = (crossvm_dataport_t){.frames = NULL, .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW};
+    one_refused(f, &config, "no frames");
+    d[0] = (crossvm_dataport_t){.frames = some, .num_frames = 0, .frame_size_bits = 12, .guest_rights = RW};
+    one_refused(f, &config, "0 frames");
+    d[0] = (crossvm_dataport_t){.frames = some, .num_frames = 1, .frame_size_bits = 11, .guest_rights = RW};
+    one_refused(f, &config, "not of 4 KiB to 1 GiB");
+    d[0] = (crossvm_dataport_t){.frames = some, .num_frames = 1, .frame_size_bits = 64, .guest_rights = RW};
+    one_refused(f, &config, "not of 4 KiB to 1 GiB");
+    d[0] = (crossvm_dataport_t){.frames = some, .num_frames = SIZE_MAX, .frame_size_bits = 12, .guest_rights = RW};
+    one_refused(f, &config, "exceed 2 GiB");
+    d[0] = (crossvm_dataport_t){
+        .frames = some, .num_frames = ((size_t)1 << 19) + 1, .frame_size_bits = 12, .guest_rights = RW};
+    one_refused(f, &config, "exceed 2 GiB");
+    d[0] = (crossvm_dataport_t){.frames = with_null, .num_frames = 2, .frame_size_bits = 12, .guest_rights = RW};
+    one_refused(f, &config, "frame 1 is a null capability");
+    d[0] = (crossvm_dataport_t){
+        .frames = some, .num_frames = 4, .frame_size_bits = 12, .guest_rights = CROSSVM_RIGHT_WRITE};
+    one_refused(f, &config, "rights");
+    d[0] = (crossvm_dataport_t){.frames = some, .num_frames = 4, .frame_size_bits = 12, .guest_rights = 0};
+    one_refused(f, &config, "rights");
+    d[0] = (crossvm_dataport_t){.frames = some, .num_frames = 1, .frame_size_bits = 21, .guest_rights = RW};
+    one_refused(f, &config, "cannot map"); /* frames of another size */
+    config.num_dataports = 5;
+    one_refused(f, &config, "more than the 4");
+}
+
+/* The second connection fails when the first is half done. */
+static void failure_midway_undoes_all(void **state)
+{
+    struct fixture *f = *state;
+    seL4_CPtr *frames = frames_make(2, 12);
+    crossvm_dataport_t good = {.frames = frames, .num_frames = 2, .frame_size_bits = 12, .guest_rights = RW};
+    crossvm_dataport_t bad = {.frames = frames, .num_frames = 1, .frame_size_bits = 21, .guest_rights = RW};
+    crossvm_config_t configs[] = {{.name = "good", .dataports = &good, .num_dataports = 1},
+                                  {.name = "bad", .dataports = &bad, .num_dataports = 1}};
+
+    assert_refused(f, &f->bus, configs, 2, "\"bad\"", "cannot map");
+    assert_null(crossvm_find(&f->vm, "good"));
+}
+
+static memory_fault_result_t somebody_elses(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t addr, size_t len, void *cookie)
+{
+    (void)vm;
+    (void)vcpu;
+    (void)addr;
+    (void)len;
+    (void)cookie;
+    return FAULT_IGNORE;
+}
+
+static void taken_memory(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_dataport_t d = {.frames = frames_make(1, 12), .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW};
+    crossvm_config_t config = {.name = "a", .dataports = &d, .num_dataports = 1};
+    vm_memory_reservation_t *theirs;
+
+    theirs = vm_reserve_memory_at(&f->vm, BASE + 0x1000, 0x1000, somebody_elses, NULL);
+    one_refused(f, &config, "taken");
+    assert_int_equal(vm_free_reserved_memory(&f->vm, theirs), 0);
+    assert_int_equal(crossvm_install(&f->bus, &config, 1, NULL), 0);
+}
+
+static void no_room(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_dataport_t d = {.frames = frames_make(1, 12), .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW};
+    crossvm_config_t config = {.name = "a", .dataports = &d, .num_dataports = 1};
+    crossvm_bus_t bus = f->bus;
+
+    bus.size = 0x1000;
+    assert_refused(f, &bus, &config, 1, "\"a\"", "do not fit");
+    bus.size = 0x2000;
+    assert_int_equal(crossvm_install(&bus, &config, 1, NULL), 0);
+}
+
+/* --- interrupt numbers --- */
+
+static int irq_given;
+
+static int irq_fixed(void)
+{
+    return irq_given;
+}
+
+static void bad_interrupt_numbers(void **state)
+{
+    static const int numbers[] = {256, 432, 0, 100000};
+    struct fixture *f = *state;
+    crossvm_config_t config = {.name = "a"};
+    crossvm_bus_t bus = f->bus;
+
+    bus.alloc_irq = irq_fixed;
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+        irq_given = numbers[i];
+        assert_refused(f, &bus, &config, 1, "\"a\"", "carries 1 to 255");
+    }
+    irq_given = -1;
+    assert_refused(f, &bus, &config, 1, "\"a\"", "no interrupt number");
+}
+
+static void an_interrupt_each_then_shared(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_config_t configs[5] = {{.name = "a"}, {.name = "b"}, {.name = "c"}, {.name = "d"}, {.name = "e"}};
+    crossvm_connection_t *c[5];
+    int irqs[5];
+
+    irq_limit = 12; /* 10, 11, 12 */
+    assert_int_equal(crossvm_install(&f->bus, configs, 5, c), 0);
+    for (size_t i = 0; i < 5; i++) {
+        crossvm_info_t info;
+
+        crossvm_get_info(c[i], &info);
+        irqs[i] = info.irq;
+        assert_int_equal(guest_config_read(f, c[i], 0x3c, 1), info.irq);
+        assert_int_equal(info.irq_shared, i != 2);
+    }
+    assert_int_equal(irqs[0], 10);
+    assert_int_equal(irqs[1], 11);
+    assert_int_equal(irqs[2], 12);
+    assert_int_equal(irqs[3], 10);
+    assert_int_equal(irqs[4], 11);
+}
+
+/* --- the bus --- */
+
+static void a_full_bus(void **state)
+{
+    struct fixture *f = *state;
+    char names[32][8];
+    crossvm_config_t configs[32];
+    crossvm_connection_t *c[32];
+    vmm_pci_device_def_t *bridge = f->pci->bus0[0][0]->cookie;
+    uint8_t header_type = bridge->header_type;
+
+    for (size_t i = 0; i < 32; i++) {
+        snprintf(names[i], sizeof(names[i]), "c%zu", i);
+        configs[i] = (crossvm_config_t){.name = names[i]};
+    }
+    bridge->header_type = 0; /* a platform like libsel4vm's, which routes function 0 only */
+    assert_refused(f, &f->bus, configs, 32, "\"c31\"", "bus is full");
+    assert_int_equal(crossvm_install(&f->bus, configs, 31, c), 0);
+    assert_refused(f, &f->bus, &configs[31], 1, "\"c31\"", "bus is full");
+    bridge->header_type = header_type;
+}
+
+static void a_hundred_connections(void **state)
+{
+    struct fixture *f = *state;
+    static char names[100][8];
+    static crossvm_config_t configs[100];
+    static crossvm_connection_t *c[100];
+    unsigned char seen[32][8] = {{0}};
+
+    for (size_t i = 0; i < 100; i++) {
+        snprintf(names[i], sizeof(names[i]), "c%zu", i);
+        configs[i] = (crossvm_config_t){.name = names[i]};
+    }
+    assert_int_equal(crossvm_install(&f->bus, configs, 100, c), 0);
+    for (size_t i = 0; i < 100; i++) {
+        crossvm_info_t info;
+
+        crossvm_get_info(c[i], &info);
+        assert_false(seen[info.pci.dev][info.pci.fun]++);
+        assert_int_equal(guest_config_read(f, c[i], 0, 4), 0xa1111af4);
+    }
+    /* A guest looks for functions 1 to 7 where function 0 says so. */
+    for (int dev = 1; dev < 32; dev++) {
+        uint32_t header = 0;
+
+        assert_non_null(f->pci->bus0[dev][0]);
+        f->pci->bus0[dev][0]->ioread(f->pci->bus0[dev][0]->cookie, 0x0e, 1, &header);
+        assert_int_equal(header, seen[dev][1] ? 0x80 : 0);
+    }
+    /* Functions of one device share a pin only with the number. */
+    for (size_t i = 0; i < 100; i++) {
+        for (size_t j = 0; j < i; j++) {
+            crossvm_info_t a;
+            crossvm_info_t b;
+
+            crossvm_get_info(c[i], &a);
+            crossvm_get_info(c[j], &b);
+            if (a.pci.dev == b.pci.dev && guest_config_read(f, c[i], 0x3d, 1) == guest_config_read(f, c[j], 0x3d, 1))
+                assert_int_equal(a.irq, b.irq);
+        }
+    }
+}
+
+/* --- memory --- */
+
+/* Installs while the n-th allocation fails, and undoes it when it works all the same. */
+static bool install_fails(struct fixture *f, const crossvm_config_t *configs, int (*fail_after)(int), int n)
+{
+    int result;
+
+    irq_next = 10;
+    log_take();
+    fail_after(n);
+    result = crossvm_install(&f->bus, configs, 2, NULL);
+    if (fail_after(0) > 0) /* fewer than n allocations */
+        assert_int_equal(result, 0);
+    if (result == 0) {
+        crossvm_remove(crossvm_find(&f->vm, "a"));
+        crossvm_remove(crossvm_find(&f->vm, "b"));
+        return false;
+    }
+    assert_int_equal(log_take(), 1);
+    assert_true(strstr(log_last, "\"a\"") || strstr(log_last, "\"b\""));
+    assert_null(crossvm_find(&f->vm, "a"));
+    assert_null(crossvm_find(&f->vm, "b"));
+    assert_null(f->pci->bus0[1][0]);
+    return true;
+}
+
+/*
+ * Every allocation fails in turn. What libsel4vm cannot take back (event pages, interrupts) may stay with the module,
+ * but is used again: trying on and on adds nothing more.
+ */
+static void no_memory_at_any_point(void **state)
+{
+    struct fixture *f = *state;
+    seL4_CPtr *frames = frames_make(5, 12);
+    crossvm_dataport_t d[] = {{.frames = frames, .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW},
+                              {.frames = frames + 1, .num_frames = 3, .frame_size_bits = 12, .guest_rights = 1}};
+    crossvm_config_t configs[] = {{.name = "a", .dataports = d, .num_dataports = 2},
+                                  {.name = "b", .dataports = d, .num_dataports = 1, .peer_page = frames[4]}};
+    int failures = 0;
+
+    for (int kind = 0; kind < 2; kind++) {
+        int (*fail_after)(int) = kind ? kvm_test_fail_after : calloc_fail_after;
+
+        for (int n = 1; install_fails(f, configs, fail_after, n); n++) {
+            struct state before;
+
+            failures++;
+            for (int again = 0; again < 4; again++)
+                (void)install_fails(f, configs, fail_after, n);
+            state_take(f, &before);
+            for (int again = 0; again < 4; again++)
+                (void)install_fails(f, configs, fail_after, n);
+            state_assert_unchanged(f, &before);
+            fixture_vm_destroy(f);
+            fixture_vm_create(f);
+        }
+    }
+    assert_true(failures > 20);
+}
+
+/* --- several installs --- */
+
+static void a_second_install_keeps_the_first(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *a = install_one(f, "a");
+    crossvm_connection_t *b = install_one(f, "b");
+
+    guest_enable(f, a);
+    crossvm_notify(a);
+    crossvm_notify(b);
+    crossvm_notify(b);
+    assert_int_equal(page_word(a, CROSSVM_REG_COUNT), 1);
+    assert_int_equal(page_word(b, CROSSVM_REG_COUNT), 2);
+    assert_true(bar(a, 0) != bar(b, 0) && bar(a, 1) != bar(b, 1));
+}
+
+static void two_vms(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture *other = malloc(sizeof(*other));
+    crossvm_connection_t *a;
+    crossvm_connection_t *b;
+
+    assert_non_null(other);
+    fixture_vm_create(other);
+    a = install_one(f, "same");
+    b = install_one(other, "same");
+    assert_ptr_not_equal(a, b);
+    assert_ptr_equal(crossvm_find(&f->vm, "same"), a);
+    assert_ptr_equal(crossvm_find(&other->vm, "same"), b);
+    guest_enable(f, a);
+    guest_enable(other, b);
+    crossvm_notify(b);
+    assert_int_equal(page_word(a, CROSSVM_REG_COUNT), 0);
+    assert_int_equal(page_word(b, CROSSVM_REG_COUNT), 1);
+    fixture_vm_destroy(other);
+    free(other);
+    crossvm_notify(a);
+    assert_int_equal(page_word(a, CROSSVM_REG_COUNT), 1);
+}
+
+static void remove_and_install_again(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_dataport_t d = {.frames = frames_make(1, 12), .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW};
+    crossvm_config_t config = {.name = "a", .dataports = &d, .num_dataports = 1};
+    struct state first;
+
+    for (int i = 0; i < 100; i++) {
+        crossvm_connection_t *c;
+
+        assert_int_equal(crossvm_install(&f->bus, &config, 1, &c), 0);
+        assert_int_equal(page_word(c, CROSSVM_REG_COUNT), 0);
+        crossvm_count(c, 1);
+        crossvm_remove(c);
+        if (i == 0) /* the module keeps an event page and an interrupt, once */
+            state_take(f, &first);
+    }
+    state_assert_unchanged(f, &first);
+}
+
+static void a_removed_event_page_is_inert(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install_one(f, "a");
+    uintptr_t event = bar(c, 0);
+
+    crossvm_remove(c);
+    assert_null(crossvm_find(&f->vm, "a"));
+    guest_store(f, event, 4, 1);
+    guest_store(f, event + CROSSVM_REG_COUNT, 4, 1);
+    assert_null(f->pci->bus0[1][0]);
+}
+
+/* --- BARs --- */
+
+static void sizes_are_exact_and_tails_inert(void **state)
+{
+    struct fixture *f = *state;
+    seL4_CPtr *small = frames_make(3, 12);
+    crossvm_dataport_t d[] = {
+        {.frames = small, .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW},
+        {.frames = small, .num_frames = 3, .frame_size_bits = 12, .guest_rights = RW},
+        {.frames = frames_make(32, 21), .num_frames = 32, .frame_size_bits = 21, .guest_rights = RW},
+        {.frames = frames_make(16, 12), .num_frames = 16, .frame_size_bits = 12, .guest_rights = RW}};
+    crossvm_config_t config = {.name = "a", .dataports = d, .num_dataports = 4};
+    crossvm_connection_t *c;
+    crossvm_info_t info;
+    uint64_t value = 1;
+
+    assert_int_equal(crossvm_install(&f->bus, &config, 1, &c), 0);
+    crossvm_get_info(c, &info);
+    for (unsigned int i = 0; i <= 4; i++)
+        assert_int_equal(info.bar_address[i] % info.bar_size[i], 0);
+    assert_int_equal(info.bar_size[2], 0x4000);
+    assert_int_equal(info.bar_size[3], 64 << 20);
+    assert_int_equal(page_word(c, 0xc0), 0x1000);
+    assert_int_equal(page_word(c, 0xd0), 0x3000);
+    assert_int_equal(page_word(c, 0xe0), 64 << 20);
+    assert_int_equal(page_word(c, 0xf0), 0x10000);
+    /* The fourth page of the 12 KiB dataport's BAR. */
+    guest_store(f, info.bar_address[2] + 0x3000, 4, 0xffffffff);
+    assert_int_equal(kvm_test_fault(f->vm.vcpus[BOOT_VCPU], info.bar_address[2] + 0x3ffc, 4, true, 0, &value),
+                     FAULT_HANDLED);
+    assert_int_equal(value, 0);
+}
+
+static void stores_to_read_only_memory_vanish(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_dataport_t d = {
+        .frames = frames_make(1, 12), .num_frames = 1, .frame_size_bits = 12, .guest_rights = CROSSVM_RIGHT_READ};
+    crossvm_config_t config = {.name = "a", .dataports = &d, .num_dataports = 1, .peer_page = frames_make(1, 12)[0]};
+    crossvm_connection_t *c;
+
+    assert_int_equal(crossvm_install(&f->bus, &config, 1, &c), 0);
+    guest_store(f, bar(c, 1), 8, ~0ULL);
+    guest_store(f, bar(c, 0) + CROSSVM_PEER_PAGE, 8, ~0ULL);
+    assert_int_equal(page_word(c, CROSSVM_REG_FEATURES), CROSSVM_FEATURE_PEER_PAGE);
+    assert_int_equal(page_word(c, 0xc8), CROSSVM_RIGHT_READ);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(null_arguments),
+        FIXTURE_TEST(bad_base_addresses),
+        FIXTURE_TEST(bad_names),
+        FIXTURE_TEST(duplicate_names),
+        FIXTURE_TEST(bad_dataports),
+        FIXTURE_TEST(failure_midway_undoes_all),
+        FIXTURE_TEST(taken_memory),
+        FIXTURE_TEST(no_room),
+        FIXTURE_TEST(bad_interrupt_numbers),
+        FIXTURE_TEST(an_interrupt_each_then_shared),
+        FIXTURE_TEST(a_full_bus),
+        FIXTURE_TEST(a_hundred_connections),
+        FIXTURE_TEST(no_memory_at_any_point),
+        FIXTURE_TEST(a_second_install_keeps_the_first),
+        FIXTURE_TEST(two_vms),
+        FIXTURE_TEST(remove_and_install_again),
+        FIXTURE_TEST(a_removed_event_page_is_inert),
+        FIXTURE_TEST(sizes_are_exact_and_tails_inert),
+        FIXTURE_TEST(stores_to_read_only_memory_vanish),
+    };
+
+    return cmocka_run_group_tests_name("install", tests, NULL, NULL);
+}
