@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * libcrossvm: one end of a cross-VM connection, the same calls in a guest and beside it.
+ *
+ * In a guest, a connection is a device: driven by the crossvm driver, by an older driver of today's devices, or by the
+ * kernel's uio_pci_generic. On the host it is a Unix socket of the process that runs the VM. A program opens it by
+ * name, maps its dataports, rings the other end's bell and waits for its own.
+ *
+ * Events may merge: n calls of crossvm_emit() wake the other end at least once after the last of them, and
+ * crossvm_wait() tells how many there were. Memory written before crossvm_emit() is visible to the other end after its
+ * crossvm_wait().
+ *
+ * Threads: crossvm_emit() may be called from any thread at any time. The other calls on one handle are for one thread
+ * at a time. Different handles are independent.
+ *
+ * Errors are negative errno values; crossvm_strerror() makes a sentence of the last one that a thread met.
+ */
+#ifndef CROSSVM_CROSSVM_H
+#define CROSSVM_CROSSVM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <crossvm/device.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/** An open end of a connection. */
+typedef struct crossvm crossvm_t;
+
+/** How an end is reached. */
+enum crossvm_via {
+    CROSSVM_VIA_DRIVER,      /**< the crossvm driver, on a device with the extended block */
+    CROSSVM_VIA_BASE_BLOCK,  /**< a device with registers 0x00 to 0x37 only */
+    CROSSVM_VIA_PCI_GENERIC, /**< uio_pci_generic */
+    CROSSVM_VIA_SOCKET,      /**< a VM's process on this host */
+};
+
+/** A mapped dataport. */
+typedef struct crossvm_region {
+    void *address;   /**< in this process; NULL for a size of 0 */
+    size_t size;     /**< bytes, exact */
+    uint32_t rights; /**< of this end: CROSSVM_RIGHT_*; a store without CROSSVM_RIGHT_WRITE raises SIGSEGV or is lost */
+} crossvm_region_t;
+
+/** What is known of an end. */
+typedef struct crossvm_end_info {
+    char name[CROSSVM_FULL_NAME_BYTES];
+    enum crossvm_via via;
+    char path[128];           /**< of the device or the socket */
+    char location[64];        /**< guest: PCI address; host: name of the VM */
+    uint32_t version;         /**< of the device (CROSSVM_REG_VERSION); 0 where there is no extended block */
+    uint32_t peer_state;      /**< CROSSVM_PEER_*; on the host, PRESENT while the guest's driver is bound */
+    uint32_t peer_generation; /**< grows each time the peer comes anew; 0 on the host */
+    uint64_t events;          /**< sequence: events of the peer so far; 0 where it is not known */
+    bool msi;                 /**< the guest's interrupt is an MSI; on a driver without extended block false */
+    int owner;                /**< host: 1 when a program owns the end, 0 when not; guest: -1 */
+    size_t num_dataports;
+    struct {
+        uint64_t size;
+        uint32_t rights;
+    } dataports[CROSSVM_MAX_DATAPORTS];
+    uint64_t vm_exits;      /**< host: exits of the VM so far; else 0 */
+    uint64_t vm_user_exits; /**< host: of these, to the VM's process; else 0 */
+} crossvm_end_info_t;
+
+/**
+ * Opens an end by name and maps its dataports.
+ *
+ * @param end  receives the handle, which crossvm_close() frees
+ * @param name of a connection: looked up among this machine's devices, then as a socket in the directory that the
+ *             environment's CROSSVM_DIR names (default /run/crossvm). A name with a slash is the path of a /dev/uioN or
+ *             /dev/crossvm/NAME, or of a socket.
+ * @return 0; -EINVAL for a malformed name, -ENOENT when there is no such connection, -EACCES or -EPERM when this user
+ * may not open it, -EBUSY when another program owns a host end, -ENODEV for a device without driver, -ECONNREFUSED when
+ * the VM's process is gone, -ETIMEDOUT when it does not answer, -EPROTO when it speaks another protocol or the device
+ * contradicts itself, -ENOMEM
+ */
+int crossvm_open(crossvm_t **end, const char *name);
+
+/** Closes an end: unmaps its dataports and frees the handle. NULL is allowed. */
+void crossvm_close(crossvm_t *end);
+
+/** Name of the connection, valid until crossvm_close(). */
+const char *crossvm_name(const crossvm_t *end);
+
+/** How many dataports the connection has. */
+size_t crossvm_num_dataports(const crossvm_t *end);
+
+/** Dataport i, counted from 0. An index beyond the last gives a region of size 0. The memory is the handle's. */
+crossvm_region_t crossvm_dataport(const crossvm_t *end, size_t i);
+
+/**
+ * Sends one event to the other end. Orders it after all memory accesses before the call.
+ *
+ * @return 0, or -EIO when the other end's process is gone for good
+ */
+int crossvm_emit(crossvm_t *end);
+
+/**
+ * Waits for events of the other end.
+ *
+ * @param timeout_ms milliseconds; 0 looks only, -1 waits without end
+ * @return how many events came since the last call that returned some (at least 1; at most INT_MAX, the rest is kept);
+ * 0 when the time is over or, with a device of the base block only or a change of the peer's state, when there was a
+ *         wake-up without an event; -EINTR after a signal (a handler with SA_RESTART may let the wait go on); -EPIPE
+ *         when the VM's process ended (host) or the device was removed (guest); -EPROTO when the VM's process turns out
+ *         to break the protocol
+ */
+int crossvm_wait(crossvm_t *end, int timeout_ms);
+
+/**
+ * A descriptor that polls readable (POLLIN) when crossvm_wait() would not block. It belongs to the handle: do not read
+ * from it; call crossvm_wait() with timeout 0 instead. It may poll readable once with no event behind it. With a driver
+ * other than this project's or uio_pci_generic, events from before crossvm_open() do not make it readable.
+ */
+int crossvm_fd(const crossvm_t *end);
+
+/** CROSSVM_PEER_* of the other end; generation (may be NULL) receives a number that grows each time it comes anew. */
+uint32_t crossvm_peer_state(const crossvm_t *end, uint32_t *generation);
+
+/** Fills in what is known of an open end. Returns 0 or a negative errno value. */
+int crossvm_info(crossvm_t *end, crossvm_end_info_t *info);
+
+/**
+ * Lists the ends of this machine, devices first, then sockets, each by name. Does not disturb who uses them.
+ *
+ * @param list  receives an array that the caller frees with free(); NULL when there are none
+ * @param count receives how many
+ * @return 0, or -ENOMEM
+ */
+int crossvm_list(crossvm_end_info_t **list, size_t *count);
+
+/** The last error of this thread in a sentence that names the object and a remedy. Valid until its next libcrossvm
+ * call. */
+const char *crossvm_strerror(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The protocol between a VM's process and a host program that takes the other end of a connection.
+ *
+ * A Unix socket of type SOCK_SEQPACKET a connection, DIR/NAME.sock. The client sends one request and gets one reply;
+ * with ATTACH the reply carries file descriptors, and the client owns the end until it closes the socket. While it
+ * does, the server sends a driver message whenever the guest's driver comes or goes. All integers are in host byte
+ * order, since both ends run on one machine. Receivers ignore messages that are too short, have another magic, or
+ * another major version.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include <crossvm/device.h>
+
+#define CROSSVM_WIRE_MAGIC 0x57565843u /* "CXVW" */
+#define CROSSVM_WIRE_VERSION 1
+
+enum crossvm_wire_type {
+    CROSSVM_WIRE_ATTACH = 1, /* request: take the end. Reply: crossvm_wire_reply with descriptors, or a status */
+    CROSSVM_WIRE_INFO = 2,   /* request: look only. Reply: crossvm_wire_reply without descriptors */
+    CROSSVM_WIRE_DRIVER = 3, /* server to client, unasked: crossvm_wire_driver */
+};
+
+struct crossvm_wire_header {
+    uint32_t magic;
+    uint16_t version;
+    uint16_t type; /* enum crossvm_wire_type; a reply repeats that of its request */
+};
+
+/*
+ * The reply to ATTACH passes, in this order: an eventfd that the guest's events signal, an eventfd that signals the
+ * guest, the memfd of the peer page (one page), and a memfd for each dataport, opened with the rights that the host
+ * has.
+ */
+#define CROSSVM_WIRE_FIXED_FDS 3
+#define CROSSVM_WIRE_MAX_FDS (CROSSVM_WIRE_FIXED_FDS + CROSSVM_MAX_DATAPORTS)
+
+struct crossvm_wire_dataport {
+    uint64_t size;         /* bytes */
+    uint32_t host_rights;  /* CROSSVM_RIGHT_* */
+    uint32_t guest_rights; /* CROSSVM_RIGHT_* */
+};
+
+struct crossvm_wire_reply {
+    struct crossvm_wire_header header;
+    uint32_t status;       /* 0, or an errno value: EBUSY when the end is owned; the rest holds for INFO even then */
+    uint32_t driver_state; /* CROSSVM_DRIVER_* */
+    uint32_t generation;   /* of the end's owner: counts owners */
+    uint32_t owned;        /* the end has an owner */
+    char name[CROSSVM_FULL_NAME_BYTES];
+    char vm[64];
+    uint32_t num_dataports;
+    uint32_t msi;         /* the guest uses MSI */
+    uint32_t peer_counts; /* the VM's process is out of the path of peer events */
+    int32_t irq;
+    struct crossvm_wire_dataport dataports[CROSSVM_MAX_DATAPORTS];
+    uint64_t vm_exits;      /* exits of the VM to the kernel since it started */
+    uint64_t vm_user_exits; /* of these, on to the VM's process */
+};
+
+struct crossvm_wire_driver {
+    struct crossvm_wire_header header;
+    uint32_t driver_state; /* CROSSVM_DRIVER_* */
+    uint32_t reserved;
+};

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A point in time at which a wait ends, on the monotonic clock. */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#define DEADLINE_NOW 0
+#define DEADLINE_NEVER INT64_MAX
+
+/** Nanoseconds of CLOCK_MONOTONIC, or one of DEADLINE_*. */
+typedef int64_t deadline_t;
+
+static inline int64_t deadline_clock(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/** The deadline of a timeout as crossvm_wait() has it. Waits that look only or never end need no clock. */
+static inline deadline_t deadline_in(int timeout_ms)
+{
+    if (timeout_ms < 0)
+        return DEADLINE_NEVER;
+    return timeout_ms == 0 ? DEADLINE_NOW : deadline_clock() + (int64_t)timeout_ms * 1000000;
+}
+
+/** What remains, as the timeout of poll(): rounded up, so that poll() does not return before the time is over. */
+static inline int deadline_poll_ms(deadline_t deadline)
+{
+    int64_t left;
+
+    if (deadline == DEADLINE_NEVER)
+        return -1;
+    if (deadline == DEADLINE_NOW)
+        return 0;
+    left = deadline - deadline_clock();
+    if (left <= 0)
+        return 0;
+    left = (left + 999999) / 1000000;
+    return left > INT_MAX ? INT_MAX : (int)left;
+}
+
+static inline bool deadline_is_over(deadline_t deadline)
+{
+    return deadline_poll_ms(deadline) == 0;
+}

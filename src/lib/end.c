@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The calls of the library: finds out which kind of end a name stands for, and passes on. */
+#include "end.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "error.h"
+#include "guest.h"
+#include "guest_device.h"
+#include "host.h"
+#include "uio_device.h"
+
+bool cvm_name_is_valid(const char *name)
+{
+    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
+    size_t length = strlen(name);
+
+    if (length == 0 || length >= CROSSVM_FULL_NAME_BYTES || strspn(name, allowed) != length)
+        return false;
+    return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+void cvm_copy_text(char *to, size_t size, const char *from)
+{
+    size_t length = strnlen(from, size - 1);
+
+    memcpy(to, from, length);
+    memset(to + length, 0, size - length);
+}
+
+void cvm_unmap_dataports(struct crossvm *end)
+{
+    for (size_t i = 0; i < end->num_dataports; i++)
+        munmap(end->dataports[i].address, end->dataports[i].size);
+    end->num_dataports = 0;
+}
+
+/* A name that neither a device nor a socket has. unreadable is NULL, or a device that may have it. */
+static int no_such_connection(const char *name, const struct uio_device *unreadable)
+{
+    char address[UIO_PCI_ADDRESS_BYTES];
+
+    if (unreadable)
+        return cvm_fail(
+            EACCES,
+            "no connection \"%s\" that this user may look at; it may be %s (PCI device %s, driver %s), whose "
+            "registers root may read",
+            name, unreadable->node, unreadable->pci_address, unreadable->driver);
+    if (cvm_uio_find_undriven(address))
+        return cvm_fail(ENODEV,
+                        "no connection \"%s\" among the devices with a driver, but PCI device %s has none: load the "
+                        "crossvm driver, or bind uio_pci_generic to it",
+                        name, address);
+    return cvm_fail(
+        ENOENT,
+        "no connection \"%s\": neither a device of this machine nor a socket %s/%s.sock; `crossvm ls` lists "
+        "what there is",
+        name, cvm_host_directory(), name);
+}
+
+static int open_name(struct crossvm **end, const char *name)
+{
+    struct uio_device device;
+    char *path;
+    int found, error;
+
+    if (!cvm_name_is_valid(name))
+        return cvm_fail(EINVAL,
+                        "\"%s\" is no name of a connection: a name has 1 to %d of the characters A-Z a-z 0-9 . _ -",
+                        name, CROSSVM_FULL_NAME_BYTES - 1);
+
+    found = cvm_guest_find(name, &device);
+    if (!found)
+        return cvm_guest_open(end, &device);
+
+    path = found == -ENOMEM ? NULL : cvm_host_path(name);
+    if (!path)
+        return cvm_fail(ENOMEM, "no memory to open connection \"%s\"", name);
+    error = cvm_host_open(end, path);
+    free(path);
+    return error == -ENOENT ? no_such_connection(name, found == -EACCES ? &device : NULL) : error;
+}
+
+static int open_path(struct crossvm **end, const char *path)
+{
+    struct uio_device device;
+    struct stat status;
+
+    if (stat(path, &status))
+        return cvm_fail(errno, "no connection at %s: %s", path, strerror(errno));
+    if (S_ISSOCK(status.st_mode))
+        return cvm_host_open(end, path);
+    if (S_ISCHR(status.st_mode) && !cvm_uio_find(status.st_rdev, &device))
+        return cvm_guest_open(end, &device);
+    return cvm_fail(
+        EINVAL, "%s is neither the UIO device of a connection nor a socket; `crossvm ls` lists what there is", path);
+}
+
+int crossvm_open(crossvm_t **end, const char *name)
+{
+    if (!end || !name)
+        return cvm_fail(EINVAL, "crossvm_open() needs a place for the handle and a name");
+    *end = NULL;
+    return strchr(name, '/') ? open_path(end, name) : open_name(end, name);
+}
+
+void crossvm_close(crossvm_t *end)
+{
+    if (end)
+        end->ops->close(end);
+}
+
+const char *crossvm_name(const crossvm_t *end)
+{
+    return end->name;
+}
+
+size_t crossvm_num_dataports(const crossvm_t *end)
+{
+    return end->num_dataports;
+}
+
+crossvm_region_t crossvm_dataport(const crossvm_t *end, size_t i)
+{
+    if (i >= end->num_dataports)
+        return (crossvm_region_t){NULL, 0, 0};
+    return end->dataports[i];
+}
+
+int crossvm_emit(crossvm_t *end)
+{
+    return end->ops->emit(end);
+}
+
+int crossvm_wait(crossvm_t *end, int timeout_ms)
+{
+    return end->ops->wait(end, timeout_ms);
+}
+
+int crossvm_fd(const crossvm_t *end)
+{
+    return end->fd;
+}
+
+uint32_t crossvm_peer_state(const crossvm_t *end, uint32_t *generation)
+{
+    uint32_t unwanted;
+
+    /* The handle is const for the caller only: an end on the host takes the news from its socket first. */
+    return end->ops->peer_state((struct crossvm *)end, generation ? generation : &unwanted);
+}
+
+int crossvm_info(crossvm_t *end, crossvm_end_info_t *info)
+{
+    memset(info, 0, sizeof(*info));
+    cvm_copy_text(info->name, sizeof(info->name), end->name);
+    info->num_dataports = end->num_dataports;
+    for (size_t i = 0; i < end->num_dataports; i++) {
+        info->dataports[i].size = end->dataports[i].size;
+        info->dataports[i].rights = end->dataports[i].rights;
+    }
+    return end->ops->info(end, info);
+}

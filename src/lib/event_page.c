@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "event_page.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "end.h"
+
+int cvm_event_page_map(struct event_page *page, const struct uio_device *device, int fd, int prot)
+{
+    size_t offered = cvm_uio_bar_size(device, CROSSVM_BAR_EVENT);
+    void *address;
+    int error;
+
+    memset(page, 0, sizeof(*page));
+    if (offered < CROSSVM_PAGE_SIZE)
+        return -ENODEV;
+    page->size =
+        offered < CROSSVM_PEER_PAGE + CROSSVM_PAGE_SIZE ? CROSSVM_PAGE_SIZE : CROSSVM_PEER_PAGE + CROSSVM_PAGE_SIZE;
+    error = cvm_uio_map(device, fd, CROSSVM_BAR_EVENT, page->size, prot, &address);
+    if (error)
+        return error;
+
+    page->base = address;
+    page->extended = event_page_load32(page, CROSSVM_REG_MAGIC) == CROSSVM_MAGIC &&
+                     event_page_load32(page, CROSSVM_REG_VERSION) >> 16 == CROSSVM_VERSION_MAJOR;
+    page->has_peer_page = page->extended && page->size > CROSSVM_PAGE_SIZE &&
+                          event_page_load32(page, CROSSVM_REG_FEATURES) & CROSSVM_FEATURE_PEER_PAGE;
+    return 0;
+}
+
+void cvm_event_page_unmap(struct event_page *page)
+{
+    if (page->base)
+        munmap(page->base, page->size);
+    page->base = NULL;
+}
+
+/* Copies a name of at most size bytes. Word by word: BAR0 may be mapped as device memory, which memcpy() is not for. */
+static void copy_name(const struct event_page *page, size_t offset, size_t size, char name[CROSSVM_FULL_NAME_BYTES])
+{
+    char copy[CROSSVM_FULL_NAME_BYTES + 1] = "";
+
+    for (size_t i = 0; i < size; i += 4) {
+        uint32_t word = event_page_load32(page, offset + i);
+
+        memcpy(copy + i, &word, 4);
+    }
+    cvm_copy_text(name, CROSSVM_FULL_NAME_BYTES, cvm_name_is_valid(copy) ? copy : "");
+}
+
+int cvm_event_page_describe(const struct event_page *page, struct event_page_description *description)
+{
+    uint32_t count;
+
+    memset(description, 0, sizeof(*description));
+    if (!page->extended) {
+        copy_name(page, CROSSVM_REG_NAME, CROSSVM_NAME_BYTES, description->name);
+        return 0;
+    }
+
+    copy_name(page, CROSSVM_REG_FULL_NAME, CROSSVM_FULL_NAME_BYTES, description->name);
+    description->version = event_page_load32(page, CROSSVM_REG_VERSION);
+    count = event_page_load32(page, CROSSVM_REG_NUM_DATAPORTS);
+    if (count > CROSSVM_MAX_DATAPORTS)
+        return -EPROTO;
+    for (uint32_t i = 0; i < count; i++) {
+        size_t entry = CROSSVM_REG_DATAPORT(i);
+
+        description->dataports[i].size = event_page_load64(page, entry + CROSSVM_DATAPORT_SIZE);
+        description->dataports[i].rights = event_page_load32(page, entry + CROSSVM_DATAPORT_RIGHTS);
+        description->dataports[i].bar = event_page_load32(page, entry + CROSSVM_DATAPORT_BAR);
+    }
+    description->num_dataports = count;
+    return 0;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The registers of a device, mapped into this process.
+ *
+ * The VMM, and in the peer page the peer, may change them at any time, and neither is trusted: what decides something
+ * is loaded once and checked before use.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <crossvm/device.h>
+
+#include "uio_device.h"
+
+/* Registers are little-endian, as all of PCI is, and so are all machines that this library is compiled for. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian machines need swaps in this file");
+
+struct event_page {
+    uint8_t *base;
+    size_t size;        /* bytes mapped: without or with the peer page */
+    bool extended;      /* the extended block is there, in a version that this library knows */
+    bool has_peer_page; /* ... and so is the peer page */
+};
+
+/** A private copy of what a device says of itself. */
+struct event_page_description {
+    char name[CROSSVM_FULL_NAME_BYTES]; /* "" when it is malformed or missing */
+    uint32_t version;                   /* 0 without extended block */
+    size_t num_dataports;               /* 0 without extended block */
+    struct {
+        uint64_t size;
+        uint32_t rights;
+        uint32_t bar;
+    } dataports[CROSSVM_MAX_DATAPORTS];
+};
+
+/**
+ * Maps the registers and finds out which blocks there are.
+ *
+ * @param fd   of device->node
+ * @param prot PROT_READ, or that and PROT_WRITE
+ * @return 0 or a negative errno value
+ */
+int cvm_event_page_map(struct event_page *page, const struct uio_device *device, int fd, int prot);
+void cvm_event_page_unmap(struct event_page *page);
+
+/** Copies what the device says. Returns 0, or -EPROTO when it claims more dataports than there can be. */
+int cvm_event_page_describe(const struct event_page *page, struct event_page_description *description);
+
+/*
+ * Loads are acquires: what the peer wrote before it raised a sequence is visible to loads of a dataport that come after
+ * the load of the sequence.
+ */
+static inline uint32_t event_page_load32(const struct event_page *page, size_t offset)
+{
+    return __atomic_load_n((volatile uint32_t *)(page->base + offset), __ATOMIC_ACQUIRE);
+}
+
+static inline uint64_t event_page_load64(const struct event_page *page, size_t offset)
+{
+#if UINTPTR_MAX > UINT32_MAX
+    return __atomic_load_n((volatile uint64_t *)(page->base + offset), __ATOMIC_ACQUIRE);
+#else
+    uint32_t low, high, before;
+
+    do { /* the halves belong together when the upper one stood still meanwhile */
+        before = event_page_load32(page, offset + 4);
+        low = event_page_load32(page, offset);
+        high = event_page_load32(page, offset + 4);
+    } while (high != before);
+    return (uint64_t)high << 32 | low;
+#endif
+}
+
+/** A store of exactly 32 bits, by an instruction that a VMM can decode. */
+static inline void event_page_store32(const struct event_page *page, size_t offset, uint32_t value)
+{
+    __atomic_store_n((volatile uint32_t *)(page->base + offset), value, __ATOMIC_RELAXED);
+}
+
+/** Events of the peer so far: who counts them may change while the VM runs. Extended block only. */
+static inline uint64_t event_page_sequence(const struct event_page *page)
+{
+    bool peer_counts = event_page_load32(page, CROSSVM_REG_STATUS) & CROSSVM_STATUS_PEER_COUNTS;
+
+    return event_page_load64(page, peer_counts && page->has_peer_page ? CROSSVM_REG_PEER_SEQ : CROSSVM_REG_EVENT_SEQ);
+}
+
+/** PEER_STATE in the lower half, PEER_GENERATION in the upper one. Extended block only. */
+static inline uint64_t event_page_peer(const struct event_page *page)
+{
+    return event_page_load64(page, CROSSVM_REG_PEER);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An open end in a guest.
+ *
+ * With the extended block, the device's sequence says how many events there were, and the interrupt only ends a sleep:
+ * a wait compares the sequence with what this handle has seen, and sleeps when they are equal. With the base block
+ * alone the driver clears the count at each interrupt, so each interrupt stands for one event or more.
+ */
+#include "guest_end.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "deadline.h"
+#include "error.h"
+#include "guest_device.h"
+
+static struct guest_end *guest_of(struct crossvm *end)
+{
+    return (struct guest_end *)end;
+}
+
+/* --- waiting --- */
+
+void cvm_guest_start(struct guest_end *guest)
+{
+    uint64_t sequence = event_page_sequence(&guest->page);
+    uint32_t unseen;
+
+    guest->seen_register = event_page_load32(&guest->page, CROSSVM_REG_SEEN);
+    unseen = (uint32_t)sequence - guest->seen_register;
+    /* A SEEN that the sequence has not reached was stored while it counted from elsewhere: see take_events(). */
+    if (unseen > INT32_MAX || unseen > sequence)
+        unseen = sequence > 0;
+    guest->seen = sequence - unseen;
+    guest->peer = event_page_peer(&guest->page);
+}
+
+/*
+ * Takes the events that are new. A sequence that stands behind what was seen is no count: another one that counts from
+ * elsewhere took its place, or the peer, who may write PEER_SEQ as it likes, lied. It is told as one event, since a
+ * wake-up too many does no harm and one too few might.
+ */
+static int take_events(struct guest_end *guest)
+{
+    uint64_t sequence = event_page_sequence(&guest->page);
+    uint64_t fresh = sequence - guest->seen;
+
+    if (fresh > INT64_MAX) {
+        guest->seen = sequence;
+        return 1;
+    }
+    if (fresh > INT_MAX)
+        fresh = INT_MAX;
+    guest->seen += fresh;
+    return (int)fresh;
+}
+
+static bool take_peer_change(struct guest_end *guest)
+{
+    uint64_t peer = event_page_peer(&guest->page);
+    bool changed = peer != guest->peer;
+
+    guest->peer = peer;
+    return changed;
+}
+
+/* Stores SEEN: where the next opener starts, and for the device the end of a pending interrupt. */
+static void store_seen(struct guest_end *guest, uint64_t sequence)
+{
+    guest->seen_register = (uint32_t)sequence;
+    event_page_store32(&guest->page, CROSSVM_REG_SEEN, guest->seen_register);
+}
+
+static int device_is_gone(struct guest_end *guest)
+{
+    __atomic_store_n(&guest->gone, true, __ATOMIC_RELAXED);
+    return cvm_fail(
+        EPIPE,
+        "the device of connection \"%s\" (%s) was removed, lost its driver, or has no interrupt; open it again "
+        "when it is back",
+        guest->end.name, guest->device.pci_address);
+}
+
+/*
+ * Sleeps until the kernel has counted an interrupt since the last sleep, and takes that count. Returns 1, or 0 when the
+ * time is over. A wait without end blocks in read() alone: one call of the kernel.
+ */
+static int sleep_for_interrupt(struct guest_end *guest, deadline_t deadline)
+{
+    struct pollfd device = {.fd = guest->end.fd, .events = POLLIN};
+    uint32_t interrupts;
+    ssize_t length;
+
+    if (deadline != DEADLINE_NEVER) {
+        int ready = poll(&device, 1, deadline_poll_ms(deadline));
+
+        if (ready < 0)
+            return cvm_fail(errno, "waiting for connection \"%s\": %s", guest->end.name, strerror(errno));
+        if (ready == 0)
+            return 0;
+    }
+    length = read(guest->end.fd, &interrupts, sizeof(interrupts));
+    if (length == sizeof(interrupts))
+        return 1;
+    if (length < 0 && errno == EINTR)
+        return cvm_fail(EINTR, "waiting for connection \"%s\": interrupted by a signal", guest->end.name);
+    return device_is_gone(guest);
+}
+
+/*
+ * uio_pci_generic: the kernel masked the interrupt when it counted it. The order matters. Storing SEEN, even one that
+ * it holds already, takes the cause away; with the cause still there, the device would interrupt as soon as it is
+ * unmasked, for ever. An event that comes
+ *  - before the sequence is loaded: the caller compares again before it sleeps, and finds it;
+ *  - between that and the store: SEEN is not the device's sequence, so that the cause stays and the device interrupts
+ *    once unmasked; the caller's comparison finds the event even before;
+ *  - between the store and the unmasking: the same, with a new cause;
+ *  - after the unmasking: it is an interrupt like any other.
+ * So the kernel counts an interrupt for each event that the caller's comparison misses.
+ */
+static int rearm(struct guest_end *guest)
+{
+    int error;
+
+    store_seen(guest, event_page_sequence(&guest->page));
+    error = cvm_intx_unmask(&guest->intx);
+    return error ? device_is_gone(guest) : 0;
+}
+
+static int wait_for_sequence(struct crossvm *end, int timeout_ms)
+{
+    struct guest_end *guest = guest_of(end);
+    deadline_t deadline = deadline_in(timeout_ms);
+
+    /*
+     * An event raises the sequence before the interrupt that tells of it, so one that this comparison misses is counted
+     * by the kernel after the last sleep, and ends the next.
+     */
+    for (bool slept = false;; slept = true) {
+        int events = take_events(guest);
+        bool peer_changed = take_peer_change(guest);
+        int woken;
+
+        if (events || peer_changed)
+            return events;
+        /* Interrupts without events (another opener's, a hostile peer's) do not prolong the wait. */
+        if (slept && deadline_is_over(deadline))
+            return 0;
+        woken = sleep_for_interrupt(guest, deadline);
+        if (woken <= 0)
+            return woken;
+        if (guest->generic) {
+            int error = rearm(guest);
+
+            if (error)
+                return error;
+        }
+    }
+}
+
+static int wait_for_interrupt(struct crossvm *end, int timeout_ms)
+{
+    struct guest_end *guest = guest_of(end);
+    uint32_t unclaimed = guest->unclaimed;
+
+    if (unclaimed) {
+        guest->unclaimed = 0;
+        return unclaimed > INT_MAX ? INT_MAX : (int)unclaimed;
+    }
+    return sleep_for_interrupt(guest, deadline_in(timeout_ms));
+}
+
+/* --- the other calls --- */
+
+static int guest_emit(struct crossvm *end)
+{
+    struct guest_end *guest = guest_of(end);
+
+    if (__atomic_load_n(&guest->gone, __ATOMIC_RELAXED))
+        return cvm_fail(EIO, "the device of connection \"%s\" (%s) was removed; open it again when it is back",
+                        end->name, guest->device.pci_address);
+    /*
+     * Orders all loads and stores of dataports before the store that rings: that one leaves the guest and makes another
+     * CPU look at them, and neither a weakly ordered CPU nor the compiler would keep it last by itself.
+     */
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    event_page_store32(&guest->page, CROSSVM_REG_EMIT, 1);
+    return 0;
+}
+
+static uint32_t extended_peer_state(struct crossvm *end, uint32_t *generation)
+{
+    struct guest_end *guest = guest_of(end);
+    uint64_t peer = event_page_peer(&guest->page);
+
+    *generation = (uint32_t)(peer >> 32);
+    return guest->gone ? CROSSVM_PEER_ABSENT : (uint32_t)peer;
+}
+
+static uint32_t base_peer_state(struct crossvm *end, uint32_t *generation)
+{
+    (void)end;
+    *generation = 0;
+    return CROSSVM_PEER_UNKNOWN;
+}
+
+static int guest_info(struct crossvm *end, crossvm_end_info_t *info)
+{
+    struct guest_end *guest = guest_of(end);
+
+    cvm_guest_describe(&guest->device, &guest->page, info);
+    return 0;
+}
+
+static void guest_close(struct crossvm *end)
+{
+    struct guest_end *guest = guest_of(end);
+
+    if (guest->page.extended && !guest->gone) {
+        if (guest->seen_register != (uint32_t)guest->seen)
+            store_seen(guest, guest->seen);
+        if (guest->generic)
+            event_page_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_NONE);
+    }
+    cvm_guest_release(guest);
+}
+
+const struct end_ops cvm_guest_extended_ops = {
+    .close = guest_close,
+    .emit = guest_emit,
+    .wait = wait_for_sequence,
+    .peer_state = extended_peer_state,
+    .info = guest_info,
+};
+
+const struct end_ops cvm_guest_base_ops = {
+    .close = guest_close,
+    .emit = guest_emit,
+    .wait = wait_for_interrupt,
+    .peer_state = base_peer_state,
+    .info = guest_info,
+};

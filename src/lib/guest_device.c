@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "guest_device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "end.h"
+
+void cvm_guest_name(const struct uio_device *device, const struct event_page_description *description,
+                    char name[CROSSVM_FULL_NAME_BYTES])
+{
+    if (!cvm_uio_is_own(device) && description && description->name[0])
+        cvm_copy_text(name, CROSSVM_FULL_NAME_BYTES, description->name);
+    else if (!cvm_uio_is_generic(device) && cvm_name_is_valid(device->label))
+        cvm_copy_text(name, CROSSVM_FULL_NAME_BYTES, device->label);
+    else
+        snprintf(name, CROSSVM_FULL_NAME_BYTES, "uio%u", device->number);
+}
+
+/*
+ * Maps the registers of a device for a look. With uio_pci_generic they are a file in sysfs. With a driver they are
+ * reached by opening the device, which the crossvm driver takes, on a device with the base block, for somebody who is
+ * then told of waiting events: looking there would take them from who opens it next.
+ */
+static int map_for_look(struct event_page *page, const struct uio_device *device)
+{
+    int fd, error;
+
+    if (cvm_uio_is_generic(device))
+        return cvm_event_page_map(page, device, -1, PROT_READ);
+    if (cvm_uio_is_own(device) && strcmp(device->version, "base") == 0)
+        return -ENOTSUP;
+    fd = open(device->node, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    error = cvm_event_page_map(page, device, fd, PROT_READ);
+    close(fd); /* the mapping stays */
+    return error;
+}
+
+/* Whether a device has a name: 0, -ENOENT, or an error that kept it from being read. */
+static int match_name(const struct uio_device *device, const char *name)
+{
+    struct event_page_description description;
+    char own[CROSSVM_FULL_NAME_BYTES];
+    struct event_page page;
+    int error;
+
+    if (cvm_uio_is_generic(device)) {
+        error = map_for_look(&page, device);
+        if (error)
+            return error;
+        error = cvm_event_page_describe(&page, &description);
+        cvm_event_page_unmap(&page);
+        if (error)
+            return error;
+        cvm_guest_name(device, &description, own);
+    } else {
+        cvm_guest_name(device, NULL, own);
+    }
+    return strcmp(own, name) == 0 ? 0 : -ENOENT;
+}
+
+int cvm_guest_find(const char *name, struct uio_device *device)
+{
+    char link[32 + CROSSVM_FULL_NAME_BYTES];
+    struct uio_device *devices;
+    struct stat status;
+    size_t count;
+    int found = -ENOENT;
+
+    snprintf(link, sizeof(link), "/dev/crossvm/%s", name);
+    if (!stat(link, &status) && S_ISCHR(status.st_mode) && !cvm_uio_find(status.st_rdev, device))
+        return 0;
+
+    if (cvm_uio_list(&devices, &count))
+        return -ENOMEM;
+    for (size_t i = 0; i < count && found != 0; i++) {
+        int error = match_name(&devices[i], name);
+
+        if (error == 0) {
+            found = 0;
+            *device = devices[i];
+        } else if (error == -EACCES || error == -EPERM) {
+            found = -EACCES;
+            *device = devices[i];
+        }
+    }
+    free(devices);
+    return found;
+}
+
+/* How a device is reached, when its registers cannot be asked. */
+static enum crossvm_via guess_via(const struct uio_device *device)
+{
+    if (cvm_uio_is_generic(device))
+        return CROSSVM_VIA_PCI_GENERIC;
+    return cvm_uio_is_own(device) && strcmp(device->version, "base") != 0 ? CROSSVM_VIA_DRIVER : CROSSVM_VIA_BASE_BLOCK;
+}
+
+void cvm_guest_describe(const struct uio_device *device, const struct event_page *page, crossvm_end_info_t *info)
+{
+    uint64_t peer;
+
+    info->owner = -1;
+    cvm_copy_text(info->path, sizeof(info->path), device->node);
+    cvm_copy_text(info->location, sizeof(info->location), device->pci_address);
+    info->via = guess_via(device);
+    if (!page)
+        return;
+
+    if (info->via != CROSSVM_VIA_PCI_GENERIC)
+        info->via = page->extended ? CROSSVM_VIA_DRIVER : CROSSVM_VIA_BASE_BLOCK;
+    if (!page->extended)
+        return;
+    peer = event_page_peer(page);
+    info->version = event_page_load32(page, CROSSVM_REG_VERSION);
+    info->peer_state = (uint32_t)peer;
+    info->peer_generation = (uint32_t)(peer >> 32);
+    info->events = event_page_sequence(page);
+    info->msi = cvm_uio_has_msi(device);
+}
+
+/* Dataports as sysfs knows them: sizes, and rights where they are always the same. */
+static void look_at_bars(const struct uio_device *device, crossvm_end_info_t *info)
+{
+    uint32_t rights = info->via == CROSSVM_VIA_BASE_BLOCK ? CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE : 0;
+    size_t n = 0;
+
+    while (n < CROSSVM_MAX_DATAPORTS) {
+        size_t size = cvm_uio_bar_size(device, (unsigned int)(CROSSVM_BAR_DATAPORT + n));
+
+        if (!size)
+            break;
+        info->dataports[n].size = size;
+        info->dataports[n].rights = rights;
+        n++;
+    }
+    info->num_dataports = n;
+}
+
+void cvm_guest_look(const struct uio_device *device, crossvm_end_info_t *info)
+{
+    struct event_page_description description = {0};
+    struct event_page page = {0};
+    bool described = false;
+
+    memset(info, 0, sizeof(*info));
+    if (map_for_look(&page, device) == 0) {
+        described = cvm_event_page_describe(&page, &description) == 0;
+        cvm_guest_describe(device, &page, info);
+        cvm_event_page_unmap(&page);
+    } else {
+        cvm_guest_describe(device, NULL, info);
+    }
+
+    cvm_guest_name(device, described ? &description : NULL, info->name);
+    if (!described || description.version == 0) {
+        look_at_bars(device, info);
+        return;
+    }
+    info->num_dataports = description.num_dataports;
+    for (size_t i = 0; i < description.num_dataports; i++) {
+        info->dataports[i].size = description.dataports[i].size;
+        info->dataports[i].rights = description.dataports[i].rights;
+    }
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What an open end in a guest is made of: guest_open.c makes it, guest.c works with it. */
+#pragma once
+
+#include "end.h"
+#include "event_page.h"
+#include "intx.h"
+#include "uio_device.h"
+
+struct guest_end {
+    struct crossvm end; /* end.fd is the UIO device */
+    struct uio_device device;
+    struct event_page page;
+    struct intx intx;       /* open with uio_pci_generic only */
+    bool generic;           /* no kernel driver speaks for the device: this library is its driver */
+    bool gone;              /* the device was removed; atomic, for crossvm_emit() in other threads */
+    uint64_t seen;          /* sequence up to which crossvm_wait() has told events */
+    uint64_t peer;          /* PEER as last told */
+    uint32_t seen_register; /* what SEEN holds */
+    uint32_t unclaimed;     /* base block: events found when opening, which no interrupt will tell */
+};
+
+/** The calls of an end whose device has the extended block, and of one with the base block alone. */
+extern const struct end_ops cvm_guest_extended_ops;
+extern const struct end_ops cvm_guest_base_ops;
+
+/** Starts where the last end stopped: SEEN holds the lower half of the sequence up to which it saw events. */
+void cvm_guest_start(struct guest_end *guest);
+
+/** Gives back what an end has so far, and the end. */
+void cvm_guest_release(struct guest_end *guest);

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Opening the end of a device: maps registers and dataports, and finds out where the events of this end start. */
+#include "guest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "error.h"
+#include "guest_device.h"
+#include "guest_end.h"
+
+void cvm_guest_release(struct guest_end *guest)
+{
+    cvm_intx_close(&guest->intx);
+    cvm_unmap_dataports(&guest->end);
+    cvm_event_page_unmap(&guest->page);
+    if (guest->end.fd >= 0)
+        close(guest->end.fd);
+    free(guest);
+}
+
+static int open_node(struct guest_end *guest)
+{
+    const struct uio_device *device = &guest->device;
+
+    guest->end.fd = open(device->node, O_RDWR | O_CLOEXEC);
+    if (guest->end.fd >= 0)
+        return 0;
+    switch (errno) {
+    case EACCES:
+    case EPERM:
+        return cvm_fail(errno, "no permission to open %s of connection \"%s\": be root, or of the group that owns it",
+                        device->node, guest->end.name);
+    case ENOENT:
+        return cvm_fail(ENODEV, "connection \"%s\" has no device node %s: let udev or mdev make it", guest->end.name,
+                        device->node);
+    default:
+        return cvm_fail(errno, "cannot open %s of connection \"%s\": %s", device->node, guest->end.name,
+                        strerror(errno));
+    }
+}
+
+static int map_registers(struct guest_end *guest)
+{
+    int error = cvm_event_page_map(&guest->page, &guest->device, guest->end.fd, PROT_READ | PROT_WRITE);
+
+    if (error == -EACCES || error == -EPERM)
+        return cvm_fail(-error,
+                        "no permission to map the registers of PCI device %s: with driver %s, this needs root and a "
+                        "kernel that is not locked down",
+                        guest->device.pci_address, guest->device.driver);
+    if (error)
+        return cvm_fail(-error, "cannot map the registers of PCI device %s (driver %s): %s", guest->device.pci_address,
+                        guest->device.driver, strerror(-error));
+    if (guest->generic && !guest->page.extended)
+        return cvm_fail(
+            EPROTO,
+            "PCI device %s has the base block of registers only, which uio_pci_generic cannot serve: load the "
+            "crossvm driver",
+            guest->device.pci_address);
+    return 0;
+}
+
+/* Maps the next dataport from a BAR or UIO map. */
+static int map_dataport(struct guest_end *guest, unsigned int bar, uint64_t size, uint32_t rights)
+{
+    size_t i = guest->end.num_dataports;
+    crossvm_region_t *region = &guest->end.dataports[i];
+    int prot = rights & CROSSVM_RIGHT_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
+    size_t offered = cvm_uio_bar_size(&guest->device, bar);
+    int error;
+
+    if (size == 0 || size % CROSSVM_PAGE_SIZE || size > offered || !(rights & CROSSVM_RIGHT_READ))
+        return cvm_fail(EPROTO,
+                        "dataport %zu of connection \"%s\" claims %llu bytes and rights %#x, but driver %s maps %zu "
+                        "bytes: the VMM or the driver is broken",
+                        i, guest->end.name, (unsigned long long)size, rights, guest->device.driver, offered);
+    error = cvm_uio_map(&guest->device, guest->end.fd, bar, size, prot, &region->address);
+    if (error)
+        return cvm_fail(-error, "cannot map dataport %zu of connection \"%s\": %s", i, guest->end.name,
+                        strerror(-error));
+    region->size = size;
+    region->rights = rights & (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE);
+    guest->end.num_dataports++;
+    return 0;
+}
+
+static int map_described_dataports(struct guest_end *guest, const struct event_page_description *description)
+{
+    for (size_t i = 0; i < description->num_dataports; i++) {
+        /* Drivers number their maps by dataport; the resource files that stand in for them are numbered by BAR. */
+        unsigned int bar = guest->generic ? description->dataports[i].bar : (unsigned int)(CROSSVM_BAR_DATAPORT + i);
+        int error = map_dataport(guest, bar, description->dataports[i].size, description->dataports[i].rights);
+
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+/* Base block: each further BAR is a dataport. */
+static int map_all_bars(struct guest_end *guest)
+{
+    for (unsigned int bar = CROSSVM_BAR_DATAPORT; bar < CROSSVM_BAR_DATAPORT + CROSSVM_MAX_DATAPORTS; bar++) {
+        size_t size = cvm_uio_bar_size(&guest->device, bar);
+        int error;
+
+        if (!size)
+            break;
+        error = map_dataport(guest, bar, size, CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE);
+        if (error)
+            return error;
+    }
+    return 0;
+}
+
+/*
+ * The older drivers of the field clear the count at an interrupt and tell nobody of earlier events, whose interrupt
+ * went nowhere because there was no driver yet: the first wait tells them. If the count is of an event whose interrupt
+ * is just on its way, that one finds the count cleared and is not told, so the first wait tells this event, too. The
+ * crossvm driver does all this itself.
+ */
+static void claim_count(struct guest_end *guest)
+{
+    guest->unclaimed = event_page_load32(&guest->page, CROSSVM_REG_COUNT);
+    if (guest->unclaimed)
+        event_page_store32(&guest->page, CROSSVM_REG_COUNT, 0);
+}
+
+/*
+ * Becomes the driver of the device. Unmasking comes last: what is pending interrupts then, so that crossvm_fd() polls
+ * readable. The kernel may have left the device masked when an earlier program ended between interrupt and rearm().
+ */
+static int become_driver(struct guest_end *guest)
+{
+    int error = cvm_intx_open(&guest->intx, &guest->device);
+
+    if (error)
+        return cvm_fail(-error, "cannot access the configuration space of PCI device %s: %s; this needs root",
+                        guest->device.pci_address, strerror(-error));
+    event_page_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_BOUND);
+    error = cvm_intx_unmask(&guest->intx);
+    if (error) {
+        event_page_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_NONE);
+        return cvm_fail(-error, "cannot enable the interrupt of PCI device %s: %s", guest->device.pci_address,
+                        strerror(-error));
+    }
+    return 0;
+}
+
+int cvm_guest_open(struct crossvm **end, const struct uio_device *device)
+{
+    struct event_page_description description;
+    struct guest_end *guest = calloc(1, sizeof(*guest));
+    int error;
+
+    if (!guest)
+        return cvm_fail(ENOMEM, "no memory to open %s", device->node);
+    guest->device = *device;
+    guest->generic = cvm_uio_is_generic(device);
+    guest->end.fd = -1;
+    guest->intx.config = -1;
+    cvm_guest_name(device, NULL, guest->end.name); /* for sentences, until the device was asked */
+
+    error = open_node(guest);
+    if (error)
+        goto cleanup;
+    error = map_registers(guest);
+    if (error)
+        goto cleanup;
+    error = cvm_event_page_describe(&guest->page, &description);
+    if (error) {
+        cvm_fail(-error, "PCI device %s claims more than %d dataports: its VMM is broken", device->pci_address,
+                 CROSSVM_MAX_DATAPORTS);
+        goto cleanup;
+    }
+    cvm_guest_name(device, &description, guest->end.name);
+
+    if (guest->page.extended) {
+        guest->end.ops = &cvm_guest_extended_ops;
+        error = map_described_dataports(guest, &description);
+        cvm_guest_start(guest);
+    } else {
+        guest->end.ops = &cvm_guest_base_ops;
+        error = map_all_bars(guest);
+    }
+    if (!error && guest->generic)
+        error = become_driver(guest);
+    if (error)
+        goto cleanup;
+    if (!guest->page.extended && !cvm_uio_is_own(device))
+        claim_count(guest);
+    *end = &guest->end;
+    return 0;
+
+cleanup:
+    cvm_guest_release(guest);
+    return error;
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An end on the host.
+ *
+ * The VM's process hands over memory and eventfds and is then asked no more: an emit counts in the peer page and
+ * signals one eventfd, a wait reads the other. The socket stays open, as the sign that this program owns the end, and
+ * brings news of the guest's driver and of the process's end.
+ */
+#include "host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "deadline.h"
+#include "end.h"
+#include "error.h"
+#include "wire_client.h"
+
+#define DEFAULT_DIRECTORY "/run/crossvm"
+#define OPEN_TIMEOUT_MS 5000
+#define LOOK_TIMEOUT_MS 1000
+
+/* Order of the descriptors that an answer to ATTACH carries. */
+enum { FD_FROM_GUEST, FD_TO_GUEST, FD_PEER_PAGE, FD_DATAPORTS };
+
+struct host_end {
+    struct crossvm end; /* end.fd is an epoll of the socket and from_guest */
+    char *path;
+    int socket;
+    int from_guest;        /* eventfd: counts events of the guest */
+    int to_guest;          /* eventfd: signals the guest */
+    uint64_t *peer_page;   /* mapped; its first word is PEER_SEQ */
+    uint32_t driver_state; /* CROSSVM_DRIVER_* */
+    bool gone;             /* the VM's process ended; atomic, for crossvm_emit() in other threads */
+    uint64_t events;       /* read from from_guest so far */
+    uint64_t told;         /* of these, told by crossvm_wait() */
+};
+
+_Static_assert(CROSSVM_REG_PEER_SEQ == CROSSVM_PEER_PAGE, "PEER_SEQ is the first word of the peer page");
+
+static struct host_end *host_of(struct crossvm *end)
+{
+    return (struct host_end *)end;
+}
+
+/* --- waiting --- */
+
+static int server_is_gone(struct host_end *host)
+{
+    __atomic_store_n(&host->gone, true, __ATOMIC_RELAXED);
+    return cvm_fail(EPIPE,
+                    "the VM's process behind connection \"%s\" (%s) has ended; open it again when the VM is back",
+                    host->end.name, host->path);
+}
+
+/* Tells events that were read: some at a time, when there are more than an int holds. */
+static int tell_events(struct host_end *host)
+{
+    uint64_t fresh = host->events - host->told;
+
+    if (fresh > INT_MAX)
+        fresh = INT_MAX;
+    host->told += fresh;
+    return (int)fresh;
+}
+
+/*
+ * Takes the count of the guest's eventfd. The VM's process shares the descriptor and may have emptied it since it
+ * polled readable, so the read must not block, whatever the descriptor's flags. The read orders as an acquire: what the
+ * guest wrote before it rang is visible after it.
+ */
+static int take_events(struct host_end *host)
+{
+    uint64_t count;
+    struct iovec vector = {.iov_base = &count, .iov_len = sizeof(count)};
+    ssize_t length = preadv2(host->from_guest, &vector, 1, -1, RWF_NOWAIT);
+
+    if (length < 0 && errno == EOPNOTSUPP) /* Linux before 5.8 */
+        length = read(host->from_guest, &count, sizeof(count));
+    if (length == sizeof(count)) {
+        host->events += count;
+        return tell_events(host);
+    }
+    if (length < 0 && (errno == EAGAIN || errno == EINTR))
+        return 0;
+    return cvm_fail(EPROTO, "the VM's process behind connection \"%s\" (%s) gave a descriptor that is no eventfd",
+                    host->end.name, host->path);
+}
+
+/* Takes news of the guest's driver. Returns 1 for a change, 0 for none, -EPIPE when the VM's process ended. */
+static int take_driver_news(struct host_end *host)
+{
+    uint32_t before = host->driver_state;
+
+    if (cvm_wire_receive_driver(host->socket, &host->driver_state))
+        return server_is_gone(host);
+    return host->driver_state != before;
+}
+
+static int host_wait(struct crossvm *end, int timeout_ms)
+{
+    struct host_end *host = host_of(end);
+    deadline_t deadline = deadline_in(timeout_ms);
+    struct pollfd fds[] = {{.fd = host->from_guest, .events = POLLIN}, {.fd = host->socket, .events = POLLIN}};
+
+    if (host->told != host->events)
+        return tell_events(host);
+
+    for (bool polled = false;; polled = true) {
+        int ready, result;
+
+        /* Wake-ups without news do not prolong the wait. */
+        if (polled && deadline_is_over(deadline))
+            return 0;
+        ready = poll(fds, 2, deadline_poll_ms(deadline));
+        if (ready < 0)
+            return cvm_fail(errno, "waiting for connection \"%s\": %s", end->name, strerror(errno));
+        if (ready == 0)
+            return 0;
+
+        /* Events first: those of a VM whose process has just ended are told before its end is. */
+        result = fds[0].revents ? take_events(host) : 0;
+        if (result)
+            return result;
+        result = fds[1].revents ? take_driver_news(host) : 0;
+        if (result)
+            return result < 0 ? result : 0;
+    }
+}
+
+/* --- the other calls --- */
+
+static int host_emit(struct crossvm *end)
+{
+    static const uint64_t one = 1;
+    struct host_end *host = host_of(end);
+    ssize_t length;
+
+    if (__atomic_load_n(&host->gone, __ATOMIC_RELAXED))
+        return cvm_fail(EIO,
+                        "the VM's process behind connection \"%s\" (%s) has ended; open it again when the VM is back",
+                        end->name, host->path);
+    /*
+     * Orders all loads and stores of dataports before the new sequence, so that a guest that polls it finds them done.
+     * The kernel orders the sequence before the interrupt that its eventfd raises.
+     */
+    __atomic_fetch_add(host->peer_page, 1, __ATOMIC_RELEASE);
+    do
+        length = write(host->to_guest, &one, sizeof(one));
+    while (length < 0 && errno == EINTR);
+    /* A counter that is full has a signal waiting for the guest, which stands for this event, too. */
+    if (length == sizeof(one) || (length < 0 && errno == EAGAIN))
+        return 0;
+    return cvm_fail(EIO, "cannot signal the guest of connection \"%s\" (%s)", end->name, host->path);
+}
+
+static uint32_t peer_state_of(uint32_t driver_state)
+{
+    return driver_state == CROSSVM_DRIVER_BOUND ? CROSSVM_PEER_PRESENT : CROSSVM_PEER_ABSENT;
+}
+
+static uint32_t host_peer_state(struct crossvm *end, uint32_t *generation)
+{
+    struct host_end *host = host_of(end);
+
+    *generation = 0;
+    return take_driver_news(host) < 0 ? CROSSVM_PEER_ABSENT : peer_state_of(host->driver_state);
+}
+
+static void describe(const char *path, const struct crossvm_wire_reply *reply, crossvm_end_info_t *info)
+{
+    info->via = CROSSVM_VIA_SOCKET;
+    cvm_copy_text(info->path, sizeof(info->path), path);
+    cvm_copy_text(info->name, sizeof(info->name), reply->name);
+    cvm_copy_text(info->location, sizeof(info->location), reply->vm);
+    info->peer_state = peer_state_of(reply->driver_state);
+    info->msi = reply->msi != 0;
+    info->owner = reply->owned != 0;
+    info->num_dataports = reply->num_dataports;
+    for (size_t i = 0; i < reply->num_dataports; i++) {
+        info->dataports[i].size = reply->dataports[i].size;
+        info->dataports[i].rights = reply->dataports[i].host_rights;
+    }
+    info->vm_exits = reply->vm_exits;
+    info->vm_user_exits = reply->vm_user_exits;
+}
+
+int cvm_host_look(const char *path, crossvm_end_info_t *info)
+{
+    struct wire_answer answer;
+    int error = cvm_wire_request(path, CROSSVM_WIRE_INFO, LOOK_TIMEOUT_MS, &answer);
+
+    memset(info, 0, sizeof(*info));
+    info->via = CROSSVM_VIA_SOCKET;
+    cvm_copy_text(info->path, sizeof(info->path), path);
+    if (!error)
+        describe(path, &answer.reply, info);
+    return error;
+}
+
+static int host_info(struct crossvm *end, crossvm_end_info_t *info)
+{
+    struct host_end *host = host_of(end);
+    int error = cvm_host_look(host->path, info);
+
+    if (!error)
+        info->events = host->events;
+    return error;
+}
+
+/* Gives back what an end has so far. Closing the socket is what tells the VM's process. */
+static void host_close(struct crossvm *end)
+{
+    struct host_end *host = host_of(end);
+    int fds[] = {end->fd, host->from_guest, host->to_guest, host->socket};
+
+    cvm_unmap_dataports(end);
+    if (host->peer_page)
+        munmap(host->peer_page, CROSSVM_PAGE_SIZE);
+    for (size_t i = 0; i < sizeof(fds) / sizeof(fds[0]); i++) {
+        if (fds[i] >= 0)
+            close(fds[i]);
+    }
+    free(host->path);
+    free(host);
+}
+
+static const struct end_ops host_ops = {
+    .close = host_close,
+    .emit = host_emit,
+    .wait = host_wait,
+    .peer_state = host_peer_state,
+    .info = host_info,
+};
+
+/* --- opening --- */
+
+const char *cvm_host_directory(void)
+{
+    const char *directory = secure_getenv("CROSSVM_DIR");
+
+    return directory && directory[0] ? directory : DEFAULT_DIRECTORY;
+}
+
+char *cvm_host_path(const char *name)
+{
+    char *path;
+
+    return asprintf(&path, "%s/%s.sock", cvm_host_directory(), name) < 0 ? NULL : path;
+}
+
+static int bad_descriptor(const struct host_end *host, const char *which, const char *fault)
+{
+    return cvm_fail(EPROTO, "the VM's process behind connection \"%s\" (%s) gave %s that %s", host->end.name,
+                    host->path, which, fault);
+}
+
+/* An eventfd is the kind of file that has no type. Others of that kind make reads and writes fail, and no more. */
+static bool may_be_eventfd(int fd)
+{
+    struct stat status;
+
+    return !fstat(fd, &status) && (status.st_mode & S_IFMT) == 0;
+}
+
+/* Maps memory that the other side can neither shrink nor have made too small, both of which would end in SIGBUS. */
+static int map_memory(const struct host_end *host, const char *which, int memfd, size_t size, int prot, void **address)
+{
+    int seals = fcntl(memfd, F_GET_SEALS);
+    struct stat status;
+
+    if (seals < 0 || !(seals & F_SEAL_SHRINK))
+        return bad_descriptor(host, which, "is no memfd sealed against shrinking");
+    if (fstat(memfd, &status) || status.st_size < 0 || (uint64_t)status.st_size < size)
+        return bad_descriptor(host, which, "is smaller than it says");
+    *address = mmap(NULL, size, prot, MAP_SHARED, memfd, 0);
+    if (*address != MAP_FAILED)
+        return 0;
+    *address = NULL;
+    if (errno == EACCES || errno == EPERM)
+        return bad_descriptor(host, which, "does not have the rights that it says");
+    return cvm_fail(errno, "cannot map %s of connection \"%s\" (%s): %s", which, host->end.name, host->path,
+                    strerror(errno));
+}
+
+static int map_all(struct host_end *host, const struct wire_answer *answer)
+{
+    void *address = NULL;
+    int error =
+        map_memory(host, "a peer page", answer->fds[FD_PEER_PAGE], CROSSVM_PAGE_SIZE, PROT_READ | PROT_WRITE, &address);
+
+    if (error)
+        return error;
+    host->peer_page = address;
+    for (size_t i = 0; i < answer->reply.num_dataports; i++) {
+        const struct crossvm_wire_dataport *dataport = &answer->reply.dataports[i];
+        int prot = dataport->host_rights & CROSSVM_RIGHT_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
+
+        error = map_memory(host, "a dataport", answer->fds[FD_DATAPORTS + i], dataport->size, prot, &address);
+        if (error)
+            return error;
+        host->end.dataports[i] = (crossvm_region_t){address, dataport->size, dataport->host_rights};
+        host->end.num_dataports++;
+    }
+    return 0;
+}
+
+static int make_epoll(struct host_end *host)
+{
+    struct epoll_event readable = {.events = EPOLLIN};
+
+    host->end.fd = epoll_create1(EPOLL_CLOEXEC);
+    if (host->end.fd < 0 || epoll_ctl(host->end.fd, EPOLL_CTL_ADD, host->from_guest, &readable) ||
+        epoll_ctl(host->end.fd, EPOLL_CTL_ADD, host->socket, &readable))
+        return cvm_fail(errno, "cannot poll the descriptors of connection \"%s\" (%s): %s", host->end.name, host->path,
+                        strerror(errno));
+    return 0;
+}
+
+/* Moves a descriptor out of the answer, which closes the others. */
+static int take(int *descriptor)
+{
+    int fd = *descriptor;
+
+    *descriptor = -1;
+    return fd;
+}
+
+int cvm_host_open(struct crossvm **end, const char *path)
+{
+    struct wire_answer answer;
+    struct host_end *host;
+    int error = cvm_wire_request(path, CROSSVM_WIRE_ATTACH, OPEN_TIMEOUT_MS, &answer);
+
+    if (error)
+        return error;
+    host = calloc(1, sizeof(*host));
+    if (!host) {
+        cvm_wire_close(&answer);
+        return cvm_fail(ENOMEM, "no memory to open %s", path);
+    }
+    host->end.ops = &host_ops;
+    host->end.fd = -1;
+    cvm_copy_text(host->end.name, sizeof(host->end.name), answer.reply.name);
+    host->driver_state = answer.reply.driver_state;
+    host->socket = take(&answer.socket);
+    host->from_guest = take(&answer.fds[FD_FROM_GUEST]);
+    host->to_guest = take(&answer.fds[FD_TO_GUEST]);
+    host->path = strdup(path);
+
+    if (!host->path)
+        error = cvm_fail(ENOMEM, "no memory to open %s", path);
+    else if (!may_be_eventfd(host->from_guest) || !may_be_eventfd(host->to_guest))
+        error = bad_descriptor(host, "a descriptor for events", "is no eventfd");
+    else
+        error = map_all(host, &answer);
+    if (!error)
+        error = make_epoll(host);
+
+    cvm_wire_close(&answer);
+    if (error) {
+        host_close(&host->end);
+        return error;
+    }
+    *end = &host->end;
+    return 0;
+}

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "wire_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "deadline.h"
+#include "end.h"
+#include "error.h"
+
+/* A sender can pack one descriptor more into what the alignment of control messages leaves free. */
+#define CONTROL_BYTES CMSG_SPACE(CROSSVM_WIRE_MAX_FDS * sizeof(int))
+
+static void close_descriptors(struct wire_answer *answer)
+{
+    for (size_t i = 0; i < CROSSVM_WIRE_MAX_FDS; i++) {
+        if (answer->fds[i] >= 0)
+            close(answer->fds[i]);
+        answer->fds[i] = -1;
+    }
+}
+
+void cvm_wire_close(struct wire_answer *answer)
+{
+    close_descriptors(answer);
+    if (answer->socket >= 0)
+        close(answer->socket);
+    answer->socket = -1;
+}
+
+/* --- the connection --- */
+
+/*
+ * Makes the address of a socket. A path that is too long for it is reached through a descriptor of the socket's file,
+ * which the caller closes after connecting; descriptor is -1 when there was no need.
+ */
+static int make_address(const char *path, struct sockaddr_un *address, int *descriptor)
+{
+    size_t length = strlen(path);
+
+    *descriptor = -1;
+    memset(address, 0, sizeof(*address));
+    address->sun_family = AF_UNIX;
+    if (length < sizeof(address->sun_path)) {
+        memcpy(address->sun_path, path, length);
+        return 0;
+    }
+    *descriptor = open(path, O_PATH | O_CLOEXEC);
+    if (*descriptor < 0)
+        return -errno;
+    snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d", *descriptor);
+    return 0;
+}
+
+static int connect_error(const char *path, int error)
+{
+    switch (error) {
+    case ENOENT:
+        return cvm_fail(ENOENT, "there is no socket %s; `crossvm ls` lists the connections there are", path);
+    case ECONNREFUSED:
+        return cvm_fail(ECONNREFUSED, "nobody listens at %s: the process of its VM has ended; start the VM again",
+                        path);
+    case EACCES:
+    case EPERM:
+        return cvm_fail(error, "no permission to connect to %s: ask who runs the VM, or be its user", path);
+    case EPROTOTYPE:
+        return cvm_fail(EPROTO, "%s is a socket of something else than a connection", path);
+    case EAGAIN:
+        return cvm_fail(ETIMEDOUT, "the VM's process at %s accepts no one: it hangs or is stopped", path);
+    default:
+        return cvm_fail(error, "cannot connect to %s: %s", path, strerror(error));
+    }
+}
+
+/* Connects; the timeout holds for each blocking call on the socket. Returns the socket or a negative errno value. */
+static int connect_to(const char *path, int timeout_ms)
+{
+    struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000L};
+    struct sockaddr_un address;
+    int descriptor, error;
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        return cvm_fail(errno, "cannot make a socket to connect to %s: %s", path, strerror(errno));
+    error = make_address(path, &address, &descriptor);
+    if (!error && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)))
+        error = -errno;
+    if (!error && connect(fd, (struct sockaddr *)&address, sizeof(address)))
+        error = -errno;
+    if (descriptor >= 0)
+        close(descriptor);
+    if (error) {
+        close(fd);
+        return connect_error(path, -error);
+    }
+    return fd;
+}
+
+/* --- the reply --- */
+
+/* Takes all descriptors of a message. Returns how many there were; those that do not fit are closed. */
+static size_t take_descriptors(struct msghdr *message, int fds[CROSSVM_WIRE_MAX_FDS])
+{
+    size_t count = 0;
+
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        size_t bytes = c->cmsg_len - CMSG_LEN(0);
+
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+            continue;
+        for (size_t i = 0; i + sizeof(int) <= bytes; i += sizeof(int), count++) {
+            int fd;
+
+            memcpy(&fd, CMSG_DATA(c) + i, sizeof(fd));
+            if (count < CROSSVM_WIRE_MAX_FDS)
+                fds[count] = fd;
+            else
+                close(fd);
+        }
+    }
+    return count;
+}
+
+/* Receives one message. Returns its length, with the descriptors taken and counted, or a negative errno value. */
+static ssize_t receive(int fd, struct wire_answer *answer, size_t *num_fds)
+{
+    union {
+        char bytes[CONTROL_BYTES];
+        struct cmsghdr alignment;
+    } control;
+    struct iovec vector = {.iov_base = &answer->reply, .iov_len = sizeof(answer->reply)};
+    struct msghdr message = {
+        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+    ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+
+    if (length < 0)
+        return -errno;
+    *num_fds = take_descriptors(&message, answer->fds);
+    if (message.msg_flags & MSG_CTRUNC)
+        *num_fds = SIZE_MAX; /* some were dropped: never the right number */
+    return length;
+}
+
+static bool header_is_valid(const struct crossvm_wire_header *header)
+{
+    return header->magic == CROSSVM_WIRE_MAGIC && header->version == CROSSVM_WIRE_VERSION;
+}
+
+static bool is_driver_message(const struct crossvm_wire_header *header, ssize_t length)
+{
+    return length >= (ssize_t)sizeof(struct crossvm_wire_driver) && header_is_valid(header) &&
+           header->type == CROSSVM_WIRE_DRIVER;
+}
+
+/* Makes the name of the VM one that can be shown on a terminal, whatever it says. */
+static void clean_text(char *text, size_t size)
+{
+    text[size - 1] = '\0';
+    for (; *text; text++) {
+        if (*text < ' ' || *text > '~')
+            *text = '?';
+    }
+}
+
+static bool dataport_is_valid(const struct crossvm_wire_dataport *dataport)
+{
+    uint32_t readable = CROSSVM_RIGHT_READ, writable = CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE;
+
+    return dataport->size != 0 && dataport->size % CROSSVM_PAGE_SIZE == 0 && dataport->size <= PTRDIFF_MAX &&
+           (dataport->host_rights == readable || dataport->host_rights == writable);
+}
+
+/* What is wrong with a reply, or NULL. */
+static const char *find_fault(struct crossvm_wire_reply *reply, ssize_t length, enum crossvm_wire_type type)
+{
+    if (length < (ssize_t)sizeof(reply->header) || !header_is_valid(&reply->header))
+        return "another protocol or version";
+    if (length < (ssize_t)sizeof(*reply))
+        return "a message that is too short";
+    if (reply->header.type != type)
+        return "a reply to another request";
+    reply->name[sizeof(reply->name) - 1] = '\0';
+    if (!cvm_name_is_valid(reply->name))
+        return "no name";
+    clean_text(reply->vm, sizeof(reply->vm));
+    if (reply->num_dataports > CROSSVM_MAX_DATAPORTS)
+        return "too many dataports";
+    for (size_t i = 0; i < reply->num_dataports; i++) {
+        if (!dataport_is_valid(&reply->dataports[i]))
+            return "a dataport with an impossible size or rights";
+    }
+    return NULL;
+}
+
+static int protocol_error(const char *path, const char *fault)
+{
+    return cvm_fail(EPROTO, "the process at %s sent %s; use the same release of crossvm there and here", path, fault);
+}
+
+/* Waits for the reply, past driver messages. */
+static int receive_reply(const char *path, enum crossvm_wire_type type, deadline_t deadline, struct wire_answer *answer,
+                         size_t *num_fds)
+{
+    for (;;) {
+        struct pollfd server = {.fd = answer->socket, .events = POLLIN};
+        const char *fault;
+        ssize_t length;
+        int ready = poll(&server, 1, deadline_poll_ms(deadline));
+
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready < 0)
+            return cvm_fail(errno, "waiting for the reply of %s: %s", path, strerror(errno));
+        if (ready == 0)
+            return cvm_fail(ETIMEDOUT, "the VM's process at %s does not answer: it hangs or is stopped", path);
+
+        length = receive(answer->socket, answer, num_fds);
+        if (length == 0 || length == -ECONNRESET || length == -EPIPE)
+            return cvm_fail(ECONNREFUSED, "the VM's process at %s ended or refused before it answered", path);
+        if (length == -EAGAIN || length == -EINTR)
+            continue;
+        if (length < 0)
+            return cvm_fail((int)-length, "no reply from %s: %s", path, strerror((int)-length));
+        if (is_driver_message(&answer->reply.header, length)) { /* older news than the reply's */
+            close_descriptors(answer);
+            continue;
+        }
+
+        fault = find_fault(&answer->reply, length, type);
+        return fault ? protocol_error(path, fault) : 0;
+    }
+}
+
+static int check_status(const char *path, const struct wire_answer *answer, enum crossvm_wire_type type, size_t num_fds)
+{
+    const struct crossvm_wire_reply *reply = &answer->reply;
+    size_t expected = type == CROSSVM_WIRE_ATTACH ? CROSSVM_WIRE_FIXED_FDS + reply->num_dataports : 0;
+
+    if (type == CROSSVM_WIRE_ATTACH && reply->status == EBUSY)
+        return cvm_fail(EBUSY, "connection \"%s\" of VM \"%s\" is in use by another program; wait until it is closed",
+                        reply->name, reply->vm);
+    if (type == CROSSVM_WIRE_ATTACH && reply->status) {
+        if (reply->status > INT16_MAX)
+            return protocol_error(path, "an impossible status");
+        return cvm_fail((int)reply->status, "VM \"%s\" refuses connection \"%s\": %s", reply->vm, reply->name,
+                        strerror((int)reply->status));
+    }
+    if (num_fds != expected)
+        return protocol_error(path, "another number of descriptors than of dataports");
+    return 0;
+}
+
+int cvm_wire_request(const char *path, enum crossvm_wire_type type, int timeout_ms, struct wire_answer *answer)
+{
+    struct crossvm_wire_header request = {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, (uint16_t)type};
+    size_t num_fds = 0;
+    int error;
+
+    for (size_t i = 0; i < CROSSVM_WIRE_MAX_FDS; i++)
+        answer->fds[i] = -1;
+    answer->socket = connect_to(path, timeout_ms);
+    if (answer->socket < 0)
+        return answer->socket;
+
+    if (send(answer->socket, &request, sizeof(request), MSG_NOSIGNAL) < 0)
+        error = connect_error(path, errno == EPIPE ? ECONNREFUSED : errno);
+    else
+        error = receive_reply(path, type, deadline_in(timeout_ms), answer, &num_fds);
+    if (!error)
+        error = check_status(path, answer, type, num_fds);
+    if (error || type == CROSSVM_WIRE_INFO)
+        cvm_wire_close(answer);
+    return error;
+}
+
+/* --- driver messages --- */
+
+/* How many messages one call takes: a server that floods must not hold the caller. */
+#define MESSAGES_AT_ONCE 16
+
+int cvm_wire_receive_driver(int socket, uint32_t *driver_state)
+{
+    for (int i = 0; i < MESSAGES_AT_ONCE; i++) {
+        struct crossvm_wire_driver message;
+        /* Descriptors that come along are dropped by the kernel, since there is no room for them. */
+        ssize_t length = recv(socket, &message, sizeof(message), MSG_DONTWAIT);
+
+        if (length < 0)
+            return errno == EAGAIN || errno == EINTR ? 0 : -EPIPE;
+        if (length == 0)
+            return -EPIPE;
+        if (is_driver_message(&message.header, length))
+            *driver_state = message.driver_state;
+    }
+    return 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The client's side of src/host/wire.h: one request, one reply, and driver messages after that.
+ *
+ * The process behind the socket is not trusted: a reply is copied, checked, and used from the copy.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "../host/wire.h"
+
+/** An answered request. */
+struct wire_answer {
+    struct crossvm_wire_reply reply; /* checked: texts end and are printable, counts and sizes are in range */
+    int socket;                      /* ATTACH: the caller's, with fds; -1 with INFO */
+    int fds[CROSSVM_WIRE_MAX_FDS];   /* ATTACH: CROSSVM_WIRE_FIXED_FDS and one for each dataport; close-on-exec */
+};
+
+/**
+ * Connects to a socket, sends a request and checks the reply.
+ *
+ * @param path       of the socket
+ * @param type       CROSSVM_WIRE_ATTACH or CROSSVM_WIRE_INFO
+ * @param timeout_ms how long to wait for the reply
+ * @return 0; -ENOENT without socket, -ECONNREFUSED when nobody listens, -EBUSY when the end is owned (ATTACH), -EPROTO
+ * for another protocol, -ETIMEDOUT without reply, and other errno values, each with a sentence. On an error there is
+ * nothing to close.
+ */
+int cvm_wire_request(const char *path, enum crossvm_wire_type type, int timeout_ms, struct wire_answer *answer);
+
+/** Closes socket and descriptors. Those that are -1 are left out. */
+void cvm_wire_close(struct wire_answer *answer);
+
+/**
+ * Takes the driver messages that wait at a socket, without blocking.
+ *
+ * @param driver_state set by each of them
+ * @return 0, or -EPIPE when the other side closed. Sets no sentence.
+ */
+int cvm_wire_receive_driver(int socket, uint32_t *driver_state);

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Commands read and write. */
+#include "tool.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct request {
+    const char *name;
+    const char *text; /* write: the bytes, or NULL for standard input */
+    uint64_t dataport;
+    uint64_t offset;
+    uint64_t length;
+    bool has_length;
+    bool hex;
+};
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct request *request = state->input;
+
+    switch (key) {
+    case 'd':
+        request->dataport = tool_parse_number(state, "--dataport", argument);
+        return 0;
+    case 'o':
+        request->offset = tool_parse_number(state, "--offset", argument);
+        return 0;
+    case 'l':
+        request->length = tool_parse_number(state, "--length", argument);
+        request->has_length = true;
+        return 0;
+    case 'x':
+        request->hex = true;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "the NAME of a connection is missing");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static error_t parse_read(int key, char *argument, struct argp_state *state)
+{
+    struct request *request = state->input;
+
+    if (key != ARGP_KEY_ARG)
+        return parse(key, argument, state);
+    tool_take_name(state, &request->name, argument);
+    return 0;
+}
+
+static error_t parse_write(int key, char *argument, struct argp_state *state)
+{
+    struct request *request = state->input;
+
+    if (key != ARGP_KEY_ARG)
+        return parse(key, argument, state);
+    if (!request->name)
+        request->name = argument;
+    else if (!request->text)
+        request->text = argument;
+    else
+        argp_error(state, "one STRING is enough; put quotes around it");
+    return 0;
+}
+
+#define OPTION_DATAPORT                                                                                                \
+    {                                                                                                                  \
+        "dataport", 'd', "INDEX", 0, "which dataport, counted from 0 (default 0)", 0                                   \
+    }
+#define OPTION_OFFSET                                                                                                  \
+    {                                                                                                                  \
+        "offset", 'o', "BYTES", 0, "where in it to begin (default 0)", 0                                               \
+    }
+
+static const struct argp read_argp = {
+    .options =
+        (const struct argp_option[]){
+            OPTION_DATAPORT,
+            OPTION_OFFSET,
+            {"length", 'l', "BYTES", 0, "how much (default: to the end)", 0},
+            {"hex", 'x', NULL, 0, "show offset, hexadecimal and text; \"*\" stands for lines like the one before", 0},
+            {0},
+        },
+    .parser = parse_read,
+    .args_doc = "NAME",
+    .doc = "Copies a dataport to standard output, byte by byte as it is.\v"
+           "BYTES may have a suffix K, M or G.",
+    .help_filter = tool_help_filter,
+};
+
+static const struct argp write_argp = {
+    .options =
+        (const struct argp_option[]){
+            OPTION_DATAPORT,
+            OPTION_OFFSET,
+            {0},
+        },
+    .parser = parse_write,
+    .args_doc = "NAME [STRING]",
+    .doc = "Copies standard input, or a string without a NUL behind it, to a dataport. What does not fit is refused "
+           "whole.\v"
+           "BYTES may have a suffix K, M or G. No event is sent: `crossvm emit` does that.",
+    .help_filter = tool_help_filter,
+};
+
+/* --- access to the memory --- */
+
+/*
+ * A dataport may be device memory, where only aligned accesses work: copies go by aligned words, and by bytes at the
+ * ends. Volatile keeps the compiler from making memcpy() of them.
+ */
+static bool is_word_at(const volatile uint8_t *port, size_t left)
+{
+    return (uintptr_t)port % sizeof(uint64_t) == 0 && left >= sizeof(uint64_t);
+}
+
+static void copy_from_dataport(uint8_t *to, const volatile uint8_t *port, size_t length)
+{
+    while (length) {
+        size_t step = 1;
+
+        if (is_word_at(port, length)) {
+            uint64_t word = *(const volatile uint64_t *)port;
+
+            step = sizeof(word);
+            memcpy(to, &word, step);
+        } else {
+            *to = *port;
+        }
+        to += step;
+        port += step;
+        length -= step;
+    }
+}
+
+static void copy_to_dataport(volatile uint8_t *port, const uint8_t *from, size_t length)
+{
+    while (length) {
+        size_t step = 1;
+
+        if (is_word_at(port, length)) {
+            uint64_t word;
+
+            step = sizeof(word);
+            memcpy(&word, from, step);
+            *(volatile uint64_t *)port = word;
+        } else {
+            *port = *from;
+        }
+        from += step;
+        port += step;
+        length -= step;
+    }
+}
+
+/* The dataport that a request means, from its offset on. False after saying what is wrong. */
+static bool find_region(crossvm_t *end, const struct request *request, crossvm_region_t *region)
+{
+    size_t count = crossvm_num_dataports(end);
+
+    if (count == 0) {
+        tool_error("connection \"%s\" has no dataport, only events", crossvm_name(end));
+        return false;
+    }
+    if (request->dataport >= count) {
+        tool_error("connection \"%s\" has no dataport %" PRIu64 ": its last one is %zu", crossvm_name(end),
+                   request->dataport, count - 1);
+        return false;
+    }
+    *region = crossvm_dataport(end, request->dataport);
+    if (request->offset > region->size) {
+        tool_error("offset %" PRIu64 " is beyond dataport %" PRIu64 " of connection \"%s\", which has %zu bytes",
+                   request->offset, request->dataport, crossvm_name(end), region->size);
+        return false;
+    }
+    region->address = (uint8_t *)region->address + request->offset;
+    region->size -= request->offset;
+    return true;
+}
+
+/* --- read --- */
+
+#define LINE 16
+
+static void print_line(uint64_t offset, const uint8_t *bytes, size_t length)
+{
+    printf("%08" PRIx64, offset);
+    for (size_t i = 0; i < LINE; i++) {
+        if (i % 8 == 0)
+            putchar(' ');
+        if (i < length)
+            printf(" %02x", bytes[i]);
+        else
+            fputs("   ", stdout);
+    }
+    fputs("  |", stdout);
+    for (size_t i = 0; i < length; i++)
+        putchar(bytes[i] < 0x80 && isprint(bytes[i]) ? bytes[i] : '.');
+    puts("|");
+}
+
+static void print_hex(uint64_t offset, const uint8_t *bytes, size_t length)
+{
+    bool repeats = false;
+
+    for (size_t i = 0; i < length; i += LINE) {
+        size_t rest = length - i;
+
+        if (i && rest >= LINE && memcmp(bytes + i, bytes + i - LINE, LINE) == 0) {
+            if (!repeats)
+                puts("*");
+            repeats = true;
+            continue;
+        }
+        repeats = false;
+        print_line(offset + i, bytes + i, rest < LINE ? rest : LINE);
+    }
+    printf("%08" PRIx64 "\n", offset + length);
+}
+
+/* Copies first and writes then: write() fails for memory of a device. */
+static int read_region(const struct request *request, const crossvm_region_t *region, size_t length)
+{
+    uint8_t *copy = malloc(length ? length : 1);
+
+    if (!copy) {
+        tool_error("no memory to read %zu bytes", length);
+        return TOOL_ERROR;
+    }
+    copy_from_dataport(copy, region->address, length);
+    if (request->hex)
+        print_hex(request->offset, copy, length);
+    else
+        fwrite(copy, 1, length, stdout); /* errors are found when the tool ends */
+    free(copy);
+    return TOOL_OK;
+}
+
+int cmd_read(int argc, char **argv)
+{
+    struct request request = {0};
+    int status = TOOL_ERROR;
+    crossvm_region_t region;
+    crossvm_t *end;
+
+    tool_parse(&read_argp, argc, argv, &request);
+    end = tool_open(request.name);
+    if (!end)
+        return TOOL_ERROR;
+    if (!find_region(end, &request, &region))
+        goto cleanup;
+    if (!request.has_length)
+        request.length = region.size;
+    if (request.length > region.size) {
+        tool_error("dataport %" PRIu64 " of connection \"%s\" has %zu bytes from offset %" PRIu64 " on, not %" PRIu64,
+                   request.dataport, crossvm_name(end), region.size, request.offset, request.length);
+        goto cleanup;
+    }
+    status = read_region(&request, &region, request.length);
+
+cleanup:
+    crossvm_close(end);
+    return status;
+}
+
+/* --- write --- */
+
+/*
+ * Reads standard input to its end, or until it is longer than limit. Gives its bytes, which the caller frees, or NULL
+ * after saying what went wrong; *length is limit + 1 when it is too long.
+ */
+static uint8_t *read_input(size_t limit, size_t *length)
+{
+    size_t size = 0, used = 0;
+    uint8_t *bytes = NULL;
+
+    do {
+        uint8_t *grown;
+
+        size = size ? 2 * size : 4096;
+        if (size > limit + 1)
+            size = limit + 1;
+        grown = realloc(bytes, size);
+        if (!grown) {
+            tool_error("no memory for %zu bytes of standard input", size);
+            free(bytes);
+            return NULL;
+        }
+        bytes = grown;
+        used += fread(bytes + used, 1, size - used, stdin);
+    } while (used == size && size <= limit);
+
+    if (ferror(stdin)) {
+        tool_error("cannot read standard input: %s", strerror(errno));
+        free(bytes);
+        return NULL;
+    }
+    *length = used;
+    return bytes;
+}
+
+static int write_region(crossvm_t *end, const struct request *request, const crossvm_region_t *region)
+{
+    const uint8_t *from = (const uint8_t *)request->text;
+    size_t length = request->text ? strlen(request->text) : 0;
+    uint8_t *input = NULL;
+    int status = TOOL_ERROR;
+
+    if (!request->text) {
+        input = read_input(region->size, &length);
+        if (!input)
+            return TOOL_ERROR;
+        from = input;
+    }
+    if (length > region->size) {
+        tool_error("this does not fit into dataport %" PRIu64 " of connection \"%s\", which has %zu bytes from offset "
+                   "%" PRIu64 " on; nothing was written",
+                   request->dataport, crossvm_name(end), region->size, request->offset);
+    } else {
+        copy_to_dataport(region->address, from, length);
+        status = TOOL_OK;
+    }
+    free(input);
+    return status;
+}
+
+int cmd_write(int argc, char **argv)
+{
+    struct request request = {0};
+    int status = TOOL_ERROR;
+    crossvm_region_t region;
+    crossvm_t *end;
+
+    tool_parse(&write_argp, argc, argv, &request);
+    end = tool_open(request.name);
+    if (!end)
+        return TOOL_ERROR;
+    if (!find_region(end, &request, &region))
+        goto cleanup;
+    if (!(region.rights & CROSSVM_RIGHT_WRITE)) {
+        tool_error("dataport %" PRIu64 " of connection \"%s\" is read-only for this end", request.dataport,
+                   crossvm_name(end));
+        goto cleanup;
+    }
+    status = write_region(end, &request, &region);
+
+cleanup:
+    crossvm_close(end);
+    return status;
+}

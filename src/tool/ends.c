@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Commands ls and info. */
+#include "ends.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+const char *end_via(const crossvm_end_info_t *end)
+{
+    static const char *const words[] = {
+        [CROSSVM_VIA_DRIVER] = "driver",
+        [CROSSVM_VIA_BASE_BLOCK] = "base-block",
+        [CROSSVM_VIA_PCI_GENERIC] = "uio_pci_generic",
+        [CROSSVM_VIA_SOCKET] = "socket",
+    };
+
+    return words[end->via];
+}
+
+const char *end_peer(const crossvm_end_info_t *end)
+{
+    switch (end->peer_state) {
+    case CROSSVM_PEER_ABSENT:
+        return "absent";
+    case CROSSVM_PEER_PRESENT:
+        return "present";
+    default:
+        return "unknown";
+    }
+}
+
+const char *end_rights(uint32_t rights)
+{
+    switch (rights) {
+    case CROSSVM_RIGHT_READ:
+        return "ro";
+    case CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE:
+        return "rw";
+    default:
+        return "unknown";
+    }
+}
+
+static const char *shown(const char *text)
+{
+    return text[0] ? text : "-";
+}
+
+/* --- command line --- */
+
+struct request {
+    const char *name;
+    bool json;
+};
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct request *request = state->input;
+
+    (void)argument;
+    if (key != 'j')
+        return ARGP_ERR_UNKNOWN;
+    request->json = true;
+    return 0;
+}
+
+static error_t parse_ls(int key, char *argument, struct argp_state *state)
+{
+    if (key == ARGP_KEY_ARG)
+        argp_error(state, "no argument is needed; what is \"%s\" for?", argument);
+    return parse(key, argument, state);
+}
+
+static error_t parse_info(int key, char *argument, struct argp_state *state)
+{
+    struct request *request = state->input;
+
+    switch (key) {
+    case ARGP_KEY_ARG:
+        tool_take_name(state, &request->name, argument);
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "the NAME of a connection is missing");
+        return 0;
+    default:
+        return parse(key, argument, state);
+    }
+}
+
+static const struct argp_option options[] = {
+    {"json", 'j', NULL, 0, "print JSON", 0},
+    {0},
+};
+
+static const struct argp ls_argp = {
+    .options = options,
+    .parser = parse_ls,
+    .doc = "Lists the connections of this machine: devices of a guest, then sockets of VMs that run here.",
+    .help_filter = tool_help_filter,
+};
+
+static const struct argp info_argp = {
+    .options = options,
+    .parser = parse_info,
+    .args_doc = "NAME",
+    .doc = "Tells all about one connection.",
+    .help_filter = tool_help_filter,
+};
+
+/* --- ls --- */
+
+enum { NAME, VIA, LOCATION, PEER, EVENTS, DATAPORTS, NUM_COLUMNS };
+
+typedef char table_row[NUM_COLUMNS][128];
+
+static void describe_dataports(char *text, size_t size, const crossvm_end_info_t *end)
+{
+    size_t used = 0;
+    char bytes[32];
+
+    snprintf(text, size, "-");
+    for (size_t i = 0; i < end->num_dataports && used < size; i++) {
+        const char *rights = end_rights(end->dataports[i].rights);
+
+        used += (size_t)snprintf(text + used, size - used, "%s%s %s", i ? ", " : "",
+                                 tool_size(bytes, end->dataports[i].size), rights);
+    }
+}
+
+static void make_row(table_row row, const crossvm_end_info_t *end)
+{
+    snprintf(row[NAME], sizeof(row[NAME]), "%s", end->name);
+    snprintf(row[VIA], sizeof(row[VIA]), "%s", end_via(end));
+    snprintf(row[LOCATION], sizeof(row[LOCATION]), "%s", shown(end->location));
+    snprintf(row[PEER], sizeof(row[PEER]), "%s", end_peer(end));
+    snprintf(row[EVENTS], sizeof(row[EVENTS]), "-");
+    if (end->version)
+        snprintf(row[EVENTS], sizeof(row[EVENTS]), "%" PRIu64, end->events);
+    describe_dataports(row[DATAPORTS], sizeof(row[DATAPORTS]), end);
+}
+
+static void print_rows(table_row *rows, size_t count)
+{
+    int widths[NUM_COLUMNS] = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        for (int c = 0; c < NUM_COLUMNS; c++) {
+            int width = (int)strlen(rows[i][c]);
+
+            widths[c] = width > widths[c] ? width : widths[c];
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (int c = 0; c < NUM_COLUMNS - 1; c++)
+            printf("%-*s  ", widths[c], rows[i][c]);
+        puts(rows[i][NUM_COLUMNS - 1]);
+    }
+}
+
+static int print_table(const crossvm_end_info_t *ends, size_t count)
+{
+    static const table_row heads = {"NAME", "VIA", "LOCATION", "PEER", "EVENTS", "DATAPORTS"};
+    table_row *rows = malloc((count + 1) * sizeof(*rows));
+
+    if (!rows) {
+        tool_error("no memory for a table");
+        return TOOL_ERROR;
+    }
+    memcpy(rows[0], heads, sizeof(heads));
+    for (size_t i = 0; i < count; i++)
+        make_row(rows[i + 1], &ends[i]);
+    print_rows(rows, count + 1);
+    free(rows);
+    return TOOL_OK;
+}
+
+/* Nothing to list is no error, but silence would look like one. */
+static int say_none(void)
+{
+    tool_error("there are no connections: no device that has a driver, and no socket of a running VM in the directory "
+               "CROSSVM_DIR (default /run/crossvm)");
+    return TOOL_OK;
+}
+
+int cmd_ls(int argc, char **argv)
+{
+    struct request request = {0};
+    crossvm_end_info_t *ends;
+    size_t count;
+    int status;
+
+    tool_parse(&ls_argp, argc, argv, &request);
+    if (crossvm_list(&ends, &count)) {
+        tool_error("%s", crossvm_strerror());
+        return TOOL_ERROR;
+    }
+    if (request.json)
+        status = ends_print_json(ends, count);
+    else if (count)
+        status = print_table(ends, count);
+    else
+        status = say_none();
+    free(ends);
+    return status;
+}
+
+/* --- info --- */
+
+static void print_end(const crossvm_end_info_t *end)
+{
+    bool socket = end->via == CROSSVM_VIA_SOCKET;
+    char bytes[32];
+
+    printf("name        %s\n", end->name);
+    printf("via         %s\n", end_via(end));
+    printf("path        %s\n", end->path);
+    printf("%s  %s\n", socket ? "VM        " : "PCI device", shown(end->location));
+    if (end->version)
+        printf("device      version %u.%u\n", end->version >> 16, end->version & 0xffff);
+    printf("peer        %s", end_peer(end));
+    if (end->peer_generation)
+        printf(", generation %u", end->peer_generation);
+    putchar('\n');
+    if (end->owner >= 0)
+        printf("owner       %s\n", end->owner ? "a program" : "none");
+    if (end->version)
+        printf("events      %" PRIu64 "\n", end->events);
+    printf("interrupt   %s\n", end->msi ? "MSI" : "INTx");
+    for (size_t i = 0; i < end->num_dataports; i++)
+        printf("dataport %zu  %s %s, %" PRIu64 " bytes\n", i, tool_size(bytes, end->dataports[i].size),
+               end_rights(end->dataports[i].rights), end->dataports[i].size);
+    if (socket)
+        printf("VM exits    %" PRIu64 ", of these %" PRIu64 " to its process\n", end->vm_exits, end->vm_user_exits);
+}
+
+/* Whether two paths lead to one file: a device may have links. */
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat left, right;
+
+    if (stat(a, &left) || stat(b, &right))
+        return false;
+    if (S_ISCHR(left.st_mode) && S_ISCHR(right.st_mode))
+        return left.st_rdev == right.st_rdev;
+    return left.st_dev == right.st_dev && left.st_ino == right.st_ino;
+}
+
+/* The end of a list that a name or path means, or NULL. */
+static const crossvm_end_info_t *find_end(const crossvm_end_info_t *ends, size_t count, const char *name)
+{
+    bool is_path = strchr(name, '/') != NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        if (is_path ? is_same_file(ends[i].path, name) : strcmp(ends[i].name, name) == 0)
+            return &ends[i];
+    }
+    return NULL;
+}
+
+/*
+ * Looks an end up in the list of all, since that takes it from nobody. Only what is not in the list, such as a socket
+ * elsewhere, is opened.
+ */
+static int look_up(const char *name, crossvm_end_info_t *info)
+{
+    const crossvm_end_info_t *found;
+    crossvm_end_info_t *ends;
+    crossvm_t *end;
+    size_t count;
+    int error = crossvm_list(&ends, &count);
+
+    if (error)
+        return error;
+    found = find_end(ends, count, name);
+    if (found)
+        *info = *found;
+    free(ends);
+    if (found)
+        return 0;
+
+    error = crossvm_open(&end, name);
+    if (error)
+        return error;
+    error = crossvm_info(end, info);
+    crossvm_close(end);
+    return error;
+}
+
+int cmd_info(int argc, char **argv)
+{
+    struct request request = {0};
+    crossvm_end_info_t info;
+
+    tool_parse(&info_argp, argc, argv, &request);
+    if (look_up(request.name, &info)) {
+        tool_error("%s", crossvm_strerror());
+        return TOOL_ERROR;
+    }
+    if (request.json)
+        return end_print_json(&info);
+    print_end(&info);
+    return TOOL_OK;
+}

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Tests of libcrossvm on the host and of the tool, against a stand-in for the process of a VM.
+find_package(cmocka REQUIRED)
+find_package(Threads REQUIRED)
+
+add_library(lib_fixture STATIC ${CMAKE_CURRENT_LIST_DIR}/../tool/fake_vm.c ${CMAKE_CURRENT_LIST_DIR}/../tool/lib_fixture.c)
+target_compile_definitions(lib_fixture PUBLIC _GNU_SOURCE)
+target_link_libraries(lib_fixture PUBLIC crossvm-static ${CMOCKA_LIBRARIES} Threads::Threads)
+
+foreach(name guest host list protocol)
+    add_executable(test_lib_${name} ${CMAKE_CURRENT_LIST_DIR}/test_lib_${name}.c)
+    target_link_libraries(test_lib_${name} PRIVATE lib_fixture)
+    add_test(NAME lib/${name} COMMAND test_lib_${name})
+    set_tests_properties(lib/${name} PROPERTIES TIMEOUT 120)
+endforeach()
+
+add_executable(test_tool ${CMAKE_CURRENT_LIST_DIR}/../tool/test_tool.c)
+target_include_directories(test_tool PRIVATE ${JANSSON_INCLUDE_DIR})
+target_link_libraries(test_tool PRIVATE lib_fixture ${JANSSON_LIBRARY})
+add_test(NAME lib/tool COMMAND test_tool $<TARGET_FILE:crossvm>)
+set_tests_properties(lib/tool PROPERTIES TIMEOUT 120)
