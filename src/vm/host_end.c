@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "host_end.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "message.h"
+
+#define HUGE_FRAME_BITS 21
+
+static int memory_create(struct host_memory *memory, const char *name, uint64_t size, enum writer writer)
+{
+    bool huge = size % ((uint64_t)1 << HUGE_FRAME_BITS) == 0;
+    int error;
+
+    memory->size = size;
+    memory->frame_size_bits = huge ? HUGE_FRAME_BITS : seL4_PageBits;
+    memory->num_frames = size >> memory->frame_size_bits;
+    memory->guest_rights = CROSSVM_RIGHT_READ | (writer == WRITER_HOST ? 0 : CROSSVM_RIGHT_WRITE);
+    memory->host_rights = CROSSVM_RIGHT_READ | (writer == WRITER_GUEST ? 0 : CROSSVM_RIGHT_WRITE);
+    memory->frames = calloc(memory->num_frames, sizeof(*memory->frames));
+    error = memory->frames
+                ? kvm_frames_create(name, memory->num_frames, memory->frame_size_bits, memory->frames, &memory->memfd)
+                : -ENOMEM;
+    if (error) {
+        free(memory->frames);
+        *memory = (struct host_memory){.memfd = -1};
+        message("connection %s: cannot make %llu bytes of shared memory: %s", name, (unsigned long long)size,
+                strerror(-error));
+        return -1;
+    }
+    return 0;
+}
+
+static void memory_destroy(struct host_memory *memory)
+{
+    if (memory->num_frames)
+        kvm_frames_free(memory->frames, memory->num_frames);
+    free(memory->frames);
+    if (memory->memfd >= 0)
+        close(memory->memfd);
+}
+
+int host_end_create(struct host_end *end, vm_t *vm, const struct connection_option *option)
+{
+    *end = (struct host_end){
+        .option = option, .vm = vm, .emit = -1, .notify = -1, .epoll = -1, .peer_page = {.memfd = -1}};
+    for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
+        end->dataports[i].memfd = -1;
+
+    /* Blocking, so that a peer with nothing else to watch can wait in one read(). */
+    end->emit = eventfd(0, EFD_CLOEXEC);
+    end->notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (end->emit < 0 || end->notify < 0) {
+        message("connection %s: cannot make an eventfd: %s", option->name, strerror(errno));
+        return -1;
+    }
+    if (memory_create(&end->peer_page, option->name, CROSSVM_PAGE_SIZE, WRITER_HOST))
+        return -1;
+    end->peer_seq = kvm_frames_map(end->peer_page.frames, 1);
+    if (!end->peer_seq) {
+        message("connection %s: cannot map its peer page: %s", option->name, strerror(errno));
+        return -1;
+    }
+    for (size_t i = 0; i < option->num_dataports; i++) {
+        if (memory_create(&end->dataports[i], option->name, option->dataports[i].size, option->dataports[i].writer))
+            return -1;
+    }
+    return 0;
+}
+
+void host_end_destroy(struct host_end *end)
+{
+    if (end->has_ioeventfd) {
+        crossvm_info_t info;
+
+        crossvm_get_info(end->connection, &info);
+        (void)kvm_ioeventfd_deassign(end->vm, info.bar_address[CROSSVM_BAR_EVENT] + CROSSVM_REG_EMIT, end->emit);
+    }
+    crossvm_remove(end->connection);
+    kvm_irqfd_destroy(end->irqfd);
+    if (end->peer_seq)
+        kvm_frames_unmap((void *)end->peer_seq, end->peer_page.frames, 1);
+    memory_destroy(&end->peer_page);
+    for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
+        memory_destroy(&end->dataports[i]);
+    if (end->emit >= 0)
+        close(end->emit);
+    if (end->notify >= 0)
+        close(end->notify);
+}
+
+/* --- guest to peer --- */
+
+/* Only for stores that the ioeventfd does not take. */
+static int emit(void *cookie)
+{
+    struct host_end *end = cookie;
+    uint64_t one = 1;
+
+    return write(end->emit, &one, sizeof(one)) == sizeof(one) ? 0 : -errno;
+}
+
+static void driver_changed(void *cookie, uint32_t state)
+{
+    struct host_end *end = cookie;
+
+    if (end->driver_changed)
+        end->driver_changed(end, state);
+}
+
+/* --- peer to guest --- */
+
+static uint64_t take_notify(struct host_end *end)
+{
+    uint64_t events = 0;
+
+    return read(end->notify, &events, sizeof(events)) == sizeof(events) ? events : 0;
+}
+
+static void watch_notify(struct host_end *end, bool watch)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = end->notify_source};
+
+    if (end->epoll >= 0)
+        (void)epoll_ctl(end->epoll, watch ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, end->notify, &event);
+}
+
+void host_end_relay(struct host_end *end)
+{
+    uint64_t events = take_notify(end);
+
+    if (!events)
+        return;
+    crossvm_count(end->connection, events < UINT32_MAX ? (uint32_t)events : UINT32_MAX);
+    crossvm_interrupt(end->connection);
+}
+
+/*
+ * EVENT_SEQ stood still while the peer counted. Let it catch up, so that a driver of another kind goes on from the same
+ * number. The peer can write anything there; it only spoils its own sequence.
+ */
+static void catch_up(struct host_end *end)
+{
+    crossvm_info_t info;
+    uint64_t missed;
+
+    (void)take_notify(end); /* what waits there is in PEER_SEQ already */
+    crossvm_get_info(end->connection, &info);
+    missed = __atomic_load_n(end->peer_seq, __ATOMIC_ACQUIRE) - info.events;
+    if (missed == 0 || missed > UINT32_MAX)
+        return;
+    crossvm_count(end->connection, (uint32_t)missed);
+    crossvm_interrupt(end->connection);
+}
+
+static bool route_msi(void *cookie, const crossvm_msi_t *msi)
+{
+    struct host_end *end = cookie;
+
+    if (!msi) {
+        if (!end->irqfd)
+            return false;
+        kvm_irqfd_destroy(end->irqfd);
+        end->irqfd = NULL;
+        catch_up(end);
+        watch_notify(end, true);
+        return false;
+    }
+    if (end->irqfd)
+        return kvm_irqfd_update(end->irqfd, msi->address, msi->data, msi->requester) == 0;
+    watch_notify(end, false);
+    if (kvm_irqfd_create(end->vm, end->notify, msi->address, msi->data, msi->requester, &end->irqfd)) {
+        end->irqfd = NULL;
+        watch_notify(end, true);
+        return false;
+    }
+    return true;
+}
+
+/* --- installation --- */
+
+void host_end_describe(struct host_end *end, crossvm_config_t *config, crossvm_dataport_t *dataports)
+{
+    *config = (crossvm_config_t){
+        .name = end->option->name,
+        .dataports = dataports,
+        .num_dataports = end->option->num_dataports,
+        .emit = emit,
+        .driver_changed = driver_changed,
+        .route_msi = route_msi,
+        .cookie = end,
+        .peer_page = end->option->base_block_only ? seL4_CapNull : end->peer_page.frames[0],
+        .base_block_only = end->option->base_block_only,
+    };
+    for (size_t i = 0; i < end->option->num_dataports; i++) {
+        dataports[i] = (crossvm_dataport_t){
+            .frames = end->dataports[i].frames,
+            .num_frames = end->dataports[i].num_frames,
+            .frame_size_bits = end->dataports[i].frame_size_bits,
+            .guest_rights = end->dataports[i].guest_rights,
+        };
+    }
+}
+
+int host_end_attach(struct host_end *end, crossvm_connection_t *connection, int epoll, void *notify_source)
+{
+    crossvm_info_t info;
+    int error;
+
+    end->connection = connection;
+    end->epoll = epoll;
+    end->notify_source = notify_source;
+    watch_notify(end, true);
+    crossvm_set_peer_state(connection, CROSSVM_PEER_ABSENT);
+
+    crossvm_get_info(connection, &info);
+    error = kvm_ioeventfd_assign(end->vm, info.bar_address[CROSSVM_BAR_EVENT] + CROSSVM_REG_EMIT, end->emit);
+    if (error) {
+        message("connection %s: KVM gives no ioeventfd: %s", info.name, strerror(-error));
+        return -1;
+    }
+    end->has_ioeventfd = true;
+    return 0;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "options.h"
+
+#include <argp.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MIB ((uint64_t)1 << 20)
+
+enum {
+    OPTION_STATS = 256,
+};
+
+static const struct argp_option known[] = {
+    {"kernel", 'k', "FILE", 0, "Linux to boot: a bzImage or an ELF vmlinux (required)", 0},
+    {"initrd", 'i', "FILE", 0, "its initramfs", 0},
+    {"append", 'a', "STRING", 0, "its command line", 0},
+    {"memory", 'm', "MIB", 0, "RAM in MiB (default 256)", 0},
+    {"cpus", 'c', "N", 0, "vCPUs (default 1)", 0},
+    {"name", 'n', "NAME", 0, "name of the VM in messages (default vm)", 0},
+    {"connection", 'C', "NAME[,SIZE[:WRITER]]...", 0,
+     "a connection with up to 4 dataports; SIZE in bytes or with K, M, G, a multiple of 4K; WRITER is both (default), "
+     "guest "
+     "or host; \",legacy\" offers registers 0x00 to 0x37 only",
+     0},
+    {"socket-dir", 'd', "DIR", 0, "where host programs find the connections (default $CROSSVM_DIR or /run/crossvm)", 0},
+    {"stats", OPTION_STATS, NULL, 0, "print counters of exits at the end", 0},
+    {0},
+};
+
+static bool parse_number(const char *text, char **end, uint64_t *value)
+{
+    if (!isdigit((unsigned char)*text))
+        return false;
+    errno = 0;
+    *value = strtoull(text, end, 0);
+    return errno == 0;
+}
+
+static bool parse_size(const char *text, char **end, uint64_t *size)
+{
+    static const char suffixes[] = "KMG";
+    const char *suffix;
+
+    if (!parse_number(text, end, size))
+        return false;
+    suffix = **end ? strchr(suffixes, toupper((unsigned char)**end)) : NULL;
+    if (suffix) {
+        unsigned int shift = 10 * (unsigned int)(suffix - suffixes + 1);
+
+        if (*size > UINT64_MAX >> shift)
+            return false;
+        *size <<= shift;
+        (*end)++;
+    }
+    return true;
+}
+
+static bool parse_writer(const char *text, enum writer *writer)
+{
+    static const char *const names[] = {[WRITER_BOTH] = "both", [WRITER_GUEST] = "guest", [WRITER_HOST] = "host"};
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *writer = (enum writer)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void parse_dataport(struct argp_state *state, struct connection_option *connection, const char *text)
+{
+    uint64_t size;
+    char *rest;
+    enum writer writer = WRITER_BOTH;
+
+    if (strcmp(text, "legacy") == 0) {
+        connection->base_block_only = true;
+        return;
+    }
+    if (connection->num_dataports == CROSSVM_MAX_DATAPORTS)
+        argp_error(state, "connection %s: at most %d dataports", connection->name, CROSSVM_MAX_DATAPORTS);
+    if (!parse_size(text, &rest, &size) || (*rest && (*rest != ':' || !parse_writer(rest + 1, &writer))))
+        argp_error(state, "connection %s: \"%s\" is not SIZE[:both|guest|host], such as 64K or 2M:host",
+                   connection->name, text);
+    if (size == 0 || size % CROSSVM_PAGE_SIZE)
+        argp_error(state, "connection %s: a dataport of %s is no multiple of 4 KiB", connection->name, text);
+    connection->dataports[connection->num_dataports].size = size;
+    connection->dataports[connection->num_dataports].writer = writer;
+    connection->num_dataports++;
+}
+
+static void parse_connection(struct argp_state *state, struct options *options, const char *argument)
+{
+    struct connection_option *connection;
+    char *text = strdup(argument);
+    char *next = text;
+    const char *name;
+
+    connection = realloc(options->connections, (options->num_connections + 1) * sizeof(*connection));
+    if (!text || !connection)
+        argp_failure(state, EXIT_FAILURE, ENOMEM, "connection %s", argument);
+    options->connections = connection;
+    connection += options->num_connections++;
+    memset(connection, 0, sizeof(*connection));
+
+    name = strsep(&next, ",");
+    if (strlen(name) >= sizeof(connection->name))
+        argp_error(state, "connection %s: the name is longer than %d bytes", name, CROSSVM_FULL_NAME_BYTES - 1);
+    memcpy(connection->name, name, strlen(name));
+    while (next)
+        parse_dataport(state, connection, strsep(&next, ","));
+    free(text);
+}
+
+static uint64_t parse_count(struct argp_state *state, const char *what, const char *text, uint64_t max)
+{
+    uint64_t value;
+    char *rest;
+
+    if (!parse_number(text, &rest, &value) || *rest || value == 0 || value > max)
+        argp_error(state, "%s: \"%s\" is not a number from 1 to %llu", what, text, (unsigned long long)max);
+    return value;
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct options *options = state->input;
+
+    switch (key) {
+    case 'k':
+        options->kernel = argument;
+        return 0;
+    case 'i':
+        options->initrd = argument;
+        return 0;
+    case 'a':
+        options->append = argument;
+        return 0;
+    case 'm':
+        options->memory = parse_count(state, "--memory", argument, 2048) * MIB;
+        return 0;
+    case 'c':
+        options->cpus = (unsigned int)parse_count(state, "--cpus", argument, 8);
+        return 0;
+    case 'n':
+        options->name = argument;
+        return 0;
+    case 'C':
+        parse_connection(state, options, argument);
+        return 0;
+    case 'd':
+        options->socket_dir = argument;
+        return 0;
+    case OPTION_STATS:
+        options->stats = true;
+        return 0;
+    case ARGP_KEY_END:
+        if (!options->kernel)
+            argp_error(state, "no kernel: name a Linux bzImage or vmlinux with --kernel");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+void options_parse(struct options *options, int argc, char **argv)
+{
+    static const struct argp argp = {
+        .options = known,
+        .parser = parse,
+        .doc = "Runs a Linux VM on KVM and serves the host ends of its cross-VM connections.\v"
+               "The guest's console is standard input and output. Exit status: what the guest stored to I/O port 0xf4; "
+               "0 after a "
+               "reset or power-off; 70 when the guest crashed; 1 when it could not start.",
+    };
+    const char *dir = getenv("CROSSVM_DIR");
+
+    *options = (struct options){
+        .name = "vm",
+        .append = "",
+        .socket_dir = dir ? dir : "/run/crossvm",
+        .memory = 256 * MIB,
+        .cpus = 1,
+    };
+    argp_parse(&argp, argc, argv, 0, NULL, options);
+}
+
+void options_free(struct options *options)
+{
+    free(options->connections);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The command line of crossvm-vm.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <crossvm/device.h>
+
+/** Which end may write a dataport. */
+enum writer {
+    WRITER_BOTH,
+    WRITER_GUEST,
+    WRITER_HOST,
+};
+
+/** --connection */
+struct connection_option {
+    char name[CROSSVM_FULL_NAME_BYTES];
+    bool base_block_only;
+    size_t num_dataports;
+    struct {
+        uint64_t size; /**< bytes, a multiple of 4 KiB */
+        enum writer writer;
+    } dataports[CROSSVM_MAX_DATAPORTS];
+};
+
+/** All options. Strings belong to the command line. */
+struct options {
+    const char *name;
+    const char *kernel;
+    const char *initrd;
+    const char *append;
+    const char *socket_dir;
+    size_t memory; /**< bytes */
+    unsigned int cpus;
+    bool stats;
+    struct connection_option *connections;
+    size_t num_connections;
+};
+
+/** Reads the command line; prints a sentence and ends the process when it is wrong. */
+void options_parse(struct options *options, int argc, char **argv);
+
+void options_free(struct options *options);
