@@ -1,0 +1,119 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Installs what building and testing need, on Debian 12. The one place that names dependencies.
+# When nothing is missing it prints nothing, asks for no rights and takes a few milliseconds.
+#
+#   setup.sh                  installs what is missing
+#   setup.sh --update-lists   fetches apt's package lists anew
+set -eu
+
+packages() {
+    sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' <<'LIST'
+# Build
+ca-certificates    # apt sources may be https
+cmake              # the build system
+clang-format       # make lint
+clang-tidy         # make lint
+gcc                # the compiler, with the address and undefined behaviour sanitizers' libraries
+git                # make lint asks it which files are the project's own
+libc6-dev          # the C library, static too: guests hold nothing else
+libcmocka-dev      # unit tests
+libjansson-dev     # JSON output of the crossvm tool
+make               # the front door and kbuild
+ninja-build        # runs what CMake planned
+shellcheck         # make lint
+
+# The kernel of the test guests, and drivers for it
+cpio               # initramfs archives
+kmod               # which modules need which others
+libelf1            # the kernel's objtool, run when a driver is built
+libssl3            # the kernel's build programs
+lz4                # one of the compressions of a kernel image
+xz-utils           # another
+zstd               # another
+
+# Test guests, and the machine that stands in where hardware virtualization is missing
+busybox-static     # user space of test guests
+qemu-system-x86    # emulates a machine in which KVM works
+LIST
+}
+
+missing() {
+    for package in $(packages); do
+        # One dpkg-query for all would not say which of them are unknown to dpkg.
+        case "$installed" in
+        *" $package "*) ;;
+        *) printf '%s ' "$package" ;;
+        esac
+    done
+}
+
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    else
+        sudo "$@"
+    fi
+}
+
+require_root() {
+    if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
+        echo "[setup] 'apt-get $*' needs root: run it as root, or install sudo" >&2
+        exit 1
+    fi
+}
+
+# apt speaks at length; its words matter only when it fails.
+try_apt() {
+    require_root "$@"
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" >"$log" 2>&1 </dev/null
+}
+
+update_lists() {
+    echo "[setup] updating the package lists"
+    try_apt update || apt_failed update
+}
+
+apt_failed() {
+    cat "$log" >&2
+    echo "[setup] 'apt-get $*' failed: is the network there, and are the sources in /etc/apt right?" >&2
+    exit 1
+}
+
+if [ -r /etc/os-release ]; then
+    # shellcheck source=/dev/null
+    . /etc/os-release
+fi
+if [ "${ID:-}" != debian ] || [ "${VERSION_ID:-}" != 12 ]; then
+    echo "[setup] this system (${PRETTY_NAME:-unknown}) is not Debian 12; install what these Debian packages hold," >&2
+    echo "[setup] then build with cmake: $(packages | tr '\n' ' ')" >&2
+    exit 1
+fi
+
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+if [ "${1:-}" = --update-lists ]; then
+    update_lists
+    exit 0
+fi
+
+# shellcheck disable=SC2046 # a list of words is what is meant
+installed=" $(dpkg-query --show --showformat '${db:Status-Status} ${Package}\n' $(packages) 2>/dev/null |
+    sed -n 's/^installed //p' | tr '\n' ' ')"
+wanted=$(missing)
+[ -n "$wanted" ] || exit 0
+
+
+echo "[setup] installing: $wanted"
+# shellcheck disable=SC2086 # a list of words is what is meant
+apt-cache show --quiet=2 $wanted >/dev/null 2>&1 || update_lists
+# shellcheck disable=SC2086
+if ! try_apt install --no-install-recommends $wanted; then
+    # Package lists grow old: a version that they name may have left the archive.
+    update_lists
+    # shellcheck disable=SC2086
+    try_apt install --no-install-recommends $wanted || apt_failed install $wanted
+fi
+echo "[setup] done"

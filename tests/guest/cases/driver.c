@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The driver: names, maps, interrupts, binding. */
+#include "cases.h"
+#include "harness.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+static const char *uio_text(const char *name, const char *file)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "/sys/class/uio/uio%d/%s", uio_number(name), file);
+    return read_text(path);
+}
+
+/* Regression: names of x86 devices were empty, and 50 bytes of a 48-byte name were copied. */
+static void names_are_the_devices(void)
+{
+    for (size_t i = 0; i < num_devices; i++) {
+        const char *name = uio_text(devices[i].name, "name");
+        size_t length = strlen(devices[i].name);
+
+        CHECK(strncmp(name, devices[i].name, length) == 0 && name[length] == '\n', "%s is called %s", devices[i].name,
+              name);
+    }
+}
+
+static void maps_have_exact_sizes(void)
+{
+    static const unsigned long sizes[] = {4 << 10, 4 << 10, 12 << 10, 64 << 10, 2 << 20};
+
+    for (int map = 0; map < 5; map++) {
+        char file[32];
+
+        (void)snprintf(file, sizeof(file), "maps/map%d/size", map);
+        CHECK(strtoul(uio_text("size-four", file), NULL, 16) == sizes[map], "map %d has %s", map,
+              uio_text("size-four", file));
+    }
+    CHECK(strtoul(uio_text("size-12k", "maps/map1/size"), NULL, 16) == 12 << 10, "12K is %s",
+          uio_text("size-12k", "maps/map1/size"));
+    CHECK(strtoul(uio_text("size-64m", "maps/map1/size"), NULL, 16) == 64 << 20, "64M is %s",
+          uio_text("size-64m", "maps/map1/size"));
+}
+
+static void msi_where_there_is_one(void)
+{
+    CHECK(info("msi-echo").msi_enabled, "msi-echo does not use MSI");
+    CHECK(!info("shared-a").msi_enabled, "shared-a uses MSI");
+    CHECK(info("shared-a").irq_shared && info("shared-a").irq == info("shared-b").irq, "no shared line");
+    CHECK(info("msi-echo").driver_state == CROSSVM_DRIVER_BOUND, "the VMM knows of no driver");
+}
+
+static void dataport_through_the_driver(void)
+{
+    struct uio uio = uio_open("size-64m");
+    size_t size = 64 << 20;
+    uint64_t seen;
+    volatile uint64_t *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, uio.fd, getpagesize());
+
+    CHECK(memory != MAP_FAILED, "cannot map 64 MiB");
+    memory[size / 8 - 1] = 0xfeedface;
+    peek("size-64m", 0, size - 8, &seen, sizeof(seen));
+    CHECK(seen == 0xfeedface, "the VMM sees %llx", (unsigned long long)seen);
+    munmap((void *)memory, size);
+    memory = mmap(NULL, size + 4096, PROT_READ | PROT_WRITE, MAP_SHARED, uio.fd, getpagesize());
+    CHECK(memory == MAP_FAILED, "can map more than there is");
+    uio_close(&uio);
+}
+
+/* Regression: slots were never freed, so that the 33rd probe failed. */
+static void bind_and_unbind_1000_times(void)
+{
+    for (int i = 0; i < 1000; i++) {
+        unbind_driver("crossvm", "rebind");
+        bind_driver("crossvm", "rebind");
+    }
+    CHECK(uio_number("rebind") >= 0, "it is not bound at the end");
+    do_command(CONTROL_NOTIFY, "rebind", 1, 0);
+    {
+        struct uio uio = uio_open("rebind");
+
+        CHECK(uio_wait(&uio, 5000), "no interrupt at the end");
+        uio_close(&uio);
+    }
+}
+
+static void events_while_unbound_are_seen(void)
+{
+    struct uio uio;
+    uint64_t injections;
+
+    unbind_driver("crossvm", "rebind");
+    CHECK(info("rebind").driver_state == CROSSVM_DRIVER_NONE, "the VMM still knows of a driver");
+    injections = info("rebind").injections;
+    do_command(CONTROL_NOTIFY, "rebind", 5, 0);
+    CHECK(info("rebind").injections == injections, "an unbound device interrupts");
+    bind_driver("crossvm", "rebind");
+    uio = uio_open("rebind");
+    CHECK(uio_wait(&uio, 5000), "nobody tells of them");
+    uio_close(&uio);
+}
+
+/* Regression: remove left the mapping of the registers behind. */
+static void unbind_while_open(void)
+{
+    struct uio uio = uio_open("rebind");
+    struct pollfd waiting = {.fd = uio.fd, .events = POLLIN};
+    uint32_t interrupts;
+
+    unbind_driver("crossvm", "rebind");
+    CHECK(poll(&waiting, 1, 5000) == 1, "a waiter is not woken");
+    CHECK(read(uio.fd, &interrupts, sizeof(interrupts)) < 0, "a removed device can be read");
+    uio_close(&uio);
+    bind_driver("crossvm", "rebind");
+    uio = uio_open("rebind");
+    uio_close(&uio);
+}
+
+void driver_cases(void)
+{
+    RUN(names_are_the_devices);
+    RUN(maps_have_exact_sizes);
+    RUN(msi_where_there_is_one);
+    RUN(dataport_through_the_driver);
+    RUN(bind_and_unbind_1000_times);
+    RUN(events_while_unbound_are_seen);
+    RUN(unbind_while_open);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Events before a driver is there, and loading the driver. */
+#include "cases.h"
+#include "harness.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <crossvm/crossvm.h>
+
+static void never_bound_device_interrupts_nobody(void)
+{
+    do_command(CONTROL_FLOOD, "unbound", 150000, 0);
+    wait_for_flood();
+    CHECK(info("unbound").events >= 150000, "%llu events", (unsigned long long)info("unbound").events);
+    CHECK(info("unbound").injections == 0, "%llu interrupts", (unsigned long long)info("unbound").injections);
+}
+
+static void events_before_the_driver(void)
+{
+    do_command(CONTROL_NOTIFY, "early", 2, 0);
+    do_command(CONTROL_NOTIFY, "early-msi", 2, 0);
+    CHECK(reg32(device("early"), CROSSVM_REG_COUNT) == 2, "COUNT is %u", reg32(device("early"), CROSSVM_REG_COUNT));
+    load_driver();
+    for (size_t i = 0; i < num_devices; i++)
+        CHECK(uio_number(devices[i].name) >= 0, "%s is not bound", devices[i].name);
+}
+
+/* Regression: the first waiter blocked although the count was 2. */
+static void first_waiter_does_not_block(void)
+{
+    struct uio uio = uio_open("early");
+
+    CHECK(uio_wait(&uio, 0), "a read() would block");
+    uio_close(&uio);
+    uio = uio_open("early-msi");
+    CHECK(uio_wait(&uio, 0), "a read() with MSI would block");
+    uio_close(&uio);
+}
+
+static void library_counts_early_events(void)
+{
+    crossvm_t *end;
+
+    CHECK(crossvm_open(&end, "early") == 0, "%s", crossvm_strerror());
+    CHECK(crossvm_wait(end, 5000) == 2, "not 2 events");
+    CHECK(crossvm_wait(end, 0) == 0, "events that there were not");
+    crossvm_close(end);
+    CHECK(crossvm_open(&end, "early") == 0, "%s", crossvm_strerror());
+    CHECK(crossvm_wait(end, 0) == 0, "events that the program before had seen");
+    do_command(CONTROL_NOTIFY, "early", 3, 0);
+    CHECK(crossvm_wait(end, 5000) == 3, "not 3 events");
+    crossvm_close(end);
+}
+
+void early_cases(void)
+{
+    RUN(never_bound_device_interrupts_nobody);
+    RUN(events_before_the_driver);
+    RUN(first_waiter_does_not_block);
+    RUN(library_counts_early_events);
+}

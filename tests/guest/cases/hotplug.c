@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Connections that go and come while the guest runs. */
+#include "cases.h"
+#include "harness.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <crossvm/crossvm.h>
+
+static void rescan(void)
+{
+    CHECK(write_text("/sys/bus/pci/rescan", "1"), "cannot rescan the bus");
+}
+
+static void remove_from_linux(const char *name)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/remove", device(name)->address);
+    CHECK(write_text(path, "1"), "cannot remove %s", name);
+    device(name)->name[0] = '\0'; /* forget it */
+}
+
+static void use_once(const char *name)
+{
+    crossvm_t *end;
+
+    CHECK(crossvm_open(&end, name) == 0, "%s", crossvm_strerror());
+    while (crossvm_wait(end, 0) > 0)
+        ;
+    do_command(CONTROL_NOTIFY, name, 1, 0);
+    CHECK(crossvm_wait(end, 10000) == 1, "%s: no event", name);
+    crossvm_close(end);
+}
+
+static void a_later_install_appears(void)
+{
+    do_command(CONTROL_INSTALL, "later", 16384, 0);
+    rescan();
+    use_once("later");
+    use_once("shared-a"); /* the first ones are as they were */
+    use_once("msi-echo");
+}
+
+static void removal_and_install_again(void)
+{
+    char bdf[32];
+
+    for (int i = 0; i < 20; i++) {
+        const char *name = i % 2 ? "again-2" : "again-1";
+        uint64_t size = i % 2 ? 65536 : 4096;
+
+        do_command(CONTROL_INSTALL, name, size, 0);
+        (void)snprintf(bdf, sizeof(bdf), "0000:00:%02x.%d", info(name).pci >> 3, info(name).pci & 7);
+        rescan();
+        use_once(name);
+        {
+            char path[128];
+
+            (void)snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/remove", bdf);
+            CHECK(write_text(path, "1"), "cannot remove %s", bdf);
+        }
+        do_command(CONTROL_REMOVE, name, 0, 0);
+    }
+    rescan();
+    use_once("shared-a");
+}
+
+/* A guest that goes on to use a device that was taken away. */
+static void a_removed_device_is_inert(void)
+{
+    struct uio uio = uio_open("size-4k");
+    volatile uint8_t *registers = uio.registers;
+
+    remove_from_linux("size-4k");
+    do_command(CONTROL_REMOVE, "size-4k", 0, 0);
+    for (size_t offset = 0; offset < CROSSVM_PAGE_SIZE; offset += 4)
+        *(volatile uint32_t *)(registers + offset) = 1;
+    for (size_t offset = 0; offset < CROSSVM_PAGE_SIZE; offset += 4)
+        CHECK(*(volatile uint32_t *)(registers + offset) == 0, "0x%zx is not 0", offset);
+    do_command(CONTROL_PING, "", 1, 0);
+    uio_close(&uio);
+}
+
+static void refused_install_changes_nothing(void)
+{
+    CHECK(command(CONTROL_INSTALL, "shared-a", 4096, 0) == -1, "a second shared-a");
+    CHECK(command(CONTROL_INSTALL, "bad/name", 4096, 0) == -1, "a name with a slash");
+    rescan();
+    use_once("shared-a");
+    do_command(CONTROL_LOG, "", 0, 0);
+    CHECK(control->out[0] == 2, "%llu lines in the log for 2 refusals", (unsigned long long)control->out[0]);
+}
+
+void hotplug_cases(void)
+{
+    RUN(a_later_install_appears);
+    RUN(removal_and_install_again);
+    RUN(a_removed_device_is_inert);
+    RUN(refused_install_changes_nothing);
+}
