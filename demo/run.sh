@@ -10,6 +10,7 @@ kernel=$top/build/kernel/amd64
 driver=$top/build/driver/amd64
 bundle=$top/build/demo
 
+echo "[demo]  making the guest's file system"
 rm -rf "$bundle"
 mkdir -p "$bundle"
 
@@ -29,6 +30,11 @@ cp "$build/src/vm/crossvm-vm" "$build/src/tool/crossvm" "$build/demo/demo-host" 
 
 start=$(date +%s)
 status=0
+if [ "${CROSSVM_KVM:-$("$top/scripts/kvm-probe")}" = native ]; then
+    echo "[demo]  running on this machine's KVM"
+else
+    echo "[demo]  no guest runs on this machine's KVM: booting an emulated machine that has one (some seconds)"
+fi
 "$top/scripts/with-kvm" --timeout 180 "$bundle" ./host-run || status=$?
 seconds=$(($(date +%s) - start))
 echo

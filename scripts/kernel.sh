@@ -47,7 +47,7 @@ fetch_packages() {
     release=$(current_release)
     [ -n "$release" ] || fail "apt knows no package linux-image-cloud-$architecture: are Debian's sources in /etc/apt?"
 
-    for attempt in first second; do
+    for attempt in first last; do
         kbuild=linux-kbuild-$(echo "$release" | cut -d . -f 1,2)
         common=linux-headers-${release%-cloud-"$architecture"}-common
         say "downloading Debian's kernel $release (about 40 MB)"
@@ -58,14 +58,15 @@ fetch_packages() {
         # The lists may name versions that have left the archive.
         "$top/scripts/setup.sh" --update-lists
         release=$(current_release)
+        rm -f ./*.deb
     done
     cat download.log >&2
     fail "Debian's kernel $release could not be downloaded"
 }
 
-# A module of the unpacked kernel and all it depends on, as file names
+# with_dependencies MODULE: its file in the unpacked kernel, and those of all it depends on
 with_dependencies() {
-    # (lines of "insmod FILE [OPTION...]")
+    # modprobe says "insmod FILE [OPTION...]" for each.
     modprobe -d "$PWD/root" -S "$release" --show-depends "$1" | sed -n 's/^insmod \([^ ]*\).*/\1/p'
 }
 

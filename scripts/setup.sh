@@ -39,9 +39,9 @@ qemu-system-x86    # emulates a machine in which KVM works
 LIST
 }
 
+# Those of the packages that are not among the installed ones
 missing() {
     for package in $(packages); do
-        # One dpkg-query for all would not say which of them are unknown to dpkg.
         case "$installed" in
         *" $package "*) ;;
         *) printf '%s ' "$package" ;;
@@ -93,6 +93,7 @@ fi
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+trap 'exit 143' INT TERM HUP
 
 if [ "${1:-}" = --update-lists ]; then
     update_lists
@@ -104,7 +105,6 @@ installed=" $(dpkg-query --show --showformat '${db:Status-Status} ${Package}\n' 
     sed -n 's/^installed //p' | tr '\n' ' ')"
 wanted=$(missing)
 [ -n "$wanted" ] || exit 0
-
 
 echo "[setup] installing: $wanted"
 # shellcheck disable=SC2086 # a list of words is what is meant

@@ -31,7 +31,8 @@ void kvm_vmm_unlock(void);
 
 /* --- the log --- */
 
-/** Sends log lines (without newline; levels are those of utils/zf_log.h) to sink; NULL: to standard error again. */
+/** Sends log lines (without newline; levels are those of utils/zf_log.h) to sink, which must not call this library;
+ * NULL: to standard error again. */
 void kvm_log_set_sink(void (*sink)(int level, const char *line, void *cookie), void *cookie);
 
 /* --- frames --- */
@@ -56,7 +57,8 @@ int kvm_frames_import(int memfd, off_t offset, size_t num, size_t size_bits, seL
 /** Gives frames back. Mappings that a VM still has stay until its reservation is freed. */
 void kvm_frames_free(const seL4_CPtr *frames, size_t num);
 
-/** Maps frames that lie behind each other in one memfd into this process, read-write. NULL on failure, with errno. */
+/** Maps frames that lie behind each other in one memfd into this process, read-write. NULL on failure, with errno.
+ * Unmap them before they are freed. */
 void *kvm_frames_map(const seL4_CPtr *frames, size_t num);
 void kvm_frames_unmap(void *address, const seL4_CPtr *frames, size_t num);
 
@@ -81,7 +83,8 @@ int kvm_ioeventfd_deassign(vm_t *vm, uintptr_t address, int eventfd);
 
 /* --- a VM's life --- */
 
-/** Ends vm_run() of the VM, from any thread. status is what kvm_vm_exit_status() gives; the first call wins. */
+/** Ends vm_run() of the VM, from any thread, but not from a signal handler. status is what kvm_vm_exit_status() gives;
+ * the first call wins. */
 void kvm_vm_stop(vm_t *vm, int status);
 
 /** Why the VM ended, after vm_run(): a status from kvm_vm_stop(), or KVM_VM_*. */

@@ -23,10 +23,8 @@
 
 #define EXIT_CRASHED 70
 
-/*
- * Before what --append says. The machine has a serial console and nothing to probe for; a panic ends the VM.
- */
-#define COMMAND_LINE "console=ttyS0 panic=-1 i8042.noaux i8042.nokbd"
+/* Before what --append says: the console is a serial port, and a panic ends the VM. */
+#define COMMAND_LINE "console=ttyS0 panic=-1"
 
 /* The VM and what is around it. */
 struct machine {
@@ -166,7 +164,7 @@ static int exit_status(const vm_t *vm)
 
     if (status == KVM_VM_RESET)
         return EXIT_SUCCESS;
-    if (status == KVM_VM_CRASHED) {
+    if (status < 0 || status == KVM_VM_CRASHED) {
         message("%s: the guest crashed", vm->vm_name);
         return EXIT_CRASHED;
     }
@@ -197,8 +195,8 @@ int main(int argc, char **argv)
     };
     if (kvm_boot_linux(&machine.vm, &linux_image) || vcpu_start(machine.vm.vcpus[BOOT_VCPU]))
         goto cleanup;
-    if (vm_run(&machine.vm) == 0)
-        status = exit_status(&machine.vm);
+    (void)vm_run(&machine.vm); /* how it ended is in the status */
+    status = exit_status(&machine.vm);
     if (options.stats)
         print_stats(&machine);
 cleanup:

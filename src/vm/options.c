@@ -4,6 +4,8 @@
 #include <argp.h>
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +31,19 @@ static const struct argp_option known[] = {
     {"stats", OPTION_STATS, NULL, 0, "print counters of exits at the end", 0},
     {0},
 };
+
+/* argp_error() ends the process here, but its declaration does not say so. */
+__attribute__((noreturn, format(printf, 2, 3))) static void wrong(struct argp_state *state, const char *format, ...)
+{
+    char sentence[256];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(sentence, sizeof(sentence), format, arguments);
+    va_end(arguments);
+    argp_error(state, "%s", sentence);
+    exit(EXIT_FAILURE);
+}
 
 static bool parse_number(const char *text, char **end, uint64_t *value)
 {
@@ -73,8 +88,8 @@ static bool parse_writer(const char *text, enum writer *writer)
 
 static void parse_dataport(struct argp_state *state, struct connection_option *connection, const char *text)
 {
-    uint64_t size;
-    char *rest;
+    uint64_t size = 0;
+    char *rest = NULL;
     enum writer writer = WRITER_BOTH;
 
     if (strcmp(text, "legacy") == 0) {
@@ -82,12 +97,12 @@ static void parse_dataport(struct argp_state *state, struct connection_option *c
         return;
     }
     if (connection->num_dataports == CROSSVM_MAX_DATAPORTS)
-        argp_error(state, "connection %s: at most %d dataports", connection->name, CROSSVM_MAX_DATAPORTS);
+        wrong(state, "connection %s: at most %d dataports", connection->name, CROSSVM_MAX_DATAPORTS);
     if (!parse_size(text, &rest, &size) || (*rest && (*rest != ':' || !parse_writer(rest + 1, &writer))))
-        argp_error(state, "connection %s: \"%s\" is not SIZE[:both|guest|host], such as 64K or 2M:host",
-                   connection->name, text);
+        wrong(state, "connection %s: \"%s\" is not SIZE[:both|guest|host], such as 64K or 2M:host", connection->name,
+              text);
     if (size == 0 || size % CROSSVM_PAGE_SIZE)
-        argp_error(state, "connection %s: a dataport of %s is no multiple of 4 KiB", connection->name, text);
+        wrong(state, "connection %s: a dataport of %s is no multiple of 4 KiB", connection->name, text);
     connection->dataports[connection->num_dataports].size = size;
     connection->dataports[connection->num_dataports].writer = writer;
     connection->num_dataports++;
@@ -102,14 +117,14 @@ static void parse_connection(struct argp_state *state, struct options *options, 
 
     connection = realloc(options->connections, (options->num_connections + 1) * sizeof(*connection));
     if (!text || !connection)
-        argp_failure(state, EXIT_FAILURE, ENOMEM, "connection %s", argument);
+        wrong(state, "connection %s: no memory", argument);
     options->connections = connection;
     connection += options->num_connections++;
     memset(connection, 0, sizeof(*connection));
 
     name = strsep(&next, ",");
     if (strlen(name) >= sizeof(connection->name))
-        argp_error(state, "connection %s: the name is longer than %d bytes", name, CROSSVM_FULL_NAME_BYTES - 1);
+        wrong(state, "connection %s: the name is longer than %d bytes", name, CROSSVM_FULL_NAME_BYTES - 1);
     memcpy(connection->name, name, strlen(name));
     while (next)
         parse_dataport(state, connection, strsep(&next, ","));
@@ -118,11 +133,11 @@ static void parse_connection(struct argp_state *state, struct options *options, 
 
 static uint64_t parse_count(struct argp_state *state, const char *what, const char *text, uint64_t max)
 {
-    uint64_t value;
+    uint64_t value = 0;
     char *rest;
 
     if (!parse_number(text, &rest, &value) || *rest || value == 0 || value > max)
-        argp_error(state, "%s: \"%s\" is not a number from 1 to %llu", what, text, (unsigned long long)max);
+        wrong(state, "%s: \"%s\" is not a number from 1 to %llu", what, text, (unsigned long long)max);
     return value;
 }
 
@@ -160,7 +175,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (!options->kernel)
-            argp_error(state, "no kernel: name a Linux bzImage or vmlinux with --kernel");
+            wrong(state, "no kernel: name a Linux bzImage or vmlinux with --kernel");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

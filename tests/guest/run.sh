@@ -59,5 +59,6 @@ boot)
     ;;
 esac
 
-"$top/scripts/with-kvm" --timeout 300 "$bundle" "$@" 2>&1 | tee "$log"
+# Lines of a console end with a carriage return, too.
+"$top/scripts/with-kvm" --timeout 300 "$bundle" "$@" 2>&1 | sed -u 's/\r$//' | tee "$log"
 grep -a -q '^scenario .*: .* failed' "$log"

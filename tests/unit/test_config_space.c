@@ -125,8 +125,9 @@ static void only_writable_bits_change(void **state)
                 set_up(&config, true);
                 config_space_write(&config, offset, size, values[v]);
                 for (size_t i = 0; i < CONFIG_SPACE_BYTES; i++) {
-                    uint8_t mask = i >= offset && i < offset + size ? writable[i] : 0;
-                    uint8_t written = (uint8_t)(values[v] >> (8 * (i - offset)));
+                    bool touched = i >= offset && i < offset + size;
+                    uint8_t mask = touched ? writable[i] : 0;
+                    uint8_t written = touched ? (uint8_t)(values[v] >> (8 * (i - offset))) : 0;
 
                     if (i >= 0x10 && i < 0x18)
                         continue; /* the BARs: above */

@@ -108,7 +108,9 @@ static int load_bzimage(const struct kvm_image *image, vm_t *vm, struct boot_par
     start = (uint64_t)((header->setup_sects ? header->setup_sects : DEFAULT_SETUP_SECTORS) + 1) * SECTOR;
     if (start >= image->size)
         return kvm_image_error(image, "it is cut short");
-    if (header->init_size < image->size - start || !kvm_ram_pointer(vm, header->pref_address, header->init_size))
+    if (header->init_size < image->size - start)
+        return kvm_image_error(image, "its header says that it needs less memory than the file has");
+    if (!kvm_ram_pointer(vm, header->pref_address, header->init_size))
         return kvm_image_error(image,
                                "it needs %u bytes at 0x%" PRIx64 ", where the VM has no RAM; give it more memory",
                                header->init_size, (uint64_t)header->pref_address);

@@ -28,6 +28,7 @@
 #define LEAF_TOPOLOGY_V2 0x1f
 #define LEAF_AMD_FEATURES 0x80000001
 #define LEAF_AMD_SIZES 0x80000008
+#define LEAF_AMD_CACHES 0x8000001d
 #define LEAF_AMD_TOPOLOGY 0x8000001e
 
 #define FEATURES_ECX_TSC_DEADLINE BIT(24)
@@ -74,12 +75,35 @@ static void describe_topology(struct kvm_cpuid_entry2 *entry, uint32_t id, uint3
     case LEAF_AMD_SIZES:
         entry->ecx = (entry->ecx & ~0xf0ffu) | id_bits(num) << 12 | (num - 1);
         break;
+    case LEAF_AMD_CACHES:
+        entry->eax &= 0x3fff; /* nor here */
+        break;
     case LEAF_AMD_TOPOLOGY:
         entry->eax = id;
         entry->ebx = id;
         entry->ecx = 0;
         break;
     }
+}
+
+/* KVM lists the first level of the topology leaf only, since it knows none. The second is that of the cores. */
+static void add_core_level(struct kvm_cpuid2 *supported, uint32_t leaf)
+{
+    struct kvm_cpuid_entry2 *first = NULL;
+
+    for (uint32_t i = 0; i < supported->nent; i++) {
+        struct kvm_cpuid_entry2 *entry = &supported->entries[i];
+
+        if (entry->function == leaf && entry->index == 0)
+            first = entry;
+        if (entry->function == leaf && entry->index == 1)
+            return;
+    }
+    if (!first || supported->nent == MAX_ENTRIES)
+        return;
+    first->flags |= KVM_CPUID_FLAG_SIGNIFCANT_INDEX;
+    supported->entries[supported->nent++] =
+        (struct kvm_cpuid_entry2){.function = leaf, .index = 1, .flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX};
 }
 
 static int set_cpuid(const vm_vcpu_t *vcpu, struct kvm_cpuid2 *supported)
@@ -90,6 +114,8 @@ static int set_cpuid(const vm_vcpu_t *vcpu, struct kvm_cpuid2 *supported)
     supported->nent = MAX_ENTRIES;
     if (ioctl(machine->system_fd, KVM_GET_SUPPORTED_CPUID, supported))
         return -1;
+    add_core_level(supported, LEAF_TOPOLOGY);
+    add_core_level(supported, LEAF_TOPOLOGY_V2);
     for (uint32_t i = 0; i < supported->nent; i++) {
         struct kvm_cpuid_entry2 *entry = &supported->entries[i];
 

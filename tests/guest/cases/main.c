@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/io.h>
+#include <termios.h>
+#include <unistd.h>
 
 #include "cases.h"
 #include "harness.h"
@@ -50,6 +52,7 @@ int main(void)
     }
     (void)printf("scenario %s: %d failed\n", scenario, failed_cases);
     (void)fflush(stdout);
+    (void)tcdrain(STDOUT_FILENO); /* the exit port ends the VM at once */
     if (iopl(3) == 0)
         outb(failed_cases ? 1 : 0, EXIT_PORT);
     return 1;
