@@ -284,7 +284,7 @@ static void frames_of_one_memfd_share_a_slot(void **state)
     ours = kvm_frames_map(frames, 4);
     theirs = mmap(NULL, 4 << 12, PROT_READ, MAP_SHARED, memfd, 0);
     assert_non_null(ours);
-    strcpy(ours + (3 << 12), "there");
+    memcpy(ours + (3 << 12), "there", sizeof("there"));
     assert_string_equal(theirs + (3 << 12), "there");
 
     reservation = vm_reserve_memory_at(&vm, WINDOW, 4 << 12, default_error_fault_callback, NULL);
