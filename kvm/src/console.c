@@ -4,7 +4,6 @@
  * reader of the output must not hold up the VMM. It waits a little for the rest of a line, so that lines come out
  * whole.
  */
-#define _GNU_SOURCE
 #include "console.h"
 
 #include <errno.h>

@@ -12,22 +12,8 @@
 
 #include "check.h"
 #include "connection.h"
-#include "layout.h"
+#include "install.h"
 #include "pci_place.h"
-
-#define ADDRESS_END ((uint64_t)1 << 32)
-#define MAX_IRQ 255 /* the width of the interrupt line register */
-
-/* An installation under way. */
-struct install {
-    const crossvm_bus_t *bus;
-    const crossvm_config_t *configs;
-    size_t n;
-    struct guest *guest;
-    crossvm_connection_t **connections;              /* n of them */
-    int *irqs;                                       /* n of them */
-    struct range (*bars)[1 + CROSSVM_MAX_DATAPORTS]; /* n of them */
-};
 
 /* --- one connection's parts --- */
 
@@ -114,184 +100,6 @@ static crossvm_connection_t *connection_create(struct guest *guest, const crossv
         return NULL;
     }
     return c;
-}
-
-/* --- addresses --- */
-
-/* Gives BAR0 the address of a spare event page if there is one that fits. */
-static bool place_on_spare_frame(struct install *in, size_t i, const struct range *used, size_t num_used)
-{
-    struct range *bar = &in->bars[i][CROSSVM_BAR_EVENT];
-    uint64_t end = in->bus->size ? (uint64_t)in->bus->base + in->bus->size : ADDRESS_END;
-
-    for (struct event_frame *frame = in->guest->frames; frame; frame = frame->next) {
-        bool taken = frame->connection || frame->address < in->bus->base || frame->address + bar->size > end ||
-                     frame->address % bar->size != 0;
-
-        for (size_t k = 0; k < num_used && !taken; k++)
-            taken = frame->address < used[k].address + used[k].size && used[k].address < frame->address + bar->size;
-        for (size_t k = 0; k < i && !taken; k++)
-            taken = in->bars[k][CROSSVM_BAR_EVENT].address == frame->address;
-        for (struct event_frame *other = in->guest->frames; other && !taken; other = other->next)
-            taken = other != frame && other->address > frame->address && other->address < frame->address + bar->size;
-        if (!taken) {
-            bar->address = frame->address;
-            return true;
-        }
-    }
-    return false;
-}
-
-static size_t collect_used_bars(const struct guest *guest, struct range *used)
-{
-    size_t n = 0;
-
-    for (const crossvm_connection_t *c = guest->connections; c; c = c->next) {
-        for (size_t i = 0; i <= c->num_dataports; i++)
-            used[n++] = (struct range){.address = c->config.bars[i].address, .size = c->config.bars[i].size};
-    }
-    return n;
-}
-
-static size_t count_list(const struct guest *guest)
-{
-    size_t n = 0;
-
-    for (const crossvm_connection_t *c = guest->connections; c; c = c->next)
-        n += 1 + c->num_dataports;
-    for (const struct event_frame *frame = guest->frames; frame; frame = frame->next)
-        n++;
-    return n;
-}
-
-static void set_bar_sizes(struct install *in)
-{
-    for (size_t i = 0; i < in->n; i++) {
-        const crossvm_connection_t *c = in->connections[i];
-
-        in->bars[i][CROSSVM_BAR_EVENT].size = c->peer_page.num_frames ? 2 * CROSSVM_PAGE_SIZE : CROSSVM_PAGE_SIZE;
-        for (size_t k = 0; k < c->num_dataports; k++)
-            in->bars[i][CROSSVM_BAR_DATAPORT + k].size = bar_size(c->dataports[k].size);
-    }
-}
-
-static int place_bars(struct install *in)
-{
-    uint64_t end = in->bus->size ? (uint64_t)in->bus->base + in->bus->size : ADDRESS_END;
-    size_t num_used;
-    size_t num_requests = 0;
-    struct range *used = calloc(count_list(in->guest) + in->n, sizeof(*used));
-    struct range **requests = calloc(in->n * (1 + CROSSVM_MAX_DATAPORTS), sizeof(struct range *));
-    int error = -1;
-
-    if (!used || !requests) {
-        install_error(in->configs[0].name, "no memory to lay out BARs");
-        goto cleanup;
-    }
-    if (end > ADDRESS_END)
-        end = ADDRESS_END;
-    set_bar_sizes(in);
-    num_used = collect_used_bars(in->guest, used);
-    for (size_t i = 0; i < in->n; i++) {
-        if (!place_on_spare_frame(in, i, used, num_used))
-            requests[num_requests++] = &in->bars[i][CROSSVM_BAR_EVENT];
-        for (size_t k = 0; k < in->connections[i]->num_dataports; k++)
-            requests[num_requests++] = &in->bars[i][CROSSVM_BAR_DATAPORT + k];
-    }
-    /* Spare event pages are in the way of all others, and so are the second pages of BARs that were placed on one. */
-    for (const struct event_frame *frame = in->guest->frames; frame; frame = frame->next)
-        used[num_used++] = (struct range){.address = frame->address, .size = CROSSVM_PAGE_SIZE};
-    for (size_t i = 0; i < in->n; i++) {
-        if (in->bars[i][CROSSVM_BAR_EVENT].address)
-            used[num_used++] = in->bars[i][CROSSVM_BAR_EVENT];
-    }
-
-    error = layout_place(in->bus->base, end, used, num_used, requests, num_requests);
-    if (error)
-        install_error(in->configs[0].name,
-                      "the BARs of %zu connections do not fit between 0x%zx and 0x%zx; give a larger "
-                      "range of free guest physical addresses",
-                      in->n, (size_t)in->bus->base, (size_t)(end - 1));
-cleanup:
-    free(used);
-    free(requests);
-    return error;
-}
-
-/* --- interrupt numbers --- */
-
-static bool number_is_among(const int *irqs, size_t n, int irq)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (irqs[i] == irq)
-            return true;
-    }
-    return false;
-}
-
-/* The k-th line that the VM has already, in whatever use: 0 when there is none. */
-static int existing_irq(const struct guest *guest, size_t k)
-{
-    size_t n = 0;
-    const struct line *line;
-
-    for (line = guest->lines; line; line = line->next)
-        n++;
-    if (n == 0)
-        return 0;
-    line = guest->lines;
-    for (k %= n; k > 0; k--)
-        line = line->next;
-    return line->irq;
-}
-
-/* A number that was allocated earlier and that nobody uses: 0 when there is none. */
-static int spare_irq(const struct guest *guest, const int *irqs, size_t n)
-{
-    for (const struct line *line = guest->lines; line; line = line->next) {
-        if (line_users(line) == 0 && !number_is_among(irqs, n, line->irq))
-            return line->irq;
-    }
-    return 0;
-}
-
-/* One number for each connection while there are any; then the connections share. */
-static int choose_irqs(struct install *in)
-{
-    bool exhausted = false;
-    size_t own = 0;
-
-    for (size_t i = 0; i < in->n; i++) {
-        int irq = spare_irq(in->guest, in->irqs, i);
-
-        if (!irq && !exhausted) {
-            irq = in->bus->alloc_irq();
-            exhausted = irq < 0;
-            if (!exhausted && (irq < 1 || irq > MAX_IRQ))
-                return install_error(in->configs[i].name,
-                                     "alloc_irq gave interrupt %d; the PCI interrupt line register carries 1 to %d",
-                                     irq, MAX_IRQ);
-        }
-        if (irq > 0 && !exhausted)
-            own = i + 1;
-        else if (irq <= 0 && own)
-            irq = in->irqs[i % own];
-        else if (irq <= 0)
-            irq = existing_irq(in->guest, i);
-        if (irq <= 0)
-            return install_error(in->configs[i].name, "alloc_irq gave no interrupt number, and there is none to share");
-        in->irqs[i] = irq;
-    }
-    return 0;
-}
-
-/* Numbers cannot be given back either: a failed installation leaves them to the next. */
-static void keep_irqs(const struct install *in)
-{
-    for (size_t i = 0; i < in->n; i++) {
-        if (in->irqs[i])
-            (void)line_get(in->guest, in->irqs[i]);
-    }
 }
 
 /* --- guest memory --- */
@@ -429,13 +237,13 @@ static int build(struct install *in)
         if (!in->connections[i])
             return install_error(in->configs[i].name, "no memory");
     }
-    if (place_bars(in))
+    if (install_place_bars(in))
         return -1;
     for (size_t i = 0; i < in->n; i++) {
         if (map_memory(in, i))
             return -1;
     }
-    if (check_room_on_bus(in) || choose_irqs(in))
+    if (check_room_on_bus(in) || install_choose_irqs(in))
         return -1;
     for (size_t i = 0; i < in->n; i++) {
         if (enter_pci(in, i))
@@ -487,7 +295,7 @@ int crossvm_install(const crossvm_bus_t *bus, const crossvm_config_t *configs, s
         commit(&in, handles);
 cleanup:
     if (error && in.irqs && in.guest)
-        keep_irqs(&in);
+        install_keep_irqs(&in);
     if (error && in.connections) {
         for (size_t i = 0; i < n; i++) {
             if (in.connections[i])

@@ -29,6 +29,9 @@ guest_image() {
     mkdir -p "$tree/lib/modules"
     cp "$kernel/modules/uio.ko" "$kernel/modules/uio_pci_generic.ko" "$driver/crossvm.ko" "$driver/base_driver.ko" \
         "$tree/lib/modules"
+    mkdir -p "$tree/etc" "$tree/lib/mdev"
+    cp "$top/linux/mdev.conf" "$tree/etc"
+    cp "$top/linux/mdev-crossvm" "$tree/lib/mdev"
     for program in "$@"; do
         cp "$program" "$tree/bin"
     done

@@ -4,7 +4,6 @@ find_package(cmocka REQUIRED)
 find_package(Threads REQUIRED)
 
 add_library(lib_fixture STATIC ${CMAKE_CURRENT_LIST_DIR}/../tool/fake_vm.c ${CMAKE_CURRENT_LIST_DIR}/../tool/lib_fixture.c)
-target_compile_definitions(lib_fixture PUBLIC _GNU_SOURCE)
 target_link_libraries(lib_fixture PUBLIC crossvm-static ${CMOCKA_LIBRARIES} Threads::Threads)
 
 foreach(name guest host list protocol)

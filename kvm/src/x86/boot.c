@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Boots Linux as its x86 boot protocol says, by the 64-bit entry (Documentation/x86/boot.rst of Linux). */
-#define _GNU_SOURCE
 #include <asm/bootparam.h>
 #include <elf.h>
 #include <errno.h>

@@ -30,6 +30,18 @@ static void names_are_the_devices(void)
     }
 }
 
+static void links_by_name(void)
+{
+    char target[64] = "";
+    char want[32];
+
+    CHECK(system("mdev -s") == 0, "mdev fails");
+    CHECK(readlink("/dev/crossvm/shared-a", target, sizeof(target) - 1) > 0, "no /dev/crossvm/shared-a");
+    (void)snprintf(want, sizeof(want), "uio%d", uio_number("shared-a"));
+    CHECK(strcmp(strrchr(target, '/') ? strrchr(target, '/') + 1 : target, want) == 0, "it leads to %s, not %s", target,
+          want);
+}
+
 static void maps_have_exact_sizes(void)
 {
     static const unsigned long sizes[] = {4 << 10, 4 << 10, 12 << 10, 64 << 10, 2 << 20};
@@ -124,6 +136,7 @@ static void unbind_while_open(void)
 void driver_cases(void)
 {
     RUN(names_are_the_devices);
+    RUN(links_by_name);
     RUN(maps_have_exact_sizes);
     RUN(msi_where_there_is_one);
     RUN(dataport_through_the_driver);

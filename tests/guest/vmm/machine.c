@@ -250,6 +250,7 @@ int machine_create(struct machine *machine, const struct scenario *scenario, con
     int error = 0;
 
     machine->scenario = scenario;
+    machine->console = console;
     for (size_t i = 0; i < MAX_ENDS; i++)
         machine->ends[i].bell = -1;
     kvm_log_set_sink(note_line, NULL);

@@ -15,6 +15,36 @@
 
 static struct machine machines[MAX_VMS];
 
+/* Passes a guest's console on in whole lines, so that those of two guests do not mix. */
+static void *pass_lines(void *argument)
+{
+    FILE *console = argument;
+    char *line = NULL;
+    size_t room = 0;
+
+    while (getline(&line, &room, console) > 0) {
+        (void)fputs(line, stdout);
+        (void)fflush(stdout);
+    }
+    free(line);
+    (void)fclose(console);
+    return NULL;
+}
+
+/* The descriptor for a guest to write its console to, or -1. */
+static int console_create(pthread_t *thread)
+{
+    int ends[2];
+    FILE *console;
+
+    if (pipe(ends))
+        return -1;
+    console = fdopen(ends[0], "r");
+    if (!console || pthread_create(thread, NULL, pass_lines, console))
+        return -1;
+    return ends[1];
+}
+
 static void *run(void *argument)
 {
     struct machine *machine = argument;
@@ -26,6 +56,7 @@ static void *run(void *argument)
 int main(int argc, char **argv)
 {
     int vms = argc > 4 ? argc - 4 : 0;
+    pthread_t consoles[MAX_VMS];
     int failed = 0;
 
     if (vms < 1 || vms > MAX_VMS) {
@@ -36,9 +67,10 @@ int main(int argc, char **argv)
     for (int i = 0; i < vms; i++) {
         const struct scenario *scenario = scenario_find(argv[4 + i]);
         char append[512];
+        int console = console_create(&consoles[i]);
 
         (void)snprintf(append, sizeof(append), "%s crossvm.scenario=%s crossvm.vm=%d", argv[3], argv[4 + i], i);
-        if (!scenario || machine_create(&machines[i], scenario, argv[1], argv[2], append, STDOUT_FILENO)) {
+        if (!scenario || console < 0 || machine_create(&machines[i], scenario, argv[1], argv[2], append, console)) {
             (void)fprintf(stderr, "guest-vmm: cannot make a VM of scenario %s\n", argv[4 + i]);
             return 2;
         }
@@ -53,7 +85,10 @@ int main(int argc, char **argv)
             (void)printf("guest-vmm: VM %d of scenario %s ended with status %d\n", i, argv[4 + i], machines[i].status);
         failed |= machines[i].status != 0;
     }
-    for (int i = 0; i < vms; i++)
+    for (int i = 0; i < vms; i++) {
         machine_destroy(&machines[i]);
+        close(machines[i].console);
+        pthread_join(consoles[i], NULL);
+    }
     return failed;
 }

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What devices of a VM of libsel4vm on Linux KVM are made of: interrupts, doorbells, PCI configuration space; and the
+ * serial port.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <pci/helper.h>
+#include <sel4vm/guest_irq_controller.h>
+#include <sel4vmmplatsupport/drivers/pci_helper.h>
+
+#include "kvm_fixture.h"
+
+/* --- interrupts --- */
+
+static void an_injection_while_pending_is_dropped(void **state)
+{
+    int ends = 0;
+
+    (void)state;
+    assert_int_equal(vm_inject_irq(vcpu, 16), -1);
+    assert_int_equal(vm_register_irq(vcpu, 16, count_end, &ends), 0);
+    assert_int_equal(vm_inject_irq(vcpu, 16), 0);
+    assert_int_equal(vm_inject_irq(vcpu, 16), 0);
+    assert_true(kvm_test_irq_pending(&vm, 16));
+    assert_int_equal(kvm_test_irq_eoi(&vm, 16), 0);
+    assert_int_equal(ends, 1);
+    assert_false(kvm_test_irq_pending(&vm, 16));
+    assert_int_equal(kvm_test_irq_eoi(&vm, 16), -1);
+}
+
+static void inject_again(vm_vcpu_t *its_vcpu, int irq, void *cookie)
+{
+    int *left = cookie;
+
+    if ((*left)-- > 0)
+        assert_int_equal(vm_inject_irq(its_vcpu, irq), 0);
+}
+
+static void an_end_may_inject_the_next(void **state)
+{
+    int left = 1;
+
+    (void)state;
+    assert_int_equal(vm_register_irq(vcpu, 5, inject_again, &left), 0);
+    assert_int_equal(vm_inject_irq(vcpu, 5), 0);
+    assert_int_equal(kvm_test_irq_eoi(&vm, 5), 0);
+    assert_true(kvm_test_irq_pending(&vm, 5));
+    assert_int_equal(kvm_test_irq_eoi(&vm, 5), 0);
+    assert_false(kvm_test_irq_pending(&vm, 5));
+}
+
+static void a_disabled_interrupt_refuses_injection(void **state)
+{
+    int ends = 0;
+
+    (void)state;
+    assert_int_equal(vm_register_irq(vcpu, 16, count_end, &ends), 0);
+    assert_int_equal(kvm_test_irq_enable(&vm, 16, false), 0);
+    assert_int_equal(vm_inject_irq(vcpu, 16), -1);
+    assert_false(kvm_test_irq_pending(&vm, 16));
+    assert_int_equal(kvm_test_irq_enable(&vm, 16, true), 0);
+    assert_int_equal(ends, 1);
+    assert_int_equal(vm_inject_irq(vcpu, 16), 0);
+    assert_int_equal(kvm_test_irq_enable(&vm, 17, true), -1);
+}
+
+static void registering_again_replaces_the_acknowledgement(void **state)
+{
+    int first = 0, second = 0;
+
+    (void)state;
+    assert_int_equal(vm_register_irq(vcpu, 16, count_end, &first), 0);
+    assert_int_equal(vm_register_irq(vcpu, 16, count_end, &second), 0);
+    assert_int_equal(snapshot().irqs, 1);
+    vm_inject_irq(vcpu, 16);
+    kvm_test_irq_eoi(&vm, 16);
+    assert_int_equal(first, 0);
+    assert_int_equal(second, 1);
+    for (int irq = -1; irq <= 24; irq += irq == 0 ? 24 : 1) /* -1, 0, 24 */
+        assert_int_equal(vm_register_irq(vcpu, irq, count_end, &first), -1);
+}
+
+static void numbers_are_given_out_once(void **state)
+{
+    uint32_t given = 0;
+    int irq;
+
+    (void)state;
+    assert_int_equal(kvm_irq_allocate(), -1); /* for which VM? */
+    kvm_irq_allocator_use(&vm);
+    while ((irq = kvm_irq_allocate()) >= 0) {
+        assert_in_range(irq, 1, 23);
+        assert_false(given & 1u << irq);
+        given |= 1u << irq;
+    }
+    assert_int_equal(__builtin_popcount(given), 12);
+    assert_false(given & (1u << 2 | 1u << 4 | 1u << 8)); /* cascade, console, clock */
+}
+
+/* --- doorbells and messages --- */
+
+static void a_doorbell_takes_stores_of_any_width(void **state)
+{
+    struct access access = {0};
+    int bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    eventfd_t rings;
+
+    (void)state;
+    assert_non_null(vm_reserve_memory_at(&vm, WINDOW, 4096, note_access, &access));
+    assert_int_equal(kvm_ioeventfd_assign(&vm, WINDOW, bell), 0);
+    assert_int_equal(kvm_ioeventfd_assign(&vm, WINDOW, bell), -EEXIST);
+    for (size_t length = 1; length <= 8; length *= 2)
+        assert_int_equal(kvm_test_fault(vcpu, WINDOW, length, false, 0, NULL), FAULT_HANDLED);
+    assert_int_equal(eventfd_read(bell, &rings), 0);
+    assert_int_equal(rings, 4);
+    assert_int_equal(access.calls, 0);
+
+    assert_int_equal(kvm_ioeventfd_deassign(&vm, WINDOW, bell), 0);
+    assert_int_equal(kvm_ioeventfd_deassign(&vm, WINDOW, bell), -ENOENT);
+    kvm_test_fault(vcpu, WINDOW, 4, false, 0, NULL);
+    assert_int_equal(access.calls, 1);
+    close(bell);
+}
+
+static void message_eventfds_come_and_go(void **state)
+{
+    int bell = eventfd(0, EFD_CLOEXEC);
+    kvm_irqfd_t *first, *second;
+
+    (void)state;
+    assert_int_equal(kvm_irqfd_create(&vm, bell, 0xfee00000, 0x41, 8, &first), 0);
+    assert_int_equal(kvm_irqfd_create(&vm, bell, 0xfee00000, 0x42, 16, &second), 0);
+    assert_int_equal(snapshot().irqfds, 2);
+    assert_int_equal(kvm_irqfd_update(first, 0xfee01000, 0x43, 8), 0);
+    kvm_irqfd_destroy(first);
+    kvm_irqfd_destroy(NULL);
+    assert_int_equal(snapshot().irqfds, 1); /* the other goes with the VM */
+    assert_int_equal(kvm_irqfd_create(&vm, -1, 0xfee00000, 0x41, 8, &first), -EBADF);
+    assert_int_equal(kvm_msi_send(&vm, 0xfee00000, 0x41, 8), 0);
+    assert_int_equal(snapshot().msis, 1);
+    close(bell);
+}
+
+/* --- PCI --- */
+
+static uint32_t port_in(uint16_t port, unsigned int size)
+{
+    uint32_t value;
+
+    kvm_test_port(vcpu, port, size, true, &value);
+    return value;
+}
+
+static void port_out(uint16_t port, unsigned int size, uint32_t value)
+{
+    kvm_test_port(vcpu, port, size, false, &value);
+}
+
+static uint32_t config_address(unsigned int dev, unsigned int fun, unsigned int reg)
+{
+    return 1u << 31 | dev << 11 | fun << 8 | reg;
+}
+
+static vmm_pci_device_def_t *add_header(vmm_pci_space_t *pci, uint16_t device_id, vmm_pci_address_t *address)
+{
+    vmm_pci_device_def_t *header = calloc(1, sizeof(*header));
+    vmm_pci_entry_t entry = {.cookie = header, .ioread = vmm_pci_mem_device_read, .iowrite = vmm_pci_mem_device_write};
+
+    header->vendor_id = 0x1af4;
+    header->device_id = device_id;
+    header->header_type = PCI_HEADER_TYPE_MULTI_FUNCTION;
+    assert_int_equal(vmm_pci_add_entry(pci, entry, address), 0);
+    return header;
+}
+
+static void configuration_ports_take_all_widths(void **state)
+{
+    vmm_pci_space_t *pci;
+    vmm_pci_address_t address;
+    vmm_pci_device_def_t *header;
+
+    (void)state;
+    assert_int_equal(vmm_pci_init(&pci), 0);
+    assert_int_equal(kvm_pci_attach(&vm, pci), 0);
+    assert_int_equal(kvm_pci_attach(&vm, pci), -EEXIST);
+    header = add_header(pci, 0xa111, &address);
+    assert_int_equal(address.dev, 1);
+
+    port_out(0xcf8, 4, config_address(1, 0, 0) | 3);
+    assert_int_equal(port_in(0xcf8, 4), config_address(1, 0, 0));
+    assert_int_equal(port_in(0xcfb, 1), 0x80);
+    assert_int_equal(port_in(0xcfc, 4), 0xa1111af4);
+    assert_int_equal(port_in(0xcfc, 2), 0x1af4);
+    assert_int_equal(port_in(0xcfe, 2), 0xa111);
+    assert_int_equal(port_in(0xcff, 1), 0xa1);
+    assert_int_equal(port_in(0xcff, 4), UINT32_MAX); /* beyond the port */
+
+    port_out(0xcf8, 4, config_address(1, 0, PCI_COMMAND));
+    port_out(0xcfc, 2, PCI_COMMAND_MEMORY);
+    port_out(0xcfe, 1, 0x12);
+    assert_int_equal(header->command, PCI_COMMAND_MEMORY);
+    assert_int_equal(header->status, 0x12);
+
+    port_out(0xcf8, 1, 0x55); /* narrow stores are not for it */
+    assert_int_equal(port_in(0xcf8, 4), config_address(1, 0, PCI_COMMAND));
+    port_out(0xcf8, 4, config_address(1, 0, 0) & ~(1u << 31)); /* disabled */
+    assert_int_equal(port_in(0xcfc, 4), UINT32_MAX);
+    kvm_pci_free(pci);
+    free(header);
+}
+
+static void absent_functions_read_as_all_ones(void **state)
+{
+    vmm_pci_space_t *pci;
+    vmm_pci_entry_t *function;
+
+    (void)state;
+    assert_int_equal(vmm_pci_init(&pci), 0);
+    assert_int_equal(kvm_pci_attach(&vm, pci), 0);
+    port_out(0xcf8, 4, config_address(0, 0, PCI_CACHE_LINE_SIZE));
+    assert_int_equal(port_in(0xcfe, 1), PCI_HEADER_TYPE_MULTI_FUNCTION);
+    port_out(0xcf8, 4, config_address(31, 7, 0));
+    assert_int_equal(port_in(0xcfc, 4), UINT32_MAX);
+    assert_int_equal(port_in(0xcfc, 2), UINT16_MAX);
+    port_out(0xcfc, 4, 0); /* does nothing */
+    port_out(0xcf8, 4, config_address(0, 0, 0) | 1 << 16);
+    assert_int_equal(port_in(0xcfc, 4), UINT32_MAX);
+
+    /* Functions other than 0 are reached. */
+    function = malloc(sizeof(*function));
+    *function = *pci->bus0[0][0];
+    pci->bus0[0][3] = function;
+    port_out(0xcf8, 4, config_address(0, 3, 0));
+    assert_int_equal(port_in(0xcfc, 4), 0x00425e14);
+    kvm_pci_free(pci);
+}
+
+static void a_full_bus_refuses_the_next_device(void **state)
+{
+    vmm_pci_device_def_t header = {0};
+    vmm_pci_entry_t entry = {
+        .cookie = &header, .ioread = vmm_pci_mem_device_read, .iowrite = vmm_pci_entry_ignore_write};
+    vmm_pci_space_t *pci;
+
+    (void)state;
+    assert_int_equal(vmm_pci_init(&pci), 0);
+    for (int i = 1; i < 32; i++)
+        assert_int_equal(vmm_pci_add_entry(pci, entry, NULL), 0);
+    assert_int_equal(vmm_pci_add_entry(pci, entry, NULL), -1);
+    kvm_pci_free(pci);
+}
+
+static uint32_t config_read(const vmm_pci_entry_t *entry, int offset, int size)
+{
+    uint32_t value;
+
+    assert_int_equal(entry->ioread(entry->cookie, offset, size, &value), 0);
+    return value;
+}
+
+static void layers_emulate_bars_interrupt_and_capabilities(void **state)
+{
+    vmm_pci_device_def_t header = {.vendor_id = 0x1af4, .interrupt_pin = 1};
+    vmm_pci_bar_t bars[] = {{PREFETCH_MEM, WINDOW, 12}, {NON_PREFETCH_MEM, WINDOW + 0x100000, 20}};
+    uint8_t caps[] = {0x40, 0x50}, hidden_start[] = {0x60}, hidden_end[] = {0x6f};
+    vmm_pci_entry_t entry = {.cookie = &header, .ioread = vmm_pci_mem_device_read, .iowrite = vmm_pci_mem_device_write};
+    vmm_pci_address_t address;
+    vmm_pci_space_t *pci;
+
+    (void)state;
+    assert_int_equal(vmm_pci_init(&pci), 0);
+    entry = vmm_pci_create_bar_emulation(entry, 2, bars);
+    entry = vmm_pci_create_irq_emulation(entry, 17);
+    entry = vmm_pci_create_cap_emulation(entry, 2, caps, 1, hidden_start, hidden_end);
+    assert_int_equal(vmm_pci_add_entry(pci, entry, &address), 0);
+
+    assert_int_equal(config_read(&entry, PCI_VENDOR_ID, 2), 0x1af4);
+    assert_int_equal(config_read(&entry, PCI_BASE_ADDRESS_0, 4), WINDOW | PCI_BASE_ADDRESS_MEM_PREFETCH);
+    for (int bar = 0; bar < 3; bar++)
+        entry.iowrite(entry.cookie, PCI_BASE_ADDRESS_0 + 4 * bar, 4, UINT32_MAX);
+    assert_int_equal(config_read(&entry, PCI_BASE_ADDRESS_0, 4), 0xfffff008);
+    assert_int_equal(config_read(&entry, PCI_BASE_ADDRESS_1, 4), 0xfff00000);
+    assert_int_equal(config_read(&entry, PCI_BASE_ADDRESS_1 + 2, 1), 0xf0);
+    assert_int_equal(config_read(&entry, PCI_BASE_ADDRESS_2, 4), 0);
+
+    entry.iowrite(entry.cookie, PCI_INTERRUPT_LINE, 1, 3);
+    assert_int_equal(config_read(&entry, PCI_INTERRUPT_LINE, 4), 1 << 8 | 17);
+    assert_int_equal(config_read(&entry, PCI_COMMAND, 4) >> 16, PCI_STATUS_CAP_LIST);
+    assert_int_equal(config_read(&entry, PCI_CAPABILITY_LIST, 1), 0x40);
+    assert_int_equal(config_read(&entry, 0x41, 1), 0x50);
+    assert_int_equal(config_read(&entry, 0x64, 4), 0);
+    kvm_pci_free(pci);
+}
+
+/* --- the console --- */
+
+static void the_serial_port_answers_a_driver_that_probes(void **state)
+{
+    (void)state;
+    assert_int_equal(kvm_console_create(&vm, -1, -1), 0);
+    assert_int_equal(kvm_console_create(&vm, -1, -1), -EEXIST);
+
+    port_out(0x3f9, 1, 0xff);
+    assert_int_equal(port_in(0x3f9, 1), 0x0f);
+    port_out(0x3f9, 1, 0);
+    port_out(0x3fc, 1, 0x1a); /* loopback, RTS and OUT2 */
+    assert_int_equal(port_in(0x3fe, 1) & 0xf0, 0x90);
+    port_out(0x3f8, 1, 'x');
+    assert_int_equal(port_in(0x3fd, 1), 0x61);
+    assert_int_equal(port_in(0x3f8, 1), 'x');
+    assert_int_equal(port_in(0x3fd, 1), 0x60);
+    port_out(0x3fc, 1, 0x08);
+    port_out(0x3fa, 1, 0x01);
+    assert_int_equal(port_in(0x3fa, 1), 0xc1);
+
+    port_out(0x3fb, 1, 0x83); /* divisor */
+    port_out(0x3f8, 2, 0x0001);
+    assert_int_equal(port_in(0x3f8, 2), 0x0001);
+    port_out(0x3fb, 1, 0x03);
+
+    port_out(0x3f9, 1, 0x02); /* ready to send: an interrupt at once */
+    assert_true(kvm_test_irq_pending(&vm, 4));
+    assert_int_equal(port_in(0x3fa, 1), 0xc2);
+    assert_false(kvm_test_irq_pending(&vm, 4));
+    port_out(0x3f8, 1, 'y');
+    assert_true(kvm_test_irq_pending(&vm, 4));
+    assert_int_equal(port_in(0x3ff, 4), UINT32_MAX); /* beyond its end nobody answers */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_VM(an_injection_while_pending_is_dropped),
+        IN_VM(an_end_may_inject_the_next),
+        IN_VM(a_disabled_interrupt_refuses_injection),
+        IN_VM(registering_again_replaces_the_acknowledgement),
+        IN_VM(numbers_are_given_out_once),
+        IN_VM(a_doorbell_takes_stores_of_any_width),
+        IN_VM(message_eventfds_come_and_go),
+        IN_VM(configuration_ports_take_all_widths),
+        IN_VM(absent_functions_read_as_all_ones),
+        IN_VM(a_full_bus_refuses_the_next_device),
+        IN_VM(layers_emulate_bars_interrupt_and_capabilities),
+        IN_VM(the_serial_port_answers_a_driver_that_probes),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
