@@ -117,11 +117,12 @@ static void driver_changed(void *cookie, uint32_t state)
 
 /* --- peer to guest --- */
 
-static uint64_t take_notify(struct host_end *end)
+static void take_notify(struct host_end *end)
 {
-    uint64_t events = 0;
+    uint64_t events;
 
-    return read(end->notify, &events, sizeof(events)) == sizeof(events) ? events : 0;
+    while (read(end->notify, &events, sizeof(events)) < 0 && errno == EINTR)
+        ;
 }
 
 static void watch_notify(struct host_end *end, bool watch)
@@ -132,32 +133,32 @@ static void watch_notify(struct host_end *end, bool watch)
         (void)epoll_ctl(end->epoll, watch ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, end->notify, &event);
 }
 
+/*
+ * The peer adds to PEER_SEQ before it signals, whoever counts. Following it here, rather than counting signals, keeps
+ * the two sequences equal when the guest goes from one to the other. The peer can write anything there; it only spoils
+ * its own sequence. Without news there is no interrupt, which on a shared line nobody would claim.
+ */
 void host_end_relay(struct host_end *end)
 {
-    uint64_t events = take_notify(end);
+    crossvm_info_t info;
+    uint64_t news;
 
-    if (!events)
+    take_notify(end);
+    crossvm_get_info(end->connection, &info);
+    news = __atomic_load_n(end->peer_seq, __ATOMIC_ACQUIRE) - info.events; /* orders the peer's data after its count */
+    if (news == 0)
         return;
-    crossvm_count(end->connection, events < UINT32_MAX ? (uint32_t)events : UINT32_MAX);
+    crossvm_count(end->connection, news < UINT32_MAX ? (uint32_t)news : UINT32_MAX);
     crossvm_interrupt(end->connection);
 }
 
-/*
- * EVENT_SEQ stood still while the peer counted. Let it catch up, so that a driver of another kind goes on from the same
- * number. The peer can write anything there; it only spoils its own sequence.
- */
-static void catch_up(struct host_end *end)
+/* Puts this process into the path of the peer's events again. */
+static void unroute(struct host_end *end)
 {
-    crossvm_info_t info;
-    uint64_t missed;
-
-    (void)take_notify(end); /* what waits there is in PEER_SEQ already */
-    crossvm_get_info(end->connection, &info);
-    missed = __atomic_load_n(end->peer_seq, __ATOMIC_ACQUIRE) - info.events;
-    if (missed == 0 || missed > UINT32_MAX)
-        return;
-    crossvm_count(end->connection, (uint32_t)missed);
-    crossvm_interrupt(end->connection);
+    kvm_irqfd_destroy(end->irqfd);
+    end->irqfd = NULL;
+    watch_notify(end, true);
+    host_end_relay(end);
 }
 
 static bool route_msi(void *cookie, const crossvm_msi_t *msi)
@@ -165,16 +166,16 @@ static bool route_msi(void *cookie, const crossvm_msi_t *msi)
     struct host_end *end = cookie;
 
     if (!msi) {
-        if (!end->irqfd)
-            return false;
-        kvm_irqfd_destroy(end->irqfd);
-        end->irqfd = NULL;
-        catch_up(end);
-        watch_notify(end, true);
+        if (end->irqfd)
+            unroute(end);
         return false;
     }
-    if (end->irqfd)
-        return kvm_irqfd_update(end->irqfd, msi->address, msi->data, msi->requester) == 0;
+    if (end->irqfd) {
+        if (kvm_irqfd_update(end->irqfd, msi->address, msi->data, msi->requester) == 0)
+            return true;
+        unroute(end);
+        return false;
+    }
     watch_notify(end, false);
     if (kvm_irqfd_create(end->vm, end->notify, msi->address, msi->data, msi->requester, &end->irqfd)) {
         end->irqfd = NULL;

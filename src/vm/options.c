@@ -22,10 +22,10 @@ static const struct argp_option known[] = {
     {"memory", 'm', "MIB", 0, "RAM in MiB (default 256)", 0},
     {"cpus", 'c', "N", 0, "vCPUs (default 1)", 0},
     {"name", 'n', "NAME", 0, "name of the VM in messages (default vm)", 0},
-    {"connection", 'C', "NAME[,SIZE[:WRITER]]...", 0,
-     "a connection with up to 4 dataports; SIZE in bytes or with K, M, G, a multiple of 4K; WRITER is both (default), "
-     "guest "
-     "or host; \",legacy\" offers registers 0x00 to 0x37 only",
+    {"connection", 'C', "SPEC", 0,
+     "a connection; SPEC is NAME[,SIZE[:WRITER]]... with up to 4 dataports. SIZE is in bytes or with K, M, G, a "
+     "multiple "
+     "of 4K; WRITER is both (default), guest or host. \",legacy\" offers registers 0x00 to 0x37 only",
      0},
     {"socket-dir", 'd', "DIR", 0, "where host programs find the connections (default $CROSSVM_DIR or /run/crossvm)", 0},
     {"stats", OPTION_STATS, NULL, 0, "print counters of exits at the end", 0},

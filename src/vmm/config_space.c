@@ -161,7 +161,7 @@ void config_space_init(struct config_space *config, const struct config_space_ba
     put16(config, REG_SUBSYSTEM_VENDOR, CROSSVM_PCI_VENDOR);
     put16(config, REG_SUBSYSTEM, CROSSVM_PCI_DEVICE);
     put32(config, REG_REVISION, CROSSVM_PCI_CLASS << 8 | CROSSVM_PCI_REVISION);
-    config->bytes[REG_IRQ_LINE] = irq_line;
+    config->irq_line = irq_line;
     config->bytes[REG_IRQ_PIN] = irq_pin;
     put16(config, REG_STATUS, STATUS_CAPABILITIES);
     config->bytes[REG_CAPABILITIES] = REG_EA;
@@ -180,6 +180,7 @@ void config_space_reset(struct config_space *config)
     put16(config, REG_COMMAND, 0);
     config->bytes[REG_CACHE_LINE] = 0;
     config->bytes[REG_LATENCY] = 0;
+    config->bytes[REG_IRQ_LINE] = config->irq_line;
     if (config->has_msi) {
         put16(config, REG_MSI_CONTROL, MSI_64BIT);
         memset(config->bytes + REG_MSI_ADDRESS, 0, REG_MSI_END - REG_MSI_ADDRESS);

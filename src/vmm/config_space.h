@@ -26,6 +26,7 @@ struct config_space {
     struct config_space_bar bars[CONFIG_SPACE_BARS];
     uint32_t bar_latch[CONFIG_SPACE_BARS]; /**< what the guest wrote last */
     bool has_msi;
+    uint8_t irq_line; /**< the true one: the register is the guest's to change */
 };
 
 /** The MSI that the guest programmed. */
@@ -45,7 +46,7 @@ struct config_space_msi {
 void config_space_init(struct config_space *config, const struct config_space_bar *bars, uint8_t irq_line,
                        uint8_t irq_pin, bool has_msi);
 
-/** Command, MSI and BAR registers back to power-on values. */
+/** What the guest can write back to power-on values. */
 void config_space_reset(struct config_space *config);
 
 /** Says whether the device has more than one function. */

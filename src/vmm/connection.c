@@ -69,6 +69,8 @@ void crossvm_set_peer_state(crossvm_connection_t *c, uint32_t state)
 {
     uint32_t generation = c->page.peer_generation + (state == CROSSVM_PEER_PRESENT);
 
+    if (state == c->page.peer_state && generation == c->page.peer_generation)
+        return; /* no news, so no interrupt that nobody would claim */
     event_page_set_peer(&c->page, state, generation);
     crossvm_interrupt(c);
 }

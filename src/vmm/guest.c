@@ -66,11 +66,14 @@ void guest_forget(struct guest *guest)
 
 /* --- interrupt lines --- */
 
-static void inject(struct line *line)
+/* False while the guest has the input disabled: the interrupt controller took nothing, and acknowledges when it is
+ * enabled. */
+static bool inject(struct line *line)
 {
-    /* It fails while the guest has the input disabled. The events stay counted, and the driver looks when it starts. */
-    if (vm_inject_irq(line->guest->vm->vcpus[BOOT_VCPU], line->irq) == 0)
-        line->in_service = true;
+    bool injected = vm_inject_irq(line->guest->vm->vcpus[BOOT_VCPU], line->irq) == 0;
+
+    line->in_service |= injected;
+    return injected;
 }
 
 static void line_acknowledged(vm_vcpu_t *vcpu, int irq, void *cookie)
@@ -85,8 +88,12 @@ static void line_acknowledged(vm_vcpu_t *vcpu, int irq, void *cookie)
         if (c->line == line && connection_line_ended(c))
             again = true;
     }
-    if (again)
-        inject(line);
+    if (!again || inject(line))
+        return;
+    for (crossvm_connection_t *c = line->guest->connections; c; c = c->next) {
+        if (c->line == line && c->raised)
+            c->again = true;
+    }
 }
 
 struct line *line_get(struct guest *guest, int irq)
@@ -127,16 +134,17 @@ size_t line_users(const struct line *line)
 
 void line_raise(struct line *line, crossvm_connection_t *connection)
 {
+    bool was_in_service = line->in_service;
+
+    connection->raised = true;
     /*
      * Inject even while one is in service: a guest that sets up its interrupt controller anew never ends what it had,
      * and must not be left without interrupts for it. A controller that holds one already ignores this.
      */
-    if (line->in_service)
-        connection->again = true;
-    else
+    if (inject(line) && !was_in_service)
         connection->injections++;
-    connection->raised = true;
-    inject(line);
+    else
+        connection->again = true;
 }
 
 /* --- event pages --- */

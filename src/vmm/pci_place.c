@@ -6,7 +6,6 @@
 #define NUM_DEVICES 32
 #define NUM_FUNCTIONS 8
 #define NUM_PINS 4
-#define REG_IRQ_LINE 0x3c
 #define REG_HEADER_TYPE 0x0e
 #define HEADER_MULTIFUNCTION 0x80
 
@@ -27,13 +26,14 @@ static bool platform_routes_functions(const vmm_pci_space_t *pci)
            header_type & HEADER_MULTIFUNCTION;
 }
 
-static bool has_free_device(const vmm_pci_space_t *pci)
+/* The device that vmm_pci_add_entry() takes next, or -1. */
+static int next_free_device(const vmm_pci_space_t *pci)
 {
     for (int device = 0; device < NUM_DEVICES; device++) {
         if (!pci->bus0[device][0])
-            return true;
+            return device;
     }
-    return false;
+    return -1;
 }
 
 /* A pin of the device that carries this number already, else a pin that carries none; 0 when all carry others. */
@@ -48,7 +48,7 @@ static uint8_t find_pin(const vmm_pci_space_t *pci, int device, int irq)
         if (!c)
             continue;
         pin = config_space_irq_pin(&c->config);
-        if ((int)config_space_read(&c->config, REG_IRQ_LINE, 1) == irq)
+        if (c->config.irq_line == irq)
             return pin;
         used[pin] = true;
     }
@@ -96,10 +96,11 @@ int pci_place_enter(vmm_pci_space_t *pci, crossvm_connection_t *c, int irq, uint
 {
     vmm_pci_entry_t entry = connection_pci_entry(c);
     vmm_pci_address_t address;
+    int device = next_free_device(pci);
 
-    if (has_free_device(pci)) {
-        *pin = 1;
-        if (vmm_pci_add_entry(pci, entry, &address))
+    if (device >= 0) {
+        *pin = find_pin(pci, device, irq); /* its function 0 may have gone before the others */
+        if (!*pin || vmm_pci_add_entry(pci, entry, &address))
             return -1;
     } else {
         vmm_pci_entry_t *slot;

@@ -223,13 +223,43 @@ static void events_while_the_interrupt_is_disabled_are_kept(void **state)
     struct fixture *f = *state;
     crossvm_connection_t *c = install_bound(f, "a");
 
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(kvm_test_irq_enable(&f->vm, IRQ, false), 0);
+        crossvm_notify(c);
+        crossvm_notify(c);
+        assert_false(pending(f));
+        assert_int_equal(log_take(), 0);
+        assert_int_equal(kvm_test_irq_enable(&f->vm, IRQ, true), 0);
+        assert_true(pending(f)); /* told as soon as the guest listens */
+        eoi(f);
+        assert_false(pending(f));
+    }
+    assert_int_equal(page_word(c, CROSSVM_REG_EVENT_SEQ), 6);
+}
+
+/* The event comes while the interrupt is in service, and the guest disables the input before it ends it. */
+static void event_in_service_survives_disabling(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install_bound(f, "a");
+
+    crossvm_notify(c);
+    crossvm_notify(c);
     assert_int_equal(kvm_test_irq_enable(&f->vm, IRQ, false), 0);
-    crossvm_notify(c);
-    assert_int_equal(log_take(), 0);
+    (void)kvm_test_irq_eoi(&f->vm, IRQ);
     assert_int_equal(kvm_test_irq_enable(&f->vm, IRQ, true), 0);
-    crossvm_notify(c);
     assert_true(pending(f));
-    assert_int_equal(page_word(c, CROSSVM_REG_EVENT_SEQ), 2);
+}
+
+static void peer_that_stays_absent_wakes_nobody(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install_bound(f, "a");
+
+    crossvm_set_peer_state(c, CROSSVM_PEER_ABSENT);
+    eoi(f);
+    crossvm_set_peer_state(c, CROSSVM_PEER_ABSENT);
+    assert_false(pending(f));
 }
 
 /* Regression: Linux shut a shared line down for the sake of one device that nobody drove. */
@@ -503,6 +533,8 @@ int main(void)
         FIXTURE_TEST(driver_of_the_base_block_is_served_like_before),
         FIXTURE_TEST(events_before_anyone_listens_are_kept),
         FIXTURE_TEST(events_while_the_interrupt_is_disabled_are_kept),
+        FIXTURE_TEST(event_in_service_survives_disabling),
+        FIXTURE_TEST(peer_that_stays_absent_wakes_nobody),
         FIXTURE_TEST(unanswered_device_falls_silent),
         FIXTURE_TEST(a_driver_that_binds_late_ends_the_silence),
         FIXTURE_TEST(unbound_by_our_driver_raises_nothing),
