@@ -51,7 +51,10 @@ struct crossvm_device {
 	u64 claimed_seq;
 	u64 claimed_peer;
 
-	/* Base block only: 1 if events came that whoever opens the device next was not told of. */
+	/*
+	 * Base block only: 1 if events came since the last open. Whether somebody read of them, UIO
+	 * does not tell, so the next one to open the device is told again rather than never.
+	 */
 	atomic_t unseen;
 
 	struct uio_info uio;
@@ -192,13 +195,6 @@ static int crossvm_open(struct uio_info *uio, struct inode *inode)
 	crossvm_tell_unseen(cv);
 	if (!cv->extended && atomic_xchg(&cv->unseen, 0))
 		uio_event_notify(uio);
-	return 0;
-}
-
-/* Who had the device open was told of all events so far; only later ones are unseen. */
-static int crossvm_release(struct uio_info *uio, struct inode *inode)
-{
-	atomic_set(&to_crossvm(uio)->unseen, 0);
 	return 0;
 }
 
@@ -343,7 +339,6 @@ static int crossvm_describe(struct crossvm_device *cv)
 	/* Requested by this driver: if UIO failed to, it would take uio_dev from crossvm_open(). */
 	cv->uio.irq = UIO_IRQ_CUSTOM;
 	cv->uio.open = crossvm_open;
-	cv->uio.release = crossvm_release;
 	return ret;
 }
 

@@ -10,6 +10,9 @@
  * one thread at a time, as a libsel4vm VMM does by its nature (with libsel4vm on KVM: while it holds kvm_vmm_lock()).
  * The exception is crossvm_count(): see there.
  *
+ * Calls back: emit and driver_changed may call the module again and remove the connection itself, but no other;
+ * route_msi may count and interrupt only.
+ *
  * Memory: the module copies what it is given; configurations, names and arrays of frames may go after the call. Frames
  * stay the caller's and must outlive the connection.
  */
@@ -133,7 +136,8 @@ int crossvm_install(const crossvm_bus_t *bus, const crossvm_config_t *configs, s
  */
 void crossvm_remove(crossvm_connection_t *connection);
 
-/** Removes all connections of a VM and forgets what the module kept for it. Call it before the VM goes. */
+/** Removes all connections of a VM and forgets what the module kept for it. Call it when the guest runs no more, before
+ * the VM goes. */
 void crossvm_remove_all(vm_t *vm);
 
 /**
@@ -156,7 +160,9 @@ void crossvm_notify(crossvm_connection_t *connection);
 
 /**
  * Tells the guest that its peer came (CROSSVM_PEER_PRESENT: the generation grows by one) or went (CROSSVM_PEER_ABSENT),
- * and raises an interrupt so that who waits can look. CROSSVM_PEER_UNKNOWN is the state of a new connection.
+ * and, if the guest's driver says that it is there (DRIVER), raises an interrupt so that who waits can look. The state
+ * of a new connection is CROSSVM_PEER_UNKNOWN. Telling the state that is known already does nothing, but PRESENT is
+ * always a new peer.
  */
 void crossvm_set_peer_state(crossvm_connection_t *connection, uint32_t state);
 

@@ -36,14 +36,16 @@ static struct kvm_line *line_find(const vm_t *vm, int irq)
 
 static void acknowledge(const vm_t *vm, int irq)
 {
-    const struct kvm_line *line;
+    struct kvm_line *line;
     eventfd_t count;
 
     kvm_vmm_lock();
     line = line_find(vm, irq);
     /* Before the acknowledgement, so that the end of what that injects is not taken for this one's. */
-    if (line && eventfd_read(line->end_fd, &count) == 0)
+    if (line && eventfd_read(line->end_fd, &count) == 0) {
+        line->in_service = false;
         line->ack(line->vcpu, irq, line->cookie);
+    }
     kvm_vmm_unlock();
 }
 
@@ -196,7 +198,8 @@ int vm_inject_irq(vm_vcpu_t *vcpu, int irq)
             result = 0;
         }
     } else if (line) {
-        result = eventfd_write(line->trigger_fd, 1);
+        result = line->in_service ? 0 : eventfd_write(line->trigger_fd, 1);
+        line->in_service |= result == 0;
     }
     kvm_vmm_unlock();
     return result;

@@ -18,6 +18,12 @@ struct kvm_line {
     void *cookie;
     int trigger_fd; /**< eventfd: asserts the input until the guest ends the interrupt */
     int end_fd;     /**< eventfd: the guest ended it */
+    /**
+     * Asserted, and its end not yet acknowledged. KVM lowers the input at the guest's end of interrupt, but the
+     * acknowledgement runs later, in a thread. An injection in between would be one whose own end nobody can tell from
+     * that of the former; so there is none, and the acknowledgement looks for what came meanwhile.
+     */
+    bool in_service;
 
     /* Of a VM without KVM. */
     bool pending;

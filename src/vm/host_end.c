@@ -2,17 +2,44 @@
 #include "host_end.h"
 
 #include <errno.h>
-#include <stdatomic.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "message.h"
 
 #define HUGE_FRAME_BITS 21
+
+/*
+ * Empties notify without ever waiting: the peer shares the descriptor, so it may have emptied it itself, and have
+ * cleared its O_NONBLOCK. 0, or -1 with errno.
+ */
+static int take_notify(struct host_end *end)
+{
+    uint64_t events;
+    struct iovec part = {.iov_base = &events, .iov_len = sizeof(events)};
+    ssize_t length;
+
+    do
+        length = preadv2(end->notify, &part, 1, -1, RWF_NOWAIT);
+    while (length < 0 && errno == EINTR);
+    return length == sizeof(events) || errno == EAGAIN ? 0 : -1;
+}
+
+static int memory_import(struct host_memory *memory, const char *name)
+{
+    memory->memfd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    if (memory->memfd < 0 || ftruncate(memory->memfd, (off_t)memory->size) ||
+        fcntl(memory->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW))
+        return -errno;
+    return kvm_frames_import(memory->memfd, 0, memory->num_frames, memory->frame_size_bits, memory->frames);
+}
 
 static int memory_create(struct host_memory *memory, const char *name, uint64_t size, enum writer writer)
 {
@@ -25,10 +52,10 @@ static int memory_create(struct host_memory *memory, const char *name, uint64_t 
     memory->guest_rights = CROSSVM_RIGHT_READ | (writer == WRITER_HOST ? 0 : CROSSVM_RIGHT_WRITE);
     memory->host_rights = CROSSVM_RIGHT_READ | (writer == WRITER_GUEST ? 0 : CROSSVM_RIGHT_WRITE);
     memory->frames = calloc(memory->num_frames, sizeof(*memory->frames));
-    error = memory->frames
-                ? kvm_frames_create(name, memory->num_frames, memory->frame_size_bits, memory->frames, &memory->memfd)
-                : -ENOMEM;
+    error = memory->frames ? memory_import(memory, name) : -ENOMEM;
     if (error) {
+        if (memory->memfd >= 0)
+            close(memory->memfd);
         free(memory->frames);
         *memory = (struct host_memory){.memfd = -1};
         message("connection %s: cannot make %llu bytes of shared memory: %s", name, (unsigned long long)size,
@@ -36,6 +63,17 @@ static int memory_create(struct host_memory *memory, const char *name, uint64_t 
         return -1;
     }
     return 0;
+}
+
+/*
+ * Once the VM has mapped it: what the host may only read cannot be mapped for writing any more, by whatever descriptor.
+ * (One that is open for reading only is not enough, since Linux lets its holder open the memfd anew.)
+ */
+static int memory_seal(const struct host_memory *memory)
+{
+    int seals = F_SEAL_SEAL | (memory->host_rights & CROSSVM_RIGHT_WRITE ? 0 : F_SEAL_FUTURE_WRITE);
+
+    return fcntl(memory->memfd, F_ADD_SEALS, seals);
 }
 
 static void memory_destroy(struct host_memory *memory)
@@ -59,6 +97,10 @@ int host_end_create(struct host_end *end, vm_t *vm, const struct connection_opti
     end->notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (end->emit < 0 || end->notify < 0) {
         message("connection %s: cannot make an eventfd: %s", option->name, strerror(errno));
+        return -1;
+    }
+    if (take_notify(end)) {
+        message("connection %s: eventfds cannot be read without waiting: Linux 5.8 or later is needed", option->name);
         return -1;
     }
     if (memory_create(&end->peer_page, option->name, CROSSVM_PAGE_SIZE, WRITER_HOST))
@@ -98,15 +140,6 @@ void host_end_destroy(struct host_end *end)
 
 /* --- guest to peer --- */
 
-/* Only for stores that the ioeventfd does not take. */
-static int emit(void *cookie)
-{
-    struct host_end *end = cookie;
-    uint64_t one = 1;
-
-    return write(end->emit, &one, sizeof(one)) == sizeof(one) ? 0 : -errno;
-}
-
 static void driver_changed(void *cookie, uint32_t state)
 {
     struct host_end *end = cookie;
@@ -116,14 +149,6 @@ static void driver_changed(void *cookie, uint32_t state)
 }
 
 /* --- peer to guest --- */
-
-static void take_notify(struct host_end *end)
-{
-    uint64_t events;
-
-    while (read(end->notify, &events, sizeof(events)) < 0 && errno == EINTR)
-        ;
-}
 
 static void watch_notify(struct host_end *end, bool watch)
 {
@@ -143,7 +168,7 @@ void host_end_relay(struct host_end *end)
     crossvm_info_t info;
     uint64_t news;
 
-    take_notify(end);
+    (void)take_notify(end);
     crossvm_get_info(end->connection, &info);
     news = __atomic_load_n(end->peer_seq, __ATOMIC_ACQUIRE) - info.events; /* orders the peer's data after its count */
     if (news == 0)
@@ -193,7 +218,6 @@ void host_end_describe(struct host_end *end, crossvm_config_t *config, crossvm_d
         .name = end->option->name,
         .dataports = dataports,
         .num_dataports = end->option->num_dataports,
-        .emit = emit,
         .driver_changed = driver_changed,
         .route_msi = route_msi,
         .cookie = end,
@@ -218,6 +242,13 @@ int host_end_attach(struct host_end *end, crossvm_connection_t *connection, int 
     end->connection = connection;
     end->epoll = epoll;
     end->notify_source = notify_source;
+    error = memory_seal(&end->peer_page);
+    for (size_t i = 0; i < end->option->num_dataports && !error; i++)
+        error = memory_seal(&end->dataports[i]);
+    if (error) {
+        message("connection %s: cannot seal its memory: %s", end->option->name, strerror(errno));
+        return -1;
+    }
     watch_notify(end, true);
     crossvm_set_peer_state(connection, CROSSVM_PEER_ABSENT);
 

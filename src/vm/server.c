@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -42,6 +43,7 @@ struct endpoint {
     struct source listener;
     struct source notify;
     struct sockaddr_un address;
+    int lock; /* of DIR/NAME.lock, held while the socket is ours */
     bool bound;
     struct client *clients;
     size_t num_clients;
@@ -55,6 +57,7 @@ struct server {
     struct endpoint *endpoints;
     size_t num_endpoints;
     int epoll;
+    int spare; /* a descriptor to give up when there are no others */
     struct source stop;
     pthread_t thread;
     bool has_thread;
@@ -233,13 +236,26 @@ static void serve(struct client *client)
         drop(client);
 }
 
+/* Out of descriptors: a program that stays in the queue would keep the thread busy for ever. */
+static void turn_away(struct endpoint *endpoint)
+{
+    struct server *server = endpoint->server;
+
+    close(server->spare);
+    close(accept4(endpoint->listener.fd, NULL, NULL, SOCK_CLOEXEC));
+    server->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 static void welcome(struct endpoint *endpoint)
 {
     int fd = accept4(endpoint->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     struct client *client;
 
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE)
+            turn_away(endpoint);
         return;
+    }
     client = endpoint->num_clients < MAX_CLIENTS ? calloc(1, sizeof(*client)) : NULL;
     if (!client) {
         close(fd);
@@ -294,16 +310,27 @@ static void *run(void *argument)
 
 /* --- sockets --- */
 
-static bool somebody_serves(const struct sockaddr_un *address)
+/*
+ * Only one process serves a name. A lock tells a socket that a dead process left from one that is in use, which looking
+ * at the socket cannot: its owner may be between bind() and listen().
+ */
+static int lock_name(struct endpoint *endpoint, const char *dir)
 {
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    bool served;
+    const char *name = endpoint->end->option->name;
+    char path[sizeof(endpoint->address.sun_path)];
 
-    if (fd < 0)
-        return true;
-    served = connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno != ECONNREFUSED;
-    close(fd);
-    return served;
+    (void)snprintf(path, sizeof(path), "%s/%s.lock", dir, name); /* as long as that of the socket */
+    endpoint->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (endpoint->lock < 0) {
+        message("connection %s: cannot make %s: %s", name, path, strerror(errno));
+        return -1;
+    }
+    if (flock(endpoint->lock, LOCK_EX | LOCK_NB)) {
+        message("connection %s: another process serves %s; choose another name or --socket-dir", name,
+                endpoint->address.sun_path);
+        return -1;
+    }
+    return 0;
 }
 
 static int bind_endpoint(struct endpoint *endpoint, const char *dir)
@@ -319,13 +346,13 @@ static int bind_endpoint(struct endpoint *endpoint, const char *dir)
                 name);
         return -1;
     }
-    if (access(address->sun_path, F_OK) == 0 && !somebody_serves(address))
-        unlink(address->sun_path);
+    if (lock_name(endpoint, dir))
+        return -1;
+    (void)unlink(address->sun_path); /* what a dead process left */
     endpoint->listener.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (endpoint->listener.fd < 0 || bind(endpoint->listener.fd, (struct sockaddr *)address, sizeof(*address)) ||
         listen(endpoint->listener.fd, MAX_CLIENTS)) {
-        message("connection %s: cannot serve %s: %s%s", name, address->sun_path, strerror(errno),
-                errno == EADDRINUSE ? "; does another VM have a connection of that name?" : "");
+        message("connection %s: cannot serve %s: %s", name, address->sun_path, strerror(errno));
         return -1;
     }
     endpoint->bound = true;
@@ -350,10 +377,12 @@ struct server *server_create(const char *dir, const char *vm_name, struct host_e
     for (size_t i = 0; i < n; i++) {
         endpoints[i].server = server;
         endpoints[i].end = &ends[i];
+        endpoints[i].lock = -1;
         endpoints[i].listener = (struct source){.kind = SOURCE_LISTENER, .fd = -1, .endpoint = &endpoints[i]};
         endpoints[i].notify = (struct source){.kind = SOURCE_NOTIFY, .fd = ends[i].notify, .endpoint = &endpoints[i]};
     }
     server->epoll = epoll_create1(EPOLL_CLOEXEC);
+    server->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     server->stop = (struct source){.kind = SOURCE_STOP, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
     if (server->epoll < 0 || server->stop.fd < 0 || watch(server, &server->stop)) {
         message("cannot watch sockets: %s", strerror(errno));
@@ -423,12 +452,16 @@ void server_destroy(struct server *server)
             unlink(endpoint->address.sun_path);
         if (endpoint->listener.fd >= 0)
             close(endpoint->listener.fd);
+        if (endpoint->lock >= 0)
+            close(endpoint->lock);
     }
     kvm_vmm_unlock();
     if (server->epoll >= 0)
         close(server->epoll);
     if (server->stop.fd >= 0)
         close(server->stop.fd);
+    if (server->spare >= 0)
+        close(server->spare);
     free(server->endpoints);
     free(server);
 }

@@ -29,7 +29,7 @@ bool connection_line_ended(crossvm_connection_t *c)
     bool driver_says_nothing = c->page.driver == CROSSVM_DRIVER_NONE;
     bool again = c->again;
 
-    if (c->raised && c->pending && driver_says_nothing)
+    if (c->raised && c->page.count && driver_says_nothing)
         c->unanswered++;
     c->raised = false;
     c->again = false;
@@ -72,7 +72,9 @@ void crossvm_set_peer_state(crossvm_connection_t *c, uint32_t state)
     if (state == c->page.peer_state && generation == c->page.peer_generation)
         return; /* no news, so no interrupt that nobody would claim */
     event_page_set_peer(&c->page, state, generation);
-    crossvm_interrupt(c);
+    /* A driver that says nothing may know nothing of peers, and would not claim the interrupt. */
+    if (c->page.driver == CROSSVM_DRIVER_BOUND)
+        crossvm_interrupt(c);
 }
 
 /* The guest touched the device in a way that shows a driver at work: let it have the interrupts that were held back. */
@@ -85,20 +87,27 @@ static void sign_of_life(crossvm_connection_t *c)
         line_raise(c->line, c);
 }
 
-static void emit(crossvm_connection_t *c)
+static void emit(const struct event_frame *frame)
 {
+    crossvm_connection_t *c = frame->connection;
+    bool failed;
+
     c->emits++;
-    if (!c->emit || c->emit(c->cookie) < 0)
+    failed = !c->emit || c->emit(c->cookie) < 0;
+    /* The call may have removed the connection; the frame stays. */
+    if (failed && frame->connection == c)
         c->failed_emits++;
 }
 
-static void event_page_stored(crossvm_connection_t *c, size_t offset, size_t length, uint64_t value)
+static void event_page_stored(const struct event_frame *frame, size_t offset, size_t length, uint64_t value)
 {
+    crossvm_connection_t *c = frame->connection;
+
     switch (event_page_store(&c->page, offset, length, value)) {
     case EVENT_PAGE_NOTHING:
         break;
     case EVENT_PAGE_EMIT:
-        emit(c);
+        emit(frame);
         break;
     case EVENT_PAGE_ACKNOWLEDGED:
         set_pending(c, false);
@@ -124,7 +133,7 @@ memory_fault_result_t connection_event_page_fault(vm_t *vm, vm_vcpu_t *vcpu, uin
     } else if (frame->connection) {
         uint64_t value = get_vcpu_fault_data(vcpu) & get_vcpu_fault_data_mask(vcpu);
 
-        event_page_stored(frame->connection, address - frame->address, length, value);
+        event_page_stored(frame, address - frame->address, length, value);
     }
     advance_vcpu_fault(vcpu);
     return FAULT_HANDLED;

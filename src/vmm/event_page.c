@@ -18,6 +18,17 @@ static void put64(struct event_page *page, size_t offset, uint64_t value)
     *(volatile uint64_t *)(page->memory + offset) = value;
 }
 
+/* Shows COUNT. Who changed it last has shown it last, since each looks again afterwards. */
+static void show_count(struct event_page *page)
+{
+    uint32_t shown;
+
+    do {
+        shown = __atomic_load_n(&page->count, __ATOMIC_SEQ_CST);
+        put32(page, CROSSVM_REG_COUNT, shown);
+    } while (shown != __atomic_load_n(&page->count, __ATOMIC_SEQ_CST));
+}
+
 /* Whole words, since byte stores would be slow or worse where the page is mapped as device memory. */
 static void put_text(struct event_page *page, size_t offset, size_t bytes, const char *text)
 {
@@ -74,8 +85,8 @@ enum event_page_action event_page_store(struct event_page *page, size_t offset, 
 
     switch (offset) {
     case CROSSVM_REG_COUNT:
-        page->count = (uint32_t)value;
-        put32(page, CROSSVM_REG_COUNT, page->count);
+        __atomic_store_n(&page->count, (uint32_t)value, __ATOMIC_SEQ_CST);
+        show_count(page);
         return EVENT_PAGE_ACKNOWLEDGED;
 
     case CROSSVM_REG_SEEN:
@@ -99,9 +110,9 @@ enum event_page_action event_page_store(struct event_page *page, size_t offset, 
 
 void event_page_count(struct event_page *page, uint32_t events)
 {
-    page->count += events;
+    (void)__atomic_fetch_add(&page->count, events, __ATOMIC_SEQ_CST);
+    show_count(page);
     page->events += events;
-    put32(page, CROSSVM_REG_COUNT, page->count);
     if (page->extended)
         put64(page, CROSSVM_REG_EVENT_SEQ, page->events);
     /* Orders the peer's data and the counters before the interrupt that the caller is about to raise. */

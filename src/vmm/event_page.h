@@ -34,7 +34,7 @@ struct event_page_identity {
 struct event_page {
     volatile uint8_t *memory; /**< the VMM's mapping, possibly uncached: aligned accesses only */
     bool extended;
-    uint32_t count;
+    uint32_t count; /**< atomic: the guest may set it while another thread counts */
     uint64_t events;
     uint32_t peer_state;
     uint32_t peer_generation;

@@ -120,6 +120,7 @@ int line_register(struct line *line)
     if (!line->registered &&
         vm_register_irq(line->guest->vm->vcpus[BOOT_VCPU], line->irq, line_acknowledged, line) == 0)
         line->registered = true;
+    line->refused = !line->registered;
     return line->registered ? 0 : -1;
 }
 

@@ -23,6 +23,7 @@ struct line {
     struct guest *guest;
     int irq;
     bool registered; /**< with the VM; else only a number that was allocated and waits for use */
+    bool refused;    /**< by the VM: never to be used */
     /**
      * Injected, and the guest has not ended it. Interrupt controllers drop or delay what is injected meanwhile, so the
      * acknowledgement looks for events that came since.

@@ -333,7 +333,7 @@ void crossvm_reset_all(vm_t *vm)
 
     if (!guest)
         return;
-    for (crossvm_connection_t *c = guest->connections; c; c = c->next) {
+    for (crossvm_connection_t *c = guest->connections, *next; c; c = next) {
         bool driver_was_bound = c->page.driver != CROSSVM_DRIVER_NONE;
 
         config_space_reset(&c->config);
@@ -342,6 +342,7 @@ void crossvm_reset_all(vm_t *vm)
         c->unanswered = 0;
         c->raised = false;
         c->again = false;
+        next = c->next; /* the call may remove this one */
         if (driver_was_bound && c->driver_changed)
             c->driver_changed(c->cookie, CROSSVM_DRIVER_NONE);
     }

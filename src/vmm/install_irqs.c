@@ -21,23 +21,23 @@ static bool number_is_among(const int *irqs, size_t n, int irq)
 static int existing_irq(const struct guest *guest, size_t k)
 {
     size_t n = 0;
-    const struct line *line;
 
-    for (line = guest->lines; line; line = line->next)
-        n++;
+    for (const struct line *line = guest->lines; line; line = line->next)
+        n += !line->refused;
     if (n == 0)
         return 0;
-    line = guest->lines;
-    for (k %= n; k > 0; k--)
-        line = line->next;
-    return line->irq;
+    k %= n;
+    for (const struct line *line = guest->lines;; line = line->next) {
+        if (!line->refused && k-- == 0)
+            return line->irq;
+    }
 }
 
 /* A number that was allocated earlier and that nobody uses: 0 when there is none. */
 static int spare_irq(const struct guest *guest, const int *irqs, size_t n)
 {
     for (const struct line *line = guest->lines; line; line = line->next) {
-        if (line_users(line) == 0 && !number_is_among(irqs, n, line->irq))
+        if (!line->refused && line_users(line) == 0 && !number_is_among(irqs, n, line->irq))
             return line->irq;
     }
     return 0;

@@ -98,9 +98,10 @@ int pci_place_enter(vmm_pci_space_t *pci, crossvm_connection_t *c, int irq, uint
     vmm_pci_address_t address;
     int device = next_free_device(pci);
 
-    if (device >= 0) {
-        *pin = find_pin(pci, device, irq); /* its function 0 may have gone before the others */
-        if (!*pin || vmm_pci_add_entry(pci, entry, &address))
+    /* Function 0 may have gone before the others of its device: then their pins count. */
+    *pin = device >= 0 ? find_pin(pci, device, irq) : 0;
+    if (*pin) {
+        if (vmm_pci_add_entry(pci, entry, &address))
             return -1;
     } else {
         vmm_pci_entry_t *slot;

@@ -453,6 +453,7 @@ static void msi_without_the_vmm(void **state)
     enable_msi(f, c);
     assert_true(routed);
     assert_int_equal(page_word(c, CROSSVM_REG_STATUS), CROSSVM_STATUS_PEER_COUNTS);
+    guest_store(f, bar(c, 0) + CROSSVM_REG_DRIVER, 4, CROSSVM_DRIVER_BOUND);
     crossvm_set_peer_state(c, CROSSVM_PEER_PRESENT); /* the VMM's own news still come by MSI */
     assert_int_equal(msis(f), 1);
     guest_config_write(f, c, 0x04, 2, 0); /* no bus master any more */
@@ -500,6 +501,38 @@ static void peer_state_wakes_and_counts_generations(void **state)
     assert_int_equal(page_word(c, CROSSVM_REG_EVENT_SEQ), 0);
 }
 
+/* A driver of the base block would not claim the interrupt: it must neither get it nor fall silent for it. */
+static void peers_come_and_go_unseen_by_the_base_block(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_connection_t *c = install(f, "a");
+
+    guest_enable(f, c);
+    for (int i = 0; i < 200; i++) {
+        crossvm_set_peer_state(c, i % 2 ? CROSSVM_PEER_ABSENT : CROSSVM_PEER_PRESENT);
+        assert_false(pending(f));
+    }
+    crossvm_notify(c);
+    assert_true(pending(f));
+}
+
+static int remove_at_emit(void *cookie)
+{
+    crossvm_remove(*(crossvm_connection_t **)cookie);
+    return -EPIPE;
+}
+
+static void emit_may_remove_its_connection(void **state)
+{
+    struct fixture *f = *state;
+    static crossvm_connection_t *c;
+    crossvm_config_t config = {.name = "a", .emit = remove_at_emit, .cookie = &c};
+
+    assert_int_equal(crossvm_install(&f->bus, &config, 1, &c), 0);
+    guest_store(f, bar(c, 0), 4, 0);
+    assert_null(crossvm_find(&f->vm, "a"));
+}
+
 static void reset_twice(void **state)
 {
     struct fixture *f = *state;
@@ -545,6 +578,8 @@ int main(void)
         FIXTURE_TEST(msi_without_the_vmm),
         FIXTURE_TEST(platform_without_msi),
         FIXTURE_TEST(peer_state_wakes_and_counts_generations),
+        FIXTURE_TEST(peers_come_and_go_unseen_by_the_base_block),
+        FIXTURE_TEST(emit_may_remove_its_connection),
         FIXTURE_TEST(reset_twice),
     };
 

@@ -221,6 +221,21 @@ static void bad_interrupt_numbers(void **state)
     assert_refused(f, &bus, &config, 1, "\"a\"", "no interrupt number");
 }
 
+/* A number that fits the register but not the VM fails once, and is not tried again. */
+static void an_interrupt_that_the_vm_refuses(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_config_t config = {.name = "a"};
+    crossvm_bus_t bus = f->bus;
+
+    bus.alloc_irq = irq_fixed;
+    irq_given = 200;
+    assert_int_equal(crossvm_install(&bus, &config, 1, NULL), -1);
+    assert_non_null(strstr(log_last, "interrupt 200 cannot be registered"));
+    irq_given = 17;
+    assert_int_equal(crossvm_install(&bus, &config, 1, NULL), 0);
+}
+
 static void an_interrupt_each_then_shared(void **state)
 {
     struct fixture *f = *state;
@@ -504,6 +519,7 @@ int main(void)
         FIXTURE_TEST(taken_memory),
         FIXTURE_TEST(no_room),
         FIXTURE_TEST(bad_interrupt_numbers),
+        FIXTURE_TEST(an_interrupt_that_the_vm_refuses),
         FIXTURE_TEST(an_interrupt_each_then_shared),
         FIXTURE_TEST(a_full_bus),
         FIXTURE_TEST(a_hundred_connections),

@@ -4,6 +4,7 @@
  * VM.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -138,8 +139,11 @@ static void echo(const char *name, uint32_t rounds)
 {
     crossvm_t *end = open_end(name);
     volatile struct shared *shared = crossvm_dataport(end, 0).address;
-    uint32_t first = shared->number;
+    uint32_t first;
 
+    while (crossvm_wait(end, 100) > 0) /* answers that an earlier owner did not wait for */
+        ;
+    first = shared->number;
     for (uint32_t i = 1; i <= rounds; i++) {
         CHECK(crossvm_emit(end) == 0, "%s", crossvm_strerror());
         wait_for_event(end);
@@ -234,6 +238,21 @@ static void rights_hold_on_both_sides(void)
 
     CHECK(from_host.rights == (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE), "rights to the first");
     CHECK(from_guest.rights == CROSSVM_RIGHT_READ, "rights to the second");
+    {
+        char path[64];
+        void *again = MAP_FAILED;
+        int fd;
+
+        /* Linux lets us open the memory behind a mapping anew, for writing too. */
+        (void)snprintf(path, sizeof(path), "/proc/self/map_files/%lx-%lx", (unsigned long)from_guest.address,
+                       (unsigned long)from_guest.address + from_guest.size);
+        fd = open(path, O_RDWR);
+        if (fd >= 0)
+            again = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        CHECK(fd >= 0 && again == MAP_FAILED, "the memory can be mapped for writing by another way");
+        CHECK(write(fd, "x", 1) < 0, "the memory can be written by another way");
+        close(fd);
+    }
     CHECK(mprotect(from_guest.address, from_guest.size, PROT_READ | PROT_WRITE) != 0, "it can be made writable");
     *number = 41;
     tell_guest('r');
@@ -260,6 +279,41 @@ static void a_driver_that_leaves_is_seen(void)
         (void)crossvm_wait(idle, 100);
     CHECK(crossvm_peer_state(idle, NULL) == CROSSVM_PEER_PRESENT, "nobody told that it came back");
     crossvm_close(idle);
+}
+
+/* A peer that makes the descriptors that it shares with the VM's process wait, and empties them itself. */
+static void a_peer_cannot_stall_the_vm(void)
+{
+    crossvm_t *idle = open_end("idle");
+
+    CHECK(crossvm_emit(idle) == 0, "%s", crossvm_strerror());
+    for (int fd = 3; fd < 64; fd++) {
+        char path[32];
+        char link[64] = "";
+        uint64_t count;
+
+        (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+        if (readlink(path, link, sizeof(link) - 1) <= 0 || strcmp(link, "anon_inode:[eventfd]") != 0)
+            continue;
+        (void)fcntl(fd, F_SETFL, O_NONBLOCK);
+        (void)!read(fd, &count, sizeof(count));
+        (void)fcntl(fd, F_SETFL, 0);
+    }
+    tell_guest('b'); /* the guest's driver leaves and comes: the VM's process takes the descriptors over, and gives them
+                        back */
+    wait_for_event(control);
+    CHECK(crossvm_emit(control) == 0, "%s", crossvm_strerror());
+    wait_for_event(control);
+    crossvm_close(idle);
+    echo("echo", 10);
+}
+
+static void a_name_is_served_once(void)
+{
+    const char *said = shell("./crossvm-vm --kernel vmlinux --connection echo 2>&1", 1);
+
+    CHECK(strstr(said, "echo") && strstr(said, "another process"), "it says: %s", said);
+    echo("echo", 10);
 }
 
 static void the_tool(void)
@@ -314,6 +368,8 @@ int main(int argc, char **argv)
         RUN(killed_peers_are_replaced);
         RUN(rights_hold_on_both_sides);
         RUN(a_driver_that_leaves_is_seen);
+        RUN(a_peer_cannot_stall_the_vm);
+        RUN(a_name_is_served_once);
         RUN(the_tool);
         RUN(the_end_of_the_vm_is_noticed);
     }
