@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "connection.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include <sel4vm/guest_vcpu_fault.h>
