@@ -11,7 +11,7 @@ out=$top/build/driver/amd64
 
 # build FOLDER: the modules of one folder of the project
 build() {
-    work=$out/work/$1
+    work=$out/copy/$1
     mkdir -p "$work"
     # With their times, so that only what changed is built again.
     cp --preserve=timestamps "$top/$1"/Kbuild "$top/$1"/*.[ch] "$work"
