@@ -42,6 +42,10 @@ void kvm_test_port(vm_vcpu_t *vcpu, uint16_t port, unsigned int size, bool is_in
 int kvm_test_irq_pending(vm_t *vm, int irq);
 /** The guest ends it. Returns 0, or -1 when it was not pending. */
 int kvm_test_irq_eoi(vm_t *vm, int irq);
+/** The two halves of that, apart as they are on KVM: the input goes down at once (0, or -1 when it was not pending),
+ * and a thread calls the acknowledgement some time later. */
+int kvm_test_irq_end(vm_t *vm, int irq);
+void kvm_test_irq_acknowledge(vm_t *vm, int irq);
 /** The guest enables or disables it; at first it is enabled. As there, enabling one that is not pending calls the
  * acknowledgement. Returns 0, or -1 when it is not registered. */
 int kvm_test_irq_enable(vm_t *vm, int irq, bool enabled);

@@ -34,6 +34,12 @@ static struct kvm_line *line_find(const vm_t *vm, int irq)
 
 /* --- acknowledgements --- */
 
+static void tell_end(struct kvm_line *line, int irq)
+{
+    line->in_service = false;
+    line->ack(line->vcpu, irq, line->cookie);
+}
+
 static void acknowledge(const vm_t *vm, int irq)
 {
     struct kvm_line *line;
@@ -42,10 +48,8 @@ static void acknowledge(const vm_t *vm, int irq)
     kvm_vmm_lock();
     line = line_find(vm, irq);
     /* Before the acknowledgement, so that the end of what that injects is not taken for this one's. */
-    if (line && eventfd_read(line->end_fd, &count) == 0) {
-        line->in_service = false;
-        line->ack(line->vcpu, irq, line->cookie);
-    }
+    if (line && eventfd_read(line->end_fd, &count) == 0)
+        tell_end(line, irq);
     kvm_vmm_unlock();
 }
 
@@ -185,6 +189,14 @@ int vm_register_irq(vm_vcpu_t *vcpu, int irq, irq_ack_fn_t ack_fn, void *cookie)
     return error ? -1 : 0;
 }
 
+static int assert_input(const vm_t *vm, struct kvm_line *line)
+{
+    if (!machine_is_hollow(vm))
+        return eventfd_write(line->trigger_fd, 1);
+    line->pending = true;
+    return 0;
+}
+
 int vm_inject_irq(vm_vcpu_t *vcpu, int irq)
 {
     struct kvm_line *line;
@@ -192,13 +204,8 @@ int vm_inject_irq(vm_vcpu_t *vcpu, int irq)
 
     kvm_vmm_lock();
     line = line_find(vcpu->vm, irq);
-    if (line && machine_is_hollow(vcpu->vm)) {
-        if (!line->disabled) {
-            line->pending = true;
-            result = 0;
-        }
-    } else if (line) {
-        result = line->in_service ? 0 : eventfd_write(line->trigger_fd, 1);
+    if (line && !line->disabled) {
+        result = line->in_service ? 0 : assert_input(vcpu->vm, line);
         line->in_service |= result == 0;
     }
     kvm_vmm_unlock();
@@ -271,7 +278,7 @@ int kvm_test_irq_pending(vm_t *vm, int irq)
     return pending;
 }
 
-int kvm_test_irq_eoi(vm_t *vm, int irq)
+int kvm_test_irq_end(vm_t *vm, int irq)
 {
     struct kvm_line *line;
     int result = -1;
@@ -280,11 +287,29 @@ int kvm_test_irq_eoi(vm_t *vm, int irq)
     line = line_find(vm, irq);
     if (line && line->pending) {
         line->pending = false;
-        line->ack(line->vcpu, irq, line->cookie);
         result = 0;
     }
     kvm_vmm_unlock();
     return result;
+}
+
+void kvm_test_irq_acknowledge(vm_t *vm, int irq)
+{
+    struct kvm_line *line;
+
+    kvm_vmm_lock();
+    line = line_find(vm, irq);
+    if (line)
+        tell_end(line, irq);
+    kvm_vmm_unlock();
+}
+
+int kvm_test_irq_eoi(vm_t *vm, int irq)
+{
+    if (kvm_test_irq_end(vm, irq))
+        return -1;
+    kvm_test_irq_acknowledge(vm, irq);
+    return 0;
 }
 
 int kvm_test_irq_enable(vm_t *vm, int irq, bool enabled)
@@ -296,7 +321,7 @@ int kvm_test_irq_enable(vm_t *vm, int irq, bool enabled)
     if (line) {
         line->disabled = !enabled;
         if (enabled && !line->pending)
-            line->ack(line->vcpu, irq, line->cookie);
+            tell_end(line, irq);
     }
     kvm_vmm_unlock();
     return line ? 0 : -1;

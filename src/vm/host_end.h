@@ -32,11 +32,11 @@ struct host_end {
     const struct connection_option *option;
     vm_t *vm;
     crossvm_connection_t *connection; /**< NULL until attached */
-    struct host_memory peer_page;     /**< num_frames 0: a device of the base block only has none */
+    struct host_memory peer_page;     /**< the guest has it too, except with a device of the base block only */
     volatile uint64_t *peer_seq;      /**< in our mapping of the peer page; written by the peer, so copied before use */
     struct host_memory dataports[CROSSVM_MAX_DATAPORTS];
     int emit;   /**< eventfd, guest to peer */
-    int notify; /**< eventfd, peer to guest; non-blocking, since irqfd may have taken what poll announced */
+    int notify; /**< eventfd, peer to guest; non-blocking, so that a full count does not stop the peer */
     kvm_irqfd_t *irqfd;
     bool has_ioeventfd;
     int epoll; /**< watches notify while this process is in the path; data.ptr is &notify_source */
@@ -57,5 +57,5 @@ void host_end_describe(struct host_end *end, crossvm_config_t *config, crossvm_d
  * message. */
 int host_end_attach(struct host_end *end, crossvm_connection_t *connection, int epoll, void *notify_source);
 
-/** Passes on the events of the peer that wait in notify. */
+/** Passes on the events of the peer that PEER_SEQ tells of, and empties notify. Never waits. */
 void host_end_relay(struct host_end *end);

@@ -2,8 +2,8 @@
 /*
  * Putting connections into a VM and taking them out.
  *
- * An installation goes from what cannot fail halfway to what libsel4vm cannot undo: checks, addresses, interrupt
- * numbers, guest memory, PCI functions, interrupt registration, event pages.
+ * An installation goes from what can be undone to what libsel4vm cannot undo: checks, addresses, guest memory,
+ * interrupt numbers, PCI functions, interrupt registration, event pages.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -43,8 +43,11 @@ static void connection_destroy(crossvm_connection_t *c)
     vm_t *vm = c->guest->vm;
 
     unlink_connection(c);
-    if (c->msi_active && c->route_msi && c->peer_page.num_frames)
-        (void)c->route_msi(c->cookie, NULL);
+    if (c->msi_active) {
+        c->msi_active = false; /* so that what route_msi may count interrupts nobody */
+        if (c->route_msi && c->peer_page.num_frames)
+            (void)c->route_msi(c->cookie, NULL);
+    }
     if (c->pci)
         pci_place_leave(c);
     if (c->frame) {
