@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A channel beside what one would use instead, between two processes on two processors.
+ *
+ *   channel_bench [REPETITIONS [RIVAL]]         a table; repetitions take turns between the rivals
+ *   channel_bench count RIVAL single|batch N    N messages there within one process, for counting instructions
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "rival.h"
+
+#define MAX_REPETITIONS 31
+
+enum measure { SINGLE, BATCHES, LATENCY, BULK_IN_PLACE, BULK_COPIED, NUM_MEASURES };
+
+static const char *const titles[NUM_MEASURES] = {"64 B, M/s", "by 32, M/s", "one way, us", "64 KiB, GB/s",
+                                                 "copied, GB/s"};
+
+static const struct rival *const rivals[] = {
+    &rival_channel, &rival_channel_in_place, &rival_channel_strict, &rival_channel_bulk, &rival_plain,
+#ifdef WITH_BOOST
+    &rival_boost,
+#endif
+#ifdef WITH_CK
+    &rival_ck,
+#endif
+    &rival_pipe,    &rival_stream_socket,    &rival_packet_socket,
+};
+#define NUM_RIVALS (sizeof(rivals) / sizeof(rivals[0]))
+
+void die(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    _exit(1);
+}
+
+void fill_bulk(uint64_t *words, uint64_t number)
+{
+    for (size_t i = 0; i < BULK_BYTES / 8; i++)
+        words[i] = number + i;
+}
+
+void check_bulk(const uint64_t *words, uint64_t number)
+{
+    uint64_t sum = 0, expected = number * (BULK_BYTES / 8) + (uint64_t)(BULK_BYTES / 8) * (BULK_BYTES / 8 - 1) / 2;
+
+    for (size_t i = 0; i < BULK_BYTES / 8; i++)
+        sum += words[i];
+    if (sum != expected)
+        die("bulk message %llu changed on its way", (unsigned long long)number);
+}
+
+/*
+ * Time
+ */
+
+static double *stamps;
+static size_t num_stamps;
+
+static double now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
+}
+
+static void stamp(uint64_t number)
+{
+    (void)number;
+    stamps[num_stamps++] = now();
+}
+
+static void look_away(uint64_t number)
+{
+    (void)number;
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+/*
+ * The mean time of a chunk, without those in which one of the processes did not run: virtual processors are taken away
+ * unseen, and a chunk that takes three times as long as the tenth percentile says nothing about the code.
+ */
+static double typical_chunk(void)
+{
+    double sum = 0;
+    size_t kept = 0;
+
+    for (size_t i = 0; i + 1 < num_stamps; i++)
+        stamps[i] = stamps[i + 1] - stamps[i];
+    num_stamps--;
+    qsort(stamps, num_stamps, sizeof(*stamps), compare);
+    for (; kept < num_stamps && stamps[kept] <= 3 * stamps[num_stamps / 10]; kept++)
+        sum += stamps[kept];
+    return sum / (double)kept;
+}
+
+/*
+ * Two processes
+ */
+
+static void run_on(int processor)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET(processor, &set);
+    if (sched_setaffinity(0, sizeof(set), &set) < 0)
+        die("cannot run on processor %d: %s", processor, strerror(errno));
+}
+
+static uint64_t amount(const struct rival *rival, enum measure measure)
+{
+    const bool kernel = rival == &rival_pipe || rival == &rival_stream_socket || rival == &rival_packet_socket;
+
+    if (measure == LATENCY)
+        return kernel ? 20000 : 200000;
+    if (measure == BULK_IN_PLACE || measure == BULK_COPIED)
+        return 20000;
+    return CHUNK * (kernel ? 100u : 2000u);
+}
+
+static bool can(const struct rival *rival, enum measure measure)
+{
+    const void *const calls[NUM_MEASURES] = {(const void *)rival->put, (const void *)rival->put_batches,
+                                             (const void *)rival->ping, (const void *)rival->put_bulk,
+                                             (const void *)rival->put_bulk};
+
+    return calls[measure] != NULL;
+}
+
+static void produce(const struct rival *rival, void *way, enum measure measure, uint64_t count)
+{
+    if (measure == SINGLE)
+        rival->put(way, count);
+    else if (measure == BATCHES)
+        rival->put_batches(way, count);
+    else if (measure == LATENCY)
+        rival->bounce(way, count);
+    else
+        rival->put_bulk(way, count, measure == BULK_IN_PLACE);
+}
+
+/* Returns what the title says. */
+static double consume(const struct rival *rival, void *way, enum measure measure, uint64_t count)
+{
+    switch (measure) {
+    case SINGLE:
+        rival->get(way, count, stamp);
+        return CHUNK * 1e3 / typical_chunk();
+    case BATCHES:
+        rival->get_batches(way, count, stamp);
+        return CHUNK * 1e3 / typical_chunk();
+    case LATENCY:
+        for (uint64_t number = 0; number < count; number++) {
+            const double begin = now();
+
+            rival->ping(way, number);
+            stamps[number] = (now() - begin) / 2e3;
+        }
+        qsort(stamps, count, sizeof(*stamps), compare);
+        return stamps[count / 2];
+    default:
+        rival->get_bulk(way, count, measure == BULK_IN_PLACE, stamp);
+        return BULK_BYTES / typical_chunk();
+    }
+}
+
+static double measure_once(const struct rival *rival, enum measure measure, void *memory)
+{
+    const uint64_t count = amount(rival, measure);
+    double result;
+    pid_t child;
+    int status;
+
+    rival->prepare(memory);
+    num_stamps = 0;
+    child = fork();
+    if (child < 0)
+        die("cannot fork: %s", strerror(errno));
+    if (child == 0) {
+        run_on(1);
+        produce(rival, rival->attach(memory, 0), measure, count);
+        _exit(0);
+    }
+    run_on(0);
+    result = consume(rival, rival->attach(memory, 1), measure, count);
+    if (waitpid(child, &status, 0) != child || status != 0)
+        die("%s: the producer failed", rival->name);
+    return result;
+}
+
+static bool is_wanted(const struct rival *rival, const char *only)
+{
+    return !only || strcmp(only, rival->name) == 0;
+}
+
+/* With `only`, of one rival. */
+static void print_table(int repetitions, const char *only, void *memory)
+{
+    static double results[NUM_RIVALS][NUM_MEASURES][MAX_REPETITIONS];
+
+    for (int repetition = 0; repetition < repetitions; repetition++)
+        for (int measure = 0; measure < NUM_MEASURES; measure++)
+            for (size_t i = 0; i < NUM_RIVALS; i++)
+                if (is_wanted(rivals[i], only) && can(rivals[i], (enum measure)measure))
+                    results[i][measure][repetition] = measure_once(rivals[i], (enum measure)measure, memory);
+    printf("%-20s", "");
+    for (int measure = 0; measure < NUM_MEASURES; measure++)
+        printf("%14s", titles[measure]);
+    printf("\n");
+    for (size_t i = 0; i < NUM_RIVALS; i++) {
+        if (!is_wanted(rivals[i], only))
+            continue;
+        printf("%-20s", rivals[i]->name);
+        for (int measure = 0; measure < NUM_MEASURES; measure++) {
+            if (!can(rivals[i], (enum measure)measure)) {
+                printf("%14s", "-");
+                continue;
+            }
+            qsort(results[i][measure], (size_t)repetitions, sizeof(double), compare);
+            printf("%14.3g", results[i][measure][repetitions / 2]);
+        }
+        printf("\n");
+    }
+}
+
+/*
+ * Both ends in one process, in turns: for callgrind, which sees one processor
+ */
+
+static void count_instructions(const char *name, bool batch, uint64_t count, void *memory)
+{
+    for (size_t i = 0; i < NUM_RIVALS; i++) {
+        const struct rival *rival = rivals[i];
+        void *way[2];
+
+        if (strcmp(rival->name, name) != 0 || (batch && !rival->put_batches))
+            continue;
+        rival->prepare(memory);
+        for (int turn = 0; turn < 6; turn++) /* each may have to wait for the other */
+            way[turn % 2] = rival->attach(memory, turn % 2);
+        for (uint64_t done = 0; done < count; done += 8 * BATCH) {
+            if (batch) {
+                rival->put_batches(way[0], 8 * BATCH);
+                rival->get_batches(way[1], 8 * BATCH, look_away);
+            } else {
+                rival->put(way[0], 8 * BATCH);
+                rival->get(way[1], 8 * BATCH, look_away);
+            }
+        }
+        return;
+    }
+    die("there is no rival \"%s\" that can do this", name);
+}
+
+int main(int argc, char **argv)
+{
+    void *memory = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+    stamps = malloc(1000000 * sizeof(*stamps));
+    if (memory == MAP_FAILED || !stamps)
+        die("no memory");
+    if (argc == 5 && strcmp(argv[1], "count") == 0) {
+        count_instructions(argv[2], strcmp(argv[3], "batch") == 0, strtoull(argv[4], NULL, 10), memory);
+    } else {
+        const int repetitions = argc > 1 ? atoi(argv[1]) : 7;
+
+        print_table(repetitions < 1                 ? 1
+                    : repetitions > MAX_REPETITIONS ? MAX_REPETITIONS
+                                                    : repetitions,
+                    argc > 2 ? argv[2] : NULL, memory);
+    }
+    return 0;
+}

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The inline part of crossvm/channel.h: a datagram in the middle of a ring that has space, or data. Everything else is
+ * in src/channel. Functions with names that channel.h does not have are not for callers.
+ *
+ * Other than a length, which is read once into a private copy and checked against private limits, nothing here is
+ * decided on shared memory.
+ */
+#ifndef CROSSVM_CHANNEL_FAST_H
+#define CROSSVM_CHANNEL_FAST_H
+
+#ifdef CROSSVM_CHANNEL_EXPLORE
+/* A test runs this code under every order of its accesses to shared words: it gets to see each of them. */
+uint32_t crossvm_channel_load(const crossvm_channel_word_t *word);
+uint32_t crossvm_channel_load_acquire(const crossvm_channel_word_t *word);
+void crossvm_channel_store_release(crossvm_channel_word_t *word, uint32_t value);
+void crossvm_channel_fence(void);
+#else
+CROSSVM_CHANNEL_INLINE uint32_t crossvm_channel_load(const crossvm_channel_word_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+
+CROSSVM_CHANNEL_INLINE uint32_t crossvm_channel_load_acquire(const crossvm_channel_word_t *word)
+{
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+
+CROSSVM_CHANNEL_INLINE void crossvm_channel_store_release(crossvm_channel_word_t *word, uint32_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+
+/* Orders all earlier accesses, stores too, before all later ones, loads too. */
+CROSSVM_CHANNEL_INLINE void crossvm_channel_fence(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+#endif
+
+ptrdiff_t crossvm_channel_send_slow(crossvm_channel_t *channel, const void *data, size_t length, int64_t deadline);
+ptrdiff_t crossvm_channel_recv_slow(crossvm_channel_t *channel, void *buffer, size_t capacity, int64_t deadline);
+ptrdiff_t crossvm_channel_reserve_slow(crossvm_channel_t *channel, void **data, size_t length, int64_t deadline);
+ptrdiff_t crossvm_channel_peek_slow(crossvm_channel_t *channel, const void **data, int64_t deadline);
+int crossvm_channel_commit_slow(crossvm_channel_t *channel, size_t length);
+int crossvm_channel_release_slow(crossvm_channel_t *channel, size_t length);
+void crossvm_channel_wake_receiver(crossvm_channel_t *channel);
+
+/* Bytes that a datagram takes in the ring. 64 bits, since a hostile length must not overflow. */
+CROSSVM_CHANNEL_INLINE uint64_t crossvm_channel_record_bytes(uint64_t length)
+{
+    return (length + CROSSVM_CHANNEL_RECORD_HEADER + CROSSVM_CHANNEL_RECORD_ALIGN - 1) &
+           ~(uint64_t)(CROSSVM_CHANNEL_RECORD_ALIGN - 1);
+}
+
+/* Batches go in groups of this many, so that a message costs its copy and little else. */
+#define CROSSVM_CHANNEL_GROUP 8
+#define CROSSVM_CHANNEL_MAX_SURE 65536 /* so that its product with a length does not overflow */
+
+/* As wide as one instruction moves without asking for alignment. */
+#ifdef __AVX__
+typedef uint64_t __attribute__((vector_size(32), aligned(1), may_alias)) crossvm_channel_wide_t;
+#else
+typedef uint64_t __attribute__((vector_size(16), aligned(1), may_alias)) crossvm_channel_wide_t;
+#endif
+
+#ifdef __aarch64__
+/* As memcpy(), for a length of which nothing is known here, but in blocks of eight of the widest registers. */
+void crossvm_channel_copy_blocks(void *to, const void *from, size_t length);
+#define crossvm_channel_copy_any crossvm_channel_copy_blocks
+#else
+#define crossvm_channel_copy_any __builtin_memcpy
+#endif
+
+/* A length that is known when the caller is compiled, and so short that every channel takes it. */
+#define CROSSVM_CHANNEL_IS_SHORT(length) (__builtin_constant_p(length) && (length) <= 256)
+
+/* Copies at least one wide_t, the last one over the end of the one before. */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void crossvm_channel_copy_wide(uint8_t *to, const uint8_t *from,
+                                                                                     size_t length)
+{
+    const size_t wide = sizeof(crossvm_channel_wide_t);
+
+#pragma GCC unroll 16
+    for (size_t i = 0; i + wide < length; i += wide)
+        *(crossvm_channel_wide_t *)(to + i) = *(const crossvm_channel_wide_t *)(from + i);
+    *(crossvm_channel_wide_t *)(to + length - wide) = *(const crossvm_channel_wide_t *)(from + length - wide);
+}
+
+/*
+ * Copies a short message that was probably written just now. A wide load that spans a store of a moment ago waits until
+ * that has left the store buffer, and all before it: so the first word, which is most often the last to be written,
+ * goes by itself.
+ */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void crossvm_channel_copy_fresh(uint8_t *to, const void *from,
+                                                                                      size_t length)
+{
+    if (CROSSVM_CHANNEL_IS_SHORT(length) && length >= 8 + sizeof(crossvm_channel_wide_t)) {
+        uint64_t word;
+
+        __builtin_memcpy(&word, from, 8);
+        __builtin_memcpy(to, &word, 8);
+        crossvm_channel_copy_wide(to + 8, (const uint8_t *)from + 8, length - 8);
+    } else {
+        crossvm_channel_copy_any(to, from, length);
+    }
+}
+
+/* Copies a message that nobody has just written. */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void crossvm_channel_copy(void *to, const void *from,
+                                                                                size_t length)
+{
+    if (CROSSVM_CHANNEL_IS_SHORT(length) && length >= sizeof(crossvm_channel_wide_t))
+        crossvm_channel_copy_wide((uint8_t *)to, (const uint8_t *)from, length);
+    else
+        crossvm_channel_copy_any(to, from, length);
+}
+
+/* Whether a datagram can be written at `at`. What does not fit into any channel, or overflows, is the slow path's. */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) bool
+crossvm_channel_fits(const struct crossvm_channel_sender *send, const uint8_t *at, size_t length)
+{
+    return (CROSSVM_CHANNEL_IS_SHORT(length) || length <= send->longest) &&
+           (uintptr_t)at + (size_t)crossvm_channel_record_bytes(length) <= (uintptr_t)send->end;
+}
+
+/* Writes the header of a record. Returns where the next one goes. */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) uint8_t *crossvm_channel_seal(uint8_t *at, size_t length)
+{
+    typedef uint64_t __attribute__((may_alias)) header_t;
+
+    *(header_t *)(void *)at = length; /* the upper half is reserved and 0 */
+    return at + crossvm_channel_record_bytes(length);
+}
+
+/* Writes a whole record. */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void crossvm_channel_write(uint8_t *at, const uint8_t *from,
+                                                                                 size_t length)
+{
+    crossvm_channel_copy(at + CROSSVM_CHANNEL_RECORD_HEADER, from, length);
+    (void)crossvm_channel_seal(at, length);
+}
+
+/* Tells the peer of everything up to `at`. */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void crossvm_channel_publish(crossvm_channel_t *channel,
+                                                                                   const uint8_t *at)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+
+    /* Release: the payload, before the index that says that it is there. */
+    crossvm_channel_store_release(send->produced, (uint32_t)(uintptr_t)at + send->bias);
+    /* For the compiler only: the store is issued before the load. The processor may turn them round, which a peer that
+     * has FENCE set forbids, and crossvm_channel_wake_receiver() then prevents. */
+    __asm__ volatile("" ::: "memory");
+    if (__builtin_expect(
+            crossvm_channel_load(__atomic_load_n(&send->looked_at, __ATOMIC_RELAXED)) & CROSSVM_CHANNEL_WAKE_FLAGS, 0))
+        crossvm_channel_wake_receiver(channel);
+}
+
+CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send(crossvm_channel_t *channel, const void *data, size_t length,
+                                                      int64_t deadline)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+    uint8_t *at = send->at;
+
+    if (__builtin_expect(!crossvm_channel_fits(send, at, length), 0))
+        return crossvm_channel_send_slow(channel, data, length, deadline);
+    crossvm_channel_copy_fresh(at + CROSSVM_CHANNEL_RECORD_HEADER, data, length);
+    at = crossvm_channel_seal(at, length);
+    send->at = at;
+    crossvm_channel_publish(channel, at);
+    return (ptrdiff_t)length;
+}
+
+CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_reserve(crossvm_channel_t *channel, void **data, size_t length,
+                                                         int64_t deadline)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+
+    if (__builtin_expect(!crossvm_channel_fits(send, send->at, length), 0))
+        return crossvm_channel_reserve_slow(channel, data, length, deadline);
+    *data = send->at + CROSSVM_CHANNEL_RECORD_HEADER;
+    return (ptrdiff_t)length;
+}
+
+CROSSVM_CHANNEL_INLINE int crossvm_channel_commit_more(crossvm_channel_t *channel, size_t length)
+{
+    if (__builtin_expect(!crossvm_channel_fits(&channel->send, channel->send.at, length), 0))
+        return crossvm_channel_commit_slow(channel, length);
+    channel->send.at = crossvm_channel_seal(channel->send.at, length);
+    return 0;
+}
+
+CROSSVM_CHANNEL_INLINE void crossvm_channel_flush(crossvm_channel_t *channel)
+{
+    if (channel->send.produced) /* NULL while there is no session */
+        crossvm_channel_publish(channel, channel->send.at);
+}
+
+CROSSVM_CHANNEL_INLINE int crossvm_channel_commit(crossvm_channel_t *channel, size_t length)
+{
+    int error = crossvm_channel_commit_more(channel, length);
+
+    if (__builtin_expect(error, 0))
+        return error;
+    crossvm_channel_flush(channel);
+    return 0;
+}
+
+CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send_many(crossvm_channel_t *channel, const void *data, size_t length,
+                                                           size_t count, int64_t deadline)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+    const uint8_t *from = (const uint8_t *)data;
+    const size_t record = (size_t)crossvm_channel_record_bytes(length);
+    ptrdiff_t result = 0;
+    size_t left = count;
+
+    if (channel->config.mode != CROSSVM_CHANNEL_DATAGRAM)
+        return -CROSSVM_CHANNEL_EINVAL;
+    while (left > 0) {
+        if (__builtin_expect(!crossvm_channel_fits(send, send->at, length), 0)) {
+            result = crossvm_channel_send_slow(channel, from, length, deadline);
+            if (result < 0)
+                break;
+            from += length;
+            left--;
+            continue;
+        }
+        /* Without a look at the space for each, where it suffices for all. */
+        uint8_t *at = send->at;
+        const size_t room = (size_t)(send->end - at);
+        size_t sure = 1;
+
+        if (left <= CROSSVM_CHANNEL_MAX_SURE && (uint64_t)left * record <= room)
+            sure = left;
+        else if (left >= CROSSVM_CHANNEL_GROUP && (uint64_t)CROSSVM_CHANNEL_GROUP * record <= room)
+            sure = CROSSVM_CHANNEL_GROUP;
+        left -= sure;
+        if (left + sure == count) { /* the first of them, as crossvm_channel_send() does it */
+            crossvm_channel_copy_fresh(at + CROSSVM_CHANNEL_RECORD_HEADER, from, length);
+            at = crossvm_channel_seal(at, length);
+            from += length;
+            sure--;
+        }
+        for (; sure >= CROSSVM_CHANNEL_GROUP; sure -= CROSSVM_CHANNEL_GROUP) {
+#pragma GCC unroll 8
+            for (size_t i = 0; i < CROSSVM_CHANNEL_GROUP; i++)
+                crossvm_channel_write(at + i * record, from + i * length, length);
+            at += CROSSVM_CHANNEL_GROUP * record;
+            from += CROSSVM_CHANNEL_GROUP * length;
+        }
+        for (; sure > 0; sure--) {
+            crossvm_channel_write(at, from, length);
+            at += record;
+            from += length;
+        }
+        send->at = at;
+    }
+    if (left == count)
+        return result;
+    crossvm_channel_flush(channel);
+    return (ptrdiff_t)(count - left);
+}
+
+/*
+ * Looks at the next record: its length, and how far it goes. False when the slow path has to look: nothing there, the
+ * end of the ring, a length that is impossible, or so much taken that the peer must be told.
+ */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) bool
+crossvm_channel_next_record(const struct crossvm_channel_receiver *recv, uint32_t *length, uint64_t *record)
+{
+    const size_t there = (size_t)(recv->end - recv->at);
+
+    if (there == 0)
+        return false;
+    /* The only look at it: what follows uses the private copy. The acquire when `end` was set orders it. */
+    *length = crossvm_channel_load((const crossvm_channel_word_t *)(const void *)recv->at);
+    *record = crossvm_channel_record_bytes(*length);
+    return *record <= there;
+}
+
+/* The same for a length that is known beforehand and the usual one: whether the record at `at` has it. */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) bool crossvm_channel_next_is(const uint8_t *at,
+                                                                                   const uint8_t *end, size_t length)
+{
+    return (uintptr_t)at + (size_t)crossvm_channel_record_bytes(length) <= (uintptr_t)end &&
+           crossvm_channel_load((const crossvm_channel_word_t *)(const void *)at) == length;
+}
+
+/* Whether the next records, a group of them that is known to be there, all have that length. */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) bool crossvm_channel_next_are(const uint8_t *at, size_t length)
+{
+    const size_t record = (size_t)crossvm_channel_record_bytes(length);
+
+#pragma GCC unroll 8
+    for (int i = 0; i < CROSSVM_CHANNEL_GROUP; i++, at += record)
+        if (crossvm_channel_load((const crossvm_channel_word_t *)(const void *)at) != length)
+            return false;
+    return true;
+}
+
+/* Takes up to count records of one length. Returns how many there were. */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) size_t
+crossvm_channel_take_alike(struct crossvm_channel_receiver *recv, uint8_t *to, size_t length, size_t count)
+{
+    const size_t record = (size_t)crossvm_channel_record_bytes(length), there = (size_t)(recv->end - recv->at);
+    const uint64_t all = (uint64_t)(count < CROSSVM_CHANNEL_MAX_SURE ? count : CROSSVM_CHANNEL_MAX_SURE) * record;
+    uint8_t *at = recv->at, *const end = at + (all < there ? (size_t)all : there);
+    size_t done = 0;
+
+    while (CROSSVM_CHANNEL_GROUP * record <= (size_t)(end - at) && crossvm_channel_next_are(at, length)) {
+#pragma GCC unroll 8
+        for (size_t i = 0; i < CROSSVM_CHANNEL_GROUP; i++)
+            crossvm_channel_copy(to + i * length, at + i * record + CROSSVM_CHANNEL_RECORD_HEADER, length);
+        at += CROSSVM_CHANNEL_GROUP * record;
+        to += CROSSVM_CHANNEL_GROUP * length;
+        done += CROSSVM_CHANNEL_GROUP;
+    }
+    while (crossvm_channel_next_is(at, end, length)) {
+        crossvm_channel_copy(to, at + CROSSVM_CHANNEL_RECORD_HEADER, length);
+        at += record;
+        to += length;
+        done++;
+    }
+    recv->at = at;
+    return done;
+}
+
+CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv(crossvm_channel_t *channel, void *buffer, size_t capacity,
+                                                      int64_t deadline)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    uint8_t *at = recv->at;
+    uint64_t record;
+    uint32_t length;
+
+    if (CROSSVM_CHANNEL_IS_SHORT(capacity) && __builtin_expect(crossvm_channel_next_is(at, recv->end, capacity), 1)) {
+        crossvm_channel_copy(buffer, at + CROSSVM_CHANNEL_RECORD_HEADER, capacity);
+        recv->at = at + crossvm_channel_record_bytes(capacity);
+        return (ptrdiff_t)capacity;
+    }
+    if (__builtin_expect(!crossvm_channel_next_record(recv, &length, &record) || length > capacity, 0))
+        return crossvm_channel_recv_slow(channel, buffer, capacity, deadline);
+    crossvm_channel_copy_any(buffer, at + CROSSVM_CHANNEL_RECORD_HEADER, length);
+    recv->at = at + record;
+    return (ptrdiff_t)length;
+}
+
+CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_peek(crossvm_channel_t *channel, const void **data, int64_t deadline)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    uint64_t record;
+    uint32_t length;
+
+    if (__builtin_expect(!crossvm_channel_next_record(recv, &length, &record), 0))
+        return crossvm_channel_peek_slow(channel, data, deadline);
+    *data = recv->at + CROSSVM_CHANNEL_RECORD_HEADER;
+    recv->next = recv->at + record;
+    return (ptrdiff_t)length;
+}
+
+CROSSVM_CHANNEL_INLINE int crossvm_channel_release(crossvm_channel_t *channel, size_t length)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+
+    if (__builtin_expect(recv->next <= recv->at, 0))
+        return crossvm_channel_release_slow(channel, length);
+    recv->at = recv->next;
+    return 0;
+}
+
+CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv_many(crossvm_channel_t *channel, void *buffer, size_t capacity,
+                                                           uint32_t *lengths, size_t count, int64_t deadline)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    uint8_t *to = (uint8_t *)buffer;
+    size_t done = 0;
+
+    if (channel->config.mode != CROSSVM_CHANNEL_DATAGRAM)
+        return -CROSSVM_CHANNEL_EINVAL;
+    while (done < count) {
+        const void *from;
+        ptrdiff_t length;
+
+        if (CROSSVM_CHANNEL_IS_SHORT(capacity) && capacity > 0 && !lengths) {
+            const size_t some = crossvm_channel_take_alike(recv, to, capacity, count - done);
+
+            done += some;
+            to += some * capacity;
+            if (done == count)
+                break;
+        }
+        length = crossvm_channel_peek(channel, &from, done ? CROSSVM_CHANNEL_NOW : deadline);
+        if (__builtin_expect(length < 0, 0))
+            return done ? (ptrdiff_t)done : length;
+        if (__builtin_expect(lengths ? (size_t)length > capacity : (size_t)length != capacity, 0))
+            return done ? (ptrdiff_t)done : -CROSSVM_CHANNEL_EMSGSIZE;
+        crossvm_channel_copy_any(to, from, (size_t)length);
+        (void)crossvm_channel_release(channel, (size_t)length);
+        if (lengths)
+            lengths[done] = (uint32_t)length;
+        to += capacity;
+        done++;
+    }
+    return (ptrdiff_t)done;
+}
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* An end of a channel: what it is made of, and what it says of itself. */
+#include "internal.h"
+
+/* What both ends compute alike from the size of the dataport (docs/channel.md, section 4). */
+static uint32_t ring_bytes(size_t size)
+{
+    size_t bytes = (size - CROSSVM_CHANNEL_RINGS_AT) / 2;
+
+    if (bytes > CROSSVM_CHANNEL_MAX_RING)
+        bytes = CROSSVM_CHANNEL_MAX_RING;
+    return (uint32_t)(bytes - bytes % CROSSVM_CHANNEL_RING_ALIGN);
+}
+
+static uint32_t withheld_at_most(uint32_t ring)
+{
+    uint32_t bytes = ring / 8 < 16384 ? ring / 8 : 16384;
+
+    return bytes - bytes % CROSSVM_CHANNEL_RECORD_ALIGN;
+}
+
+/* A record must fit, wherever in the ring it begins, while the receiver withholds what it may. Before it, all that is
+ * too short for it is skipped: at most 8 bytes less than it takes. */
+static uint32_t max_record(uint32_t ring, uint32_t withhold)
+{
+    uint32_t bytes = (ring - withhold + CROSSVM_CHANNEL_RECORD_ALIGN) / 2;
+
+    return bytes - bytes % CROSSVM_CHANNEL_RECORD_ALIGN;
+}
+
+static bool is_valid(const crossvm_channel_config_t *config)
+{
+    return config && config->memory && (uintptr_t)config->memory % 64 == 0 &&
+           config->size >= CROSSVM_CHANNEL_MIN_SIZE && config->end <= 1 &&
+           (config->mode == CROSSVM_CHANNEL_STREAM || config->mode == CROSSVM_CHANNEL_DATAGRAM) &&
+           (config->flags & ~(unsigned)CROSSVM_CHANNEL_RELAXED) == 0 && config->ring && config->wait;
+}
+
+static void connect_words(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    const crossvm_channel_word_t *peer = channel->peer;
+    crossvm_channel_word_t *own = channel->own;
+
+    send->fin = own + CROSSVM_CHANNEL_FIN_AT / 4;
+    send->wake = own + CROSSVM_CHANNEL_SEND_WAKE_AT / 4;
+    send->want = own + CROSSVM_CHANNEL_SEND_WANT_AT / 4;
+    send->peer_wake = peer + CROSSVM_CHANNEL_RECV_WAKE_AT / 4;
+    send->peer_consumed = peer + CROSSVM_CHANNEL_CONSUMED_AT / 4;
+    send->peer_stop = peer + CROSSVM_CHANNEL_STOP_AT / 4;
+
+    recv->consumed = own + CROSSVM_CHANNEL_CONSUMED_AT / 4;
+    recv->stop = own + CROSSVM_CHANNEL_STOP_AT / 4;
+    recv->wake = own + CROSSVM_CHANNEL_RECV_WAKE_AT / 4;
+    recv->peer_produced = peer + CROSSVM_CHANNEL_PRODUCED_AT / 4;
+    recv->peer_fin = peer + CROSSVM_CHANNEL_FIN_AT / 4;
+    recv->peer_wake = peer + CROSSVM_CHANNEL_SEND_WAKE_AT / 4;
+    recv->peer_want = peer + CROSSVM_CHANNEL_SEND_WANT_AT / 4;
+}
+
+int crossvm_channel_init(crossvm_channel_t *channel, const crossvm_channel_config_t *config)
+{
+    uint8_t *memory;
+
+    if (!channel || !is_valid(config))
+        return -CHANNEL_EINVAL;
+    __builtin_memset(channel, 0, sizeof(*channel));
+    channel->config = *config;
+    channel->ring_bytes = ring_bytes(config->size);
+    channel->withhold = withheld_at_most(channel->ring_bytes);
+    channel->max_record = max_record(channel->ring_bytes, channel->withhold);
+    channel->peer_here = true;
+    channel->reason = "";
+    channel->send.error = channel->recv.error = -CHANNEL_ENOTCONN;
+
+    memory = config->memory;
+    channel->own = (crossvm_channel_word_t *)(void *)(memory + CROSSVM_CHANNEL_END(config->end));
+    channel->peer = (crossvm_channel_word_t *)(void *)(memory + CROSSVM_CHANNEL_END(1 - config->end));
+    channel->send.ring = memory + CROSSVM_CHANNEL_RINGS_AT + (size_t)channel->ring_bytes * config->end;
+    channel->recv.ring = memory + CROSSVM_CHANNEL_RINGS_AT + (size_t)channel->ring_bytes * (1 - config->end);
+    connect_words(channel);
+    return 0;
+}
+
+crossvm_channel_state_t crossvm_channel_state(const crossvm_channel_t *channel)
+{
+    return (crossvm_channel_state_t)channel_state(channel);
+}
+
+const char *crossvm_channel_reason(const crossvm_channel_t *channel)
+{
+    return channel_state(channel) == CROSSVM_CHANNEL_BROKEN ? channel->reason : "";
+}
+
+size_t crossvm_channel_max_message(const crossvm_channel_t *channel)
+{
+    return channel->max_record - CROSSVM_CHANNEL_RECORD_HEADER;
+}
+
+size_t crossvm_channel_ring_bytes(const crossvm_channel_t *channel)
+{
+    return channel->ring_bytes;
+}
+
+void crossvm_channel_get_counts(const crossvm_channel_t *channel, crossvm_channel_counts_t *counts)
+{
+    counts->rings = channel->send.rings + channel->recv.rings;
+    counts->waits = channel->send.waits + channel->recv.waits + channel->waits;
+    counts->sessions = channel->sessions;
+}

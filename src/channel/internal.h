@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What the files of the channel share. Vocabulary: an index counts the bytes of one direction since the session began,
+ * modulo 2^32; `at` is the place in the ring that belongs to an index. Each end computes with its own indices only, and
+ * takes the peer's after checking that they lie where they can.
+ */
+#pragma once
+
+#include <crossvm/channel.h>
+
+/* Nobody outside of the channel calls these, not even where it is part of a shared library. */
+#pragma GCC visibility push(hidden)
+
+/* Errors that the channel returns, negated; Linux's numbers. A bare component has no errno.h. */
+enum {
+    CHANNEL_EAGAIN = 11,
+    CHANNEL_EINVAL = CROSSVM_CHANNEL_EINVAL,
+    CHANNEL_EPIPE = 32,
+    CHANNEL_EPROTO = 71,
+    CHANNEL_EMSGSIZE = CROSSVM_CHANNEL_EMSGSIZE,
+    CHANNEL_ENOTCONN = 107,
+};
+
+/** For how long a peer may not yet see a wake word that it looks at without a fence (docs/channel.md, section 6). */
+#define CHANNEL_SETTLE_US 1000
+
+/** A long copy is told of in steps of at most this, so that both ends copy at the same time, from a warm cache. */
+#define CHANNEL_STEP 32768
+
+/*
+ * Session (session.c)
+ */
+
+/** How far the channel has come. */
+int channel_state(const crossvm_channel_t *channel);
+
+/** Takes one step towards a session if there is none. Returns 0 in a session, also one that ended; -EAGAIN, -EPROTO or
+ * -ENOTCONN. */
+int channel_join(crossvm_channel_t *channel);
+
+/** The peer has left this session: no index of it will change any more. Look at the indices once more after this. */
+bool channel_peer_left(const crossvm_channel_t *channel);
+
+/** Notes that the session is over, though the ring may still hold data. */
+void channel_end(crossvm_channel_t *channel);
+
+/** Ends the session since the peer broke the protocol. Returns -EPROTO. */
+int channel_break(crossvm_channel_t *channel, const char *reason);
+
+/** Rings the peer's bell. */
+void channel_ring(crossvm_channel_t *channel);
+
+/** Sleeps until the bell rings. Returns 0, -EAGAIN after limit_us, or what ends the call. */
+int channel_sleep(crossvm_channel_t *channel, int64_t deadline, uint32_t limit_us);
+
+/*
+ * Sender (send.c)
+ */
+
+/** Makes the sender ready for a session, at index 0. */
+void channel_sender_begin(crossvm_channel_t *channel);
+
+/** Closes the fast path. For the thread that sends. */
+void channel_close_fast_path(crossvm_channel_t *channel);
+
+/** Makes the next call that sends look up, whatever thread makes it. */
+void channel_alarm_sender(crossvm_channel_t *channel);
+
+/** Whether a sending call would not block. Looks at the peer's index. */
+bool channel_can_send(crossvm_channel_t *channel);
+
+/** Asks for the bell once the peer has taken enough; look again after this. */
+void channel_arm_space(crossvm_channel_t *channel, uint32_t want);
+
+/** Index of the peer at which a call that needs `needed` free bytes should be woken. */
+uint32_t channel_space_wanted(const crossvm_channel_t *channel, uint32_t needed);
+
+/** Asks for no bell. */
+void channel_disarm_space(crossvm_channel_t *channel);
+
+/*
+ * Receiver (recv.c)
+ */
+
+/** Makes the receiver ready for a session, at index 0. */
+void channel_receiver_begin(crossvm_channel_t *channel);
+
+/** Tells the peer of all that was taken, and wakes it if it waits for that. */
+void channel_give_space(crossvm_channel_t *channel);
+
+/** Whether a receiving call would not block. Looks at the peer's index. */
+bool channel_can_receive(crossvm_channel_t *channel);
+
+/** Asks for the bell when there is data, and tells the peer of all space; look again after this. */
+void channel_arm_data(crossvm_channel_t *channel);
+
+/** Asks for no bell. */
+void channel_disarm_data(crossvm_channel_t *channel);
+
+/** How long the next sleep may be: microseconds, or 0 for any time. */
+uint32_t channel_sleep_limit(const crossvm_channel_t *channel);
+
+/** A sleep as long as that limit is over. */
+void channel_settled(crossvm_channel_t *channel);
+
+/** One look later at a word that another CPU writes. */
+static inline void channel_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || defined(__arm__)
+    __asm__ volatile("yield" ::: "memory");
+#else
+    __asm__ volatile("" ::: "memory");
+#endif
+}
+
+#pragma GCC visibility pop

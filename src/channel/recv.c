@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The receiving direction, beyond the inline part: new data, the end of the ring, streams, sleeping and waking. */
+#include "internal.h"
+
+/* After so many times that data came without a sleep in between, the peer may save its fences. */
+#define BUSY_ENOUGH 16
+
+/* Looks at an empty ring are at most this many pauses apart: each takes the cache line away from the peer. */
+#define MAX_DELAY 16
+
+/* So often a receiver looks without a pause: whoever waits for an answer wants it at once. */
+#define EAGER_LOOKS 32
+
+/* Index of the next byte to read. */
+static uint32_t recv_index(const struct crossvm_channel_receiver *recv)
+{
+    return (uint32_t)(uintptr_t)recv->at + recv->bias;
+}
+
+/* Bytes up to the end of the ring. */
+static uint32_t recv_tail(const crossvm_channel_t *channel)
+{
+    return (uint32_t)(channel->recv.ring + channel->ring_bytes - channel->recv.at);
+}
+
+static uint32_t recv_there(const struct crossvm_channel_receiver *recv)
+{
+    return recv->produced - recv_index(recv);
+}
+
+/* Goes on at the start of the ring; the bytes up to its end count as taken. */
+static void recv_wrap(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    uint32_t index = recv_index(recv) + recv_tail(channel);
+
+    recv->at = recv->end = recv->next = recv->ring;
+    recv->bias = index - (uint32_t)(uintptr_t)recv->ring;
+}
+
+void channel_receiver_begin(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+
+    recv->at = recv->end = recv->next = recv->ring;
+    recv->bias = 0 - (uint32_t)(uintptr_t)recv->ring;
+    recv->produced = recv->released = 0;
+    recv->shown = 0;
+    recv->rung = 0;
+    recv->busy = 0;
+    recv->delay = 0;
+    recv->relaxed = false;
+    recv->settled = true;
+    crossvm_channel_store_release(recv->consumed, 0);
+    crossvm_channel_store_release(recv->wake, recv->epoch | CROSSVM_CHANNEL_WAKE_FENCE);
+    crossvm_channel_store_release(recv->stop, 0);
+}
+
+static uint32_t recv_withheld(const struct crossvm_channel_receiver *recv)
+{
+    return recv_index(recv) - recv->released;
+}
+
+void channel_give_space(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    uint32_t index = recv_index(recv), wake;
+
+    /* Release: our reads of the payload, before the peer may write in its place. */
+    crossvm_channel_store_release(recv->consumed, index);
+    recv->released = index;
+    /*
+     * The index, before the look at the wake word. A sender that waits has the opposite order: either it sees the
+     * index, or we see that it wants the bell.
+     */
+    crossvm_channel_fence();
+    wake = crossvm_channel_load_acquire(recv->peer_wake);
+    if (!(wake & CROSSVM_CHANNEL_WAKE_BELL) || wake == recv->rung)
+        return;
+    if ((int32_t)(index - crossvm_channel_load(recv->peer_want)) < 0)
+        return;
+    recv->rung = wake;
+    recv->rings++;
+    channel_ring(channel);
+}
+
+/* Learns what the peer has sent. It cannot have sent more than there is space for, nor parts of records. */
+static int look_at_produced(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    uint32_t index = recv_index(recv);
+    /* Acquire: the index, before our reads of the payload. */
+    uint32_t produced = crossvm_channel_load_acquire(recv->peer_produced);
+
+    if (produced - index > channel->ring_bytes || produced - index < recv->produced - index)
+        return channel_break(channel, "the other end claims to have sent more than there is space for");
+    if (channel->config.mode == CROSSVM_CHANNEL_DATAGRAM && produced % CROSSVM_CHANNEL_RECORD_ALIGN != 0)
+        return channel_break(channel, "the other end claims to have sent a part of a datagram");
+    recv->produced = produced;
+    return 0;
+}
+
+/* The ring is empty: whether anything can still come. Returns 0 when it can. */
+static int end_of_receiving(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    bool fin, left;
+
+    fin = crossvm_channel_load_acquire(recv->peer_fin) == channel->peer_generation;
+    left = channel_state(channel) != CROSSVM_CHANNEL_CONNECTED || channel_peer_left(channel);
+    if (!fin && !left)
+        return 0;
+    /* The index was final before these words said so; only now it is known to be the last. */
+    if (look_at_produced(channel) < 0)
+        return recv->error = -CHANNEL_EPROTO;
+    if (recv_there(recv) > 0)
+        return 0;
+    if (left)
+        channel_end(channel);
+    if (fin) {
+        recv->at_end = true;
+        if (recv_withheld(recv) > 0) /* a peer that waits until all is taken learns it now */
+            channel_give_space(channel);
+    } else {
+        recv->error = -CHANNEL_EPIPE;
+    }
+    return -CHANNEL_EPIPE;
+}
+
+void channel_arm_data(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+
+    if (recv_withheld(recv) > 0)
+        channel_give_space(channel);
+    if (recv->relaxed) {
+        recv->relaxed = false;
+        recv->settled = false;
+    }
+    recv->epoch += CROSSVM_CHANNEL_WAKE_STEP;
+    crossvm_channel_store_release(recv->wake, recv->epoch | CROSSVM_CHANNEL_WAKE_BELL | CROSSVM_CHANNEL_WAKE_FENCE);
+    /* The wake word, before the look at the peer's index that follows: see crossvm_channel_wake_receiver(). */
+    crossvm_channel_fence();
+}
+
+void channel_disarm_data(crossvm_channel_t *channel)
+{
+    crossvm_channel_store_release(channel->recv.wake, channel->recv.epoch | CROSSVM_CHANNEL_WAKE_FENCE);
+}
+
+uint32_t channel_sleep_limit(const crossvm_channel_t *channel)
+{
+    return channel->recv.settled ? 0 : CHANNEL_SETTLE_US;
+}
+
+void channel_settled(crossvm_channel_t *channel)
+{
+    channel->recv.settled = true;
+}
+
+/* Data keeps coming: the peer need not order its accesses for us, we shall look again when we go to sleep. */
+static void note_data(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+
+    if (recv->relaxed || !(channel->config.flags & CROSSVM_CHANNEL_RELAXED) || ++recv->busy < BUSY_ENOUGH)
+        return;
+    recv->relaxed = true;
+    crossvm_channel_store_release(recv->wake, recv->epoch);
+}
+
+/* Looks for a while whether data comes. Returns true when it did. */
+static bool spin_for_data(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+
+    for (unsigned looks = 0; looks < channel->config.spin; looks++) {
+        const unsigned pauses = looks < EAGER_LOOKS || recv->delay > 0 ? recv->delay : 1;
+
+        for (unsigned i = 0; i < pauses; i++)
+            channel_pause();
+        if (crossvm_channel_load(recv->peer_produced) != recv->produced) {
+            recv->spun = true;
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * After a spin. Where several datagrams have come at once, the looks are what slows the peer down, and the next may be
+ * farther apart; where there is one, somebody may be waiting for the answer.
+ */
+static void adapt_delay(struct crossvm_channel_receiver *recv, uint64_t record)
+{
+    recv->spun = false;
+    if (recv_there(recv) < 2 * record)
+        recv->delay = 0;
+    else if (recv->delay < MAX_DELAY)
+        recv->delay = recv->delay > 0 ? 2 * recv->delay : 1;
+}
+
+/* Waits until there may be data. Returns 0 to look again. */
+static int wait_for_data(crossvm_channel_t *channel, int64_t deadline)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    int result = 0;
+
+    if (spin_for_data(channel))
+        return 0;
+    channel_arm_data(channel);
+    if (crossvm_channel_load(recv->peer_produced) == recv->produced && end_of_receiving(channel) == 0 &&
+        recv_there(recv) == 0) {
+        recv->busy = 0;
+        recv->waits++;
+        result = channel_sleep(channel, deadline, channel_sleep_limit(channel));
+        if (result == -CHANNEL_EAGAIN) {
+            channel_settled(channel);
+            result = 0;
+        }
+    }
+    channel_disarm_data(channel);
+    return result;
+}
+
+/* A sender that sleeps for space may wait for the last of it. */
+static void give_wanted_space(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+
+    if (recv_withheld(recv) > 0 && crossvm_channel_load(recv->peer_wake) & CROSSVM_CHANNEL_WAKE_BELL)
+        channel_give_space(channel);
+}
+
+/* Waits until there is data. Returns 0, or what a receiving call returns: end of file is -EPIPE with at_end set. */
+static int await_data(crossvm_channel_t *channel, int64_t deadline)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    int result;
+
+    if (channel_state(channel) == CROSSVM_CHANNEL_OPENING) {
+        result = crossvm_channel_connect(channel, deadline);
+        if (result < 0)
+            return result;
+    }
+    while (recv_there(recv) == 0) {
+        if (channel_state(channel) == CROSSVM_CHANNEL_BROKEN && !recv->error)
+            recv->error = -CHANNEL_EPROTO;
+        if (recv->error)
+            return recv->error;
+        if (recv->at_end)
+            return -CHANNEL_EPIPE;
+        if (look_at_produced(channel) < 0)
+            return recv->error = -CHANNEL_EPROTO;
+        if (recv_there(recv) > 0)
+            break;
+        result = end_of_receiving(channel);
+        if (result < 0)
+            return result;
+        if (recv_there(recv) > 0)
+            break;
+        give_wanted_space(channel);
+        if (deadline == CROSSVM_CHANNEL_NOW)
+            return -CHANNEL_EAGAIN;
+        result = wait_for_data(channel, deadline);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+bool channel_can_receive(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    int result = channel_join(channel);
+
+    if (recv->error || recv->at_end || (result < 0 && result != -CHANNEL_EAGAIN))
+        return true;
+    if (result < 0)
+        return false;
+    if (recv_there(recv) == 0 && look_at_produced(channel) < 0)
+        return true;
+    return recv_there(recv) > 0 || end_of_receiving(channel) < 0 || recv_there(recv) > 0;
+}
+
+static int break_record(crossvm_channel_t *channel, const char *reason)
+{
+    channel->recv.end = channel->recv.next = channel->recv.at;
+    channel->recv.produced = recv_index(&channel->recv);
+    return channel->recv.error = channel_break(channel, reason);
+}
+
+/*
+ * Lets the fast path take the record at `at`, and what follows in the bytes that are there in one piece, as far as the
+ * space need not be told of. A record that is longer than that stays with the slow path.
+ */
+static void open_fast_path(crossvm_channel_t *channel, uint32_t record, uint32_t there)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    uint32_t most;
+
+    if (recv_withheld(recv) > 0 && recv_withheld(recv) + record > channel->withhold)
+        channel_give_space(channel);
+    most = channel->withhold - recv_withheld(recv);
+    if (record > most) {
+        recv->end = recv->next = recv->at;
+        recv->shown = record;
+    } else {
+        recv->end = recv->at + (there < most ? there : most);
+        recv->next = recv->at + record;
+        recv->shown = 0;
+    }
+}
+
+/*
+ * Goes to the next datagram, over what is skipped, and opens the fast path around it. Returns its length. The header is
+ * read once; this copy of it is what counts.
+ */
+static ptrdiff_t find_record(crossvm_channel_t *channel, int64_t deadline)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    int result = await_data(channel, deadline);
+    uint32_t length, tail, there;
+    uint64_t record;
+
+    if (result < 0)
+        return result;
+    note_data(channel);
+    tail = recv_tail(channel);
+    if (tail == 0)
+        recv_wrap(channel);
+    length = crossvm_channel_load((crossvm_channel_word_t *)(void *)recv->at);
+    tail = recv_tail(channel);
+    if (length == CROSSVM_CHANNEL_RECORD_SKIP && tail < channel->ring_bytes) {
+        if (recv_there(recv) <= tail)
+            return break_record(channel, "the other end skips the end of the ring, and nothing follows");
+        recv_wrap(channel);
+        length = crossvm_channel_load((crossvm_channel_word_t *)(void *)recv->at);
+        tail = channel->ring_bytes;
+    }
+    record = crossvm_channel_record_bytes(length);
+    there = recv_there(recv);
+    there = there < tail ? there : tail;
+    if (length > crossvm_channel_max_message(channel) || record > there)
+        return break_record(channel, "the other end sent a datagram with an impossible length");
+    if (recv->spun)
+        adapt_delay(recv, record);
+    open_fast_path(channel, (uint32_t)record, there);
+    return length;
+}
+
+/* Goes behind the datagram that find_record() found. */
+static void take_record(crossvm_channel_t *channel, uint64_t record)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+
+    recv->at += record;
+    recv->shown = 0;
+    if (recv->end < recv->at)
+        recv->end = recv->at;
+    if (recv_withheld(recv) >= channel->withhold)
+        channel_give_space(channel);
+}
+
+/* Finds what there is of a stream in one piece. Returns how much, or 0 at end of file. */
+static ptrdiff_t find_bytes(crossvm_channel_t *channel, int64_t deadline)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    int result = await_data(channel, deadline);
+    uint32_t there, tail;
+
+    if (result < 0)
+        return recv->at_end && !recv->error ? 0 : result;
+    note_data(channel);
+    if (recv_tail(channel) == 0)
+        recv_wrap(channel);
+    there = recv_there(recv);
+    tail = recv_tail(channel);
+    return there < tail ? there : tail;
+}
+
+static void take_bytes(crossvm_channel_t *channel, size_t count)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+
+    recv->at += count;
+    recv->end = recv->next = recv->at;
+    if (recv_withheld(recv) >= channel->withhold)
+        channel_give_space(channel);
+}
+
+static ptrdiff_t recv_bytes(crossvm_channel_t *channel, uint8_t *buffer, size_t capacity, int64_t deadline)
+{
+    size_t received = 0;
+
+    while (received < capacity) {
+        ptrdiff_t there = find_bytes(channel, received > 0 ? CROSSVM_CHANNEL_NOW : deadline);
+        size_t piece = capacity - received;
+
+        if (there <= 0)
+            return received > 0 ? (ptrdiff_t)received : there;
+        if (piece > (size_t)there)
+            piece = (size_t)there;
+        if (piece > CHANNEL_STEP)
+            piece = CHANNEL_STEP;
+        crossvm_channel_copy_any(buffer + received, channel->recv.at, piece);
+        take_bytes(channel, piece);
+        received += piece;
+    }
+    return (ptrdiff_t)received;
+}
+
+ptrdiff_t crossvm_channel_recv_slow(crossvm_channel_t *channel, void *buffer, size_t capacity, int64_t deadline)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    ptrdiff_t length;
+
+    if (channel->config.mode == CROSSVM_CHANNEL_STREAM)
+        return recv_bytes(channel, buffer, capacity, deadline);
+    length = find_record(channel, deadline);
+    if (length < 0)
+        return length;
+    if ((size_t)length > capacity)
+        return -CHANNEL_EMSGSIZE;
+    crossvm_channel_copy_any(buffer, recv->at + CROSSVM_CHANNEL_RECORD_HEADER, (size_t)length);
+    take_record(channel, crossvm_channel_record_bytes((uint64_t)length));
+    return length;
+}
+
+ptrdiff_t crossvm_channel_peek_slow(crossvm_channel_t *channel, const void **data, int64_t deadline)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    ptrdiff_t length;
+
+    if (channel->config.mode == CROSSVM_CHANNEL_STREAM) {
+        length = find_bytes(channel, deadline);
+        recv->shown = length > 0 ? (size_t)length : 0;
+        *data = recv->at;
+        return length;
+    }
+    length = find_record(channel, deadline);
+    if (length < 0)
+        return length;
+    *data = recv->at + CROSSVM_CHANNEL_RECORD_HEADER;
+    return length;
+}
+
+int crossvm_channel_release_slow(crossvm_channel_t *channel, size_t length)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+
+    if (recv->shown > recv_there(recv)) /* nothing is there any more, since the session ended */
+        recv->shown = 0;
+    if (channel->config.mode == CROSSVM_CHANNEL_DATAGRAM) {
+        if (recv->shown == 0)
+            return -CHANNEL_EINVAL;
+        take_record(channel, recv->shown);
+        return 0;
+    }
+    if (length > recv->shown)
+        return -CHANNEL_EINVAL;
+    recv->shown -= length;
+    take_bytes(channel, length);
+    return 0;
+}

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The sending direction, beyond the inline part: space, the end of the ring, streams, sleeping and waking. */
+#include "internal.h"
+
+/* Index of the next byte to write. */
+static uint32_t send_index(const struct crossvm_channel_sender *send)
+{
+    return (uint32_t)(uintptr_t)send->at + send->bias;
+}
+
+/* Bytes up to the end of the ring. */
+static uint32_t send_tail(const crossvm_channel_t *channel)
+{
+    return (uint32_t)(channel->send.ring + channel->ring_bytes - channel->send.at);
+}
+
+static uint32_t send_free(const crossvm_channel_t *channel)
+{
+    return channel->ring_bytes - (send_index(&channel->send) - channel->send.consumed);
+}
+
+/* Goes on at the start of the ring; the bytes up to its end count as used. */
+static void send_wrap(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+    uint32_t index = send_index(send) + send_tail(channel);
+
+    send->at = send->end = send->ring;
+    send->bias = index - (uint32_t)(uintptr_t)send->ring;
+}
+
+/* Goes behind bytes of a stream. */
+static void send_advance(struct crossvm_channel_sender *send, size_t bytes)
+{
+    send->at += bytes;
+    send->end = send->at;
+}
+
+void channel_sender_begin(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+
+    send->at = send->end = send->ring;
+    send->looked_at = send->peer_wake;
+    send->longest = crossvm_channel_max_message(channel);
+    send->bias = 0 - (uint32_t)(uintptr_t)send->ring;
+    send->consumed = 0;
+    send->rung = 0;
+    send->refused = 0;
+    crossvm_channel_store_release(channel->own + CROSSVM_CHANNEL_PRODUCED_AT / 4, 0);
+    crossvm_channel_store_release(send->wake, send->epoch);
+    crossvm_channel_store_release(send->fin, send->shut ? channel->generation : 0);
+}
+
+void channel_close_fast_path(crossvm_channel_t *channel)
+{
+    channel->send.end = channel->send.at;
+}
+
+/* A wake word that always wants something. */
+static const crossvm_channel_word_t alarm_word = CROSSVM_CHANNEL_WAKE_FLAGS;
+
+void channel_alarm_sender(crossvm_channel_t *channel)
+{
+    __atomic_store_n(&channel->send.looked_at, &alarm_word, __ATOMIC_RELAXED);
+}
+
+void crossvm_channel_wake_receiver(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+    uint32_t wake = crossvm_channel_load(send->peer_wake);
+
+    if (__atomic_load_n(&send->looked_at, __ATOMIC_RELAXED) == &alarm_word)
+        channel_close_fast_path(channel);
+
+    if (wake & CROSSVM_CHANNEL_WAKE_FENCE) {
+        /*
+         * The index, before the wake word. The receiver has the opposite order: its wake word, a fence, the index. So
+         * either it sees the index, or we see that it wants the bell.
+         */
+        crossvm_channel_fence();
+        wake = crossvm_channel_load(send->peer_wake);
+    }
+    if (!(wake & CROSSVM_CHANNEL_WAKE_BELL) || wake == send->rung)
+        return;
+    send->rung = wake;
+    send->rings++;
+    channel_ring(channel);
+}
+
+/* Learns what the peer has taken. It can only have taken what it was told of, and never takes it back. */
+static int look_at_consumed(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+    /* Acquire: the peer's reads of the payload, before our writes in its place. */
+    uint32_t consumed = crossvm_channel_load_acquire(send->peer_consumed);
+
+    if (consumed - send->consumed > send_index(send) - send->consumed)
+        return channel_break(channel, "the other end claims to have received what was not sent");
+    send->consumed = consumed;
+    return 0;
+}
+
+/* Makes `at` a place where the record that fits can be written, and opens the fast path around it. */
+static void place_record(crossvm_channel_t *channel, uint32_t record)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+    uint32_t tail = send_tail(channel), space;
+
+    if (record > tail) {
+        if (tail > 0)
+            *(crossvm_channel_word_t *)(void *)send->at = CROSSVM_CHANNEL_RECORD_SKIP;
+        send_wrap(channel);
+        tail = channel->ring_bytes;
+    }
+    space = send_free(channel);
+    send->end = send->at + (space < tail ? space : tail);
+}
+
+/* Free bytes that a call must see. Datagrams: with what would be skipped. Streams: a single one. */
+static uint32_t needed(const crossvm_channel_t *channel, uint32_t record)
+{
+    if (channel->config.mode == CROSSVM_CHANNEL_STREAM)
+        return 1;
+    return record <= send_tail(channel) ? record : send_tail(channel) + record;
+}
+
+void channel_arm_space(crossvm_channel_t *channel, uint32_t want)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+
+    send->epoch += CROSSVM_CHANNEL_WAKE_STEP;
+    crossvm_channel_store_release(send->want, want);
+    crossvm_channel_store_release(send->wake, send->epoch | CROSSVM_CHANNEL_WAKE_BELL);
+    /* The wake word, before the look at the peer's index that follows: see channel_give_space(). */
+    crossvm_channel_fence();
+}
+
+void channel_disarm_space(crossvm_channel_t *channel)
+{
+    crossvm_channel_store_release(channel->send.wake, channel->send.epoch);
+}
+
+/* Half of the ring, where that is more than needed: a bell for each piece of space would cost more than it gives. */
+uint32_t channel_space_wanted(const crossvm_channel_t *channel, uint32_t bytes)
+{
+    uint32_t space = channel->ring_bytes / 2;
+
+    return send_index(&channel->send) + (space > bytes ? space : bytes) - channel->ring_bytes;
+}
+
+/* Nothing more can be sent: the peer has gone, or takes nothing. */
+static bool is_over(crossvm_channel_t *channel)
+{
+    if (channel_state(channel) != CROSSVM_CHANNEL_CONNECTED || channel_peer_left(channel)) {
+        channel_end(channel);
+        return true;
+    }
+    return crossvm_channel_load_acquire(channel->send.peer_stop) == channel->peer_generation;
+}
+
+static int end_of_sending(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+
+    channel_close_fast_path(channel);
+    send->error = channel_state(channel) == CROSSVM_CHANNEL_BROKEN ? -CHANNEL_EPROTO : -CHANNEL_EPIPE;
+    return send->error;
+}
+
+/* Looks for a while whether the peer takes something. Returns true when it did. */
+static bool spin_for_space(const crossvm_channel_t *channel)
+{
+    for (unsigned i = 0; i < channel->config.spin; i++) {
+        if (crossvm_channel_load(channel->send.peer_consumed) != channel->send.consumed)
+            return true;
+        channel_pause();
+    }
+    return false;
+}
+
+/*
+ * Waits until the peer may have taken something, after a look that found too little: once its index has reached `want`
+ * for sure. Returns 0 to look again.
+ */
+static int wait_for_space(crossvm_channel_t *channel, uint32_t want, int64_t deadline)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+    int result = 0;
+
+    if (spin_for_space(channel))
+        return 0;
+    channel_arm_space(channel, want);
+    if (crossvm_channel_load(send->peer_consumed) == send->consumed && !is_over(channel)) {
+        send->waits++;
+        result = channel_sleep(channel, deadline, 0);
+    }
+    channel_disarm_space(channel);
+    return result == -CHANNEL_EAGAIN ? 0 : result;
+}
+
+/* Waits until a record (datagrams) or a byte (streams, record 0) can be written. */
+static int make_room(crossvm_channel_t *channel, uint32_t record, int64_t deadline)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+    int result;
+
+    if (send->error)
+        return send->error;
+    if (channel_state(channel) == CROSSVM_CHANNEL_OPENING) {
+        result = crossvm_channel_connect(channel, deadline);
+        if (result < 0)
+            return result;
+    }
+    for (;;) {
+        uint32_t bytes = needed(channel, record);
+
+        if (is_over(channel))
+            return end_of_sending(channel);
+        if (send_free(channel) >= bytes)
+            break;
+        result = look_at_consumed(channel);
+        if (result < 0)
+            return end_of_sending(channel);
+        if (send_free(channel) >= bytes)
+            break;
+        send->refused = bytes;
+        crossvm_channel_publish(channel, send->at); /* what the peer is to make room for, it must know of */
+        if (deadline == CROSSVM_CHANNEL_NOW)
+            return -CHANNEL_EAGAIN;
+        result = wait_for_space(channel, channel_space_wanted(channel, bytes), deadline);
+        if (result < 0)
+            return result;
+    }
+    send->refused = 0;
+    return 0;
+}
+
+bool channel_can_send(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+    int result = channel_join(channel);
+
+    if (send->error || (result < 0 && result != -CHANNEL_EAGAIN))
+        return true;
+    if (result < 0)
+        return false;
+    if (look_at_consumed(channel) < 0)
+        return true;
+    return send_free(channel) >= (send->refused ? send->refused : needed(channel, CROSSVM_CHANNEL_RECORD_HEADER + 8)) ||
+           is_over(channel);
+}
+
+/* A datagram of that length can be written at `at`. */
+static int make_room_for_record(crossvm_channel_t *channel, size_t length, int64_t deadline)
+{
+    uint32_t record;
+    int result;
+
+    if (length > crossvm_channel_max_message(channel))
+        return -CHANNEL_EMSGSIZE;
+    record = (uint32_t)crossvm_channel_record_bytes(length);
+    result = make_room(channel, record, deadline);
+    if (result == 0)
+        place_record(channel, record);
+    return result;
+}
+
+/* At least one byte of a stream can be written at `at`. Returns how many in one piece. */
+static ptrdiff_t make_room_for_bytes(crossvm_channel_t *channel, int64_t deadline)
+{
+    int result = make_room(channel, 0, deadline);
+    uint32_t space, tail;
+
+    if (result < 0)
+        return result;
+    if (send_tail(channel) == 0)
+        send_wrap(channel);
+    space = send_free(channel);
+    tail = send_tail(channel);
+    return space < tail ? space : tail;
+}
+
+static ptrdiff_t send_bytes(crossvm_channel_t *channel, const uint8_t *data, size_t length, int64_t deadline)
+{
+    size_t sent = 0;
+
+    while (sent < length) {
+        ptrdiff_t room = make_room_for_bytes(channel, deadline);
+        size_t piece = length - sent;
+
+        if (room < 0)
+            return sent > 0 ? (ptrdiff_t)sent : room;
+        if (piece > (size_t)room)
+            piece = (size_t)room;
+        if (piece > CHANNEL_STEP)
+            piece = CHANNEL_STEP;
+        crossvm_channel_copy_any(channel->send.at, data + sent, piece);
+        send_advance(&channel->send, piece);
+        crossvm_channel_publish(channel, channel->send.at);
+        sent += piece;
+    }
+    return (ptrdiff_t)sent;
+}
+
+ptrdiff_t crossvm_channel_send_slow(crossvm_channel_t *channel, const void *data, size_t length, int64_t deadline)
+{
+    int result;
+
+    if (channel->config.mode == CROSSVM_CHANNEL_STREAM)
+        return send_bytes(channel, data, length, deadline);
+    result = make_room_for_record(channel, length, deadline);
+    if (result < 0)
+        return result;
+    crossvm_channel_copy_any(channel->send.at + CROSSVM_CHANNEL_RECORD_HEADER, data, length);
+    channel->send.at = crossvm_channel_seal(channel->send.at, length);
+    crossvm_channel_publish(channel, channel->send.at);
+    return (ptrdiff_t)length;
+}
+
+ptrdiff_t crossvm_channel_reserve_slow(crossvm_channel_t *channel, void **data, size_t length, int64_t deadline)
+{
+    ptrdiff_t result;
+
+    if (channel->config.mode == CROSSVM_CHANNEL_STREAM) {
+        result = make_room_for_bytes(channel, deadline);
+        if (result < 0)
+            return result;
+        *data = channel->send.at;
+        return (size_t)result < length ? result : (ptrdiff_t)length;
+    }
+    result = make_room_for_record(channel, length, deadline);
+    if (result < 0)
+        return result;
+    *data = channel->send.at + CROSSVM_CHANNEL_RECORD_HEADER;
+    return (ptrdiff_t)length;
+}
+
+/* A stream, or a call without a reservation. */
+int crossvm_channel_commit_slow(crossvm_channel_t *channel, size_t length)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+
+    if (send->error)
+        return send->error;
+    if (!send->produced || channel->config.mode == CROSSVM_CHANNEL_DATAGRAM)
+        return -CHANNEL_EINVAL;
+    if (length > send_tail(channel) || length > send_free(channel))
+        return -CHANNEL_EINVAL;
+    send_advance(send, length);
+    return 0;
+}
+
+int crossvm_channel_drain(crossvm_channel_t *channel, int64_t deadline)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+
+    crossvm_channel_flush(channel);
+    if (!send->produced)
+        return send->error;
+    for (;;) {
+        int result = look_at_consumed(channel);
+
+        if (result < 0)
+            return end_of_sending(channel);
+        if (send->consumed == send_index(send))
+            return 0;
+        if (is_over(channel)) /* it can have taken the rest before it left */
+            return look_at_consumed(channel) == 0 && send->consumed == send_index(send) ? 0 : end_of_sending(channel);
+        if (deadline == CROSSVM_CHANNEL_NOW)
+            return -CHANNEL_EAGAIN;
+        result = wait_for_space(channel, send_index(send), deadline);
+        if (result < 0)
+            return result;
+    }
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Sessions: how two ends begin, notice each other's end, and begin anew (docs/channel.md, section 7).
+ *
+ * An end is in a session when each acknowledges the other's generation. It changes its own indices only where the peer
+ * cannot be in an older session with it, that is while the peer's acknowledgement is 0 or this end's present
+ * generation.
+ */
+#include "internal.h"
+
+#define WORD(at) ((at) / 4)
+
+int channel_state(const crossvm_channel_t *channel)
+{
+    return __atomic_load_n(&channel->state, __ATOMIC_RELAXED);
+}
+
+/* Sender and receiver may be two threads, and both may find that the session is over. */
+static void set_state(crossvm_channel_t *channel, int state)
+{
+    __atomic_store_n(&channel->state, state, __ATOMIC_RELAXED);
+}
+
+static uint32_t peer_word(const crossvm_channel_t *channel, unsigned at)
+{
+    return crossvm_channel_load_acquire(channel->peer + WORD(at));
+}
+
+static void put(crossvm_channel_t *channel, unsigned at, uint32_t value)
+{
+    crossvm_channel_store_release(channel->own + WORD(at), value);
+}
+
+void channel_ring(crossvm_channel_t *channel)
+{
+    if (channel->config.ring(channel->config.cookie) < 0)
+        crossvm_channel_set_peer(channel, false);
+}
+
+int channel_sleep(crossvm_channel_t *channel, int64_t deadline, uint32_t limit_us)
+{
+    return channel->config.wait(channel->config.cookie, deadline, limit_us);
+}
+
+/* Words of the session changed, on which the peer may be waiting: it is always told. */
+static void tell(crossvm_channel_t *channel)
+{
+    /* What was stored, before the bell, and before the next look at the peer's words. */
+    crossvm_channel_fence();
+    channel_ring(channel);
+}
+
+void crossvm_channel_open(crossvm_channel_t *channel)
+{
+    uint32_t generation = crossvm_channel_load(channel->own + WORD(CROSSVM_CHANNEL_GENERATION_AT)) + 1;
+
+    if (generation == channel->generation)
+        generation++;
+    if (generation == 0)
+        generation = 1;
+    channel->generation = generation;
+    channel->peer_generation = 0;
+    channel->peer_lost = false;
+    channel->reason = "";
+    channel->send.shut = false;
+    channel->send.error = 0;
+    channel_close_fast_path(channel);
+    channel->send.produced = NULL;
+    channel->recv.error = 0;
+    channel->recv.at_end = false;
+    channel->recv.end = channel->recv.next = channel->recv.at;
+    set_state(channel, CROSSVM_CHANNEL_OPENING);
+
+    /* In this order: this end leaves the old session before a new generation can be seen. */
+    put(channel, CROSSVM_CHANNEL_ACK_AT, 0);
+    put(channel, CROSSVM_CHANNEL_MAGIC_AT, CROSSVM_CHANNEL_MAGIC);
+    put(channel, CROSSVM_CHANNEL_VERSION_AT, CROSSVM_CHANNEL_VERSION);
+    put(channel, CROSSVM_CHANNEL_FEATURES_AT, CROSSVM_CHANNEL_FEATURES);
+    put(channel, CROSSVM_CHANNEL_MODE_AT, channel->config.mode);
+    put(channel, CROSSVM_CHANNEL_RING_BYTES_AT, channel->ring_bytes);
+    put(channel, CROSSVM_CHANNEL_GENERATION_AT, generation);
+    tell(channel);
+}
+
+/* Starts at index 0 and says so: the peer reads the indices after it has seen the acknowledgement. */
+static void acknowledge(crossvm_channel_t *channel, uint32_t peer_generation)
+{
+    channel_sender_begin(channel);
+    channel_receiver_begin(channel);
+    channel->peer_generation = peer_generation;
+    put(channel, CROSSVM_CHANNEL_ACK_AT, peer_generation);
+}
+
+static const char *misfit(crossvm_channel_t *channel)
+{
+    if (peer_word(channel, CROSSVM_CHANNEL_MAGIC_AT) != CROSSVM_CHANNEL_MAGIC)
+        return "the other end is no channel: the magic number is missing";
+    if (peer_word(channel, CROSSVM_CHANNEL_VERSION_AT) >> 16 != CROSSVM_CHANNEL_VERSION_MAJOR)
+        return "the other end speaks another version of the protocol; use the same library at both ends";
+    if (peer_word(channel, CROSSVM_CHANNEL_MODE_AT) != channel->config.mode)
+        return "one end is a stream, the other is for datagrams; choose the same mode at both ends";
+    if (peer_word(channel, CROSSVM_CHANNEL_RING_BYTES_AT) != channel->ring_bytes)
+        return "the ends map dataports of different sizes; give both the same dataport";
+    return NULL;
+}
+
+/* Both acknowledge each other. Returns 0, or -EPROTO when they cannot talk. */
+static int enter(crossvm_channel_t *channel)
+{
+    const char *reason = misfit(channel);
+
+    if (reason)
+        return channel_break(channel, reason);
+    channel->features = peer_word(channel, CROSSVM_CHANNEL_FEATURES_AT) & CROSSVM_CHANNEL_FEATURES;
+    channel->sessions++;
+    channel->send.produced = channel->own + WORD(CROSSVM_CHANNEL_PRODUCED_AT);
+    set_state(channel, CROSSVM_CHANNEL_CONNECTED);
+    if (!channel->peer_here)
+        channel->peer_lost = true; /* it came and went; what it sent is there */
+    return 0;
+}
+
+int channel_join(crossvm_channel_t *channel)
+{
+    uint32_t generation, ack;
+    bool changed = false;
+
+    switch (channel_state(channel)) {
+    case CROSSVM_CHANNEL_OPENING:
+        break;
+    case CROSSVM_CHANNEL_CLOSED:
+        return -CHANNEL_ENOTCONN;
+    case CROSSVM_CHANNEL_BROKEN:
+        return -CHANNEL_EPROTO;
+    default:
+        return 0;
+    }
+    generation = peer_word(channel, CROSSVM_CHANNEL_GENERATION_AT);
+    ack = peer_word(channel, CROSSVM_CHANNEL_ACK_AT);
+    if (channel->peer_generation != 0 && channel->peer_generation != generation) {
+        /* It began anew before it met us. */
+        put(channel, CROSSVM_CHANNEL_ACK_AT, 0);
+        channel->peer_generation = 0;
+        changed = true;
+    }
+    if (channel->peer_generation == 0 && generation != 0 && (ack == 0 || ack == channel->generation)) {
+        acknowledge(channel, generation);
+        changed = true;
+    }
+    if (changed) {
+        tell(channel);
+        ack = peer_word(channel, CROSSVM_CHANNEL_ACK_AT);
+        generation = peer_word(channel, CROSSVM_CHANNEL_GENERATION_AT);
+    }
+    if (channel->peer_generation == 0 || channel->peer_generation != generation || ack != channel->generation)
+        return -CHANNEL_EAGAIN;
+    return enter(channel);
+}
+
+int crossvm_channel_connect(crossvm_channel_t *channel, int64_t deadline)
+{
+    for (;;) {
+        int result = channel_join(channel);
+
+        if (result == 0 && channel_state(channel) == CROSSVM_CHANNEL_ENDED)
+            return -CHANNEL_EPIPE;
+        if (result != -CHANNEL_EAGAIN || deadline == CROSSVM_CHANNEL_NOW)
+            return result;
+        channel->waits++;
+        result = channel_sleep(channel, deadline, 0);
+        if (result < 0 && result != -CHANNEL_EAGAIN)
+            return result;
+    }
+}
+
+bool channel_peer_left(const crossvm_channel_t *channel)
+{
+    return __atomic_load_n(&channel->peer_lost, __ATOMIC_RELAXED) ||
+           peer_word(channel, CROSSVM_CHANNEL_GENERATION_AT) != channel->peer_generation ||
+           peer_word(channel, CROSSVM_CHANNEL_ACK_AT) != channel->generation;
+}
+
+void channel_end(crossvm_channel_t *channel)
+{
+    if (channel_state(channel) == CROSSVM_CHANNEL_CONNECTED)
+        set_state(channel, CROSSVM_CHANNEL_ENDED);
+    channel_alarm_sender(channel);
+}
+
+int channel_break(crossvm_channel_t *channel, const char *reason)
+{
+    channel->reason = reason;
+    set_state(channel, CROSSVM_CHANNEL_BROKEN);
+    channel_alarm_sender(channel);
+    /* A peer that is merely mistaken shall learn that nobody listens. */
+    crossvm_channel_store_release(channel->recv.stop, channel->generation);
+    crossvm_channel_store_release(channel->send.fin, channel->generation);
+    tell(channel);
+    return -CHANNEL_EPROTO;
+}
+
+void crossvm_channel_set_peer(crossvm_channel_t *channel, bool here)
+{
+    channel->peer_here = here;
+    if (!here && channel_state(channel) == CROSSVM_CHANNEL_CONNECTED) {
+        __atomic_store_n(&channel->peer_lost, true, __ATOMIC_RELAXED);
+        channel_alarm_sender(channel);
+    }
+}
+
+void crossvm_channel_shutdown(crossvm_channel_t *channel)
+{
+    if (channel->send.shut || channel_state(channel) == CROSSVM_CHANNEL_CLOSED)
+        return;
+    crossvm_channel_flush(channel);
+    channel->send.shut = true;
+    if (!channel->send.error)
+        channel->send.error = -CHANNEL_EPIPE;
+    channel_close_fast_path(channel);
+    crossvm_channel_store_release(channel->send.fin, channel->generation);
+    tell(channel);
+}
+
+void crossvm_channel_close(crossvm_channel_t *channel)
+{
+    if (channel_state(channel) == CROSSVM_CHANNEL_CLOSED)
+        return;
+    crossvm_channel_disarm(channel);
+    if (channel_state(channel) == CROSSVM_CHANNEL_CONNECTED)
+        channel_give_space(channel);
+    crossvm_channel_shutdown(channel);
+    crossvm_channel_store_release(channel->recv.stop, channel->generation);
+    tell(channel);
+    set_state(channel, CROSSVM_CHANNEL_CLOSED);
+    channel->send.produced = NULL;
+    channel->send.error = channel->recv.error = -CHANNEL_ENOTCONN;
+    channel->recv.end = channel->recv.next = channel->recv.at;
+}

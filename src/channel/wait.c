@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Waiting for either direction, in the channel or elsewhere. */
+#include "internal.h"
+
+static unsigned ready(crossvm_channel_t *channel, unsigned events)
+{
+    unsigned found = 0;
+
+    if (events & CROSSVM_CHANNEL_IN && channel_can_receive(channel))
+        found |= CROSSVM_CHANNEL_IN;
+    if (events & CROSSVM_CHANNEL_OUT && channel_can_send(channel))
+        found |= CROSSVM_CHANNEL_OUT;
+    return found;
+}
+
+unsigned crossvm_channel_arm(crossvm_channel_t *channel, unsigned events, uint32_t *limit_us)
+{
+    unsigned found = ready(channel, events);
+
+    *limit_us = 0;
+    if (found || channel_state(channel) == CROSSVM_CHANNEL_OPENING)
+        return found; /* a peer that comes rings without being asked */
+    if (events & CROSSVM_CHANNEL_IN) {
+        channel_arm_data(channel);
+        *limit_us = channel_sleep_limit(channel);
+    }
+    if (events & CROSSVM_CHANNEL_OUT)
+        channel_arm_space(channel, channel_space_wanted(channel, channel->send.refused));
+    found = ready(channel, events);
+    if (found)
+        crossvm_channel_disarm(channel);
+    return found;
+}
+
+void crossvm_channel_disarm(crossvm_channel_t *channel)
+{
+    if (channel_state(channel) == CROSSVM_CHANNEL_OPENING)
+        return;
+    channel_disarm_data(channel);
+    channel_disarm_space(channel);
+}
+
+/* Looks for a while. Returns what is ready. */
+static unsigned spin(crossvm_channel_t *channel, unsigned events)
+{
+    unsigned found = ready(channel, events);
+
+    for (unsigned looks = 0; !found && looks < channel->config.spin; looks++) {
+        channel_pause();
+        found = ready(channel, events);
+    }
+    return found;
+}
+
+int crossvm_channel_wait(crossvm_channel_t *channel, unsigned events, int64_t deadline)
+{
+    if (deadline == CROSSVM_CHANNEL_NOW) {
+        unsigned found = ready(channel, events);
+
+        return found ? (int)found : -CHANNEL_EAGAIN;
+    }
+    for (;;) {
+        unsigned found = spin(channel, events);
+        uint32_t limit_us;
+        int result;
+
+        if (!found)
+            found = crossvm_channel_arm(channel, events, &limit_us);
+        if (found)
+            return (int)found;
+        channel->waits++;
+        result = channel_sleep(channel, deadline, limit_us);
+        crossvm_channel_disarm(channel);
+        if (result == -CHANNEL_EAGAIN)
+            channel_settled(channel);
+        else if (result < 0)
+            return result;
+    }
+}

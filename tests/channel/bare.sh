@@ -1,0 +1,18 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# bare.sh COMPILER TOP: a channel compiles and links without a C library and without an operating system, with and
+# without optimisation.
+set -eu
+
+compiler=$1
+top=$2
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+
+for optimisation in -O0 -O2 -Os; do
+    "$compiler" -std=gnu11 "$optimisation" -Wall -Wextra -Werror -Wmissing-prototypes -Wstrict-prototypes -Wvla \
+        -ffreestanding -nostdlib -static -fno-stack-protector -I "$top/include" -o "$out" \
+        "$top"/src/channel/*.c "$top/tests/channel/bare.c"
+    echo "$compiler $optimisation: links"
+done

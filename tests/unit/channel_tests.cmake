@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Tests of channels with both ends in one thread, and with a hostile process.
+add_library(channel_fixture STATIC ${CMAKE_CURRENT_LIST_DIR}/channel_fixture.c)
+target_link_libraries(channel_fixture PUBLIC crossvm-channel ${CMOCKA_LIBRARIES})
+
+foreach(name session datagram stream wake hostile)
+    add_executable(test_channel_${name} ${CMAKE_CURRENT_LIST_DIR}/test_channel_${name}.c)
+    target_link_libraries(test_channel_${name} PRIVATE channel_fixture)
+    add_test(NAME unit/channel-${name} COMMAND test_channel_${name})
+    set_tests_properties(unit/channel-${name} PROPERTIES TIMEOUT 180)
+endforeach()

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Datagrams through a channel: boundaries, limits, the end of the ring, batches, in place. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "channel_fixture.h"
+
+static const size_t sizes[] = {4096, 4160, 8192, 65536, 1 << 20};
+#define NUM_SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
+/* What -1 becomes; the compiler is not to know, as it would say so. */
+static volatile size_t too_long = SIZE_MAX;
+
+static void boundaries_are_kept(void **state)
+{
+    struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    uint8_t buffer[64];
+
+    for (size_t length = 0; length < 20; length++) {
+        fill(buffer, length, (unsigned)length);
+        assert_int_equal(crossvm_channel_send(one, buffer, length, NOW), length);
+    }
+    for (size_t length = 0; length < 20; length++) {
+        assert_int_equal(crossvm_channel_recv(two, buffer, sizeof(buffer), NOW), length);
+        assert_filled(buffer, length, (unsigned)length);
+    }
+    assert_int_equal(crossvm_channel_recv(two, buffer, sizeof(buffer), NOW), -EAGAIN);
+    pair_free(pair);
+    (void)state;
+}
+
+static void every_length_passes_every_place_of_the_ring(void **state)
+{
+    for (size_t s = 0; s < 3; s++) {
+        struct pair *pair = pair_connected(sizes[s], CROSSVM_CHANNEL_DATAGRAM);
+        crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+        const size_t most = crossvm_channel_max_message(one);
+        uint8_t *out = malloc(most), *in = malloc(most);
+
+        for (size_t i = 0; i < 20 * most; i++) {
+            const size_t length = i * 37 % (most + 1);
+
+            fill(out, length, (unsigned)i);
+            assert_int_equal(crossvm_channel_send(one, out, length, NOW), length);
+            assert_int_equal(crossvm_channel_recv(two, in, most, NOW), length);
+            assert_filled(in, length, (unsigned)i);
+        }
+        free(out);
+        free(in);
+        pair_free(pair);
+    }
+    (void)state;
+}
+
+static void the_largest_message_fits_wherever_the_ring_stands(void **state)
+{
+    for (size_t s = 0; s < NUM_SIZES; s++) {
+        struct pair *pair = pair_connected(sizes[s], CROSSVM_CHANNEL_DATAGRAM);
+        crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+        const size_t most = crossvm_channel_max_message(one), ring = crossvm_channel_ring_bytes(one);
+        uint8_t *buffer = calloc(1, most + 1);
+
+        assert_true(most >= ring * 7 / 16 - 16);
+        assert_int_equal(crossvm_channel_send(one, buffer, most + 1, FOREVER), -EMSGSIZE);
+        assert_int_equal(crossvm_channel_send(one, buffer, too_long, FOREVER), -EMSGSIZE);
+        /* The receiver takes everything, but calls no more than it must: it may withhold space. */
+        for (size_t i = 0; i < 3 * ring / 64; i++) {
+            assert_int_equal(crossvm_channel_send(one, buffer, 8 * (i % 7), NOW), 8 * (i % 7));
+            assert_int_equal(crossvm_channel_recv(two, buffer, most, NOW), 8 * (i % 7));
+            if (i % 16 == 0) {
+                assert_int_equal(crossvm_channel_send(one, buffer, most, NOW), most);
+                assert_int_equal(crossvm_channel_recv(two, buffer, most, NOW), most);
+            }
+        }
+        free(buffer);
+        pair_free(pair);
+    }
+    (void)state;
+}
+
+static void a_full_ring_refuses_and_loses_nothing(void **state)
+{
+    for (size_t s = 0; s < NUM_SIZES; s++) {
+        struct pair *pair = pair_connected(sizes[s], CROSSVM_CHANNEL_DATAGRAM);
+        crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+        uint64_t sent = 0, received = 0, word[3] = {0};
+
+        for (int round = 0; round < 50; round++) {
+            for (;; sent++) {
+                ptrdiff_t result;
+
+                word[0] = sent;
+                result = crossvm_channel_send(one, word, 8 + sent % 3 * 8, NOW);
+                if (result == -EAGAIN)
+                    break;
+                assert_int_equal(result, 8 + sent % 3 * 8);
+            }
+            assert_true(sent > received);
+            assert_int_equal(crossvm_channel_send(one, word, 24, 1), -ETIMEDOUT);
+            for (; received < sent - (uint64_t)round % 5; received++) {
+                assert_int_equal(crossvm_channel_recv(two, word, sizeof(word), NOW), 8 + received % 3 * 8);
+                assert_int_equal(word[0], received);
+            }
+        }
+        pair_free(pair);
+    }
+    (void)state;
+}
+
+static void a_buffer_that_is_too_small_leaves_the_message(void **state)
+{
+    struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    char buffer[16];
+    const void *shown;
+
+    assert_int_equal(crossvm_channel_send(one, "0123456789", 10, NOW), 10);
+    assert_int_equal(crossvm_channel_recv(two, buffer, 9, NOW), -EMSGSIZE);
+    assert_int_equal(crossvm_channel_recv(two, buffer, 9, NOW), -EMSGSIZE);
+    assert_int_equal(crossvm_channel_peek(two, &shown, NOW), 10);
+    assert_int_equal(crossvm_channel_recv(two, buffer, 10, NOW), 10);
+    assert_memory_equal(buffer, "0123456789", 10);
+    pair_free(pair);
+    (void)state;
+}
+
+static void batches_keep_order_and_boundaries(void **state)
+{
+    struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    uint64_t out[40][4], in[40][4], sent = 0, received = 0;
+    uint32_t lengths[40];
+
+    for (int round = 0; round < 1000; round++) {
+        ptrdiff_t n;
+
+        for (size_t i = 0; i < 40; i++)
+            out[i][0] = out[i][3] = sent + i;
+        n = crossvm_channel_send_many(one, out, sizeof(out[0]), 1 + (size_t)round % 40, NOW);
+        assert_true(n > 0 || n == -EAGAIN);
+        sent += n > 0 ? (uint64_t)n : 0;
+        n = crossvm_channel_recv_many(two, in, sizeof(in[0]), round % 2 ? lengths : NULL, 1 + (size_t)round % 17, NOW);
+        assert_true(n > 0);
+        for (ptrdiff_t i = 0; i < n; i++) {
+            assert_int_equal(in[i][0], received);
+            assert_int_equal(in[i][3], received);
+            received++;
+            if (round % 2)
+                assert_int_equal(lengths[i], sizeof(in[0]));
+        }
+    }
+    pair_free(pair);
+    (void)state;
+}
+
+static void batches_stop_where_a_message_does_not_fit(void **state)
+{
+    struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    uint32_t lengths[4];
+    char buffer[32];
+
+    assert_int_equal(crossvm_channel_recv_many(two, buffer, 8, NULL, 4, NOW), -EAGAIN);
+    assert_int_equal(crossvm_channel_recv_many(two, buffer, 8, NULL, 4, 1), -ETIMEDOUT);
+    assert_int_equal(crossvm_channel_send(one, "11111111", 8, NOW), 8);
+    assert_int_equal(crossvm_channel_send(one, "22", 2, NOW), 2);
+    assert_int_equal(crossvm_channel_send(one, "333333333", 9, NOW), 9);
+    assert_int_equal(crossvm_channel_recv_many(two, buffer, 8, NULL, 4, NOW), 1);
+    assert_int_equal(crossvm_channel_recv_many(two, buffer, 8, NULL, 4, NOW), -EMSGSIZE);
+    assert_int_equal(crossvm_channel_recv_many(two, buffer, 8, lengths, 4, NOW), 1);
+    assert_int_equal(lengths[0], 2);
+    assert_int_equal(crossvm_channel_recv_many(two, buffer, 8, lengths, 4, NOW), -EMSGSIZE);
+    assert_int_equal(crossvm_channel_send_many(one, buffer, too_long, 2, NOW), -EMSGSIZE);
+    assert_int_equal(crossvm_channel_send_many(one, buffer, 8, 0, NOW), 0);
+    pair_free(pair);
+    (void)state;
+}
+
+static void messages_are_written_and_read_in_place(void **state)
+{
+    struct pair *pair = pair_connected(8192, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    const size_t most = crossvm_channel_max_message(one);
+
+    for (unsigned i = 0; i < 2000; i++) {
+        const size_t reserved = i * 53 % (most + 1), length = reserved - reserved % 3;
+        const void *shown;
+        void *room;
+
+        assert_int_equal(crossvm_channel_reserve(one, &room, reserved, NOW), reserved);
+        assert_int_equal((uintptr_t)room % 8, 0);
+        assert_true((uint8_t *)room >= pair->memory && (uint8_t *)room + reserved <= pair->memory + pair->size);
+        fill(room, reserved, i);
+        assert_int_equal(crossvm_channel_peek(two, &shown, NOW), -EAGAIN); /* not sent yet */
+        assert_int_equal(crossvm_channel_commit(one, length), 0);
+        assert_int_equal(crossvm_channel_peek(two, &shown, NOW), length);
+        assert_ptr_equal(shown, room);
+        assert_int_equal(crossvm_channel_peek(two, &shown, NOW), length); /* it stays */
+        assert_filled(shown, length, i);
+        assert_int_equal(crossvm_channel_release(two, length), 0);
+        assert_int_equal(crossvm_channel_release(two, length), -EINVAL);
+    }
+    pair_free(pair);
+    (void)state;
+}
+
+static void commit_more_tells_nothing_before_flush(void **state)
+{
+    struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    char buffer[64];
+    void *room;
+
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(crossvm_channel_reserve(one, &room, 1, NOW), 1);
+        *(char *)room = (char)('a' + i);
+        assert_int_equal(crossvm_channel_commit_more(one, 1), 0);
+    }
+    assert_int_equal(crossvm_channel_recv(two, buffer, 64, NOW), -EAGAIN);
+    crossvm_channel_flush(one);
+    for (int i = 0; i < 5; i++) {
+        assert_int_equal(crossvm_channel_recv(two, buffer, 64, NOW), 1);
+        assert_int_equal(buffer[0], 'a' + i);
+    }
+    /* Waiting for space tells, too: else nobody could make any. */
+    while (crossvm_channel_reserve(one, &room, 64, NOW) == 64)
+        assert_int_equal(crossvm_channel_commit_more(one, 64), 0);
+    assert_int_equal(crossvm_channel_recv(two, buffer, 64, NOW), 64);
+    pair_free(pair);
+    (void)state;
+}
+
+static void commit_without_reserve_is_refused(void **state)
+{
+    struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel;
+    char buffer[64];
+
+    assert_int_equal(crossvm_channel_commit(one, crossvm_channel_max_message(one) + 1), -EINVAL);
+    assert_int_equal(crossvm_channel_commit(one, too_long), -EINVAL);
+    while (crossvm_channel_send(one, buffer, 64, NOW) == 64)
+        ;
+    assert_int_equal(crossvm_channel_commit(one, 64), -EINVAL);
+    pair_free(pair);
+    (void)state;
+}
+
+static void drain_waits_until_all_is_taken(void **state)
+{
+    struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    char buffer[64];
+
+    assert_int_equal(crossvm_channel_drain(one, FOREVER), 0);
+    assert_int_equal(crossvm_channel_send(one, buffer, 64, NOW), 64);
+    assert_int_equal(crossvm_channel_drain(one, NOW), -EAGAIN);
+    assert_int_equal(crossvm_channel_drain(one, 1), -ETIMEDOUT);
+    assert_int_equal(crossvm_channel_recv(two, buffer, 64, NOW), 64);
+    crossvm_channel_close(two); /* it had taken all */
+    assert_int_equal(crossvm_channel_drain(one, FOREVER), 0);
+    pair_free(pair);
+
+    pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
+    assert_int_equal(crossvm_channel_send(&pair->end[0].channel, buffer, 64, NOW), 64);
+    crossvm_channel_close(&pair->end[1].channel);
+    assert_int_equal(crossvm_channel_drain(&pair->end[0].channel, FOREVER), -EPIPE);
+    pair_free(pair);
+    (void)state;
+}
+
+static void indices_wrap_at_two_to_the_thirty_second(void **state)
+{
+    struct pair *pair = pair_connected(65536, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    const size_t length = crossvm_channel_max_message(one);
+    const uint32_t *produced = pair_word(pair, 0, CROSSVM_CHANNEL_PRODUCED_AT);
+    uint32_t before = 0, wraps = 0;
+
+    for (uint64_t i = 0; wraps < 2; i++) {
+        const void *shown;
+        void *room;
+
+        assert_int_equal(crossvm_channel_reserve(one, &room, length, NOW), length);
+        memcpy(room, &i, sizeof(i));
+        assert_int_equal(crossvm_channel_commit(one, length), 0);
+        assert_int_equal(crossvm_channel_peek(two, &shown, NOW), length);
+        assert_memory_equal(shown, &i, sizeof(i));
+        assert_int_equal(crossvm_channel_release(two, length), 0);
+        wraps += *produced < before;
+        before = *produced;
+    }
+    pair_free(pair);
+    (void)state;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(boundaries_are_kept),
+        cmocka_unit_test(every_length_passes_every_place_of_the_ring),
+        cmocka_unit_test(the_largest_message_fits_wherever_the_ring_stands),
+        cmocka_unit_test(a_full_ring_refuses_and_loses_nothing),
+        cmocka_unit_test(a_buffer_that_is_too_small_leaves_the_message),
+        cmocka_unit_test(batches_keep_order_and_boundaries),
+        cmocka_unit_test(batches_stop_where_a_message_does_not_fit),
+        cmocka_unit_test(messages_are_written_and_read_in_place),
+        cmocka_unit_test(commit_more_tells_nothing_before_flush),
+        cmocka_unit_test(commit_without_reserve_is_refused),
+        cmocka_unit_test(drain_waits_until_all_is_taken),
+        cmocka_unit_test(indices_wrap_at_two_to_the_thirty_second),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Sleeping and waking: when a channel rings, and when not. The orders of memory accesses are another test's matter. */
+#include <errno.h>
+#include <string.h>
+
+#include "channel_fixture.h"
+
+static void nobody_rings_while_nobody_sleeps(void **state)
+{
+    struct pair *pair = pair_connected(8192, CROSSVM_CHANNEL_DATAGRAM);
+    uint64_t word = 0;
+
+    for (int i = 0; i < 10000; i++) {
+        assert_int_equal(crossvm_channel_send(&pair->end[0].channel, &word, 8, NOW), 8);
+        if (i % 10 == 0)
+            assert_int_equal(crossvm_channel_send(&pair->end[0].channel, &word, 8, NOW), 8);
+        while (i % 10 == 9 && crossvm_channel_recv(&pair->end[1].channel, &word, 8, NOW) == 8)
+            ;
+    }
+    assert_int_equal(pair->end[0].rings, 0);
+    assert_int_equal(pair->end[1].rings, 0);
+    pair_free(pair);
+    (void)state;
+}
+
+static void a_sleeping_receiver_is_rung_once(void **state)
+{
+    struct pair *pair = pair_connected(8192, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    uint32_t limit_us = 1;
+
+    for (int sleep = 1; sleep <= 5; sleep++) {
+        char byte = 0;
+
+        assert_int_equal(crossvm_channel_arm(two, CROSSVM_CHANNEL_IN, &limit_us), 0);
+        assert_int_equal(limit_us, 0);
+        for (int i = 0; i < 10; i++)
+            assert_int_equal(crossvm_channel_send(one, &byte, 1, NOW), 1);
+        assert_int_equal(pair->end[0].rings, sleep);
+        crossvm_channel_disarm(two);
+        for (int i = 0; i < 10; i++)
+            assert_int_equal(crossvm_channel_recv(two, &byte, 1, NOW), 1);
+        assert_int_equal(crossvm_channel_send(one, &byte, 1, NOW), 1);
+        assert_int_equal(pair->end[0].rings, sleep);
+        assert_int_equal(crossvm_channel_recv(two, &byte, 1, NOW), 1);
+    }
+    pair_free(pair);
+    (void)state;
+}
+
+static void a_sleeping_sender_is_rung_when_half_is_free(void **state)
+{
+    struct pair *pair = pair_connected(65536, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    char buffer[56] = {0};
+    uint32_t limit_us;
+    int sent = 0, taken = 0;
+
+    while (crossvm_channel_send(one, buffer, sizeof(buffer), NOW) > 0)
+        sent++;
+    assert_int_equal(crossvm_channel_arm(one, CROSSVM_CHANNEL_OUT, &limit_us), 0);
+    for (; pair->end[0].bells == 0; taken++)
+        assert_int_equal(crossvm_channel_recv(two, buffer, sizeof(buffer), NOW), sizeof(buffer));
+    assert_true(taken >= sent / 2 && taken < sent * 3 / 4);
+    while (crossvm_channel_recv(two, buffer, sizeof(buffer), NOW) > 0)
+        ;
+    assert_int_equal(pair->end[1].rings, 1);
+    assert_int_equal(crossvm_channel_arm(one, CROSSVM_CHANNEL_OUT, &limit_us), CROSSVM_CHANNEL_OUT);
+    pair_free(pair);
+    (void)state;
+}
+
+/* Takes everything without telling more than it must, and then calls no more. */
+static void take_everything(struct end *end)
+{
+    static char buffer[65536];
+
+    while (crossvm_channel_recv(&end->other->channel, buffer, sizeof(buffer), NOW) >= 0)
+        ;
+}
+
+static void every_message_finds_space_in_the_end(void **state)
+{
+    static const size_t sizes[] = {4096, 8192, 65536};
+    static char buffer[65536];
+
+    for (size_t s = 0; s < 3; s++) {
+        struct pair *pair = pair_connected(sizes[s], CROSSVM_CHANNEL_DATAGRAM);
+        crossvm_channel_t *one = &pair->end[0].channel;
+        const size_t most = crossvm_channel_max_message(one);
+
+        pair->end[0].asleep = take_everything;
+        for (size_t i = 0; i < 5000; i++) {
+            const size_t length = i % 3 ? i * 97 % (most + 1) : most;
+
+            assert_int_equal(crossvm_channel_send(one, buffer, length, FOREVER), length);
+        }
+        assert_int_equal(crossvm_channel_drain(one, FOREVER), 0);
+        pair_free(pair);
+    }
+    (void)state;
+}
+
+static void wait_tells_what_is_ready(void **state)
+{
+    struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    const unsigned both = CROSSVM_CHANNEL_IN | CROSSVM_CHANNEL_OUT;
+    static char buffer[4096];
+    const size_t most = crossvm_channel_max_message(one);
+    uint32_t limit_us;
+
+    assert_int_equal(crossvm_channel_wait(two, both, FOREVER), CROSSVM_CHANNEL_OUT);
+    assert_int_equal(crossvm_channel_wait(two, CROSSVM_CHANNEL_IN, NOW), -EAGAIN);
+    assert_int_equal(crossvm_channel_wait(two, CROSSVM_CHANNEL_IN, 1), -ETIMEDOUT);
+    assert_int_equal(crossvm_channel_send(one, buffer, 100, NOW), 100);
+    assert_int_equal(crossvm_channel_wait(two, both, FOREVER), both);
+    assert_int_equal(crossvm_channel_arm(two, both, &limit_us), both);
+
+    /* What was refused decides what space is. */
+    while (crossvm_channel_send(one, buffer, most, NOW) > 0)
+        ;
+    assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_OUT, NOW), -EAGAIN);
+    assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_OUT, 1), -ETIMEDOUT);
+    pair->end[0].asleep = take_everything;
+    assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_OUT, FOREVER), CROSSVM_CHANNEL_OUT);
+    assert_int_equal(crossvm_channel_send(one, buffer, most, NOW), most);
+    take_everything(&pair->end[0]);
+
+    crossvm_channel_shutdown(one);
+    assert_int_equal(crossvm_channel_wait(two, CROSSVM_CHANNEL_IN, FOREVER), CROSSVM_CHANNEL_IN);
+    assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_OUT, FOREVER), CROSSVM_CHANNEL_OUT);
+    pair_free(pair);
+    (void)state;
+}
+
+static void wait_waits_for_a_peer_to_come_and_to_go(void **state)
+{
+    struct pair *pair = pair_new(4096, CROSSVM_CHANNEL_STREAM, 0);
+    crossvm_channel_t *one = &pair->end[0].channel;
+    uint32_t limit_us;
+
+    assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_IN, FOREVER), CROSSVM_CHANNEL_IN); /* -ENOTCONN */
+    crossvm_channel_open(one);
+    assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_OUT, 1), -ETIMEDOUT);
+    assert_int_equal(crossvm_channel_arm(one, CROSSVM_CHANNEL_OUT, &limit_us), 0);
+    pair_open(pair);
+    assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_OUT, FOREVER), CROSSVM_CHANNEL_OUT);
+    assert_int_equal(crossvm_channel_arm(one, CROSSVM_CHANNEL_IN, &limit_us), 0);
+    crossvm_channel_open(&pair->end[1].channel);
+    assert_true(pair->end[0].bells > 0);
+    assert_int_equal(crossvm_channel_arm(one, CROSSVM_CHANNEL_IN, &limit_us), CROSSVM_CHANNEL_IN);
+    pair_free(pair);
+    (void)state;
+}
+
+static void busy_receiver(struct pair *pair)
+{
+    uint64_t word = 0;
+
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(crossvm_channel_send(&pair->end[0].channel, &word, 8, NOW), 8);
+        assert_int_equal(crossvm_channel_recv(&pair->end[1].channel, &word, 8, NOW), 8);
+    }
+}
+
+static void a_busy_relaxed_receiver_spares_the_sender_fences(void **state)
+{
+    struct pair *pair = pair_new(8192, CROSSVM_CHANNEL_DATAGRAM, CROSSVM_CHANNEL_RELAXED);
+    crossvm_channel_t *two = &pair->end[1].channel;
+    const uint32_t *wake = pair_word(pair, 1, CROSSVM_CHANNEL_RECV_WAKE_AT);
+    char byte;
+
+    pair_open(pair);
+    assert_int_equal(*wake & CROSSVM_CHANNEL_WAKE_FLAGS, CROSSVM_CHANNEL_WAKE_FENCE);
+    for (int round = 0; round < 3; round++) {
+        busy_receiver(pair);
+        assert_int_equal(*wake & CROSSVM_CHANNEL_WAKE_FLAGS, 0);
+        /* It looks again after a while before it relies on the bell. */
+        pair->end[1].waits = 0;
+        assert_int_equal(crossvm_channel_recv(two, &byte, 1, 1), -ETIMEDOUT);
+        assert_int_equal(pair->end[1].waits, 2);
+        assert_int_equal(pair->end[1].limit_us, 0);
+        assert_int_equal(*wake & CROSSVM_CHANNEL_WAKE_FLAGS, CROSSVM_CHANNEL_WAKE_FENCE);
+        assert_int_equal(crossvm_channel_recv(two, &byte, 1, 1), -ETIMEDOUT);
+        assert_int_equal(pair->end[1].waits, 3);
+    }
+    pair_free(pair);
+    (void)state;
+}
+
+static void an_early_bell_does_not_end_the_settling(void **state)
+{
+    struct pair *pair = pair_new(8192, CROSSVM_CHANNEL_DATAGRAM, CROSSVM_CHANNEL_RELAXED);
+    crossvm_channel_t *two = &pair->end[1].channel;
+    uint32_t limit_us;
+    char byte;
+
+    pair_open(pair);
+    busy_receiver(pair);
+    pair->end[1].bells = 1; /* of an earlier time */
+    assert_int_equal(crossvm_channel_recv(two, &byte, 1, 1), -ETIMEDOUT);
+    assert_int_equal(pair->end[1].waits, 3); /* the bell, the look after a while, the rest */
+    busy_receiver(pair);
+    assert_int_equal(crossvm_channel_arm(two, CROSSVM_CHANNEL_IN, &limit_us), 0);
+    assert_true(limit_us > 0);
+    assert_int_equal(crossvm_channel_arm(two, CROSSVM_CHANNEL_IN, &limit_us), 0);
+    assert_true(limit_us > 0); /* nobody said that the time is over */
+    pair_free(pair);
+    (void)state;
+}
+
+static void a_strict_receiver_never_does(void **state)
+{
+    struct pair *pair = pair_connected(8192, CROSSVM_CHANNEL_DATAGRAM);
+
+    busy_receiver(pair);
+    assert_int_equal(*pair_word(pair, 1, CROSSVM_CHANNEL_RECV_WAKE_AT) & CROSSVM_CHANNEL_WAKE_FLAGS,
+                     CROSSVM_CHANNEL_WAKE_FENCE);
+    pair_free(pair);
+    (void)state;
+}
+
+static void counts_tell_what_it_cost(void **state)
+{
+    struct pair *pair = pair_connected(8192, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    crossvm_channel_counts_t counts;
+    uint32_t limit_us;
+    char byte = 0;
+
+    assert_int_equal(crossvm_channel_arm(two, CROSSVM_CHANNEL_IN, &limit_us), 0);
+    assert_int_equal(crossvm_channel_send(one, &byte, 1, NOW), 1);
+    crossvm_channel_get_counts(one, &counts);
+    assert_int_equal(counts.rings, 1);
+    assert_int_equal(counts.sessions, 1);
+    assert_int_equal(crossvm_channel_recv(two, &byte, 1, NOW), 1);
+    pair->end[1].bells = 0;
+    assert_int_equal(crossvm_channel_recv(two, &byte, 1, 1), -ETIMEDOUT);
+    crossvm_channel_get_counts(two, &counts);
+    assert_int_equal(counts.waits, 1);
+    pair_free(pair);
+    (void)state;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nobody_rings_while_nobody_sleeps),
+        cmocka_unit_test(a_sleeping_receiver_is_rung_once),
+        cmocka_unit_test(a_sleeping_sender_is_rung_when_half_is_free),
+        cmocka_unit_test(every_message_finds_space_in_the_end),
+        cmocka_unit_test(wait_tells_what_is_ready),
+        cmocka_unit_test(wait_waits_for_a_peer_to_come_and_to_go),
+        cmocka_unit_test(a_busy_relaxed_receiver_spares_the_sender_fences),
+        cmocka_unit_test(an_early_bell_does_not_end_the_settling),
+        cmocka_unit_test(a_strict_receiver_never_does),
+        cmocka_unit_test(counts_tell_what_it_cost),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
