@@ -12,6 +12,9 @@
  * block: it compares the device's sequences with private copies. Devices that have the base block
  * only want their COUNT set to 0 for each interrupt.
  *
+ * Processes that only want to look read attributes in sysfs, since opening the device tells the peer
+ * that a program came.
+ *
  * What the device says is read once, checked, and used from the copy: the VMM is not trusted with
  * the guest's memory.
  */
@@ -21,8 +24,10 @@
 #include <linux/interrupt.h>
 #include <linux/io.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/string.h>
+#include <linux/sysfs.h>
 #include <linux/uio_driver.h>
 
 #include <crossvm/device.h>
@@ -50,6 +55,11 @@ struct crossvm_device {
 	 */
 	u64 claimed_seq;
 	u64 claimed_peer;
+
+	/* What DRIVER says follows from these; the lock holds over the store to it, too. */
+	struct mutex driver_lock;
+	bool live;
+	unsigned int openers;
 
 	/*
 	 * Base block only: 1 if events came since the last open. Whether somebody read of them, UIO
@@ -103,13 +113,19 @@ static u64 crossvm_read64(const struct crossvm_device *cv, unsigned int reg)
 #endif
 }
 
-/* Low word of the sequence that counts the peer's events. */
-static u32 crossvm_sequence(const struct crossvm_device *cv)
+/* The sequence that counts the peer's events. */
+static unsigned int crossvm_sequence_register(const struct crossvm_device *cv)
 {
 	bool peer_counts = cv->msi && cv->peer_page &&
 			   crossvm_read32(cv, CROSSVM_REG_STATUS) & CROSSVM_STATUS_PEER_COUNTS;
 
-	return crossvm_read32(cv, peer_counts ? CROSSVM_REG_PEER_SEQ : CROSSVM_REG_EVENT_SEQ);
+	return peer_counts ? CROSSVM_REG_PEER_SEQ : CROSSVM_REG_EVENT_SEQ;
+}
+
+/* Its low word. */
+static u32 crossvm_sequence(const struct crossvm_device *cv)
+{
+	return crossvm_read32(cv, crossvm_sequence_register(cv));
 }
 
 /* --- events --- */
@@ -175,6 +191,41 @@ static irqreturn_t crossvm_intx_base(int irq, void *data)
 	return crossvm_take_count(data) ? IRQ_HANDLED : IRQ_NONE;
 }
 
+/* --- telling the peer who is here --- */
+
+/* With driver_lock held. */
+static void crossvm_store_driver(struct crossvm_device *cv)
+{
+	u32 state = CROSSVM_DRIVER_NONE;
+
+	if (!cv->extended)
+		return;
+	if (cv->live)
+		state = cv->openers ? CROSSVM_DRIVER_OPEN : CROSSVM_DRIVER_BOUND;
+	crossvm_write32(cv, CROSSVM_REG_DRIVER, state);
+}
+
+static void crossvm_set_live(struct crossvm_device *cv, bool live)
+{
+	mutex_lock(&cv->driver_lock);
+	cv->live = live;
+	crossvm_store_driver(cv);
+	mutex_unlock(&cv->driver_lock);
+}
+
+/*
+ * Each store costs an exit, so only the first opener and the last to leave make one. Linux calls
+ * the release hook for a killed process, too.
+ */
+static void crossvm_count_opener(struct crossvm_device *cv, bool opens)
+{
+	mutex_lock(&cv->driver_lock);
+	if (opens ? cv->openers++ == 0 : --cv->openers == 0)
+		if (cv->live)
+			crossvm_store_driver(cv);
+	mutex_unlock(&cv->driver_lock);
+}
+
 /* --- UIO hooks: called under a mutex that uio_unregister_device() takes, too --- */
 
 /*
@@ -185,6 +236,7 @@ static int crossvm_open(struct uio_info *uio, struct inode *inode)
 {
 	struct crossvm_device *cv = to_crossvm(uio);
 
+	crossvm_count_opener(cv, true);
 	/*
 	 * UIO shows the device to processes before it fills in what uio_event_notify() needs. Who
 	 * opens that early is told by crossvm_go_live().
@@ -197,6 +249,83 @@ static int crossvm_open(struct uio_info *uio, struct inode *inode)
 		uio_event_notify(uio);
 	return 0;
 }
+
+/* The last reference to an open file is gone: closed by all who shared it, and unmapped. */
+static int crossvm_release(struct uio_info *uio, struct inode *inode)
+{
+	crossvm_count_opener(to_crossvm(uio), false);
+	return 0;
+}
+
+/* --- attributes in sysfs, of devices with the extended block --- */
+
+static ssize_t peer_state_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct crossvm_device *cv = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%u\n", crossvm_read32(cv, CROSSVM_REG_PEER_STATE));
+}
+static DEVICE_ATTR_RO(peer_state);
+
+static ssize_t peer_generation_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct crossvm_device *cv = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%u\n", crossvm_read32(cv, CROSSVM_REG_PEER_GENERATION));
+}
+static DEVICE_ATTR_RO(peer_generation);
+
+static ssize_t events_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct crossvm_device *cv = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%llu\n", crossvm_read64(cv, crossvm_sequence_register(cv)));
+}
+static DEVICE_ATTR_RO(events);
+
+static ssize_t end_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct crossvm_device *cv = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%u\n", crossvm_read32(cv, CROSSVM_REG_END));
+}
+static DEVICE_ATTR_RO(end);
+
+static ssize_t dataport_rights_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct crossvm_device *cv = dev_get_drvdata(dev);
+	int length = 0;
+	unsigned int i;
+
+	/* Map 0 holds the registers. */
+	for (i = 0; 1 + i < MAX_UIO_MAPS && cv->uio.mem[1 + i].size; i++)
+		length += sysfs_emit_at(buf, length, "%s%u", i ? " " : "",
+					crossvm_read32(cv, CROSSVM_REG_DATAPORT(i) +
+							   CROSSVM_DATAPORT_RIGHTS));
+	return length + sysfs_emit_at(buf, length, "\n");
+}
+static DEVICE_ATTR_RO(dataport_rights);
+
+static struct attribute *crossvm_attributes[] = {
+	&dev_attr_peer_state.attr, &dev_attr_peer_generation.attr,  &dev_attr_events.attr,
+	&dev_attr_end.attr,	   &dev_attr_dataport_rights.attr, NULL,
+};
+
+static umode_t crossvm_attribute_mode(struct kobject *kobj, struct attribute *attr, int n)
+{
+	const struct crossvm_device *cv = dev_get_drvdata(kobj_to_dev(kobj));
+
+	return cv && cv->extended ? attr->mode : 0;
+}
+
+static const struct attribute_group crossvm_group = {
+	.name = "crossvm",
+	.attrs = crossvm_attributes,
+	.is_visible = crossvm_attribute_mode,
+};
+
+/* The kernel makes them when probe() is through, and removes them before remove(). */
+static const struct attribute_group *crossvm_groups[] = { &crossvm_group, NULL };
 
 /* --- description of the device for UIO --- */
 
@@ -273,16 +402,19 @@ static int crossvm_describe_extended(struct crossvm_device *cv)
 {
 	struct device *dev = &cv->pdev->dev;
 	u32 num_dataports = crossvm_read32(cv, CROSSVM_REG_NUM_DATAPORTS);
+	u32 features = crossvm_read32(cv, CROSSVM_REG_FEATURES);
 	resource_size_t event_size = CROSSVM_PAGE_SIZE;
 	unsigned long bars_taken = 0;
 	unsigned int i;
 	int ret;
 
-	cv->peer_page = crossvm_read32(cv, CROSSVM_REG_FEATURES) & CROSSVM_FEATURE_PEER_PAGE;
-	if (cv->peer_page)
+	cv->peer_page = features & CROSSVM_FEATURE_PEER_PAGE;
+	if (features & CROSSVM_FEATURE_OWN_PAGE)
+		event_size = CROSSVM_OWN_PAGE + CROSSVM_PAGE_SIZE;
+	else if (cv->peer_page)
 		event_size = CROSSVM_PEER_PAGE + CROSSVM_PAGE_SIZE;
 	if (!crossvm_bar_holds(cv->pdev, CROSSVM_BAR_EVENT, event_size)) {
-		dev_err(dev, "BAR0 has no room for the peer page: the VMM describes it wrongly\n");
+		dev_err(dev, "BAR0 has no room for its pages: the VMM describes it wrongly\n");
 		return -EINVAL;
 	}
 	crossvm_set_map(cv, 0, CROSSVM_BAR_EVENT, event_size);
@@ -339,6 +471,7 @@ static int crossvm_describe(struct crossvm_device *cv)
 	/* Requested by this driver: if UIO failed to, it would take uio_dev from crossvm_open(). */
 	cv->uio.irq = UIO_IRQ_CUSTOM;
 	cv->uio.open = crossvm_open;
+	cv->uio.release = crossvm_release;
 	return ret;
 }
 
@@ -411,8 +544,7 @@ static int crossvm_request_irq(struct crossvm_device *cv)
  */
 static void crossvm_go_live(struct crossvm_device *cv)
 {
-	if (cv->extended)
-		crossvm_write32(cv, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_BOUND);
+	crossvm_set_live(cv, true);
 	if (!cv->msi)
 		pci_intx(cv->pdev, 1);
 	/*
@@ -429,8 +561,7 @@ static void crossvm_go_quiet(struct crossvm_device *cv)
 {
 	if (!cv->msi)
 		pci_intx(cv->pdev, 0);
-	if (cv->extended)
-		crossvm_write32(cv, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_NONE);
+	crossvm_set_live(cv, false);
 }
 
 static void crossvm_disable(struct pci_dev *pdev)
@@ -460,6 +591,7 @@ static int crossvm_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	if (!cv)
 		return -ENOMEM;
 	cv->pdev = pdev;
+	mutex_init(&cv->driver_lock);
 
 	ret = pci_enable_device(pdev);
 	if (ret)
@@ -539,6 +671,7 @@ static struct pci_driver crossvm_driver = {
 	.probe = crossvm_probe,
 	.remove = crossvm_remove,
 	.shutdown = crossvm_shutdown,
+	.dev_groups = crossvm_groups,
 };
 module_pci_driver(crossvm_driver);
 

@@ -39,6 +39,8 @@
 #define CROSSVM_REG_DRIVER 0x58        /* RW 32: CROSSVM_DRIVER_*; tells the VMM who drives the device */
 #define CROSSVM_REG_FEATURES 0x5c      /* R 32: CROSSVM_FEATURE_* */
 #define CROSSVM_REG_NUM_DATAPORTS 0x60 /* R 32 */
+#define CROSSVM_REG_END 0x64           /* R 32: which end of the connection this is, 0 or 1 */
+#define CROSSVM_REG_RING 0x68          /* W, any width: signals an event that the guest counted in OWN_SEQ */
 #define CROSSVM_REG_FULL_NAME 0x80     /* R: NUL-padded */
 #define CROSSVM_FULL_NAME_BYTES 64
 #define CROSSVM_REG_DATAPORT(i) (0xc0 + 16 * (i)) /* R: one entry a dataport */
@@ -48,13 +50,14 @@
 
 #define CROSSVM_MAGIC 0x4d565843 /* "CXVM" */
 #define CROSSVM_VERSION_MAJOR 1
-#define CROSSVM_VERSION_MINOR 0
+#define CROSSVM_VERSION_MINOR 1
 #define CROSSVM_VERSION (CROSSVM_VERSION_MAJOR << 16 | CROSSVM_VERSION_MINOR)
 
 /* PEER_STATE */
 #define CROSSVM_PEER_UNKNOWN 0 /* the VMM does not track this peer */
 #define CROSSVM_PEER_ABSENT 1
-#define CROSSVM_PEER_PRESENT 2
+#define CROSSVM_PEER_PRESENT 2 /* a guest whose driver is bound, with no program at its end */
+#define CROSSVM_PEER_READY 3   /* a program or component is at its end */
 
 /* STATUS */
 #define CROSSVM_STATUS_PEER_COUNTS 0x1 /* PEER_SEQ is the sequence; EVENT_SEQ stands still */
@@ -62,9 +65,11 @@
 /* DRIVER */
 #define CROSSVM_DRIVER_NONE 0  /* none, or one that knows the base block only */
 #define CROSSVM_DRIVER_BOUND 1 /* a driver that compares sequences and acknowledges nothing */
+#define CROSSVM_DRIVER_OPEN 2  /* ... and a program has the device open */
 
 /* FEATURES */
 #define CROSSVM_FEATURE_PEER_PAGE 0x1 /* BAR0 has a second page, written by the peer */
+#define CROSSVM_FEATURE_OWN_PAGE 0x2  /* BAR0 has a third page, written by the guest, and RING works */
 
 /* Rights of the guest to a dataport */
 #define CROSSVM_RIGHT_READ 0x1
@@ -73,5 +78,9 @@
 /* Peer page (section 5): the second page of BAR0. Offsets in bytes from the start of BAR0. */
 #define CROSSVM_PEER_PAGE 0x1000
 #define CROSSVM_REG_PEER_SEQ 0x1000 /* R 64: events that the peer sent; only grows */
+
+/* Own page (section 5): the third page of BAR0. */
+#define CROSSVM_OWN_PAGE 0x2000
+#define CROSSVM_REG_OWN_SEQ 0x2000 /* RW 64: events that the guest sent; the peer reads it as its PEER_SEQ */
 
 #endif

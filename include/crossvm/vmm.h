@@ -10,11 +10,12 @@
  * one thread at a time, as a libsel4vm VMM does by its nature (with libsel4vm on KVM: while it holds kvm_vmm_lock()).
  * The exception is crossvm_count(): see there.
  *
- * Calls back: emit and driver_changed may call the module again and remove the connection itself, but no other;
+ * Calls back: emit, ring and driver_changed may call the module again and remove the connection itself, but no other;
  * route_msi may count and interrupt only.
  *
  * Memory: the module copies what it is given; configurations, names and arrays of frames may go after the call. Frames
- * stay the caller's and must outlive the connection.
+ * must outlive the connection. On seL4 a capability to a frame is mapped once only, and libsel4vm deletes those that it
+ * mapped when a connection goes or its installation fails: give copies, made for that call.
  */
 #pragma once
 
@@ -62,7 +63,8 @@ typedef struct crossvm_config {
      * counted and dropped.
      */
     int (*emit)(void *cookie);
-    /** The guest's driver came or went: state is CROSSVM_DRIVER_*. May be NULL. */
+    /** The guest's driver, or a program there, came or went: state is CROSSVM_DRIVER_*. CROSSVM_DRIVER_OPEN again is
+     * another program. May be NULL. */
     void (*driver_changed)(void *cookie, uint32_t state);
     /**
      * The guest enabled its MSI, changed it, or disabled it (message NULL). A VMM that can let the peer's signal raise
@@ -71,10 +73,25 @@ typedef struct crossvm_config {
      * with a peer_page.
      */
     bool (*route_msi)(void *cookie, const crossvm_msi_t *message);
-    void *cookie; /**< passed to the three calls above */
+    /**
+     * The guest counted an event in its own page and rang: signal the peer without counting it again. Like emit
+     * otherwise. Needed with own_page, even where RING is wired to the peer and seldom comes here.
+     */
+    int (*ring)(void *cookie);
+    void *cookie; /**< passed to the four calls above */
 
+    /** Which end of the connection the guest has, 0 or 1; the peer has the other. A guest whose peer is on the host is
+     * 0. */
+    uint32_t end;
     /** A 4 KiB frame that the peer writes and the guest reads (PEER_SEQ), or seL4_CapNull for none. */
     seL4_CPtr peer_page;
+    /**
+     * A 4 KiB frame that the guest writes (OWN_SEQ), for a peer that is to learn how many events there were although
+     * nobody stands between the two who could count: another guest, whose peer_page it is. Only with a peer_page;
+     * seL4_CapNull for none. Guests that do not know it ring EMIT, and the emit call adds to OWN_SEQ in their place,
+     * atomically, before it signals.
+     */
+    seL4_CPtr own_page;
     /** Offer registers 0x00 to 0x37 only, as devices in the field do. */
     bool base_block_only;
 } crossvm_config_t;
@@ -107,7 +124,7 @@ typedef struct crossvm_info {
     uint32_t peer_state;                              /**< CROSSVM_PEER_* */
     uint32_t peer_generation;
     uint32_t driver_state; /**< CROSSVM_DRIVER_* */
-    uint64_t emits;        /**< stores to EMIT that the VMM saw */
+    uint64_t emits;        /**< stores to EMIT and RING that the VMM saw */
     uint64_t failed_emits; /**< of these, refused by the emit call, or without one */
     uint64_t events;       /**< EVENT_SEQ */
     uint64_t injections;   /**< interrupts raised */
@@ -159,15 +176,18 @@ void crossvm_interrupt(crossvm_connection_t *connection);
 void crossvm_notify(crossvm_connection_t *connection);
 
 /**
- * Tells the guest that its peer came (CROSSVM_PEER_PRESENT: the generation grows by one) or went (CROSSVM_PEER_ABSENT),
- * and, if the guest's driver says that it is there (DRIVER), raises an interrupt so that who waits can look. The state
- * of a new connection is CROSSVM_PEER_UNKNOWN. Telling the state that is known already does nothing, but PRESENT is
- * always a new peer.
+ * Tells the guest of its peer's state, and, if the guest's driver says that it is there (DRIVER), raises an interrupt
+ * so that who waits can look. Each call that leads to a higher state than before, up to CROSSVM_PEER_READY, or to the
+ * same one of CROSSVM_PEER_PRESENT and CROSSVM_PEER_READY again, means that a peer came: the generation grows by one.
+ * The state of a new connection is CROSSVM_PEER_UNKNOWN; telling UNKNOWN or ABSENT again does nothing.
  */
 void crossvm_set_peer_state(crossvm_connection_t *connection, uint32_t state);
 
 /** The connection of that name in the VM, or NULL. */
 crossvm_connection_t *crossvm_find(vm_t *vm, const char *name);
+
+/** The 32 bits that the guest finds at an offset of the event page now: a multiple of 4, below 0x1000. */
+uint32_t crossvm_get_register(const crossvm_connection_t *connection, size_t offset);
 
 /** Fills in what is known of a connection. */
 void crossvm_get_info(const crossvm_connection_t *connection, crossvm_info_t *info);

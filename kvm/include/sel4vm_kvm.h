@@ -19,6 +19,8 @@
 #include <sel4vm/guest_vm.h>
 #include <sel4vmmplatsupport/drivers/pci.h>
 
+#include <sel4vm_kvm_arch.h>
+
 /* --- the VMM's lock --- */
 
 /*
@@ -64,6 +66,17 @@ void kvm_frames_unmap(void *address, const seL4_CPtr *frames, size_t num);
 
 /* --- interrupts and doorbells --- */
 
+/**
+ * arm64: says which GIC VMs initialised from now on get: 3, 2, or 0 for the best that this machine's KVM has, which is
+ * the default. vm_init() fails when KVM does not have the one that was asked for.
+ *
+ * @return 0; -EINVAL for another number; -ENOTSUP where guests have no GIC
+ */
+int kvm_use_gic(int version);
+
+/** Whether devices of the VM can raise MSIs. They can, but for an arm64 guest with a GICv2. */
+bool kvm_msi_available(const vm_t *vm);
+
 /** Raises an MSI. requester is bus << 8 | device << 3 | function. */
 int kvm_msi_send(vm_t *vm, uint64_t address, uint32_t data, uint32_t requester);
 
@@ -87,13 +100,11 @@ int kvm_ioeventfd_deassign(vm_t *vm, uintptr_t address, int eventfd);
  * the first call wins. */
 void kvm_vm_stop(vm_t *vm, int status);
 
-/** Why the VM ended, after vm_run(): a status from kvm_vm_stop(), or KVM_VM_*. */
+/** Why the VM ended, after vm_run(): a status from kvm_vm_stop() or from the guest (KVM_EXIT_PORT on x86,
+ * KVM_EXIT_REGISTER on arm64), or KVM_VM_*. */
 #define KVM_VM_RESET 256                /* the guest asked for a reset or power-off */
 #define KVM_VM_CRASHED 257              /* triple fault, or a state that KVM cannot run */
 int kvm_vm_exit_status(const vm_t *vm); /* -1 before the end */
-
-/** x86: a byte that the guest stores to this I/O port ends the VM with that status, 0 to 255. */
-#define KVM_EXIT_PORT 0xf4
 
 /** Frees all that vm_init(), vm_create_vcpu() and later calls made, after vm_run() returned or before it was called. */
 void kvm_vm_destroy(vm_t *vm);
@@ -107,21 +118,19 @@ typedef struct kvm_vm_stats {
 } kvm_vm_stats_t;
 int kvm_vm_get_stats(vm_t *vm, kvm_vm_stats_t *stats);
 
-/* --- the machine around the VM --- */
+/* --- the machine around the VM; sel4vm_kvm_arch.h says what is where --- */
 
-/** Where the guest's RAM begins. */
-#define KVM_RAM_BASE 0x0UL
-
-/** Bounds of the guest physical space that is free for BARs. */
-#define KVM_PCI_WINDOW_BASE 0xc0000000UL
-#define KVM_PCI_WINDOW_SIZE 0x30000000UL
-
-/** An alloc_irq for cross_vm_connections_init_common() and crossvm_install(): free inputs of the interrupt controller
- * of the VM last given to kvm_irq_allocator_use(), each once, then -1. */
+/**
+ * An alloc_irq for cross_vm_connections_init_common() and crossvm_install(): free inputs of the interrupt controller of
+ * the VM last given to kvm_irq_allocator_use(), each once, then -1.
+ *
+ * INTx of devices that come after boot: on x86 the guest's tables have no route for it, so such devices need MSI. On
+ * arm64 they have one, to the single input that this gives once the VM is booted, for all such devices to share.
+ */
 void kvm_irq_allocator_use(vm_t *vm);
 int kvm_irq_allocate(void);
 
-/** Makes the PCI space visible to the guest (configuration ports 0xcf8 and 0xcfc on x86). */
+/** Makes the PCI space visible to the guest (by configuration ports 0xcf8 and 0xcfc on x86, in memory on arm64). */
 int kvm_pci_attach(vm_t *vm, vmm_pci_space_t *pci);
 
 /** Frees a PCI space of vmm_pci_init() and its entries (cookies stay their owners'). NULL is allowed. */
@@ -133,14 +142,15 @@ int kvm_console_create(vm_t *vm, int in_fd, int out_fd);
 
 /** A Linux to boot. */
 typedef struct kvm_linux {
-    const char *kernel;       /**< path of a bzImage or ELF vmlinux (x86-64) */
+    const char *kernel;       /**< path of a bzImage or ELF vmlinux (x86-64), or of an uncompressed Image (arm64) */
     const char *initrd;       /**< path, or NULL */
     const char *command_line; /**< bytes without terminating NUL: at most 2047 */
     vmm_pci_space_t *pci;     /**< for the tables that describe it to the guest; NULL: no PCI */
 } kvm_linux_t;
 
 /**
- * Loads a kernel into the VM's RAM and points its first vCPU at it. All vCPUs and all PCI devices whose INTx the guest
- * should route from boot must exist. On an error, one line in the log says which file and why.
+ * Loads a kernel into the VM's RAM, with tables that describe the machine (ACPI on x86, a device tree on arm64), and
+ * points its first vCPU at it. All vCPUs and all PCI devices whose INTx the guest should route from boot must exist. On
+ * an error, one line in the log says which file and why.
  */
 int kvm_boot_linux(vm_t *vm, const kvm_linux_t *linux_image);

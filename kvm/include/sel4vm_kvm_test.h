@@ -21,7 +21,7 @@ int kvm_use_backend_none(void);
  * Makes an access as if a vCPU had made it and memory had not taken it; in a VM without KVM, a doorbell
  * (kvm_ioeventfd_assign()) comes first.
  *
- * @param len        1 to 8 bytes
+ * @param len        1 to 8 bytes; 0: as libsel4vm has it on Arm when it cannot decode the instruction
  * @param data       what a store stores, in the low bits
  * @param read_value receives what a load gives, in the low bits; may be NULL
  * @return the fault callback's result

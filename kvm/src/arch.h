@@ -8,25 +8,43 @@
 
 #include <sel4vm/guest_vm.h>
 
+#include "arch_numbers.h"
+
 struct kvm_irq_routing_entry;
+struct kvm_linux;
 struct kvm_run;
 struct kvm_uart;
 
-/** Fixed entries of the interrupt routing table, and the first number that is free for MSIs. */
-#if defined(__x86_64__)
-#define ARCH_NUM_LINES 24
-#define ARCH_FIXED_ROUTES 40
-#define ARCH_FIRST_MSI_GSI 24
-#define ARCH_CONSOLE_IRQ 4
-#else
-#error "libsel4vm on Linux KVM knows x86-64"
-#endif
+/*
+ * arch_numbers.h has these:
+ *
+ * ARCH_NUM_LINES      numbers of inputs are below this
+ * ARCH_FIXED_ROUTES   entries of the interrupt routing table for them
+ * ARCH_FIRST_MSI_GSI  the first number in that table that is free for MSIs
+ * ARCH_MSI_FLAGS      of an MSI in KVM's interface
+ * ARCH_CONSOLE_IRQ    the console's input
+ */
 
-/** Makes the interrupt controller of a new VM. */
+/** What KVM_CREATE_VM takes. */
+unsigned long arch_vm_type(int system_fd);
+
+/** Makes the interrupt controller of a new VM that has a KVM behind it. */
 int arch_vm_init(vm_t *vm);
 
-/** Gives all vCPUs, whose number is now final, their identity. */
+/** Frees what only this architecture has; also after a failure, and without KVM. */
+void arch_vm_destroy(vm_t *vm);
+
+/** Whether devices can interrupt by MSI. */
+bool arch_has_msi(const vm_t *vm);
+
+/** Makes a new vCPU one that the guest can run on. Returns 0, or -1 with errno. */
+int arch_cpu_init(vm_vcpu_t *vcpu);
+
+/** Completes what depends on the number of vCPUs, which is now final. */
 int arch_cpus_prepare(vm_t *vm);
+
+/** Loads a kernel and points the first vCPU at it. */
+int arch_boot_linux(vm_t *vm, const struct kvm_linux *linux_image);
 
 /** Handles an exit that only this architecture has. False: it is not known. */
 bool arch_cpu_exit(vm_vcpu_t *vcpu, struct kvm_run *run);
@@ -37,11 +55,11 @@ uint64_t arch_cpu_instruction_pointer(const vm_vcpu_t *vcpu);
 /** Why a range cannot be RAM, or NULL when it can. */
 const char *arch_ram_objection(uintptr_t start, size_t size);
 
-/** Whether a device may use the interrupt controller's input. */
-bool arch_line_valid(int irq);
-
 /** The i-th input that kvm_irq_allocate() gives, or -1 after the last. */
 int arch_line_spare(size_t i);
+
+/** From which i on inputs are for devices that come after boot. */
+size_t arch_line_spare_late(void);
 
 /** Fills in ARCH_FIXED_ROUTES entries. */
 void arch_fixed_routes(struct kvm_irq_routing_entry *entries);

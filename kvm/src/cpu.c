@@ -39,7 +39,7 @@ int kvm_cpu_create(vm_vcpu_t *vcpu)
     if (cpu->fd < 0)
         goto fail;
     cpu->run = kvm_map(machine->run_bytes, PROT_READ | PROT_WRITE, cpu->fd, 0);
-    if (!cpu->run)
+    if (!cpu->run || arch_cpu_init(vcpu))
         goto fail;
     kvm_stats_open(cpu);
     return 0;
@@ -84,12 +84,7 @@ static void memory_exit(vm_vcpu_t *vcpu, struct kvm_run *exit)
         kvm_vm_stop(vcpu->vm, KVM_VM_CRASHED);
 }
 
-/*
- * KVM could not carry out an instruction on memory that it has to emulate, such as a vector store to a page of
- * registers. It has given the guest an invalid-opcode exception and tells only of the kernel's; a guest can do this
- * without end.
- */
-static void emulation_failed(vm_vcpu_t *vcpu)
+void kvm_cpu_log_emulation_failure(vm_vcpu_t *vcpu)
 {
     struct kvm_cpu *cpu = cpu_of(vcpu);
 
@@ -125,8 +120,9 @@ static void handle_exit(vm_vcpu_t *vcpu, struct kvm_run *exit)
         crash(vcpu, "the processor refuses its state", exit->fail_entry.hardware_entry_failure_reason);
         break;
     case KVM_EXIT_INTERNAL_ERROR:
+        /* KVM has given the guest an invalid-opcode exception, and tells only of those in the guest's kernel. */
         if (exit->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
-            emulation_failed(vcpu);
+            kvm_cpu_log_emulation_failure(vcpu);
         else
             crash(vcpu, "an internal error of KVM", exit->internal.suberror);
         break;

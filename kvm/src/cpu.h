@@ -14,5 +14,11 @@ int kvm_cpu_start(vm_vcpu_t *vcpu);
 /** Makes it look at stop_requested, if its thread runs. The caller holds run_mutex. */
 void kvm_cpu_kick(vm_vcpu_t *vcpu);
 
+/**
+ * Tells of an instruction on memory that KVM has to emulate and cannot, such as a vector store to a page of registers.
+ * A guest can do this without end; only the first is logged.
+ */
+void kvm_cpu_log_emulation_failure(vm_vcpu_t *vcpu);
+
 /** Waits for the end of its thread. */
 void kvm_cpu_join(vm_vcpu_t *vcpu);

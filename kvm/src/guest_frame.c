@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <utils/util.h>
+#include <vspace/vspace.h>
 
 #include <sel4vm_kvm.h>
 
@@ -58,6 +59,18 @@ fail:
 unlock:
     kvm_vmm_unlock();
     return memory;
+}
+
+void *vspace_share_mem(vspace_t *from, vspace_t *to, void *start, int num_pages, size_t size_bits,
+                       seL4_CapRights_t rights, int cacheable)
+{
+    (void)from;
+    (void)to;
+    (void)num_pages;
+    (void)size_bits;
+    (void)rights;
+    (void)cacheable;
+    return kvm_resource_fails() ? NULL : start;
 }
 
 int map_frame_alloc_reservation(vm_t *vm, vm_memory_reservation_t *reservation)

@@ -27,7 +27,7 @@ static struct kvm_lines *lines_of(const vm_t *vm)
 
 static struct kvm_line *line_find(const vm_t *vm, int irq)
 {
-    struct kvm_line *line = arch_line_valid(irq) ? &lines_of(vm)->line[irq] : NULL;
+    struct kvm_line *line = kvm_line_valid(irq) ? &lines_of(vm)->line[irq] : NULL;
 
     return line && line->registered ? line : NULL;
 }
@@ -110,9 +110,42 @@ void kvm_lines_destroy(vm_t *vm)
     close_if_open(lines->stop_fd);
 }
 
+/* KVM takes these only when the interrupt controller is complete, on some machines when all vCPUs are there. What was
+ * injected before waits in the eventfd. */
+static int wire(const vm_t *vm, const struct kvm_line *line, int irq)
+{
+    struct kvm_irqfd irqfd = {
+        .fd = (uint32_t)line->trigger_fd,
+        .gsi = (uint32_t)irq,
+        .flags = KVM_IRQFD_FLAG_RESAMPLE,
+        .resamplefd = (uint32_t)line->end_fd,
+    };
+
+    if (machine_is_hollow(vm))
+        return 0;
+    return ioctl(machine_of(vm)->fd, KVM_IRQFD, &irqfd) ? -errno : 0;
+}
+
+static int wire_all(vm_t *vm)
+{
+    struct kvm_lines *lines = lines_of(vm);
+    int error = 0;
+
+    kvm_vmm_lock();
+    for (int irq = KVM_FIRST_IRQ; irq <= KVM_LAST_IRQ && !error; irq++) {
+        if (lines->line[irq].registered)
+            error = wire(vm, &lines->line[irq], irq);
+    }
+    lines->wired = !error;
+    kvm_vmm_unlock();
+    return error;
+}
+
 int kvm_lines_start(vm_t *vm)
 {
-    return kvm_thread_start(&lines_of(vm)->thread, "interrupt-ends", acknowledge_until_stopped, vm);
+    int error = wire_all(vm);
+
+    return error ? error : kvm_thread_start(&lines_of(vm)->thread, "interrupt-ends", acknowledge_until_stopped, vm);
 }
 
 void kvm_lines_stop(vm_t *vm)
@@ -131,9 +164,9 @@ int vm_create_default_irq_controller(vm_t *vm)
     return 0;
 }
 
-static int wire_up(vm_t *vm, struct kvm_line *line, int irq)
+static int line_open(vm_t *vm, struct kvm_line *line, int irq)
 {
-    struct kvm_irqfd irqfd = {.gsi = (uint32_t)irq, .flags = KVM_IRQFD_FLAG_RESAMPLE};
+    struct kvm_lines *lines = lines_of(vm);
     int error;
 
     line->trigger_fd = kvm_eventfd();
@@ -144,15 +177,11 @@ static int wire_up(vm_t *vm, struct kvm_line *line, int irq)
         error = -errno;
         goto fail_trigger;
     }
-    error = watch(lines_of(vm), line->end_fd, (uint32_t)irq);
+    error = watch(lines, line->end_fd, (uint32_t)irq);
+    if (!error && lines->wired)
+        error = wire(vm, line, irq);
     if (error)
         goto fail_end;
-    irqfd.fd = (uint32_t)line->trigger_fd;
-    irqfd.resamplefd = (uint32_t)line->end_fd;
-    if (!machine_is_hollow(vm) && ioctl(machine_of(vm)->fd, KVM_IRQFD, &irqfd)) {
-        error = -errno;
-        goto fail_end;
-    }
     return 0;
 
 fail_end:
@@ -169,14 +198,14 @@ int vm_register_irq(vm_vcpu_t *vcpu, int irq, irq_ack_fn_t ack_fn, void *cookie)
     struct kvm_line *line;
     int error = 0;
 
-    if (!vcpu || !ack_fn || !arch_line_valid(irq)) {
+    if (!vcpu || !ack_fn || !kvm_line_valid(irq)) {
         ZF_LOGE("cannot register interrupt %d: there is no such input, or the vCPU or acknowledgement is missing", irq);
         return -1;
     }
     kvm_vmm_lock();
     line = &lines_of(vcpu->vm)->line[irq];
     if (!line->registered)
-        error = wire_up(vcpu->vm, line, irq);
+        error = line_open(vcpu->vm, line, irq);
     if (error) {
         ZF_LOGE("VM %s: cannot register interrupt %d: %s", vcpu->vm->vm_name, irq, strerror(-error));
     } else {
@@ -214,7 +243,7 @@ int vm_inject_irq(vm_vcpu_t *vcpu, int irq)
 
 int vm_set_irq_level(vm_vcpu_t *vcpu, int irq, int irq_level)
 {
-    if (!arch_line_valid(irq)) {
+    if (!kvm_line_valid(irq)) {
         ZF_LOGE("VM %s: there is no interrupt %d to set", vcpu->vm->vm_name, irq);
         return -1;
     }
@@ -246,6 +275,13 @@ void kvm_irq_allocator_forget(const vm_t *vm)
     kvm_vmm_unlock();
 }
 
+void kvm_irq_allocator_booted(vm_t *vm)
+{
+    struct kvm_lines *lines = lines_of(vm);
+
+    lines->next_spare = MAX(lines->next_spare, arch_line_spare_late());
+}
+
 int kvm_irq_allocate(void)
 {
     int irq = -1;
@@ -269,7 +305,7 @@ int kvm_test_irq_pending(vm_t *vm, int irq)
     int pending = 0;
 
     kvm_vmm_lock();
-    if (arch_line_valid(irq)) {
+    if (kvm_line_valid(irq)) {
         const struct kvm_line *line = &lines_of(vm)->line[irq];
 
         pending = line->pending || line->level;

@@ -8,6 +8,8 @@
 #include <sel4vm/guest_irq_controller.h>
 #include <sel4vm/guest_vm.h>
 
+#include <sel4vm_kvm_arch.h>
+
 #include "arch.h"
 #include "thread.h"
 
@@ -33,19 +35,31 @@ struct kvm_line {
 
 struct kvm_lines {
     struct kvm_line line[ARCH_NUM_LINES];
+    bool wired;        /**< KVM knows of the eventfds of registered lines */
     size_t next_spare; /**< for kvm_irq_allocate() */
     int poll_fd;       /**< epoll over the end_fds */
     int stop_fd;       /**< eventfd: ends the thread */
     struct kvm_thread thread;
 };
 
+/** Whether a device may use the interrupt controller's input. */
+static inline bool kvm_line_valid(int irq)
+{
+    return irq >= KVM_FIRST_IRQ && irq <= KVM_LAST_IRQ;
+}
+
 /** Starts a VM's inputs. Returns 0 or a negative errno value. */
 int kvm_lines_init(vm_t *vm);
 void kvm_lines_destroy(vm_t *vm);
 
-/** Starts and ends the thread that calls acknowledgements. The first returns 0 or a negative errno value. */
+/** Gives KVM the eventfds, when the interrupt controller is complete, and starts the thread that calls
+ * acknowledgements. Returns 0 or a negative errno value. */
 int kvm_lines_start(vm_t *vm);
+/** Ends the thread. */
 void kvm_lines_stop(vm_t *vm);
+
+/** From now on kvm_irq_allocate() gives what the guest's tables have for devices that come later. */
+void kvm_irq_allocator_booted(vm_t *vm);
 
 /** Ends kvm_irq_allocate()'s use of a VM that goes. */
 void kvm_irq_allocator_forget(const vm_t *vm);

@@ -25,11 +25,21 @@ struct kvm_irqfd_route {
     uint32_t requester;
 };
 
+bool kvm_msi_available(const vm_t *vm)
+{
+    return arch_has_msi(vm);
+}
+
 int kvm_msi_send(vm_t *vm, uint64_t address, uint32_t data, uint32_t requester)
 {
-    struct kvm_msi msi = {.address_lo = (uint32_t)address, .address_hi = (uint32_t)(address >> 32), .data = data};
+    struct kvm_msi msi = {
+        .address_lo = (uint32_t)address,
+        .address_hi = (uint32_t)(address >> 32),
+        .data = data,
+        .flags = ARCH_MSI_FLAGS,
+        .devid = requester,
+    };
 
-    (void)requester; /* x86 interrupt controllers do not tell devices apart */
     kvm_vmm_lock();
     machine_of(vm)->msis.sent++;
     kvm_vmm_unlock();
@@ -45,20 +55,23 @@ static void route_fill(struct kvm_irq_routing_entry *entry, const kvm_irqfd_t *i
     *entry = (struct kvm_irq_routing_entry){
         .gsi = irqfd->gsi,
         .type = KVM_IRQ_ROUTING_MSI,
+        .flags = ARCH_MSI_FLAGS,
         .u.msi = {.address_lo = (uint32_t)irqfd->address,
                   .address_hi = (uint32_t)(irqfd->address >> 32),
-                  .data = irqfd->data},
+                  .data = irqfd->data,
+                  .devid = irqfd->requester},
     };
 }
 
-int kvm_msis_route(vm_t *vm)
+/* Gives KVM the table that says what each interrupt number does, when it can take it. */
+static int route(vm_t *vm)
 {
     const struct kvm_msis *msis = &machine_of(vm)->msis;
     size_t num = ARCH_FIXED_ROUTES + msis->num;
     struct kvm_irq_routing *table;
     int error = 0;
 
-    if (machine_is_hollow(vm))
+    if (machine_is_hollow(vm) || !msis->ready)
         return 0;
     table = kvm_alloc(1, sizeof(*table) + num * sizeof(table->entries[0]));
     if (!table)
@@ -106,9 +119,23 @@ static int wire(const kvm_irqfd_t *irqfd, uint32_t flags)
 {
     struct kvm_irqfd request = {.fd = (uint32_t)irqfd->eventfd, .gsi = irqfd->gsi, .flags = flags};
 
-    if (machine_is_hollow(irqfd->vm))
+    if (machine_is_hollow(irqfd->vm) || !machine_of(irqfd->vm)->msis.ready)
         return 0;
     return ioctl(machine_of(irqfd->vm)->fd, KVM_IRQFD, &request) ? -errno : 0;
+}
+
+int kvm_msis_start(vm_t *vm)
+{
+    struct kvm_msis *msis = &machine_of(vm)->msis;
+    int error;
+
+    kvm_vmm_lock();
+    msis->ready = true;
+    error = route(vm);
+    for (const kvm_irqfd_t *irqfd = msis->first; irqfd && !error; irqfd = irqfd->next)
+        error = wire(irqfd, 0);
+    kvm_vmm_unlock();
+    return error;
 }
 
 int kvm_irqfd_create(vm_t *vm, int eventfd, uint64_t address, uint32_t data, uint32_t requester, kvm_irqfd_t **irqfd)
@@ -133,7 +160,7 @@ int kvm_irqfd_create(vm_t *vm, int eventfd, uint64_t address, uint32_t data, uin
     msis->first = new;
     msis->num++;
     /* The route comes first: an eventfd that is signalled already raises its interrupt as soon as it is wired. */
-    error = kvm_msis_route(vm);
+    error = route(vm);
     if (!error)
         error = wire(new, 0);
     if (error)
@@ -159,7 +186,7 @@ int kvm_irqfd_update(kvm_irqfd_t *irqfd, uint64_t address, uint32_t data, uint32
     irqfd->address = address;
     irqfd->data = data;
     irqfd->requester = requester;
-    error = kvm_msis_route(irqfd->vm);
+    error = route(irqfd->vm);
     if (error)
         *irqfd = before;
     kvm_vmm_unlock();

@@ -2,6 +2,7 @@
 /* Message-signalled interrupts, and eventfds that raise them. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,11 +13,13 @@
 struct kvm_msis {
     kvm_irqfd_t *first;
     size_t num;
+    bool ready;    /**< the interrupt controller is complete: some replace routes, or take no eventfds, before */
     uint64_t sent; /**< by kvm_msi_send() */
 };
 
+/** Gives KVM the routing table, of inputs too, and the eventfds, when the interrupt controller is complete. Returns 0
+ * or a negative errno value. */
+int kvm_msis_start(vm_t *vm);
+
 /** Frees what the caller did not. */
 void kvm_msis_destroy(vm_t *vm);
-
-/** Gives KVM the table that says what each interrupt number does. Returns 0 or a negative errno value. */
-int kvm_msis_route(vm_t *vm);

@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 
-#include <pci/helper.h>
 #include <sel4vmmplatsupport/drivers/pci_helper.h>
 #include <utils/util.h>
 
@@ -15,6 +14,7 @@
 
 #define NUM_DEVICES 32
 #define NUM_FUNCTIONS 8
+#define HEADER_MULTI_FUNCTION 0x80 /* libpci has no name for it */
 
 int vmm_pci_init(vmm_pci_space_t **space)
 {
@@ -29,7 +29,7 @@ int vmm_pci_init(vmm_pci_space_t **space)
     }
     define_pci_host_bridge(bridge);
     /* Tells who adds devices that functions 1 to 7 are reached in this space. */
-    bridge->header_type |= PCI_HEADER_TYPE_MULTI_FUNCTION;
+    bridge->header_type |= HEADER_MULTI_FUNCTION;
     if (vmm_pci_add_entry(pci, entry, NULL))
         goto fail;
     *space = pci;

@@ -15,7 +15,7 @@ memory_fault_result_t kvm_test_fault(vm_vcpu_t *vcpu, uintptr_t addr, size_t len
     memory_fault_result_t result;
     uint8_t bytes[sizeof(data)];
 
-    if (len < 1 || len > sizeof(data))
+    if (len > sizeof(data))
         return FAULT_ERROR;
     if (!is_read && machine_is_hollow(vcpu->vm) && kvm_doorbell_ring(vcpu->vm, addr))
         return FAULT_HANDLED;

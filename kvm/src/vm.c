@@ -53,7 +53,7 @@ static const struct capability needed[] = {
     {KVM_CAP_IRQFD, "KVM_CAP_IRQFD"},
     {KVM_CAP_IRQFD_RESAMPLE, "KVM_CAP_IRQFD_RESAMPLE"},
     {KVM_CAP_IOEVENTFD, "KVM_CAP_IOEVENTFD"},
-    {KVM_CAP_IOEVENTFD_NO_LENGTH, "KVM_CAP_IOEVENTFD_NO_LENGTH"},
+    {KVM_CAP_IOEVENTFD_ANY_LENGTH, "KVM_CAP_IOEVENTFD_ANY_LENGTH"},
     {KVM_CAP_SIGNAL_MSI, "KVM_CAP_SIGNAL_MSI"},
     {KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"},
 };
@@ -94,7 +94,7 @@ static int machine_open(vm_t *vm)
     if (!without_kvm) {
         if (system_open(machine))
             return -1;
-        machine->fd = ioctl(machine->system_fd, KVM_CREATE_VM, 0);
+        machine->fd = ioctl(machine->system_fd, KVM_CREATE_VM, arch_vm_type(machine->system_fd));
         if (machine->fd < 0) {
             ZF_LOGE("VM %s: KVM cannot make a VM: %s", vm->vm_name, strerror(errno));
             return -1;
@@ -104,15 +104,7 @@ static int machine_open(vm_t *vm)
     }
     if (kvm_slots_init(&machine->slots, (uint32_t)slots) || kvm_reservations_init(vm))
         goto no_resources;
-    if (machine_is_hollow(vm))
-        return 0;
-    if (arch_vm_init(vm))
-        return -1;
-    if (kvm_msis_route(vm)) {
-        ZF_LOGE("VM %s: KVM does not take the interrupt routing table", vm->vm_name);
-        return -1;
-    }
-    return 0;
+    return machine_is_hollow(vm) ? 0 : arch_vm_init(vm);
 
 no_resources:
     ZF_LOGE("VM %s: no memory or no descriptors for its state: %s", vm->vm_name, strerror(errno));
@@ -253,8 +245,11 @@ static int start_cpus(vm_t *vm)
 static int run(vm_t *vm)
 {
     struct kvm_machine *machine = machine_of(vm);
-    int error = kvm_lines_start(vm);
+    int error = kvm_msis_start(vm);
 
+    if (error)
+        goto fail;
+    error = kvm_lines_start(vm);
     if (error)
         goto fail;
     error = kvm_console_start(vm);
@@ -272,7 +267,7 @@ fail_lines:
     kvm_lines_stop(vm);
 fail:
     if (error)
-        ZF_LOGE("VM %s: cannot start its threads: %s", vm->vm_name, strerror(-error));
+        ZF_LOGE("VM %s: cannot start its threads or interrupts: %s", vm->vm_name, strerror(-error));
     return error ? -1 : 0;
 }
 
@@ -340,13 +335,13 @@ void kvm_vm_destroy(vm_t *vm)
     }
     kvm_lines_destroy(vm);
     kvm_slots_destroy(&machine->slots);
+    arch_vm_destroy(vm);
     if (machine->fd >= 0)
         close(machine->fd);
     if (machine->system_fd >= 0)
         close(machine->system_fd);
     pthread_mutex_destroy(&machine->run_mutex);
     free(machine);
-    free(vm->arch.ioport_list.ioports);
     free(vm->mem.ram_regions);
     free(vm->vm_name);
     memset(vm, 0, sizeof(*vm));

@@ -10,7 +10,6 @@
 
 /* A BAR of 32 bits. */
 #define MAX_DATAPORT_SIZE ((uint64_t)1 << 31)
-#define ADDRESS_LIMIT ((uint64_t)1 << 32)
 
 int install_error(const char *name, const char *format, ...)
 {
@@ -64,7 +63,7 @@ int check_bus(const crossvm_bus_t *bus)
         return install_error(NULL, "cannot install: the VM has no vCPU yet; create it first");
     if (bus->base % CROSSVM_PAGE_SIZE)
         return install_error(NULL, "cannot install: the base address 0x%zx is no multiple of 4 KiB", (size_t)bus->base);
-    if (bus->base >= ADDRESS_LIMIT)
+    if (bus->base > UINT32_MAX)
         return install_error(NULL, "cannot install: the base address 0x%zx is not below 4 GiB, where 32-bit BARs end",
                              (size_t)bus->base);
     return 0;
@@ -110,8 +109,14 @@ static int check_config(const crossvm_config_t *config, size_t position)
     if (config->num_dataports && !config->dataports)
         return install_error(config->name, "%zu dataports are announced but none is given (NULL)",
                              config->num_dataports);
-    if (config->base_block_only && (config->num_dataports > 1 || config->peer_page != seL4_CapNull))
-        return install_error(config->name, "a device of the base block only has one dataport and no peer page");
+    if (config->base_block_only &&
+        (config->num_dataports > 1 || config->peer_page != seL4_CapNull || config->own_page != seL4_CapNull))
+        return install_error(config->name,
+                             "a device of the base block only has one dataport and no pages of sequences");
+    if (config->end > 1)
+        return install_error(config->name, "end %u is none of the ends 0 and 1", (unsigned int)config->end);
+    if (config->own_page != seL4_CapNull && (config->peer_page == seL4_CapNull || !config->ring))
+        return install_error(config->name, "an own page needs a peer page and a ring call");
     for (size_t i = 0; i < config->num_dataports; i++) {
         if (check_dataport(config->name, i, &config->dataports[i]))
             return -1;

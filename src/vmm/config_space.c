@@ -196,12 +196,19 @@ void config_space_set_multifunction(struct config_space *config, bool multifunct
     config->bytes[REG_HEADER_TYPE] = multifunction ? HEADER_MULTIFUNCTION : 0;
 }
 
+static uint8_t read_byte(const struct config_space *config, size_t offset)
+{
+    uint8_t byte = config->bytes[offset];
+
+    return offset == REG_STATUS && config->pending ? byte | STATUS_INTERRUPT : byte;
+}
+
 uint32_t config_space_read(const struct config_space *config, size_t offset, size_t size)
 {
     uint32_t value = 0;
 
     for (size_t i = 0; i < size && i < sizeof(value) && offset + i < CONFIG_SPACE_BYTES; i++)
-        value |= (uint32_t)config->bytes[offset + i] << (8 * i);
+        value |= (uint32_t)read_byte(config, offset + i) << (8 * i);
     return value;
 }
 
@@ -218,14 +225,6 @@ void config_space_write(struct config_space *config, size_t offset, size_t size,
         mask = writable_bits(config, offset + i);
         config->bytes[offset + i] = (uint8_t)((config->bytes[offset + i] & ~mask) | (byte & mask));
     }
-}
-
-void config_space_set_pending(struct config_space *config, bool pending)
-{
-    if (pending)
-        config->bytes[REG_STATUS] |= STATUS_INTERRUPT;
-    else
-        config->bytes[REG_STATUS] &= (uint8_t)~STATUS_INTERRUPT;
 }
 
 static bool msi_on(const struct config_space *config)

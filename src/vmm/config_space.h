@@ -26,6 +26,7 @@ struct config_space {
     struct config_space_bar bars[CONFIG_SPACE_BARS];
     uint32_t bar_latch[CONFIG_SPACE_BARS]; /**< what the guest wrote last */
     bool has_msi;
+    bool pending;     /**< the status register's interrupt bit: the function has an interrupt pending */
     uint8_t irq_line; /**< the true one: the register is the guest's to change */
 };
 
@@ -57,9 +58,6 @@ uint32_t config_space_read(const struct config_space *config, size_t offset, siz
 
 /** Writes size bytes (1, 2 or 4) at offset; no effect outside and on read-only bits. */
 void config_space_write(struct config_space *config, size_t offset, size_t size, uint32_t value);
-
-/** Sets the interrupt bit of the status register: the function has an interrupt pending. */
-void config_space_set_pending(struct config_space *config, bool pending);
 
 /** Whether the function may raise INTx: it is enabled, INTx is not disabled, and MSI is off. */
 bool config_space_intx_enabled(const struct config_space *config);

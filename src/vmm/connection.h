@@ -4,6 +4,11 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sel4vm/guest_irq_controller.h>
 #include <sel4vm/guest_memory.h>
 #include <sel4vmmplatsupport/drivers/pci.h>
 
@@ -32,6 +37,7 @@ struct crossvm_connection {
 
     /* Towards the peer */
     int (*emit)(void *cookie);
+    int (*ring)(void *cookie);
     void (*driver_changed)(void *cookie, uint32_t state);
     bool (*route_msi)(void *cookie, const crossvm_msi_t *message);
     void *cookie;
@@ -41,6 +47,7 @@ struct crossvm_connection {
     struct event_frame *frame;
     struct event_page page;
     struct dataport peer_page; /**< num_frames 0: none */
+    struct dataport own_page;  /**< num_frames 0: none */
     struct dataport dataports[CROSSVM_MAX_DATAPORTS];
     size_t num_dataports;
     struct config_space config;
@@ -49,10 +56,10 @@ struct crossvm_connection {
 
     /* Interrupts */
     struct line *line;
-    bool pending;            /**< events since the guest last acknowledged: the status register's interrupt bit */
-    bool raised;             /**< had part in the interrupt that is in service */
-    bool again;              /**< had an event since */
-    unsigned int unanswered; /**< interrupts that the guest ended without looking at this device, in a row */
+    crossvm_connection_t *next_on_line;
+    bool intx_enabled;       /**< by the guest, in config */
+    bool again;              /**< had an event that the interrupt in service may not have told of */
+    unsigned int unanswered; /**< interrupts since the guest touched the device, while its driver says nothing */
     bool msi_active;
     crossvm_msi_t msi; /**< while msi_active */
     bool peer_counts;
@@ -82,10 +89,36 @@ bool connection_owns_entry(const vmm_pci_entry_t *entry);
 /** Whether the guest lets this connection use its line now. */
 bool connection_may_raise(const crossvm_connection_t *connection);
 
-/**
- * Part of a connection in the end of an interrupt: true when the line is to be raised again for it.
- */
+/** Part of a connection in the end of an interrupt: brings its again up to date, and returns it. */
 bool connection_line_ended(crossvm_connection_t *connection);
 
-/** Follows the guest's MSI registers: called after each change of them. */
-void connection_update_msi(crossvm_connection_t *connection);
+/** Part of a connection in an interrupt that was raised for it. */
+static inline void connection_raised(crossvm_connection_t *connection)
+{
+    connection->again = false;
+    connection->injections++;
+    if (connection->page.driver == CROSSVM_DRIVER_NONE)
+        connection->unanswered++;
+}
+
+/** Raises the interrupt of a connection, now or when the guest ends the one in service. */
+static inline void connection_raise(crossvm_connection_t *connection)
+{
+    struct line *line = connection->line;
+    /*
+     * Inject even while one is in service: a guest that sets up its interrupt controller anew never ends what it had,
+     * and must not be left without interrupts for it. A controller that holds one already ignores this.
+     */
+    bool injected = vm_inject_irq(line->vcpu, line->irq) == 0;
+
+    if (injected && !line->in_service) {
+        line->in_service = true;
+        connection_raised(connection);
+    } else {
+        connection->again = true;
+        line->again = true;
+    }
+}
+
+/** Follows the guest's settings of interrupts in config: called after each change there. */
+void connection_update_interrupts(crossvm_connection_t *connection);

@@ -143,9 +143,10 @@ cleanup:
 
 static void consume(crossvm_connection_t *c, bool inject_irq)
 {
-    crossvm_count(c, 1);
     if (inject_irq)
-        crossvm_interrupt(c);
+        crossvm_notify(c);
+    else
+        crossvm_count(c, 1);
 }
 
 void consume_connection_event(vm_t *vm, seL4_Word event_id, bool inject_irq)
@@ -155,7 +156,7 @@ void consume_connection_event(vm_t *vm, seL4_Word event_id, bool inject_irq)
     bool found = false;
 
     for (crossvm_connection_t *c = connections; c; c = c->next) {
-        if (c->has_consume_id && c->consume_id == event_id) {
+        if (c->consume_id == event_id && c->has_consume_id) {
             consume(c, inject_irq);
             found = true;
         }

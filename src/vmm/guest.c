@@ -6,6 +6,7 @@
 #include <sel4vm/boot.h>
 #include <sel4vm/guest_irq_controller.h>
 #include <sel4vmmplatsupport/guest_memory_util.h>
+#include <vspace/vspace.h>
 
 #include "connection.h"
 
@@ -66,34 +67,32 @@ void guest_forget(struct guest *guest)
 
 /* --- interrupt lines --- */
 
-/* False while the guest has the input disabled: the interrupt controller took nothing, and acknowledges when it is
- * enabled. */
-static bool inject(struct line *line)
+/* For those that had an event while the last interrupt was in service. */
+static void raise_again(struct line *line)
 {
-    bool injected = vm_inject_irq(line->guest->vm->vcpus[BOOT_VCPU], line->irq) == 0;
-
-    line->in_service |= injected;
-    return injected;
+    line->again = false;
+    for (crossvm_connection_t *c = line->users; c; c = c->next_on_line)
+        line->again |= connection_line_ended(c);
+    /* While the guest has the input disabled the injection fails, and the line is acknowledged when it is enabled. */
+    if (!line->again || vm_inject_irq(line->vcpu, line->irq))
+        return;
+    line->in_service = true;
+    line->again = false;
+    for (crossvm_connection_t *c = line->users; c; c = c->next_on_line) {
+        if (c->again)
+            connection_raised(c);
+    }
 }
 
 static void line_acknowledged(vm_vcpu_t *vcpu, int irq, void *cookie)
 {
     struct line *line = cookie;
-    bool again = false;
 
     (void)vcpu;
     (void)irq;
     line->in_service = false;
-    for (crossvm_connection_t *c = line->guest->connections; c; c = c->next) {
-        if (c->line == line && connection_line_ended(c))
-            again = true;
-    }
-    if (!again || inject(line))
-        return;
-    for (crossvm_connection_t *c = line->guest->connections; c; c = c->next) {
-        if (c->line == line && c->raised)
-            c->again = true;
-    }
+    if (line->again)
+        raise_again(line);
 }
 
 struct line *line_get(struct guest *guest, int irq)
@@ -108,7 +107,7 @@ struct line *line_get(struct guest *guest, int irq)
     line = calloc(1, sizeof(*line));
     if (!line)
         return NULL;
-    line->guest = guest;
+    line->vcpu = guest->vm->vcpus[BOOT_VCPU];
     line->irq = irq;
     line->next = guest->lines;
     guest->lines = line;
@@ -117,49 +116,52 @@ struct line *line_get(struct guest *guest, int irq)
 
 int line_register(struct line *line)
 {
-    if (!line->registered &&
-        vm_register_irq(line->guest->vm->vcpus[BOOT_VCPU], line->irq, line_acknowledged, line) == 0)
+    if (!line->registered && vm_register_irq(line->vcpu, line->irq, line_acknowledged, line) == 0)
         line->registered = true;
     line->refused = !line->registered;
     return line->registered ? 0 : -1;
+}
+
+void line_join(struct line *line, crossvm_connection_t *c)
+{
+    c->line = line;
+    c->next_on_line = line->users;
+    line->users = c;
+}
+
+void line_leave(crossvm_connection_t *c)
+{
+    crossvm_connection_t **link;
+
+    if (!c->line)
+        return;
+    for (link = &c->line->users; *link != c; link = &(*link)->next_on_line)
+        ;
+    *link = c->next_on_line;
+    c->line = NULL;
 }
 
 size_t line_users(const struct line *line)
 {
     size_t users = 0;
 
-    for (const crossvm_connection_t *c = line->guest->connections; c; c = c->next)
-        users += c->line == line;
+    for (const crossvm_connection_t *c = line->users; c; c = c->next_on_line)
+        users++;
     return users;
-}
-
-void line_raise(struct line *line, crossvm_connection_t *connection)
-{
-    bool was_in_service = line->in_service;
-
-    connection->raised = true;
-    /*
-     * Inject even while one is in service: a guest that sets up its interrupt controller anew never ends what it had,
-     * and must not be left without interrupts for it. A controller that holds one already ignores this.
-     */
-    if (inject(line) && !was_in_service)
-        connection->injections++;
-    else
-        connection->again = true;
 }
 
 /* --- event pages --- */
 
-struct event_frame *event_frame_create(struct guest *guest, uintptr_t address)
+static struct event_frame *event_frame_create(struct guest *guest, uintptr_t address)
 {
     struct event_frame *frame = calloc(1, sizeof(*frame));
 
     if (!frame)
         return NULL;
     frame->address = address;
-    frame->memory =
+    frame->mapping =
         create_allocated_reservation_frame(guest->vm, address, seL4_CanRead, connection_event_page_fault, frame);
-    if (!frame->memory) {
+    if (!frame->mapping) {
         free(frame);
         return NULL;
     }
@@ -168,11 +170,21 @@ struct event_frame *event_frame_create(struct guest *guest, uintptr_t address)
     return frame;
 }
 
-struct event_frame *event_frame_find(struct guest *guest, uintptr_t address)
+struct event_frame *event_frame_get(struct guest *guest, uintptr_t address)
 {
+    vspace_t *vspace = &guest->vm->mem.vmm_vspace;
     struct event_frame *frame = guest->frames;
 
     while (frame && frame->address != address)
         frame = frame->next;
-    return frame;
+    if (!frame)
+        frame = event_frame_create(guest, address);
+    /*
+     * The guest maps the page cached, but libsel4vm maps it uncached for the VMM. On Arm, what is stored that way goes
+     * past the caches, and a guest that has the line in one would go on to load the old value. So the VMM uses a
+     * cached mapping of its own, which is coherent with the guest's. Nobody touches the uncached one.
+     */
+    if (frame && !frame->memory)
+        frame->memory = vspace_share_mem(vspace, vspace, frame->mapping, 1, seL4_PageBits, seL4_AllRights, true);
+    return frame && frame->memory ? frame : NULL;
 }

@@ -20,7 +20,8 @@ struct guest;
 /** An input of the VM's interrupt controller, shared by connections that have the same number. */
 struct line {
     struct line *next;
-    struct guest *guest;
+    vm_vcpu_t *vcpu;             /**< that gets the interrupts */
+    crossvm_connection_t *users; /**< linked by next_on_line */
     int irq;
     bool registered; /**< with the VM; else only a number that was allocated and waits for use */
     bool refused;    /**< by the VM: never to be used */
@@ -29,13 +30,15 @@ struct line {
      * acknowledgement looks for events that came since.
      */
     bool in_service;
+    bool again; /**< some user has its own again set */
 };
 
 /** A guest page of registers, at a fixed address: of a connection, or spare. */
 struct event_frame {
     struct event_frame *next;
     uintptr_t address;                /**< guest physical */
-    void *memory;                     /**< the VMM's mapping */
+    void *mapping;                    /**< libsel4vm's, for the VMM: uncached on some machines */
+    void *memory;                     /**< the same frame cached, as guests map it; NULL: not yet */
     crossvm_connection_t *connection; /**< NULL: spare; the guest's stores have no effect */
 };
 
@@ -46,6 +49,7 @@ struct guest {
     crossvm_connection_t *connections; /**< in the order of installation */
     struct line *lines;
     struct event_frame *frames;
+    bool limits_told; /**< the log has what this VM's platform cannot do */
 };
 
 /** The state of a VM, or NULL. */
@@ -66,14 +70,14 @@ struct line *line_get(struct guest *guest, int irq);
 /** Registers a line with the VM when it is not yet. 0, or -1 when the VM refuses the number. */
 int line_register(struct line *line);
 
+/** Lets a connection use a registered line. */
+void line_join(struct line *line, crossvm_connection_t *connection);
+
+/** The opposite of it; no effect on a connection without a line. */
+void line_leave(crossvm_connection_t *connection);
+
 /** How many connections use it. */
 size_t line_users(const struct line *line);
 
-/** Raises the interrupt of a connection on its line, now or when the guest ends the one in service. */
-void line_raise(struct line *line, crossvm_connection_t *connection);
-
-/** A new event page at a guest physical address; spare. NULL: no memory, or the address is taken. */
-struct event_frame *event_frame_create(struct guest *guest, uintptr_t address);
-
-/** The event page at that address, or NULL. */
-struct event_frame *event_frame_find(struct guest *guest, uintptr_t address);
+/** The event page at a guest physical address, made when it is new; spare. NULL: no memory, or the address is taken. */
+struct event_frame *event_frame_get(struct guest *guest, uintptr_t address);

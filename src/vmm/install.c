@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <sel4vm/guest_memory.h>
+#include <utils/util.h>
 
 #include "check.h"
 #include "connection.h"
@@ -48,6 +49,7 @@ static void connection_destroy(crossvm_connection_t *c)
         if (c->route_msi && c->peer_page.num_frames)
             (void)c->route_msi(c->cookie, NULL);
     }
+    line_leave(c);
     if (c->pci)
         pci_place_leave(c);
     if (c->frame) {
@@ -55,6 +57,7 @@ static void connection_destroy(crossvm_connection_t *c)
         event_page_clear(&c->page);
     }
     dataport_destroy(vm, &c->peer_page);
+    dataport_destroy(vm, &c->own_page);
     for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
         dataport_destroy(vm, &c->dataports[i]);
     free(c);
@@ -85,6 +88,7 @@ static crossvm_connection_t *connection_create(struct guest *guest, const crossv
     c->guest = guest;
     memcpy(c->name, config->name, strlen(config->name));
     c->emit = config->emit;
+    c->ring = config->ring;
     c->driver_changed = config->driver_changed;
     c->route_msi = config->route_msi;
     c->cookie = config->cookie;
@@ -98,6 +102,8 @@ static crossvm_connection_t *connection_create(struct guest *guest, const crossv
     }
     if (config->peer_page != seL4_CapNull && !error)
         error = dataport_copy(&c->peer_page, &config->peer_page, 1, 12, CROSSVM_RIGHT_READ);
+    if (config->own_page != seL4_CapNull && !error)
+        error = dataport_copy(&c->own_page, &config->own_page, 1, 12, CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE);
     if (error) {
         connection_destroy(c);
         return NULL;
@@ -150,6 +156,10 @@ static int map_memory(struct install *in, size_t i)
     if (c->peer_page.num_frames && map_dataport(in->bus->vm, c->name, &c->peer_page,
                                                 bars[CROSSVM_BAR_EVENT].address + CROSSVM_PEER_PAGE, CROSSVM_PAGE_SIZE))
         return -1;
+    if (c->own_page.num_frames &&
+        map_dataport(in->bus->vm, c->name, &c->own_page, bars[CROSSVM_BAR_EVENT].address + CROSSVM_OWN_PAGE,
+                     bars[CROSSVM_BAR_EVENT].size - CROSSVM_OWN_PAGE))
+        return -1;
     for (size_t k = 0; k < c->num_dataports; k++) {
         const struct range *bar = &bars[CROSSVM_BAR_DATAPORT + k];
 
@@ -165,7 +175,9 @@ static int map_event_page(struct install *in, size_t i)
     uintptr_t address = in->bars[i][CROSSVM_BAR_EVENT].address;
     struct event_page_identity identity = {
         .name = c->name,
-        .features = c->peer_page.num_frames ? CROSSVM_FEATURE_PEER_PAGE : 0,
+        .features = (c->peer_page.num_frames ? CROSSVM_FEATURE_PEER_PAGE : 0) |
+                    (c->own_page.num_frames ? CROSSVM_FEATURE_OWN_PAGE : 0),
+        .end = in->configs[i].end,
         .num_dataports = c->num_dataports,
         .base_block_only = in->configs[i].base_block_only,
     };
@@ -177,9 +189,7 @@ static int map_event_page(struct install *in, size_t i)
             .bar = (uint32_t)(CROSSVM_BAR_DATAPORT + k),
         };
     }
-    c->frame = event_frame_find(in->guest, address);
-    if (!c->frame)
-        c->frame = event_frame_create(in->guest, address);
+    c->frame = event_frame_get(in->guest, address);
     if (!c->frame)
         return install_error(c->name, "cannot make its event page at guest address 0x%zx: taken, or no memory",
                              (size_t)address);
@@ -222,12 +232,13 @@ static int check_room_on_bus(const struct install *in)
 static int connect_line(struct install *in, size_t i)
 {
     crossvm_connection_t *c = in->connections[i];
+    struct line *line = line_get(in->guest, in->irqs[i]);
 
-    c->line = line_get(in->guest, in->irqs[i]);
-    if (!c->line)
+    if (!line)
         return install_error(c->name, "no memory");
-    if (line_register(c->line))
+    if (line_register(line))
         return install_error(c->name, "interrupt %d cannot be registered with the VM", in->irqs[i]);
+    line_join(line, c);
     return 0;
 }
 
@@ -277,6 +288,19 @@ static void commit(struct install *in, crossvm_connection_t **handles)
     }
 }
 
+/* What the platform lacks and the device does without. Once for each VM, since it is the same for all installations. */
+static void tell_limits(struct guest *guest, const crossvm_bus_t *bus)
+{
+    if (guest->limits_told)
+        return;
+    guest->limits_told = true;
+    if (!bus->send_msi)
+        ZF_LOGW("crossvm: no send_msi is given for VM %s: its connections offer INTx only", bus->vm->vm_name);
+    if (!pci_place_routes_functions(bus->pci))
+        ZF_LOGW("crossvm: the PCI bus of VM %s has one function a device: it has room for 31 connections at most",
+                bus->vm->vm_name);
+}
+
 int crossvm_install(const crossvm_bus_t *bus, const crossvm_config_t *configs, size_t n, crossvm_connection_t **handles)
 {
     struct install in = {.bus = bus, .configs = configs, .n = n};
@@ -294,8 +318,10 @@ int crossvm_install(const crossvm_bus_t *bus, const crossvm_config_t *configs, s
     }
 
     error = build(&in);
-    if (!error)
+    if (!error) {
         commit(&in, handles);
+        tell_limits(in.guest, bus);
+    }
 cleanup:
     if (error && in.irqs && in.guest)
         install_keep_irqs(&in);
@@ -340,15 +366,14 @@ void crossvm_reset_all(vm_t *vm)
         bool driver_was_bound = c->page.driver != CROSSVM_DRIVER_NONE;
 
         config_space_reset(&c->config);
-        connection_update_msi(c);
+        connection_update_interrupts(c);
         event_page_reset(&c->page);
         c->unanswered = 0;
-        c->raised = false;
         c->again = false;
         next = c->next; /* the call may remove this one */
         if (driver_was_bound && c->driver_changed)
             c->driver_changed(c->cookie, CROSSVM_DRIVER_NONE);
     }
     for (struct line *line = guest->lines; line; line = line->next)
-        line->in_service = false;
+        line->in_service = line->again = false;
 }

@@ -64,12 +64,18 @@ static size_t count_ranges(const struct guest *guest)
     return n;
 }
 
+/* The event page, the peer page, the own page: each only with the one before it. */
+static size_t event_bar_pages(const crossvm_connection_t *c)
+{
+    return 1 + c->peer_page.num_frames + c->own_page.num_frames;
+}
+
 static void set_bar_sizes(struct install *in)
 {
     for (size_t i = 0; i < in->n; i++) {
         const crossvm_connection_t *c = in->connections[i];
 
-        in->bars[i][CROSSVM_BAR_EVENT].size = c->peer_page.num_frames ? 2 * CROSSVM_PAGE_SIZE : CROSSVM_PAGE_SIZE;
+        in->bars[i][CROSSVM_BAR_EVENT].size = bar_size(CROSSVM_PAGE_SIZE * event_bar_pages(c));
         for (size_t k = 0; k < c->num_dataports; k++)
             in->bars[i][CROSSVM_BAR_DATAPORT + k].size = bar_size(c->dataports[k].size);
     }

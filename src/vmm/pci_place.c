@@ -17,7 +17,7 @@ static crossvm_connection_t *connection_at(const vmm_pci_space_t *pci, int devic
     return entry && connection_owns_entry(entry) ? entry->cookie : NULL;
 }
 
-static bool platform_routes_functions(const vmm_pci_space_t *pci)
+bool pci_place_routes_functions(const vmm_pci_space_t *pci)
 {
     const vmm_pci_entry_t *bridge = pci->bus0[0][0];
     uint32_t header_type = 0;
@@ -79,7 +79,7 @@ static bool find_function(const vmm_pci_space_t *pci, int irq, vmm_pci_address_t
 
 size_t pci_place_room(const vmm_pci_space_t *pci)
 {
-    bool functions = platform_routes_functions(pci);
+    bool functions = pci_place_routes_functions(pci);
     size_t room = 0;
 
     for (int device = 0; device < NUM_DEVICES; device++) {
@@ -106,7 +106,7 @@ int pci_place_enter(vmm_pci_space_t *pci, crossvm_connection_t *c, int irq, uint
     } else {
         vmm_pci_entry_t *slot;
 
-        if (!platform_routes_functions(pci) || !find_function(pci, irq, &address, pin))
+        if (!pci_place_routes_functions(pci) || !find_function(pci, irq, &address, pin))
             return -1;
         slot = calloc(1, sizeof(*slot));
         if (!slot)

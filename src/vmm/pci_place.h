@@ -18,6 +18,9 @@
  */
 int pci_place_enter(vmm_pci_space_t *pci, crossvm_connection_t *connection, int irq, uint8_t *pin);
 
+/** Whether the platform passes on accesses to functions 1 to 7. */
+bool pci_place_routes_functions(const vmm_pci_space_t *pci);
+
 /** How many functions are free for connections; interrupt pins may allow fewer. */
 size_t pci_place_room(const vmm_pci_space_t *pci);
 

@@ -50,7 +50,8 @@ void state_assert_unchanged(const struct fixture *fixture, const struct state *b
 unsigned int log_take(void);
 extern char log_last[512];
 
-/** An alloc_irq: 10, 11, ... up to irq_limit, then -1. */
+/** An alloc_irq: FIRST_IRQ and on, up to irq_limit, then -1. */
+#define FIRST_IRQ (KVM_LAST_IRQ - 13)
 int irq_alloc(void);
 extern int irq_next;
 extern int irq_limit;

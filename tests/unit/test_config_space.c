@@ -190,11 +190,11 @@ static void pending_shows_in_status(void **state)
 
     (void)state;
     set_up(&config, true);
-    config_space_set_pending(&config, true);
+    config.pending = true;
     assert_int_equal(config_space_read(&config, 0x06, 2), 0x0018);
     config_space_write(&config, 0x06, 2, 0xffff);
     assert_int_equal(config_space_read(&config, 0x06, 2), 0x0018);
-    config_space_set_pending(&config, false);
+    config.pending = false;
     assert_int_equal(config_space_read(&config, 0x06, 2), 0x0010);
 }
 

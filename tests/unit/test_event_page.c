@@ -15,7 +15,8 @@ static _Alignas(8) uint8_t memory[CROSSVM_PAGE_SIZE];
 
 static const struct event_page_identity identity = {
     .name = "sensor",
-    .features = CROSSVM_FEATURE_PEER_PAGE,
+    .features = CROSSVM_FEATURE_PEER_PAGE | CROSSVM_FEATURE_OWN_PAGE,
+    .end = 1,
     .num_dataports = 2,
     .dataports = {{.size = 0x3000, .rights = CROSSVM_RIGHT_READ, .bar = 1},
                   {.size = 0x10000, .rights = CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE, .bar = 2}},
@@ -54,9 +55,11 @@ static void power_on_values(void **state)
     assert_string_equal((char *)memory + CROSSVM_REG_NAME, "sensor");
     assert_int_equal(word(CROSSVM_REG_MAGIC), 0x4d565843);
     assert_memory_equal(memory + CROSSVM_REG_MAGIC, "CXVM", 4);
-    assert_int_equal(word(CROSSVM_REG_VERSION), 0x00010000);
-    assert_int_equal(word(CROSSVM_REG_FEATURES), CROSSVM_FEATURE_PEER_PAGE);
+    assert_int_equal(word(CROSSVM_REG_VERSION), 0x00010001);
+    assert_int_equal(word(CROSSVM_REG_FEATURES), 3);
     assert_int_equal(word(CROSSVM_REG_NUM_DATAPORTS), 2);
+    assert_int_equal(word(0x64), 1);
+    assert_int_equal(word(CROSSVM_REG_RING), 0);
     assert_string_equal((char *)memory + CROSSVM_REG_FULL_NAME, "sensor");
     assert_int_equal(quad(0xc0), 0x3000);
     assert_int_equal(word(0xc8), 1);
@@ -82,6 +85,7 @@ static void base_block_device_has_nothing_else(void **state)
     event_page_set_status(&page, CROSSVM_STATUS_PEER_COUNTS);
     assert_int_equal(event_page_store(&page, CROSSVM_REG_DRIVER, 4, 1), EVENT_PAGE_NOTHING);
     assert_int_equal(event_page_store(&page, CROSSVM_REG_SEEN, 4, 3), EVENT_PAGE_NOTHING);
+    assert_int_equal(event_page_store(&page, CROSSVM_REG_RING, 4, 1), EVENT_PAGE_NOTHING);
     event_page_reset(&page);
     assert_int_equal(word(CROSSVM_REG_COUNT), 3);
     for (size_t offset = CROSSVM_REG_MAGIC; offset < sizeof(memory); offset++)
@@ -110,13 +114,15 @@ static enum event_page_action expected_action(const struct event_page *page, siz
 {
     if (offset == 0)
         return EVENT_PAGE_EMIT;
+    if (offset == 0x68)
+        return EVENT_PAGE_RING;
     if (length != 4)
         return EVENT_PAGE_NOTHING;
     if (offset == 4)
         return EVENT_PAGE_ACKNOWLEDGED;
     if (offset == 0x54)
         return (uint32_t)value == (uint32_t)page->events ? EVENT_PAGE_ACKNOWLEDGED : EVENT_PAGE_NOTHING;
-    if (offset == 0x58 && value <= 1 && value != page->driver)
+    if (offset == 0x58 && value <= 2 && (value == 2 || value != page->driver))
         return EVENT_PAGE_DRIVER_CHANGED;
     return EVENT_PAGE_NOTHING;
 }
@@ -139,7 +145,7 @@ static void every_width_offset_and_value(void **state)
 
                 memcpy(before, memory, sizeof(memory));
                 assert_int_equal(event_page_store(&page, offset, lengths[l], value), action);
-                if (lengths[l] == 4 && (offset == 4 || offset == 0x54 || (offset == 0x58 && value <= 1))) {
+                if (lengths[l] == 4 && (offset == 4 || offset == 0x54 || (offset == 0x58 && value <= 2))) {
                     uint32_t stored = (uint32_t)value;
 
                     memcpy(before + offset, &stored, sizeof(stored));
@@ -148,6 +154,18 @@ static void every_width_offset_and_value(void **state)
             }
         }
     }
+}
+
+static void no_ring_without_an_own_page(void **state)
+{
+    struct event_page_identity without = identity;
+    struct event_page page;
+
+    (void)state;
+    without.features = CROSSVM_FEATURE_PEER_PAGE;
+    event_page_init(&page, memory, &without);
+    assert_int_equal(event_page_store(&page, CROSSVM_REG_RING, 4, 1), EVENT_PAGE_NOTHING);
+    assert_int_equal(event_page_store(&page, CROSSVM_REG_RING, 1, 1), EVENT_PAGE_NOTHING);
 }
 
 static void counters(void **state)
@@ -202,6 +220,7 @@ int main(void)
         cmocka_unit_test(base_block_device_has_nothing_else),
         cmocka_unit_test(long_names_end_with_nul),
         cmocka_unit_test(every_width_offset_and_value),
+        cmocka_unit_test(no_ring_without_an_own_page),
         cmocka_unit_test(counters),
         cmocka_unit_test(peer_state_and_generation_are_one_word),
         cmocka_unit_test(reset_keeps_events),

@@ -147,6 +147,21 @@ static void bad_dataports(void **state)
 }
 
 /* The second connection fails when the first is half done. */
+static void bad_ends(void **state)
+{
+    struct fixture *f = *state;
+    const seL4_CPtr *frames = frames_make(2, 12);
+    crossvm_config_t third = {.name = "a", .end = 2};
+    crossvm_config_t lone = {.name = "a", .own_page = frames[0]};
+    crossvm_config_t mute = {.name = "a", .peer_page = frames[0], .own_page = frames[1]};
+    crossvm_config_t base = {.name = "a", .own_page = frames[0], .base_block_only = true};
+
+    one_refused(f, &third, "end 2");
+    one_refused(f, &lone, "peer page");
+    one_refused(f, &mute, "ring");
+    one_refused(f, &base, "base block");
+}
+
 static void failure_midway_undoes_all(void **state)
 {
     struct fixture *f = *state;
@@ -222,6 +237,8 @@ static void bad_interrupt_numbers(void **state)
 }
 
 /* A number that fits the register but not the VM fails once, and is not tried again. */
+#define REFUSED_IRQ (KVM_FIRST_IRQ > 1 ? KVM_FIRST_IRQ - 1 : KVM_LAST_IRQ + 1)
+
 static void an_interrupt_that_the_vm_refuses(void **state)
 {
     struct fixture *f = *state;
@@ -229,10 +246,10 @@ static void an_interrupt_that_the_vm_refuses(void **state)
     crossvm_bus_t bus = f->bus;
 
     bus.alloc_irq = irq_fixed;
-    irq_given = 200;
+    irq_given = REFUSED_IRQ;
     assert_int_equal(crossvm_install(&bus, &config, 1, NULL), -1);
-    assert_non_null(strstr(log_last, "interrupt 200 cannot be registered"));
-    irq_given = 17;
+    assert_non_null(strstr(log_last, "cannot be registered"));
+    irq_given = FIRST_IRQ;
     assert_int_equal(crossvm_install(&bus, &config, 1, NULL), 0);
 }
 
@@ -243,7 +260,7 @@ static void an_interrupt_each_then_shared(void **state)
     crossvm_connection_t *c[5];
     int irqs[5];
 
-    irq_limit = 12; /* 10, 11, 12 */
+    irq_limit = FIRST_IRQ + 2;
     assert_int_equal(crossvm_install(&f->bus, configs, 5, c), 0);
     for (size_t i = 0; i < 5; i++) {
         crossvm_info_t info;
@@ -253,11 +270,11 @@ static void an_interrupt_each_then_shared(void **state)
         assert_int_equal(guest_config_read(f, c[i], 0x3c, 1), info.irq);
         assert_int_equal(info.irq_shared, i != 2);
     }
-    assert_int_equal(irqs[0], 10);
-    assert_int_equal(irqs[1], 11);
-    assert_int_equal(irqs[2], 12);
-    assert_int_equal(irqs[3], 10);
-    assert_int_equal(irqs[4], 11);
+    assert_int_equal(irqs[0], FIRST_IRQ);
+    assert_int_equal(irqs[1], FIRST_IRQ + 1);
+    assert_int_equal(irqs[2], FIRST_IRQ + 2);
+    assert_int_equal(irqs[3], FIRST_IRQ);
+    assert_int_equal(irqs[4], FIRST_IRQ + 1);
 }
 
 /* --- the bus --- */
@@ -277,7 +294,10 @@ static void a_full_bus(void **state)
     }
     bridge->header_type = 0; /* a platform like libsel4vm's, which routes function 0 only */
     assert_refused(f, &f->bus, configs, 32, "\"c31\"", "bus is full");
+    log_take();
     assert_int_equal(crossvm_install(&f->bus, configs, 31, c), 0);
+    assert_int_equal(log_take(), 1);
+    assert_non_null(strstr(log_last, "31 connections"));
     assert_refused(f, &f->bus, &configs[31], 1, "\"c31\"", "bus is full");
     bridge->header_type = header_type;
 }
@@ -331,7 +351,7 @@ static bool install_fails(struct fixture *f, const crossvm_config_t *configs, in
 {
     int result;
 
-    irq_next = 10;
+    irq_next = FIRST_IRQ;
     log_take();
     fail_after(n);
     result = crossvm_install(&f->bus, configs, 2, NULL);
@@ -515,6 +535,7 @@ int main(void)
         FIXTURE_TEST(bad_names),
         FIXTURE_TEST(duplicate_names),
         FIXTURE_TEST(bad_dataports),
+        FIXTURE_TEST(bad_ends),
         FIXTURE_TEST(failure_midway_undoes_all),
         FIXTURE_TEST(taken_memory),
         FIXTURE_TEST(no_room),

@@ -13,23 +13,29 @@
 #include <sel4vmmplatsupport/drivers/pci_helper.h>
 
 #include "kvm_fixture.h"
+#include "kvm_machine.h"
+
+#define HEADER_MULTI_FUNCTION 0x80
 
 /* --- interrupts --- */
+
+#define IRQ (KVM_LAST_IRQ - 1)
+#define OTHER_IRQ KVM_LAST_IRQ
 
 static void an_injection_while_pending_is_dropped(void **state)
 {
     int ends = 0;
 
     (void)state;
-    assert_int_equal(vm_inject_irq(vcpu, 16), -1);
-    assert_int_equal(vm_register_irq(vcpu, 16, count_end, &ends), 0);
-    assert_int_equal(vm_inject_irq(vcpu, 16), 0);
-    assert_int_equal(vm_inject_irq(vcpu, 16), 0);
-    assert_true(kvm_test_irq_pending(&vm, 16));
-    assert_int_equal(kvm_test_irq_eoi(&vm, 16), 0);
+    assert_int_equal(vm_inject_irq(vcpu, IRQ), -1);
+    assert_int_equal(vm_register_irq(vcpu, IRQ, count_end, &ends), 0);
+    assert_int_equal(vm_inject_irq(vcpu, IRQ), 0);
+    assert_int_equal(vm_inject_irq(vcpu, IRQ), 0);
+    assert_true(kvm_test_irq_pending(&vm, IRQ));
+    assert_int_equal(kvm_test_irq_eoi(&vm, IRQ), 0);
     assert_int_equal(ends, 1);
-    assert_false(kvm_test_irq_pending(&vm, 16));
-    assert_int_equal(kvm_test_irq_eoi(&vm, 16), -1);
+    assert_false(kvm_test_irq_pending(&vm, IRQ));
+    assert_int_equal(kvm_test_irq_eoi(&vm, IRQ), -1);
 }
 
 static void inject_again(vm_vcpu_t *its_vcpu, int irq, void *cookie)
@@ -45,12 +51,12 @@ static void an_end_may_inject_the_next(void **state)
     int left = 1;
 
     (void)state;
-    assert_int_equal(vm_register_irq(vcpu, 5, inject_again, &left), 0);
-    assert_int_equal(vm_inject_irq(vcpu, 5), 0);
-    assert_int_equal(kvm_test_irq_eoi(&vm, 5), 0);
-    assert_true(kvm_test_irq_pending(&vm, 5));
-    assert_int_equal(kvm_test_irq_eoi(&vm, 5), 0);
-    assert_false(kvm_test_irq_pending(&vm, 5));
+    assert_int_equal(vm_register_irq(vcpu, IRQ, inject_again, &left), 0);
+    assert_int_equal(vm_inject_irq(vcpu, IRQ), 0);
+    assert_int_equal(kvm_test_irq_eoi(&vm, IRQ), 0);
+    assert_true(kvm_test_irq_pending(&vm, IRQ));
+    assert_int_equal(kvm_test_irq_eoi(&vm, IRQ), 0);
+    assert_false(kvm_test_irq_pending(&vm, IRQ));
 }
 
 static void a_disabled_interrupt_refuses_injection(void **state)
@@ -58,14 +64,14 @@ static void a_disabled_interrupt_refuses_injection(void **state)
     int ends = 0;
 
     (void)state;
-    assert_int_equal(vm_register_irq(vcpu, 16, count_end, &ends), 0);
-    assert_int_equal(kvm_test_irq_enable(&vm, 16, false), 0);
-    assert_int_equal(vm_inject_irq(vcpu, 16), -1);
-    assert_false(kvm_test_irq_pending(&vm, 16));
-    assert_int_equal(kvm_test_irq_enable(&vm, 16, true), 0);
+    assert_int_equal(vm_register_irq(vcpu, IRQ, count_end, &ends), 0);
+    assert_int_equal(kvm_test_irq_enable(&vm, IRQ, false), 0);
+    assert_int_equal(vm_inject_irq(vcpu, IRQ), -1);
+    assert_false(kvm_test_irq_pending(&vm, IRQ));
+    assert_int_equal(kvm_test_irq_enable(&vm, IRQ, true), 0);
     assert_int_equal(ends, 1);
-    assert_int_equal(vm_inject_irq(vcpu, 16), 0);
-    assert_int_equal(kvm_test_irq_enable(&vm, 17, true), -1);
+    assert_int_equal(vm_inject_irq(vcpu, IRQ), 0);
+    assert_int_equal(kvm_test_irq_enable(&vm, OTHER_IRQ, true), -1);
 }
 
 static void registering_again_replaces_the_acknowledgement(void **state)
@@ -73,32 +79,33 @@ static void registering_again_replaces_the_acknowledgement(void **state)
     int first = 0, second = 0;
 
     (void)state;
-    assert_int_equal(vm_register_irq(vcpu, 16, count_end, &first), 0);
-    assert_int_equal(vm_register_irq(vcpu, 16, count_end, &second), 0);
+    assert_int_equal(vm_register_irq(vcpu, IRQ, count_end, &first), 0);
+    assert_int_equal(vm_register_irq(vcpu, IRQ, count_end, &second), 0);
     assert_int_equal(snapshot().irqs, 1);
-    vm_inject_irq(vcpu, 16);
-    kvm_test_irq_eoi(&vm, 16);
+    vm_inject_irq(vcpu, IRQ);
+    kvm_test_irq_eoi(&vm, IRQ);
     assert_int_equal(first, 0);
     assert_int_equal(second, 1);
-    for (int irq = -1; irq <= 24; irq += irq == 0 ? 24 : 1) /* -1, 0, 24 */
-        assert_int_equal(vm_register_irq(vcpu, irq, count_end, &first), -1);
+    assert_int_equal(vm_register_irq(vcpu, -1, count_end, &first), -1);
+    assert_int_equal(vm_register_irq(vcpu, KVM_FIRST_IRQ - 1, count_end, &first), -1);
+    assert_int_equal(vm_register_irq(vcpu, KVM_LAST_IRQ + 1, count_end, &first), -1);
 }
 
 static void numbers_are_given_out_once(void **state)
 {
-    uint32_t given = 0;
-    int irq;
+    bool given[KVM_LAST_IRQ + 1] = {false};
+    int irq, num = 0;
 
     (void)state;
     assert_int_equal(kvm_irq_allocate(), -1); /* for which VM? */
     kvm_irq_allocator_use(&vm);
-    while ((irq = kvm_irq_allocate()) >= 0) {
-        assert_in_range(irq, 1, 23);
-        assert_false(given & 1u << irq);
-        given |= 1u << irq;
+    for (; (irq = kvm_irq_allocate()) >= 0; num++) {
+        assert_in_range(irq, KVM_FIRST_IRQ, KVM_LAST_IRQ);
+        assert_false(given[irq]);
+        given[irq] = true;
     }
-    assert_int_equal(__builtin_popcount(given), 12);
-    assert_false(given & (1u << 2 | 1u << 4 | 1u << 8)); /* cascade, console, clock */
+    assert_int_equal(num, machine_spare_irqs);
+    assert_false(given[machine_console_irq]);
 }
 
 /* --- doorbells and messages --- */
@@ -147,24 +154,6 @@ static void message_eventfds_come_and_go(void **state)
 
 /* --- PCI --- */
 
-static uint32_t port_in(uint16_t port, unsigned int size)
-{
-    uint32_t value;
-
-    kvm_test_port(vcpu, port, size, true, &value);
-    return value;
-}
-
-static void port_out(uint16_t port, unsigned int size, uint32_t value)
-{
-    kvm_test_port(vcpu, port, size, false, &value);
-}
-
-static uint32_t config_address(unsigned int dev, unsigned int fun, unsigned int reg)
-{
-    return 1u << 31 | dev << 11 | fun << 8 | reg;
-}
-
 static vmm_pci_device_def_t *add_header(vmm_pci_space_t *pci, uint16_t device_id, vmm_pci_address_t *address)
 {
     vmm_pci_device_def_t *header = calloc(1, sizeof(*header));
@@ -172,12 +161,12 @@ static vmm_pci_device_def_t *add_header(vmm_pci_space_t *pci, uint16_t device_id
 
     header->vendor_id = 0x1af4;
     header->device_id = device_id;
-    header->header_type = PCI_HEADER_TYPE_MULTI_FUNCTION;
+    header->header_type = HEADER_MULTI_FUNCTION;
     assert_int_equal(vmm_pci_add_entry(pci, entry, address), 0);
     return header;
 }
 
-static void configuration_ports_take_all_widths(void **state)
+static void configuration_space_takes_all_widths(void **state)
 {
     vmm_pci_space_t *pci;
     vmm_pci_address_t address;
@@ -190,25 +179,17 @@ static void configuration_ports_take_all_widths(void **state)
     header = add_header(pci, 0xa111, &address);
     assert_int_equal(address.dev, 1);
 
-    port_out(0xcf8, 4, config_address(1, 0, 0) | 3);
-    assert_int_equal(port_in(0xcf8, 4), config_address(1, 0, 0));
-    assert_int_equal(port_in(0xcfb, 1), 0x80);
-    assert_int_equal(port_in(0xcfc, 4), 0xa1111af4);
-    assert_int_equal(port_in(0xcfc, 2), 0x1af4);
-    assert_int_equal(port_in(0xcfe, 2), 0xa111);
-    assert_int_equal(port_in(0xcff, 1), 0xa1);
-    assert_int_equal(port_in(0xcff, 4), UINT32_MAX); /* beyond the port */
+    assert_int_equal(config_load(1, 0, PCI_VENDOR_ID, 4), 0xa1111af4);
+    assert_int_equal(config_load(1, 0, PCI_VENDOR_ID, 2), 0x1af4);
+    assert_int_equal(config_load(1, 0, PCI_DEVICE_ID, 2), 0xa111);
+    assert_int_equal(config_load(1, 0, PCI_DEVICE_ID + 1, 1), 0xa1);
+    assert_int_equal(config_load(1, 0, PCI_VENDOR_ID + 3, 4), UINT32_MAX); /* across two registers */
 
-    port_out(0xcf8, 4, config_address(1, 0, PCI_COMMAND));
-    port_out(0xcfc, 2, PCI_COMMAND_MEMORY);
-    port_out(0xcfe, 1, 0x12);
+    config_store(1, 0, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+    config_store(1, 0, PCI_STATUS, 1, 0x12);
+    config_store(1, 0, PCI_STATUS + 1, 4, 0); /* does nothing */
     assert_int_equal(header->command, PCI_COMMAND_MEMORY);
     assert_int_equal(header->status, 0x12);
-
-    port_out(0xcf8, 1, 0x55); /* narrow stores are not for it */
-    assert_int_equal(port_in(0xcf8, 4), config_address(1, 0, PCI_COMMAND));
-    port_out(0xcf8, 4, config_address(1, 0, 0) & ~(1u << 31)); /* disabled */
-    assert_int_equal(port_in(0xcfc, 4), UINT32_MAX);
     kvm_pci_free(pci);
     free(header);
 }
@@ -221,21 +202,16 @@ static void absent_functions_read_as_all_ones(void **state)
     (void)state;
     assert_int_equal(vmm_pci_init(&pci), 0);
     assert_int_equal(kvm_pci_attach(&vm, pci), 0);
-    port_out(0xcf8, 4, config_address(0, 0, PCI_CACHE_LINE_SIZE));
-    assert_int_equal(port_in(0xcfe, 1), PCI_HEADER_TYPE_MULTI_FUNCTION);
-    port_out(0xcf8, 4, config_address(31, 7, 0));
-    assert_int_equal(port_in(0xcfc, 4), UINT32_MAX);
-    assert_int_equal(port_in(0xcfc, 2), UINT16_MAX);
-    port_out(0xcfc, 4, 0); /* does nothing */
-    port_out(0xcf8, 4, config_address(0, 0, 0) | 1 << 16);
-    assert_int_equal(port_in(0xcfc, 4), UINT32_MAX);
+    assert_int_equal(config_load(0, 0, PCI_HEADER_TYPE, 1), HEADER_MULTI_FUNCTION);
+    assert_int_equal(config_load(31, 7, 0, 4), UINT32_MAX);
+    assert_int_equal(config_load(31, 7, 0, 2), UINT16_MAX);
+    config_store(31, 7, 0, 4, 0); /* does nothing */
 
     /* Functions other than 0 are reached. */
     function = malloc(sizeof(*function));
     *function = *pci->bus0[0][0];
     pci->bus0[0][3] = function;
-    port_out(0xcf8, 4, config_address(0, 3, 0));
-    assert_int_equal(port_in(0xcfc, 4), 0x00425e14);
+    assert_int_equal(config_load(0, 3, 0, 4), 0x00425e14);
     kvm_pci_free(pci);
 }
 
@@ -304,31 +280,30 @@ static void the_serial_port_answers_a_driver_that_probes(void **state)
     assert_int_equal(kvm_console_create(&vm, -1, -1), 0);
     assert_int_equal(kvm_console_create(&vm, -1, -1), -EEXIST);
 
-    port_out(0x3f9, 1, 0xff);
-    assert_int_equal(port_in(0x3f9, 1), 0x0f);
-    port_out(0x3f9, 1, 0);
-    port_out(0x3fc, 1, 0x1a); /* loopback, RTS and OUT2 */
-    assert_int_equal(port_in(0x3fe, 1) & 0xf0, 0x90);
-    port_out(0x3f8, 1, 'x');
-    assert_int_equal(port_in(0x3fd, 1), 0x61);
-    assert_int_equal(port_in(0x3f8, 1), 'x');
-    assert_int_equal(port_in(0x3fd, 1), 0x60);
-    port_out(0x3fc, 1, 0x08);
-    port_out(0x3fa, 1, 0x01);
-    assert_int_equal(port_in(0x3fa, 1), 0xc1);
+    serial_store(1, 1, 0xff);
+    assert_int_equal(serial_load(1, 1), 0x0f);
+    serial_store(1, 1, 0);
+    serial_store(4, 1, 0x1a); /* loopback, RTS and OUT2 */
+    assert_int_equal(serial_load(6, 1) & 0xf0, 0x90);
+    serial_store(0, 1, 'x');
+    assert_int_equal(serial_load(5, 1), 0x61);
+    assert_int_equal(serial_load(0, 1), 'x');
+    assert_int_equal(serial_load(5, 1), 0x60);
+    serial_store(4, 1, 0x08);
+    serial_store(2, 1, 0x01);
+    assert_int_equal(serial_load(2, 1), 0xc1);
 
-    port_out(0x3fb, 1, 0x83); /* divisor */
-    port_out(0x3f8, 2, 0x0001);
-    assert_int_equal(port_in(0x3f8, 2), 0x0001);
-    port_out(0x3fb, 1, 0x03);
+    serial_store(3, 1, 0x83); /* divisor */
+    serial_store(0, 2, 0x0001);
+    assert_int_equal(serial_load(0, 2), 0x0001);
+    serial_store(3, 1, 0x03);
 
-    port_out(0x3f9, 1, 0x02); /* ready to send: an interrupt at once */
-    assert_true(kvm_test_irq_pending(&vm, 4));
-    assert_int_equal(port_in(0x3fa, 1), 0xc2);
-    assert_false(kvm_test_irq_pending(&vm, 4));
-    port_out(0x3f8, 1, 'y');
-    assert_true(kvm_test_irq_pending(&vm, 4));
-    assert_int_equal(port_in(0x3ff, 4), UINT32_MAX); /* beyond its end nobody answers */
+    serial_store(1, 1, 0x02); /* ready to send: an interrupt at once */
+    assert_true(kvm_test_irq_pending(&vm, machine_console_irq));
+    assert_int_equal(serial_load(2, 1), 0xc2);
+    assert_false(kvm_test_irq_pending(&vm, machine_console_irq));
+    serial_store(0, 1, 'y');
+    assert_true(kvm_test_irq_pending(&vm, machine_console_irq));
 }
 
 int main(void)
@@ -341,7 +316,7 @@ int main(void)
         IN_VM(numbers_are_given_out_once),
         IN_VM(a_doorbell_takes_stores_of_any_width),
         IN_VM(message_eventfds_come_and_go),
-        IN_VM(configuration_ports_take_all_widths),
+        IN_VM(configuration_space_takes_all_widths),
         IN_VM(absent_functions_read_as_all_ones),
         IN_VM(a_full_bus_refuses_the_next_device),
         IN_VM(layers_emulate_bars_interrupt_and_capabilities),

@@ -347,13 +347,15 @@ static void an_access_is_done_again_on_memory_mapped_meanwhile(void **state)
 
 /* --- RAM --- */
 
+#define RAM KVM_RAM_BASE
+
 static int add_up(vm_t *its_vm, uintptr_t address, void *memory, size_t size, size_t offset, void *cookie)
 {
     size_t *sum = cookie;
 
     (void)its_vm;
     (void)memory;
-    assert_int_equal(address, 4000 + offset);
+    assert_int_equal(address, RAM + 4000 + offset);
     assert_true(size <= 4096);
     assert_int_equal(*sum, offset);
     *sum += size;
@@ -367,25 +369,25 @@ static void ram_can_be_touched_and_allocated(void **state)
     size_t size, sum = 0;
 
     (void)state;
-    assert_int_equal(vm_ram_register_at(&vm, 0, RAM_SIZE, false), 0);
-    assert_int_equal(vm_ram_register_at(&vm, RAM_SIZE - 4096, 4096, false), -1);
+    assert_int_equal(vm_ram_register_at(&vm, RAM, RAM_SIZE, false), 0);
+    assert_int_equal(vm_ram_register_at(&vm, RAM + RAM_SIZE - 4096, 4096, false), -1);
     assert_int_equal(vm_ram_register_at(&vm, WINDOW - 4096, 8192, false), -1); /* where devices are */
     assert_int_equal(vm.mem.num_ram_regions, 1);
 
-    assert_int_equal(vm_ram_touch(&vm, 5000, sizeof(text), vm_guest_ram_write_callback, text), 0);
-    assert_int_equal(vm_ram_touch(&vm, 5000, sizeof(text), vm_guest_ram_read_callback, back), 0);
+    assert_int_equal(vm_ram_touch(&vm, RAM + 5000, sizeof(text), vm_guest_ram_write_callback, text), 0);
+    assert_int_equal(vm_ram_touch(&vm, RAM + 5000, sizeof(text), vm_guest_ram_read_callback, back), 0);
     assert_string_equal(back, text);
-    assert_int_equal(vm_ram_touch(&vm, 4000, 10000, add_up, &sum), 0);
+    assert_int_equal(vm_ram_touch(&vm, RAM + 4000, 10000, add_up, &sum), 0);
     assert_int_equal(sum, 10000);
-    assert_int_equal(vm_ram_touch(&vm, RAM_SIZE - 1, 2, vm_guest_ram_read_callback, back), -1);
+    assert_int_equal(vm_ram_touch(&vm, RAM + RAM_SIZE - 1, 2, vm_guest_ram_read_callback, back), -1);
 
-    vm_ram_mark_allocated(&vm, 0, 0x100000);
+    vm_ram_mark_allocated(&vm, RAM, 0x100000);
     assert_int_equal(vm.mem.num_ram_regions, 2);
     address = vm_ram_allocate(&vm, 0x1000);
-    assert_int_equal(address, 0x100000);
+    assert_int_equal(address, RAM + 0x100000);
     assert_int_equal(vm_ram_find_largest_free_region(&vm, &address, &size), 0);
-    assert_int_equal(address, 0x101000);
-    vm_ram_free(&vm, 0, 0x101000);
+    assert_int_equal(address, RAM + 0x101000);
+    vm_ram_free(&vm, RAM, 0x101000);
     assert_int_equal(vm.mem.num_ram_regions, 1);
     assert_int_equal(vm_ram_allocate(&vm, RAM_SIZE + 1), 0);
 }
@@ -395,15 +397,15 @@ static void anonymous_memory_is_given_out_once(void **state)
     uintptr_t first, second, ram;
 
     (void)state;
-    assert_int_equal(vm_memory_make_anon(&vm, 0x100000, 0x4000), 0);
-    assert_int_equal(vm_memory_make_anon(&vm, 0x103000, 0x4000), -1);
-    assert_null(vm_reserve_memory_at(&vm, 0x102000, 4096, default_error_fault_callback, NULL));
+    assert_int_equal(vm_memory_make_anon(&vm, RAM + 0x100000, 0x4000), 0);
+    assert_int_equal(vm_memory_make_anon(&vm, RAM + 0x103000, 0x4000), -1);
+    assert_null(vm_reserve_memory_at(&vm, RAM + 0x102000, 4096, default_error_fault_callback, NULL));
     assert_non_null(vm_reserve_anon_memory(&vm, 1, 4096, default_error_fault_callback, NULL, &first));
     assert_non_null(vm_reserve_anon_memory(&vm, 4096, 0x2000, default_error_fault_callback, NULL, &second));
-    assert_int_equal(first, 0x100000);
-    assert_int_equal(second, 0x102000);
+    assert_int_equal(first, RAM + 0x100000);
+    assert_int_equal(second, RAM + 0x102000);
     ram = vm_ram_register(&vm, 4096);
-    assert_int_equal(ram, 0x103000);
+    assert_int_equal(ram, RAM + 0x103000);
     assert_int_equal(vm_ram_register(&vm, 4096), 0);
 }
 

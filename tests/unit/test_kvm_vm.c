@@ -32,7 +32,7 @@ static void everything_once(void)
         close(bell);
         return;
     }
-    if (!vm_create_vcpu(&other, 0) || vm_ram_register_at(&other, 0, RAM_SIZE, false) || vmm_pci_init(&pci) ||
+    if (!vm_create_vcpu(&other, 0) || vm_ram_register_at(&other, KVM_RAM_BASE, RAM_SIZE, false) || vmm_pci_init(&pci) ||
         kvm_pci_attach(&other, pci) || kvm_console_create(&other, -1, -1))
         goto done;
 
@@ -56,8 +56,8 @@ static void everything_once(void)
         assert_memory_equal(&before, &after, sizeof(before));
         goto done;
     }
-    if (vm_register_irq(other.vcpus[BOOT_VCPU], 16, count_end, NULL) || kvm_ioeventfd_assign(&other, WINDOW, bell) ||
-        kvm_irqfd_create(&other, bell, 0xfee00000, 0x41, 8, &irqfd))
+    if (vm_register_irq(other.vcpus[BOOT_VCPU], KVM_LAST_IRQ, count_end, NULL) ||
+        kvm_ioeventfd_assign(&other, WINDOW, bell) || kvm_irqfd_create(&other, bell, 0xfee00000, 0x41, 8, &irqfd))
         goto done;
 
 done:

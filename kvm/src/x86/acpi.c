@@ -4,10 +4,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#include <pci/helper.h>
 #include <utils/util.h>
 
 #include "../arch.h"
+#include "../pci_intx.h"
 #include "../ram.h"
 #include "aml.h"
 #include "layout.h"
@@ -171,67 +171,29 @@ static void finish_header(struct table_header *header, const char *signature, ui
 
 /* --- devices --- */
 
-#define MAX_ROUTES (32 * 4)
-
-struct route {
-    uint8_t device;
-    uint8_t pin; /* 0 is A */
-    uint8_t line;
-};
-
-static uint8_t config_byte(const vmm_pci_entry_t *function, int offset)
-{
-    uint32_t value = 0;
-
-    return function->ioread(function->cookie, offset, 1, &value) ? 0 : (uint8_t)value;
-}
-
-/* A device's pin can only go to one input: the first function that uses it decides. */
-static bool route_known(const struct route *routes, size_t num, const struct route *route)
-{
-    for (size_t i = 0; i < num; i++) {
-        if (routes[i].device == route->device && routes[i].pin == route->pin)
-            return true;
-    }
-    return false;
-}
-
-static size_t collect_routes(vmm_pci_space_t *pci, struct route *routes)
-{
-    size_t num = 0;
-
-    for (uint8_t dev = 0; dev < 32; dev++) {
-        for (uint8_t fun = 0; fun < 8; fun++) {
-            const vmm_pci_entry_t *function = find_device(pci, (vmm_pci_address_t){.dev = dev, .fun = fun});
-            uint8_t pin = function ? config_byte(function, PCI_INTERRUPT_PIN) : 0;
-            struct route route = {.device = dev, .pin = (uint8_t)(pin - 1)};
-
-            if (pin < 1 || pin > 4)
-                continue;
-            route.line = config_byte(function, PCI_INTERRUPT_LINE);
-            if (arch_line_valid(route.line) && !route_known(routes, num, &route))
-                routes[num++] = route;
-        }
-    }
-    return num;
-}
-
 /* Each says: device in the upper half of an address, pin, no link device, number. Level-triggered by definition. */
 static void describe_routes(struct aml *aml, vmm_pci_space_t *pci)
 {
-    struct route routes[MAX_ROUTES];
-    size_t num = collect_routes(pci, routes);
+    struct kvm_pci_intx intx;
+    uint8_t num = 0;
     size_t table;
 
+    kvm_pci_intx_collect(pci, &intx);
+    for (size_t i = 0; i < KVM_PCI_DEVICES * KVM_PCI_PINS; i++)
+        num += intx.line[i / KVM_PCI_PINS][i % KVM_PCI_PINS] != 0;
     aml_name(aml, "_PRT");
-    table = aml_begin_package(aml, (uint8_t)num);
-    for (size_t i = 0; i < num; i++) {
-        size_t entry = aml_begin_package(aml, 4);
+    table = aml_begin_package(aml, num);
+    for (uint32_t i = 0; i < KVM_PCI_DEVICES * KVM_PCI_PINS; i++) {
+        uint8_t line = intx.line[i / KVM_PCI_PINS][i % KVM_PCI_PINS];
+        size_t entry;
 
-        aml_integer(aml, (uint32_t)routes[i].device << 16 | 0xffff);
-        aml_integer(aml, routes[i].pin);
+        if (!line)
+            continue;
+        entry = aml_begin_package(aml, 4);
+        aml_integer(aml, i / KVM_PCI_PINS << 16 | 0xffff);
+        aml_integer(aml, i % KVM_PCI_PINS);
         aml_integer(aml, 0);
-        aml_integer(aml, routes[i].line);
+        aml_integer(aml, line);
         aml_end(aml, entry);
     }
     aml_end(aml, table);

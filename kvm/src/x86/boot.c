@@ -2,7 +2,6 @@
 /* Boots Linux as its x86 boot protocol says, by the 64-bit entry (Documentation/x86/boot.rst of Linux). */
 #include <asm/bootparam.h>
 #include <elf.h>
-#include <errno.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -233,12 +232,16 @@ static void set_reset_vector(vm_t *vm)
     memcpy(kvm_ram_pointer(vm, LAYOUT_RESET_VECTOR, sizeof(code)), code, sizeof(code));
 }
 
-static int boot(vm_t *vm, const kvm_linux_t *image)
+int arch_boot_linux(vm_t *vm, const kvm_linux_t *image)
 {
     struct boot_params *params = kvm_ram_pointer(vm, LAYOUT_BOOT_PARAMS, sizeof(*params));
     struct loaded loaded = {0};
     uint64_t acpi_root;
 
+    if (!params || !low_ram(vm) || !kvm_ram_pointer(vm, 0, LAYOUT_HIGH_RAM)) {
+        ZF_LOGE("VM %s cannot boot: it has no RAM from address 0 to beyond 1 MiB", vm->vm_name);
+        return -1;
+    }
     memset(params, 0, sizeof(*params));
     if (load_kernel(image->kernel, vm, params, &loaded))
         return -1;
@@ -255,21 +258,4 @@ static int boot(vm_t *vm, const kvm_linux_t *image)
     params->acpi_rsdp_addr = acpi_root;
     vm->entry = loaded.entry;
     return arch_cpus_prepare(vm) || identity_enter_64bit(vm, loaded.entry, LAYOUT_BOOT_PARAMS) ? -1 : 0;
-}
-
-int kvm_boot_linux(vm_t *vm, const kvm_linux_t *linux_image)
-{
-    int error = -EINVAL;
-
-    kvm_vmm_lock();
-    if (!vm->num_vcpus)
-        ZF_LOGE("VM %s cannot boot: it has no vCPU", vm->vm_name);
-    else if (!low_ram(vm) || !kvm_ram_pointer(vm, 0, LAYOUT_HIGH_RAM))
-        ZF_LOGE("VM %s cannot boot: it has no RAM from address 0 to beyond 1 MiB", vm->vm_name);
-    else if (!linux_image->kernel)
-        ZF_LOGE("VM %s cannot boot: no kernel is named", vm->vm_name);
-    else
-        error = boot(vm, linux_image) ? -EIO : 0;
-    kvm_vmm_unlock();
-    return error;
 }

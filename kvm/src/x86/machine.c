@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The PC around the vCPUs: arch.h for x86-64. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
@@ -25,6 +26,12 @@
 #define HOLE_START KVM_PCI_WINDOW_BASE
 #define HOLE_END 0x100000000ull
 
+unsigned long arch_vm_type(int system_fd)
+{
+    (void)system_fd;
+    return 0;
+}
+
 int arch_vm_init(vm_t *vm)
 {
     int fd = machine_of(vm)->fd;
@@ -39,6 +46,24 @@ int arch_vm_init(vm_t *vm)
         ZF_LOGE("VM %s: KVM cannot make interrupt controllers and timer: %s", vm->vm_name, strerror(errno));
         return -1;
     }
+    return 0;
+}
+
+void arch_vm_destroy(vm_t *vm)
+{
+    free(vm->arch.ioport_list.ioports);
+}
+
+bool arch_has_msi(const vm_t *vm)
+{
+    (void)vm;
+    return true;
+}
+
+/* All that it is comes with its identity, when the number of vCPUs is final. */
+int arch_cpu_init(vm_vcpu_t *vcpu)
+{
+    (void)vcpu;
     return 0;
 }
 
@@ -99,9 +124,10 @@ uint64_t arch_cpu_instruction_pointer(const vm_vcpu_t *vcpu)
 
 /* --- interrupts --- */
 
-bool arch_line_valid(int irq)
+int kvm_use_gic(int version)
 {
-    return irq >= 1 && irq < ARCH_NUM_LINES;
+    (void)version;
+    return -ENOTSUP;
 }
 
 /* First the inputs that no PC ever used, then those of the ISA bus that are free without its devices. */
@@ -110,6 +136,12 @@ int arch_line_spare(size_t i)
     static const int spare[] = {16, 17, 18, 19, 20, 21, 22, 23, 5, 9, 10, 11};
 
     return i < ARRAY_SIZE(spare) ? spare[i] : -1;
+}
+
+/* ACPI's table of routes has none for devices that come later, whatever their input. */
+size_t arch_line_spare_late(void)
+{
+    return 0;
 }
 
 /* Interrupt n goes to input n of the IOAPIC and, below 16, to the pair of PICs too. */

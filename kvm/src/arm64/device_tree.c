@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "device_tree.h"
+
+#include <libfdt.h>
+#include <stdio.h>
+#include <sys/random.h>
+
+#include <utils/util.h>
+
+#include <sel4vm_kvm.h>
+
+#include "../arch.h"
+#include "../pci_intx.h"
+#include "gic.h"
+#include "layout.h"
+#include "tree.h"
+
+/* Names of nodes for others to refer to. */
+#define PHANDLE_GIC 1
+#define PHANDLE_ITS 2
+
+/* Cells of an interrupt, as the binding of the GIC has them. */
+#define GIC_SHARED 0
+#define GIC_PRIVATE 1
+#define GIC_LEVEL_HIGH 4
+#define GIC_CPU_MASK_SHIFT 8 /* GICv2: which vCPUs have the private interrupt */
+
+#define SEED_BYTES 64
+#define CONSOLE_CLOCK 1843200 /* that a 16550 usually has; nothing depends on it here */
+
+static void describe_chosen(struct tree *tree, const struct device_tree_content *content)
+{
+    uint8_t seed[SEED_BYTES];
+
+    tree_begin_node(tree, "chosen");
+    tree_string(tree, "bootargs", content->command_line);
+    tree_string(tree, "stdout-path", "serial0");
+    if (content->initrd.end) {
+        TREE_WIDE(tree, "linux,initrd-start", content->initrd.start);
+        TREE_WIDE(tree, "linux,initrd-end", content->initrd.end);
+    }
+    /* Random bytes, so that the guest's own random numbers are ready at once. */
+    if (getrandom(seed, sizeof(seed), GRND_NONBLOCK) == sizeof(seed))
+        tree_bytes(tree, "rng-seed", seed, sizeof(seed));
+    tree_end_node(tree);
+}
+
+static void describe_memory(struct tree *tree, const vm_t *vm)
+{
+    for (int i = 0; i < vm->mem.num_ram_regions; i++) {
+        const vm_ram_region_t *region = &vm->mem.ram_regions[i];
+
+        tree_begin_node_at(tree, "memory", region->start);
+        tree_string(tree, "device_type", "memory");
+        TREE_WIDE(tree, "reg", region->start, region->size);
+        tree_end_node(tree);
+    }
+}
+
+static void describe_cpus(struct tree *tree, const vm_t *vm)
+{
+    tree_begin_node(tree, "cpus");
+    tree_cell(tree, "#address-cells", 1);
+    tree_cell(tree, "#size-cells", 0);
+    for (unsigned int i = 0; i < vm->num_vcpus; i++) {
+        tree_begin_node_at(tree, "cpu", i);
+        tree_string(tree, "device_type", "cpu");
+        tree_string(tree, "compatible", "arm,armv8");
+        tree_cell(tree, "reg", i); /* KVM counts affinity level 0 up to 16 vCPUs */
+        tree_string(tree, "enable-method", "psci");
+        tree_end_node(tree);
+    }
+    tree_end_node(tree);
+
+    tree_begin_node(tree, "psci");
+    tree_bytes(tree, "compatible", "arm,psci-1.0\0arm,psci-0.2", sizeof("arm,psci-1.0\0arm,psci-0.2"));
+    tree_string(tree, "method", "hvc");
+    tree_end_node(tree);
+}
+_Static_assert(CONFIG_MAX_NUM_NODES <= 16, "more vCPUs have affinity level 1 too");
+
+static void describe_timer(struct tree *tree, const vm_t *vm)
+{
+    uint32_t flags = GIC_LEVEL_HIGH;
+
+    if (gic_version(vm) == 2)
+        flags |= (uint32_t)MASK(vm->num_vcpus) << GIC_CPU_MASK_SHIFT;
+    tree_begin_node(tree, "timer");
+    tree_string(tree, "compatible", "arm,armv8-timer");
+    tree_flag(tree, "always-on");
+    TREE_CELLS(tree, "interrupts", GIC_PRIVATE, LAYOUT_PPI_TIMER_SECURE, flags, GIC_PRIVATE, LAYOUT_PPI_TIMER_PHYSICAL,
+               flags, GIC_PRIVATE, LAYOUT_PPI_TIMER_VIRTUAL, flags, GIC_PRIVATE, LAYOUT_PPI_TIMER_HYPERVISOR, flags);
+    tree_end_node(tree);
+}
+
+static void describe_its(struct tree *tree)
+{
+    tree_begin_node_at(tree, "msi-controller", LAYOUT_GIC_ITS);
+    tree_string(tree, "compatible", "arm,gic-v3-its");
+    tree_flag(tree, "msi-controller");
+    tree_cell(tree, "#msi-cells", 1);
+    TREE_WIDE(tree, "reg", LAYOUT_GIC_ITS, LAYOUT_GIC_ITS_SIZE);
+    tree_cell(tree, "phandle", PHANDLE_ITS);
+    tree_end_node(tree);
+}
+
+static void describe_gic(struct tree *tree, const vm_t *vm)
+{
+    tree_begin_node_at(tree, "interrupt-controller", LAYOUT_GIC_DISTRIBUTOR);
+    tree_flag(tree, "interrupt-controller");
+    tree_cell(tree, "#interrupt-cells", 3);
+    tree_cell(tree, "#address-cells", 2);
+    tree_cell(tree, "#size-cells", 2);
+    tree_flag(tree, "ranges");
+    tree_cell(tree, "phandle", PHANDLE_GIC);
+    if (gic_version(vm) == 2) {
+        tree_string(tree, "compatible", "arm,cortex-a15-gic");
+        TREE_WIDE(tree, "reg", LAYOUT_GIC_DISTRIBUTOR, LAYOUT_GIC_DISTRIBUTOR_SIZE, LAYOUT_GIC_CPU,
+                  LAYOUT_GIC_CPU_SIZE);
+    } else {
+        tree_string(tree, "compatible", "arm,gic-v3");
+        TREE_WIDE(tree, "reg", LAYOUT_GIC_DISTRIBUTOR, LAYOUT_GIC_DISTRIBUTOR_SIZE, LAYOUT_GIC_REDISTRIBUTORS,
+                  LAYOUT_GIC_REDISTRIBUTOR_SIZE * vm->num_vcpus);
+    }
+    if (gic_has_its(vm))
+        describe_its(tree);
+    tree_end_node(tree);
+}
+
+static void describe_console(struct tree *tree)
+{
+    tree_begin_node_at(tree, "serial", LAYOUT_CONSOLE);
+    tree_string(tree, "compatible", "ns16550a");
+    TREE_WIDE(tree, "reg", LAYOUT_CONSOLE, LAYOUT_CONSOLE_SIZE);
+    tree_cell(tree, "clock-frequency", CONSOLE_CLOCK);
+    TREE_CELLS(tree, "interrupts", GIC_SHARED, ARCH_CONSOLE_IRQ - LAYOUT_FIRST_SPI, GIC_LEVEL_HIGH);
+    tree_end_node(tree);
+}
+
+/* --- PCI --- */
+
+#define PCI_SPACE_MEMORY_32 0x02000000u
+#define PCI_DEVICE_MASK 0xf800u
+#define PCI_DEVICE_SHIFT 11
+#define PCI_PIN_MASK 7u
+
+/* Of an entry: PCI address (3) and pin; controller, its address (2), and interrupt (3). */
+#define MAP_CELLS 10
+
+/*
+ * All pins of all devices have an entry, so that INTx of a device that comes later has one too: those that nobody uses
+ * yet go where kvm_irq_allocate() sends later devices.
+ */
+static void describe_intx(struct tree *tree, vmm_pci_space_t *pci)
+{
+    uint32_t map[KVM_PCI_DEVICES][KVM_PCI_PINS][MAP_CELLS] = {0};
+    struct kvm_pci_intx intx;
+
+    kvm_pci_intx_collect(pci, &intx);
+    for (uint32_t dev = 0; dev < KVM_PCI_DEVICES; dev++) {
+        for (uint32_t pin = 0; pin < KVM_PCI_PINS; pin++) {
+            uint32_t *entry = map[dev][pin];
+            uint32_t irq = intx.line[dev][pin] ? intx.line[dev][pin] : LAYOUT_LATE_PCI_IRQ;
+
+            entry[0] = dev << PCI_DEVICE_SHIFT;
+            entry[3] = pin + 1;
+            entry[4] = PHANDLE_GIC;
+            entry[7] = GIC_SHARED;
+            entry[8] = irq - LAYOUT_FIRST_SPI;
+            entry[9] = GIC_LEVEL_HIGH;
+        }
+    }
+    tree_cell(tree, "#interrupt-cells", 1);
+    TREE_CELLS(tree, "interrupt-map-mask", PCI_DEVICE_MASK, 0, 0, PCI_PIN_MASK);
+    tree_cells(tree, "interrupt-map", &map[0][0][0], sizeof(map) / sizeof(uint32_t));
+}
+
+static void describe_pci(struct tree *tree, const vm_t *vm, vmm_pci_space_t *pci)
+{
+    tree_begin_node_at(tree, "pcie", LAYOUT_ECAM);
+    tree_string(tree, "compatible", "pci-host-ecam-generic");
+    tree_string(tree, "device_type", "pci");
+    tree_cell(tree, "#address-cells", 3);
+    tree_cell(tree, "#size-cells", 2);
+    TREE_CELLS(tree, "bus-range", 0, 0);
+    TREE_WIDE(tree, "reg", LAYOUT_ECAM, LAYOUT_ECAM_SIZE);
+    TREE_CELLS(tree, "ranges", PCI_SPACE_MEMORY_32, 0, KVM_PCI_WINDOW_BASE, 0, KVM_PCI_WINDOW_BASE, 0,
+               KVM_PCI_WINDOW_SIZE);
+    describe_intx(tree, pci);
+    /* A device's number for the ITS is its bus, device and function. */
+    if (gic_has_its(vm))
+        TREE_CELLS(tree, "msi-map", 0, PHANDLE_ITS, 0, 0x10000);
+    tree_end_node(tree);
+}
+
+/* --- all --- */
+
+static void describe_aliases(struct tree *tree)
+{
+    char path[32];
+
+    (void)snprintf(path, sizeof(path), "/serial@%lx", LAYOUT_CONSOLE);
+    tree_begin_node(tree, "aliases");
+    tree_string(tree, "serial0", path);
+    tree_end_node(tree);
+}
+
+int device_tree_write(vm_t *vm, const struct device_tree_content *content, void *memory)
+{
+    struct tree tree;
+    int error;
+
+    tree_begin(&tree, memory, LAYOUT_DEVICE_TREE_SIZE);
+    tree_begin_node(&tree, "");
+    tree_string(&tree, "compatible", "linux,dummy-virt");
+    tree_string(&tree, "model", "crossvm");
+    tree_cell(&tree, "#address-cells", 2);
+    tree_cell(&tree, "#size-cells", 2);
+    tree_cell(&tree, "interrupt-parent", PHANDLE_GIC);
+    describe_aliases(&tree);
+    describe_chosen(&tree, content);
+    describe_memory(&tree, vm);
+    describe_cpus(&tree, vm);
+    describe_timer(&tree, vm);
+    describe_gic(&tree, vm);
+    describe_console(&tree);
+    if (content->pci)
+        describe_pci(&tree, vm, content->pci);
+    tree_end_node(&tree);
+    error = tree_finish(&tree);
+    if (!error)
+        return 0;
+    ZF_LOGE("VM %s: cannot write its device tree: %s", vm->vm_name, fdt_strerror(error));
+    return -1;
+}

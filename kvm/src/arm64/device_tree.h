@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The device tree: how the guest learns of its processors, memory, interrupt controller, PCI bus and serial port. */
+#pragma once
+
+#include <stdint.h>
+
+#include <sel4vm/guest_vm.h>
+#include <sel4vmmplatsupport/drivers/pci.h>
+
+/** What the boot decides; the rest is known of the VM. */
+struct device_tree_content {
+    const char *command_line;
+    struct device_tree_initrd {
+        uint64_t start;
+        uint64_t end; /**< 0: there is none */
+    } initrd;
+    vmm_pci_space_t *pci; /**< whose functions get their INTx routed as their interrupt line registers say, or NULL */
+};
+
+/** Writes it into LAYOUT_DEVICE_TREE_SIZE bytes. Returns 0, or -1 after a line in the log. */
+int device_tree_write(vm_t *vm, const struct device_tree_content *content, void *memory);

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The machine around the vCPUs: arch.h for arm64. */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <linux/kvm.h>
+
+#include <utils/util.h>
+
+#include <sel4vm_kvm.h>
+
+#include "../arch.h"
+#include "../cpu.h"
+#include "../machine.h"
+#include "cpu.h"
+#include "gic.h"
+#include "layout.h"
+#include "platform.h"
+
+#define USUAL_ADDRESS_BITS 40 /* of guest physical addresses, what type 0 stands for */
+
+/* A host with less than the usual wants to be asked for what it has. */
+unsigned long arch_vm_type(int system_fd)
+{
+    int bits = ioctl(system_fd, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE);
+
+    return bits > 0 && bits < USUAL_ADDRESS_BITS ? (unsigned long)bits : 0;
+}
+
+/*
+ * Stores of several registers, or that change their address register, tell the hypervisor nothing of what they do.
+ * Unless KVM is told to hand them over, they end the VM when they meet memory that somebody emulates.
+ */
+static int take_undecoded_accesses(const vm_t *vm)
+{
+    struct kvm_enable_cap request = {.cap = KVM_CAP_ARM_NISV_TO_USER};
+    int fd = machine_of(vm)->fd;
+
+    if (ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_ARM_INJECT_EXT_DABT) > 0 && ioctl(fd, KVM_ENABLE_CAP, &request) == 0)
+        return 0;
+    ZF_LOGE("VM %s: this kernel's KVM cannot abort an access that it does not decode; Linux 5.6 and later can",
+            vm->vm_name);
+    return -1;
+}
+
+/* KVM maps guest memory by the host's pages, and a connection's registers are one of 4 KiB. */
+static int check_page_size(const vm_t *vm)
+{
+    long size = sysconf(_SC_PAGESIZE);
+
+    if (size == (long)PAGE_SIZE_4K)
+        return 0;
+    ZF_LOGE("VM %s: this kernel has pages of %ld bytes; guests need one with pages of 4096", vm->vm_name, size);
+    return -1;
+}
+
+int arch_vm_init(vm_t *vm)
+{
+    return check_page_size(vm) || take_undecoded_accesses(vm) || gic_create(vm) ? -1 : 0;
+}
+
+void arch_vm_destroy(vm_t *vm)
+{
+    gic_destroy(vm);
+}
+
+int arch_cpus_prepare(vm_t *vm)
+{
+    struct kvm_machine *machine = machine_of(vm);
+
+    if (machine->cpus_prepared)
+        return 0;
+    if (platform_attach(vm))
+        return -1;
+    if (!machine_is_hollow(vm) && gic_complete(vm))
+        return -1;
+    machine->cpus_prepared = true;
+    return 0;
+}
+
+const char *arch_ram_objection(uintptr_t start, size_t size)
+{
+    if (start < KVM_RAM_BASE || (start < LAYOUT_HIGH_RAM && start + (size - 1) >= KVM_PCI_WINDOW_BASE))
+        return "below 0x40000000 and from 0xc0000000 to 0xffffffff is the place of devices; put RAM between, and the "
+               "rest from 0x100000000 on";
+    return NULL;
+}
+
+/* --- exits --- */
+
+bool arch_cpu_exit(vm_vcpu_t *vcpu, struct kvm_run *run)
+{
+    if (run->exit_reason != KVM_EXIT_ARM_NISV)
+        return false;
+    kvm_cpu_log_emulation_failure(vcpu);
+    if (cpu_abort_access(vcpu))
+        kvm_vm_stop(vcpu->vm, KVM_VM_CRASHED);
+    return true;
+}
+
+/* --- interrupts --- */
+
+bool arch_has_msi(const vm_t *vm)
+{
+    return gic_has_its(vm);
+}
+
+int arch_line_spare(size_t i)
+{
+    return i <= LAYOUT_LATE_PCI_IRQ - LAYOUT_FIRST_PCI_IRQ ? LAYOUT_FIRST_PCI_IRQ + (int)i : -1;
+}
+
+size_t arch_line_spare_late(void)
+{
+    return LAYOUT_LATE_PCI_IRQ - LAYOUT_FIRST_PCI_IRQ;
+}
+
+void arch_fixed_routes(struct kvm_irq_routing_entry *entries)
+{
+    for (uint32_t irq = KVM_FIRST_IRQ; irq <= KVM_LAST_IRQ; irq++)
+        *entries++ = (struct kvm_irq_routing_entry){
+            .gsi = irq,
+            .type = KVM_IRQ_ROUTING_IRQCHIP,
+            .u.irqchip = {.pin = irq - LAYOUT_FIRST_SPI},
+        };
+}
+
+int arch_line_set_level(vm_t *vm, int irq, int level)
+{
+    struct kvm_irq_level request = {
+        .irq = KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT | (uint32_t)irq,
+        .level = level != 0,
+    };
+
+    if (ioctl(machine_of(vm)->fd, KVM_IRQ_LINE, &request) == 0)
+        return 0;
+    ZF_LOGE("VM %s: KVM does not set interrupt %d: %s", vm->vm_name, irq, strerror(errno));
+    return -1;
+}
