@@ -4,11 +4,12 @@
 # other tests, with sanitizers), kbuild builds the guest driver, and scripts/ holds the steps.
 PREFIX ?= /usr/local
 DESTDIR ?=
+SEL4_WORKSPACE ?=
 CTEST ?=
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help build test demo lint install clean distclean setup
+.PHONY: help build test demo lint install sel4-check clean distclean setup
 
 help:
 	@echo "make demo       show the main job: a Linux guest and host programs, connected"
@@ -16,6 +17,7 @@ help:
 	@echo "make build      build the programs and the guest driver"
 	@echo "make lint       check format, style and common mistakes"
 	@echo "make install    install the programs and libraries (PREFIX=$(PREFIX), DESTDIR)"
+	@echo "make sel4-check compile the module with a seL4 workspace's headers (SEL4_WORKSPACE=dir)"
 	@echo "make clean      remove what was built; 'make distclean' the downloaded kernel, too"
 	@echo
 	@echo "What is missing is installed first (Debian 12); nothing else needs to be run before."
@@ -43,8 +45,11 @@ install:
 	@scripts/build-tree host
 	@DESTDIR="$(DESTDIR)" cmake --install build/host --prefix "$(PREFIX)"
 
+sel4-check:
+	@scripts/sel4-check "$(SEL4_WORKSPACE)"
+
 clean:
-	rm -rf build/asan build/demo build/driver build/guest-tests build/host build/test build/with-kvm
+	rm -rf build/asan build/demo build/driver build/guest-tests build/host build/sel4-check build/test build/with-kvm
 
 distclean:
 	rm -rf build
