@@ -1,15 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# The front door: what to type. CMake builds (build/host: the programs, static, and the tests in guests; build/asan: the
-# other tests, with sanitizers), kbuild builds the guest driver, and scripts/ holds the steps.
+# The front door: what to type. CMake builds (build/host: the programs, static, and the tests in guests; build/arm64: the
+# same with the cross compiler; build/asan: the other tests, with sanitizers), kbuild builds the guest driver, and scripts/
+# holds the steps.
 PREFIX ?= /usr/local
 DESTDIR ?=
-SEL4_WORKSPACE ?=
 CTEST ?=
+ARCH ?=
+SEL4_WORKSPACE ?=
+
+# Tests are for ARCH or, without it, for all that this machine can build for; all else is for ARCH or this machine's.
+tested = $(or $(ARCH),$(shell . scripts/target.sh && target_all))
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help build test demo lint install sel4-check clean distclean setup
+.PHONY: help build test demo lint install sel4-check clean distclean
 
 help:
 	@echo "make demo       show the main job: a Linux guest and host programs, connected"
@@ -18,26 +23,26 @@ help:
 	@echo "make lint       check format, style and common mistakes"
 	@echo "make install    install the programs and libraries (PREFIX=$(PREFIX), DESTDIR)"
 	@echo "make sel4-check compile the module with a seL4 workspace's headers (SEL4_WORKSPACE=dir)"
-	@echo "make clean      remove what was built; 'make distclean' the downloaded kernel, too"
+	@echo "make clean      remove what was built; 'make distclean' what was downloaded, too"
 	@echo
+	@echo "ARCH=amd64 or ARCH=arm64, Debian's names, make demo and make build take another architecture than this machine's;"
+	@echo "make test tests all that it can build for, or just that one."
 	@echo "What is missing is installed first (Debian 12); nothing else needs to be run before."
 
-setup:
-	@scripts/setup.sh
-	@scripts/kernel.sh
+build:
+	@scripts/build.sh $(ARCH)
 
-build: setup
+test:
+	@scripts/build.sh $(tested)
 	@scripts/build-tree host
-	@scripts/quietly "[build] building the guest driver" scripts/build-driver.sh
-
-test: build
 	@scripts/build-tree asan -DCROSSVM_SANITIZE=ON
-	@scripts/run-tests $(CTEST)
+	@scripts/run-tests "$(tested)" $(CTEST)
 
 demo: build
-	@demo/run.sh
+	@demo/run.sh $(ARCH)
 
-lint: build
+lint:
+	@scripts/build.sh $(tested)
 	@scripts/lint
 
 install:
@@ -49,7 +54,7 @@ sel4-check:
 	@scripts/sel4-check "$(SEL4_WORKSPACE)"
 
 clean:
-	rm -rf build/asan build/demo build/driver build/guest-tests build/host build/sel4-check build/test build/with-kvm
+	rm -rf build/arm64 build/asan build/demo build/driver build/guest-tests build/host build/sel4-check build/test build/with-kvm
 
 distclean:
 	rm -rf build

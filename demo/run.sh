@@ -1,45 +1,51 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Runs the demonstration with what `make` has built: a Linux guest in a VM, and host programs at its connections.
+# run.sh [ARCH]: runs the demonstration with what `make` has built for an architecture, or else for this machine's: two
+# Linux guests in VMs, joined to each other and to programs on the host.
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
-build=$top/build/host
-kernel=$top/build/kernel/amd64
-driver=$top/build/driver/amd64
-bundle=$top/build/demo
+# shellcheck source=../scripts/target.sh
+. "$top/scripts/target.sh"
+target_select "$@"
+bundle=$top/build/demo/$arch
 
-echo "[demo]  making the guest's file system"
+echo "[demo]  making the guests' file system"
 rm -rf "$bundle"
 mkdir -p "$bundle"
 
-# The guest: busybox, the driver, the tool, its half of the demonstration, and its own kernel as the file to send.
+# One for both guests: busybox, the driver, the tool, and a tree to send, the project's own sources and the kernel.
 guest=$bundle/guest
-"$top/scripts/busybox-tree" "$guest" "$top/demo/guest-init"
-mkdir -p "$guest/lib/modules" "$guest/boot"
+"$top/scripts/busybox-tree" "$guest" "$top/demo/guest-init" "$sysroot/bin/busybox"
+mkdir -p "$guest/lib/modules" "$guest/data"
 cp "$kernel/modules/uio.ko" "$driver/crossvm.ko" "$guest/lib/modules"
-cp "$build/src/tool/crossvm" "$build/demo/demo-guest" "$guest/bin"
-cp "$kernel/vmlinuz" "$guest/boot/vmlinuz"
+cp "$programs/src/tool/crossvm" "$guest/bin"
+cp -R "$top/include" "$top/src" "$top/kvm" "$top/linux" "$top/docs" "$guest/data"
+cp "$kernel/vmlinuz" "$guest/data"
+(cd "$guest/data" && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d ' ' -f 1) >"$bundle/tree-hash"
 "$top/scripts/make-initramfs" "$bundle/guest.cpio" "$guest"
 rm -rf "$guest"
 
 # The host's side.
-ln -s "$kernel/vmlinux" "$kernel/vmlinuz" "$bundle"
-cp "$build/src/vm/crossvm-vm" "$build/src/tool/crossvm" "$build/demo/demo-host" "$top/demo/host-run" "$bundle"
+ln -s "$kernel/vmlinux" "$bundle"
+cp "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" "$programs/demo/demo-reverse" "$top/demo/host-run" \
+    "$top/demo/topology.yaml" "$bundle"
 
 start=$(date +%s)
 status=0
-if [ "${CROSSVM_KVM:-$("$top/scripts/kvm-probe")}" = native ]; then
+if [ "$arch" != "$host_arch" ]; then
+    echo "[demo]  booting an emulated $arch machine that has KVM (some seconds)"
+elif [ "${CROSSVM_KVM:-$("$top/scripts/kvm-probe")}" = native ]; then
     echo "[demo]  running on this machine's KVM"
 else
     echo "[demo]  no guest runs on this machine's KVM: booting an emulated machine that has one (some seconds)"
 fi
-"$top/scripts/with-kvm" --timeout 180 "$bundle" ./host-run || status=$?
+"$top/scripts/with-kvm" --arch "$arch" --timeout 180 "$bundle" ./host-run || status=$?
 seconds=$(($(date +%s) - start))
 echo
 if [ $status -ne 0 ]; then
     echo "DEMO FAILED (status $status, $seconds s): see the messages above"
     exit 1
 fi
-echo "DEMO OK: text and file went there and back unharmed, in $seconds s"
+echo "DEMO OK: text came back reversed, and a tree of files crossed from guest to guest unharmed, in $seconds s"

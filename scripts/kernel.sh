@@ -1,24 +1,31 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Fetches Debian's cloud kernel and what a driver for it is built with, without installing anything. Leaves in
-# build/kernel/amd64:
+# kernel.sh [ARCH]: fetches Debian's cloud kernel and what a driver for it is built with, without installing anything.
+# Leaves in build/kernel/ARCH:
 #
 #   version    the kernel's release, as uname -r prints it
 #   vmlinuz    the kernel as distributed
-#   vmlinux    the same as an ELF file, which starts faster
+#   vmlinux    the same in the form that a VM starts fastest: on amd64 an ELF file, on arm64 an uncompressed Image
 #   config     how it was configured
 #   modules/   the modules that test guests and the emulated machine need, flat
-#   headers    to build drivers: make -C build/kernel/amd64/headers M=... modules
+#   headers    to build drivers: make -C build/kernel/ARCH/headers M=... modules
 #
-# Does nothing when they are there. To take a newer kernel, remove build/kernel/amd64 first.
+# Does nothing when they are there. To take a newer kernel, remove build/kernel/ARCH first.
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
-architecture=amd64
-products=$top/build/kernel/$architecture
-modules="uio uio_pci_generic kvm-amd"
+# shellcheck source=target.sh
+. "$top/scripts/target.sh"
+# shellcheck source=archive.sh
+. "$top/scripts/archive.sh"
+target_select "$@"
 PATH=$PATH:/usr/sbin:/sbin # depmod and modprobe, for a caller who is not root
+
+modules="uio uio_pci_generic"
+if [ "$arch" = amd64 ]; then
+    modules="$modules kvm-amd" # on arm64 KVM is built in
+fi
 
 say() {
     echo "[kernel] $*"
@@ -31,32 +38,26 @@ fail() {
 
 # The release that the metapackage stands for now
 current_release() {
-    apt-cache --no-all-versions show "linux-image-cloud-$architecture" 2>/dev/null |
-        sed -n 's/^Depends:.*linux-image-\([^ ,]*\).*/\1/p'
-}
-
-# download PACKAGE...: into the current folder
-download() {
-    # As root apt would hand the download to a user of its own, who need not have access to this folder.
-    apt-get -q -o APT::Sandbox::User=root download "$@" >download.log 2>&1
+    archive_show "linux-image-cloud-$arch" | sed -n 's/^Depends:.*linux-image-\([^ ,]*\).*/\1/p'
 }
 
 fetch_packages() {
     release=$(current_release)
-    [ -n "$release" ] || "$top/scripts/setup.sh" --update-lists
+    [ -n "$release" ] || archive_update
     release=$(current_release)
-    [ -n "$release" ] || fail "apt knows no package linux-image-cloud-$architecture: are Debian's sources in /etc/apt?"
+    [ -n "$release" ] || fail "apt knows no package linux-image-cloud-$arch: are Debian's sources in /etc/apt?"
 
     for attempt in first last; do
-        kbuild=linux-kbuild-$(echo "$release" | cut -d . -f 1,2)
-        common=linux-headers-${release%-cloud-"$architecture"}-common
+        # Programs that run here; and to apt, what is for all architectures is for this machine's.
+        kbuild=linux-kbuild-$(echo "$release" | cut -d . -f 1,2):$host_arch
+        common=linux-headers-${release%-cloud-"$arch"}-common:$host_arch
         say "downloading Debian's kernel $release (about 40 MB)"
-        if download "linux-image-$release" "linux-headers-$release" "$common" "$kbuild"; then
+        if archive_download "linux-image-$release" "linux-headers-$release" "$common" "$kbuild"; then
             return
         fi
         [ $attempt = first ] || break
         # The lists may name versions that have left the archive.
-        "$top/scripts/setup.sh" --update-lists
+        archive_update
         release=$(current_release)
         rm -f ./*.deb
     done
@@ -81,6 +82,20 @@ copy_modules() {
     done
 }
 
+copy_kernel() {
+    cp "root/boot/vmlinuz-$release" products/vmlinuz
+    cp "root/boot/config-$release" products/config
+    if [ "$arch" = amd64 ]; then
+        "$top/scripts/extract-vmlinux.sh" products/vmlinuz products/vmlinux
+        return
+    fi
+    # The magic number of an Image, which Debian does not compress for arm64.
+    if [ "$(od -A n -j 56 -N 4 -t x1 products/vmlinuz | tr -d ' ')" != 41524d64 ]; then
+        fail "the kernel $release for $arch is not an uncompressed Image: it starts in a way not known here"
+    fi
+    ln -s vmlinuz products/vmlinux
+}
+
 unpack_headers() {
     mkdir -p products/tree/usr
     mv root/usr/src root/usr/lib products/tree/usr/
@@ -94,13 +109,12 @@ unpack_headers() {
     ln -s "tree/usr/src/linux-headers-$release" products/headers
 }
 
-[ ! -e "$products/version" ] || exit 0
+[ ! -e "$kernel/version" ] || exit 0
 
-mkdir -p "$(dirname "$products")"
-exec 9>"$(dirname "$products")/.lock"
-flock 9
-[ ! -e "$products/version" ] || exit 0 # another run made it while this one waited
+archive_open "$arch"
+[ ! -e "$kernel/version" ] || exit 0 # another run made it while this one waited
 
+mkdir -p "$top/build/kernel"
 work=$(mktemp -d "$top/build/kernel/.work.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -111,13 +125,11 @@ say "unpacking it"
 for package in ./*.deb; do
     dpkg -x "$package" root
 done
-cp "root/boot/vmlinuz-$release" products/vmlinuz
-cp "root/boot/config-$release" products/config
-"$top/scripts/extract-vmlinux.sh" products/vmlinuz products/vmlinux
+copy_kernel
 copy_modules
 unpack_headers
 echo "$release" >products/version
 
-rm -rf "$products" # what an interrupted or older run left
-mv products "$products"
+rm -rf "$kernel" # what an interrupted or older run left
+mv products "$kernel"
 say "ready: kernel $release"

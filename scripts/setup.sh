@@ -4,12 +4,22 @@
 # Installs what building and testing need, on Debian 12. The one place that names dependencies.
 # When nothing is missing it prints nothing, asks for no rights and takes a few milliseconds.
 #
-#   setup.sh                  installs what is missing
-#   setup.sh --update-lists   fetches apt's package lists anew
+#   setup.sh [ARCH]               installs what is missing to build for an architecture; without one, this machine's
+#   setup.sh --list-sysroot ARCH  prints the packages that sysroot.sh unpacks for another architecture
+#   setup.sh --update-lists       fetches apt's package lists anew
 set -eu
 
-packages() {
-    sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' <<'LIST'
+top=$(cd "$(dirname "$0")/.." && pwd)
+# shellcheck source=target.sh
+. "$top/scripts/target.sh"
+
+# The names in a list
+names() {
+    sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d'
+}
+
+tools() {
+    names <<'LIST'
 # Build
 ca-certificates    # apt sources may be https
 cmake              # the build system
@@ -19,9 +29,9 @@ gcc                # the compiler, with the address and undefined behaviour sani
 git                # make lint asks it which files are the project's own
 libc6-dev          # the C library, static too: guests hold nothing else
 libcmocka-dev      # unit tests
-libjansson-dev     # JSON output of the crossvm tool
 make               # the front door and kbuild
 ninja-build        # runs what CMake planned
+python3            # tests of the Python module
 shellcheck         # make lint
 
 # The kernel of the test guests, and drivers for it
@@ -32,11 +42,49 @@ libssl3            # the kernel's build programs
 lz4                # one of the compressions of a kernel image
 xz-utils           # another
 zstd               # another
-
-# Test guests, and the machine that stands in where hardware virtualization is missing
-busybox-static     # user space of test guests
-qemu-system-x86    # emulates a machine in which KVM works
 LIST
+}
+
+# What programs and guests of an architecture hold: installed for this machine's, unpacked by sysroot.sh for another
+target_packages() { # ARCH
+    names <<'LIST'
+busybox-static     # user space of test guests
+libjansson-dev     # JSON output of the crossvm tool
+libyaml-dev        # topologies
+LIST
+    if [ "$1" = arm64 ]; then
+        names <<'LIST'
+libfdt-dev         # the device tree of a guest
+LIST
+    fi
+}
+
+# The machine that stands in where hardware virtualization is missing
+emulators() { # ARCH
+    case $1 in
+    amd64) echo qemu-system-x86 ;;
+    arm64) echo qemu-system-arm ;;
+    esac
+}
+
+cross_tools() { # ARCH
+    if [ "$1" = arm64 ]; then
+        names <<'LIST'
+gcc-aarch64-linux-gnu   # the compiler
+libc6-dev-arm64-cross   # the C library
+LIST
+    fi
+}
+
+# All to build and test for an architecture; this machine's own is always among what can be built
+packages() {
+    tools
+    target_packages "$host_arch"
+    emulators "$host_arch"
+    if [ "$arch" != "$host_arch" ]; then
+        cross_tools "$arch"
+        emulators "$arch"
+    fi
 }
 
 # Those of the packages that are not among the installed ones
@@ -86,6 +134,8 @@ if [ -r /etc/os-release ]; then
     . /etc/os-release
 fi
 if [ "${ID:-}" != debian ] || [ "${VERSION_ID:-}" != 12 ]; then
+    host_arch=$(uname -m | sed -e 's/x86_64/amd64/' -e 's/aarch64/arm64/')
+    arch=${1:-$host_arch}
     echo "[setup] this system (${PRETTY_NAME:-unknown}) is not Debian 12; install what these Debian packages hold," >&2
     echo "[setup] then build with cmake: $(packages | tr '\n' ' ')" >&2
     exit 1
@@ -95,10 +145,17 @@ log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 trap 'exit 143' INT TERM HUP
 
-if [ "${1:-}" = --update-lists ]; then
+case ${1:-} in
+--update-lists)
     update_lists
     exit 0
-fi
+    ;;
+--list-sysroot)
+    target_packages "$2"
+    exit 0
+    ;;
+esac
+target_select "$@"
 
 # shellcheck disable=SC2046 # a list of words is what is meant
 installed=" $(dpkg-query --show --showformat '${db:Status-Status} ${Package}\n' $(packages) 2>/dev/null |

@@ -53,8 +53,9 @@ typedef struct crossvm_end_info {
     char path[128];           /**< of the device or the socket */
     char location[64];        /**< guest: PCI address; host: name of the VM */
     uint32_t version;         /**< of the device (CROSSVM_REG_VERSION); 0 where there is no extended block */
-    uint32_t peer_state;      /**< CROSSVM_PEER_*; on the host, PRESENT while the guest's driver is bound */
-    uint32_t peer_generation; /**< grows each time the peer comes anew; 0 on the host */
+    unsigned int end;         /**< which end of the connection this is: see crossvm_end_number() */
+    uint32_t peer_state;      /**< CROSSVM_PEER_*: see crossvm_peer_state() */
+    uint32_t peer_generation; /**< grows each time the peer comes anew */
     uint64_t events;          /**< sequence: events of the peer so far; 0 where it is not known */
     bool msi;                 /**< the guest's interrupt is an MSI; on a driver without extended block false */
     int owner;                /**< host: 1 when a program owns the end, 0 when not; guest: -1 */
@@ -86,6 +87,13 @@ void crossvm_close(crossvm_t *end);
 
 /** Name of the connection, valid until crossvm_close(). */
 const char *crossvm_name(const crossvm_t *end);
+
+/**
+ * Which of the connection's two ends this is: 0 or 1, and the other end has the other number, so that programs can
+ * agree on roles without a word. Of a guest and a host program, the guest is 0. Between guests the VMM decides; on a
+ * device without extended block the number is 0 at both.
+ */
+unsigned int crossvm_end_number(const crossvm_t *end);
 
 /** How many dataports the connection has. */
 size_t crossvm_num_dataports(const crossvm_t *end);
@@ -119,7 +127,15 @@ int crossvm_wait(crossvm_t *end, int timeout_ms);
  */
 int crossvm_fd(const crossvm_t *end);
 
-/** CROSSVM_PEER_* of the other end; generation (may be NULL) receives a number that grows each time it comes anew. */
+/**
+ * What is at the other end: CROSSVM_PEER_READY, a program or component has opened it; CROSSVM_PEER_PRESENT, a guest
+ * with a driver but no program that has; CROSSVM_PEER_ABSENT, nobody; CROSSVM_PEER_UNKNOWN, nobody can tell. A change
+ * ends a crossvm_wait() with 0. A program that is killed is seen to leave like one that closes its end. (Not so with
+ * uio_pci_generic, whose programs are missed only when the next one comes.)
+ *
+ * @param generation may be NULL; receives a number that grows each time that something comes: first a driver, then a
+ *                   program. While it stays the same and the state is READY, the program is the same.
+ */
 uint32_t crossvm_peer_state(const crossvm_t *end, uint32_t *generation);
 
 /** Fills in what is known of an open end. Returns 0 or a negative errno value. */

@@ -119,6 +119,11 @@ const char *crossvm_name(const crossvm_t *end)
     return end->name;
 }
 
+unsigned int crossvm_end_number(const crossvm_t *end)
+{
+    return end->number;
+}
+
 size_t crossvm_num_dataports(const crossvm_t *end)
 {
     return end->num_dataports;
@@ -158,6 +163,7 @@ int crossvm_info(crossvm_t *end, crossvm_end_info_t *info)
 {
     memset(info, 0, sizeof(*info));
     cvm_copy_text(info->name, sizeof(info->name), end->name);
+    info->end = end->number;
     info->num_dataports = end->num_dataports;
     for (size_t i = 0; i < end->num_dataports; i++) {
         info->dataports[i].size = end->dataports[i].size;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "api.h"
+#include "bell.h"
 
 struct end_ops {
     void (*close)(struct crossvm *end); /* frees the end too */
@@ -16,9 +17,12 @@ struct end_ops {
 struct crossvm {
     const struct end_ops *ops;
     char name[CROSSVM_FULL_NAME_BYTES];
+    unsigned int number; /* which of the connection's two ends: 0 or 1 */
+    bool in_guest;
     int fd; /* what crossvm_fd() gives */
     size_t num_dataports;
     crossvm_region_t dataports[CROSSVM_MAX_DATAPORTS];
+    struct bell bell; /* for channels */
 };
 
 /** Whether a text is 1 to 63 of the characters A-Z a-z 0-9 . _ - and not . or .. */

@@ -10,14 +10,16 @@
 int cvm_event_page_map(struct event_page *page, const struct uio_device *device, int fd, int prot)
 {
     size_t offered = cvm_uio_bar_size(device, CROSSVM_BAR_EVENT);
+    uint32_t features = 0;
     void *address;
     int error;
 
     memset(page, 0, sizeof(*page));
     if (offered < CROSSVM_PAGE_SIZE)
         return -ENODEV;
-    page->size =
-        offered < CROSSVM_PEER_PAGE + CROSSVM_PAGE_SIZE ? CROSSVM_PAGE_SIZE : CROSSVM_PEER_PAGE + CROSSVM_PAGE_SIZE;
+    page->size = CROSSVM_OWN_PAGE + CROSSVM_PAGE_SIZE;
+    while (page->size > offered)
+        page->size -= CROSSVM_PAGE_SIZE;
     error = cvm_uio_map(device, fd, CROSSVM_BAR_EVENT, page->size, prot, &address);
     if (error)
         return error;
@@ -25,8 +27,10 @@ int cvm_event_page_map(struct event_page *page, const struct uio_device *device,
     page->base = address;
     page->extended = event_page_load32(page, CROSSVM_REG_MAGIC) == CROSSVM_MAGIC &&
                      event_page_load32(page, CROSSVM_REG_VERSION) >> 16 == CROSSVM_VERSION_MAJOR;
-    page->has_peer_page = page->extended && page->size > CROSSVM_PAGE_SIZE &&
-                          event_page_load32(page, CROSSVM_REG_FEATURES) & CROSSVM_FEATURE_PEER_PAGE;
+    if (page->extended)
+        features = event_page_load32(page, CROSSVM_REG_FEATURES);
+    page->has_peer_page = page->size > CROSSVM_PEER_PAGE && features & CROSSVM_FEATURE_PEER_PAGE;
+    page->has_own_page = page->size > CROSSVM_OWN_PAGE && features & CROSSVM_FEATURE_OWN_PAGE;
     return 0;
 }
 
@@ -62,6 +66,7 @@ int cvm_event_page_describe(const struct event_page *page, struct event_page_des
 
     copy_name(page, CROSSVM_REG_FULL_NAME, CROSSVM_FULL_NAME_BYTES, description->name);
     description->version = event_page_load32(page, CROSSVM_REG_VERSION);
+    description->end = event_page_load32(page, CROSSVM_REG_END) & 1;
     count = event_page_load32(page, CROSSVM_REG_NUM_DATAPORTS);
     if (count > CROSSVM_MAX_DATAPORTS)
         return -EPROTO;

@@ -20,15 +20,17 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian machines n
 
 struct event_page {
     uint8_t *base;
-    size_t size;        /* bytes mapped: without or with the peer page */
+    size_t size;        /* bytes mapped: one page to three */
     bool extended;      /* the extended block is there, in a version that this library knows */
     bool has_peer_page; /* ... and so is the peer page */
+    bool has_own_page;  /* ... and the own page, in which this end counts its events */
 };
 
 /** A private copy of what a device says of itself. */
 struct event_page_description {
     char name[CROSSVM_FULL_NAME_BYTES]; /* "" when it is malformed or missing */
     uint32_t version;                   /* 0 without extended block */
+    unsigned int end;                   /* 0 or 1; 0 without extended block */
     size_t num_dataports;               /* 0 without extended block */
     struct {
         uint64_t size;
@@ -75,9 +77,10 @@ static inline uint64_t event_page_load64(const struct event_page *page, size_t o
 #endif
 }
 
-/** A store of exactly 32 bits, by an instruction that a VMM can decode. */
+/** A store of exactly 32 bits from a register: some VMMs on x86 cannot decode a store of a constant. */
 static inline void event_page_store32(const struct event_page *page, size_t offset, uint32_t value)
 {
+    __asm__("" : "+r"(value)); /* keeps the compiler from knowing it */
     __atomic_store_n((volatile uint32_t *)(page->base + offset), value, __ATOMIC_RELAXED);
 }
 
@@ -87,6 +90,15 @@ static inline uint64_t event_page_sequence(const struct event_page *page)
     bool peer_counts = event_page_load32(page, CROSSVM_REG_STATUS) & CROSSVM_STATUS_PEER_COUNTS;
 
     return event_page_load64(page, peer_counts && page->has_peer_page ? CROSSVM_REG_PEER_SEQ : CROSSVM_REG_EVENT_SEQ);
+}
+
+/**
+ * Counts an event of this end, for a peer that learns of the number nowhere else. Orders all memory accesses before it
+ * ahead of the count, for a peer that polls it.
+ */
+static inline void event_page_count_own(const struct event_page *page)
+{
+    (void)__atomic_fetch_add((volatile uint64_t *)(page->base + CROSSVM_REG_OWN_SEQ), 1, __ATOMIC_SEQ_CST);
 }
 
 /** PEER_STATE in the lower half, PEER_GENERATION in the upper one. Extended block only. */

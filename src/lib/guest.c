@@ -142,10 +142,10 @@ static int wait_for_sequence(struct crossvm *end, int timeout_ms)
      */
     for (bool slept = false;; slept = true) {
         int events = take_events(guest);
-        bool peer_changed = take_peer_change(guest);
         int woken;
 
-        if (events || peer_changed)
+        /* A change of the peer has a return of its own, 0, after that of the events. */
+        if (events || take_peer_change(guest))
             return events;
         /* Interrupts without events (another opener's, a hostile peer's) do not prolong the wait. */
         if (slept && deadline_is_over(deadline))
@@ -179,16 +179,22 @@ static int wait_for_interrupt(struct crossvm *end, int timeout_ms)
 static int guest_emit(struct crossvm *end)
 {
     struct guest_end *guest = guest_of(end);
+    size_t bell = CROSSVM_REG_EMIT;
 
     if (__atomic_load_n(&guest->gone, __ATOMIC_RELAXED))
         return cvm_fail(EIO, "the device of connection \"%s\" (%s) was removed; open it again when it is back",
                         end->name, guest->device.pci_address);
+    if (guest->page.has_own_page) {
+        event_page_count_own(&guest->page);
+        bell = CROSSVM_REG_RING;
+    }
     /*
-     * Orders all loads and stores of dataports before the store that rings: that one leaves the guest and makes another
-     * CPU look at them, and neither a weakly ordered CPU nor the compiler would keep it last by itself.
+     * Orders all loads and stores of dataports, and the count, before the store that rings: that one leaves the guest
+     * and makes another CPU look at them, and neither a weakly ordered CPU nor the compiler would keep it last by
+     * itself.
      */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    event_page_store32(&guest->page, CROSSVM_REG_EMIT, 1);
+    event_page_store32(&guest->page, bell, 1);
     return 0;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "end.h"
+#include "sysfs.h"
 
 void cvm_guest_name(const struct uio_device *device, const struct event_page_description *description,
                     char name[CROSSVM_FULL_NAME_BYTES])
@@ -24,9 +25,9 @@ void cvm_guest_name(const struct uio_device *device, const struct event_page_des
 }
 
 /*
- * Maps the registers of a device for a look. With uio_pci_generic they are a file in sysfs. With a driver they are
- * reached by opening the device, which the crossvm driver takes, on a device with the base block, for somebody who is
- * then told of waiting events: looking there would take them from who opens it next.
+ * Maps the registers of a device for a look. With uio_pci_generic they are a file in sysfs. With another driver they
+ * are reached by opening the device, which must not be done with the crossvm driver: it takes who opens for a program
+ * that came, tells the other end so, and with the base block gives it events that wait for somebody else.
  */
 static int map_for_look(struct event_page *page, const struct uio_device *device)
 {
@@ -34,7 +35,7 @@ static int map_for_look(struct event_page *page, const struct uio_device *device
 
     if (cvm_uio_is_generic(device))
         return cvm_event_page_map(page, device, -1, PROT_READ);
-    if (cvm_uio_is_own(device) && strcmp(device->version, "base") == 0)
+    if (cvm_uio_is_own(device))
         return -ENOTSUP;
     fd = open(device->node, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
@@ -121,6 +122,7 @@ void cvm_guest_describe(const struct uio_device *device, const struct event_page
         return;
     peer = event_page_peer(page);
     info->version = event_page_load32(page, CROSSVM_REG_VERSION);
+    info->end = event_page_load32(page, CROSSVM_REG_END) & 1;
     info->peer_state = (uint32_t)peer;
     info->peer_generation = (uint32_t)(peer >> 32);
     info->events = event_page_sequence(page);
@@ -145,6 +147,39 @@ static void look_at_bars(const struct uio_device *device, crossvm_end_info_t *in
     info->num_dataports = n;
 }
 
+/* The version that a driver tells, as the register has it; 0 for a device of the base block. */
+static uint32_t parse_version(const char *text)
+{
+    unsigned int major, minor;
+
+    return sscanf(text, "%u.%u", &major, &minor) == 2 ? major << 16 | minor : 0;
+}
+
+/* A number that the crossvm driver tells of a device, or 0. */
+static uint64_t driver_tells(const struct uio_device *device, const char *what)
+{
+    uint64_t number;
+
+    return cvm_sysfs_number(&number, "/sys/class/uio/uio%u/device/crossvm/%s", device->number, what) ? number : 0;
+}
+
+/* What the crossvm driver tells of a device with the extended block to those who do not open it. */
+static void look_at_attributes(const struct uio_device *device, crossvm_end_info_t *info)
+{
+    char rights[32], *next = rights;
+
+    if (!info->version ||
+        !cvm_sysfs_text(rights, sizeof(rights), "/sys/class/uio/uio%u/device/crossvm/dataport_rights", device->number))
+        return;
+    for (size_t i = 0; i < info->num_dataports; i++)
+        info->dataports[i].rights = (uint32_t)strtoul(next, &next, 10);
+    info->end = driver_tells(device, "end") & 1;
+    info->peer_state = (uint32_t)driver_tells(device, "peer_state");
+    info->peer_generation = (uint32_t)driver_tells(device, "peer_generation");
+    info->events = driver_tells(device, "events");
+    info->msi = cvm_uio_has_msi(device);
+}
+
 void cvm_guest_look(const struct uio_device *device, crossvm_end_info_t *info)
 {
     struct event_page_description description = {0};
@@ -163,6 +198,10 @@ void cvm_guest_look(const struct uio_device *device, crossvm_end_info_t *info)
     cvm_guest_name(device, described ? &description : NULL, info->name);
     if (!described || description.version == 0) {
         look_at_bars(device, info);
+        if (cvm_uio_is_own(device)) {
+            info->version = parse_version(device->version);
+            look_at_attributes(device, info);
+        }
         return;
     }
     info->num_dataports = description.num_dataports;

@@ -142,7 +142,7 @@ static int become_driver(struct guest_end *guest)
     if (error)
         return cvm_fail(-error, "cannot access the configuration space of PCI device %s: %s; this needs root",
                         guest->device.pci_address, strerror(-error));
-    event_page_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_BOUND);
+    event_page_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
     error = cvm_intx_unmask(&guest->intx);
     if (error) {
         event_page_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_NONE);
@@ -180,8 +180,10 @@ int cvm_guest_open(struct crossvm **end, const struct uio_device *device)
     }
     cvm_guest_name(device, &description, guest->end.name);
 
+    guest->end.in_guest = true;
     if (guest->page.extended) {
         guest->end.ops = &cvm_guest_extended_ops;
+        guest->end.number = description.end;
         error = map_described_dataports(guest, &description);
         cvm_guest_start(guest);
     } else {

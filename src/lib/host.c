@@ -37,13 +37,13 @@ struct host_end {
     struct crossvm end; /* end.fd is an epoll of the socket and from_guest */
     char *path;
     int socket;
-    int from_guest;        /* eventfd: counts events of the guest */
-    int to_guest;          /* eventfd: signals the guest */
-    uint64_t *peer_page;   /* mapped; its first word is PEER_SEQ */
-    uint32_t driver_state; /* CROSSVM_DRIVER_* */
-    bool gone;             /* the VM's process ended; atomic, for crossvm_emit() in other threads */
-    uint64_t events;       /* read from from_guest so far */
-    uint64_t told;         /* of these, told by crossvm_wait() */
+    int from_guest;      /* eventfd: counts events of the guest */
+    int to_guest;        /* eventfd: signals the guest */
+    uint64_t *peer_page; /* mapped; its first word is PEER_SEQ */
+    struct wire_driver driver;
+    bool gone;       /* the VM's process ended; atomic, for crossvm_emit() in other threads */
+    uint64_t events; /* read from from_guest so far */
+    uint64_t told;   /* of these, told by crossvm_wait() */
 };
 
 _Static_assert(CROSSVM_REG_PEER_SEQ == CROSSVM_PEER_PAGE, "PEER_SEQ is the first word of the peer page");
@@ -97,14 +97,15 @@ static int take_events(struct host_end *host)
                     host->end.name, host->path);
 }
 
-/* Takes news of the guest's driver. Returns 1 for a change, 0 for none, -EPIPE when the VM's process ended. */
+/* Takes news of the guest's driver and program. Returns 1 for a change, 0 for none, -EPIPE when the VM's process ended.
+ */
 static int take_driver_news(struct host_end *host)
 {
-    uint32_t before = host->driver_state;
+    struct wire_driver before = host->driver;
 
-    if (cvm_wire_receive_driver(host->socket, &host->driver_state))
+    if (cvm_wire_receive_driver(host->socket, &host->driver))
         return server_is_gone(host);
-    return host->driver_state != before;
+    return host->driver.state != before.state || host->driver.generation != before.generation;
 }
 
 static int host_wait(struct crossvm *end, int timeout_ms)
@@ -166,15 +167,24 @@ static int host_emit(struct crossvm *end)
 
 static uint32_t peer_state_of(uint32_t driver_state)
 {
-    return driver_state == CROSSVM_DRIVER_BOUND ? CROSSVM_PEER_PRESENT : CROSSVM_PEER_ABSENT;
+    switch (driver_state) {
+    case CROSSVM_DRIVER_OPEN:
+        return CROSSVM_PEER_READY;
+    case CROSSVM_DRIVER_BOUND:
+        return CROSSVM_PEER_PRESENT;
+    default:
+        return CROSSVM_PEER_ABSENT;
+    }
 }
 
 static uint32_t host_peer_state(struct crossvm *end, uint32_t *generation)
 {
     struct host_end *host = host_of(end);
 
-    *generation = 0;
-    return take_driver_news(host) < 0 ? CROSSVM_PEER_ABSENT : peer_state_of(host->driver_state);
+    bool gone = take_driver_news(host) < 0;
+
+    *generation = host->driver.generation;
+    return gone ? CROSSVM_PEER_ABSENT : peer_state_of(host->driver.state);
 }
 
 static void describe(const char *path, const struct crossvm_wire_reply *reply, crossvm_end_info_t *info)
@@ -183,7 +193,9 @@ static void describe(const char *path, const struct crossvm_wire_reply *reply, c
     cvm_copy_text(info->path, sizeof(info->path), path);
     cvm_copy_text(info->name, sizeof(info->name), reply->name);
     cvm_copy_text(info->location, sizeof(info->location), reply->vm);
+    info->end = 1 - reply->other_end;
     info->peer_state = peer_state_of(reply->driver_state);
+    info->peer_generation = reply->driver_generation;
     info->msi = reply->msi != 0;
     info->owner = reply->owned != 0;
     info->num_dataports = reply->num_dataports;
@@ -352,7 +364,8 @@ int cvm_host_open(struct crossvm **end, const char *path)
     host->end.ops = &host_ops;
     host->end.fd = -1;
     cvm_copy_text(host->end.name, sizeof(host->end.name), answer.reply.name);
-    host->driver_state = answer.reply.driver_state;
+    host->end.number = 1 - answer.reply.other_end;
+    host->driver = (struct wire_driver){answer.reply.driver_state, answer.reply.driver_generation};
     host->socket = take(&answer.socket);
     host->from_guest = take(&answer.fds[FD_FROM_GUEST]);
     host->to_guest = take(&answer.fds[FD_TO_GUEST]);

@@ -193,6 +193,8 @@ static const char *find_fault(struct crossvm_wire_reply *reply, ssize_t length, 
     clean_text(reply->vm, sizeof(reply->vm));
     if (reply->num_dataports > CROSSVM_MAX_DATAPORTS)
         return "too many dataports";
+    if (reply->other_end > 1)
+        return "an end that is neither 0 nor 1";
     for (size_t i = 0; i < reply->num_dataports; i++) {
         if (!dataport_is_valid(&reply->dataports[i]))
             return "a dataport with an impossible size or rights";
@@ -286,7 +288,7 @@ int cvm_wire_request(const char *path, enum crossvm_wire_type type, int timeout_
 /* How many messages one call takes: a server that floods must not hold the caller. */
 #define MESSAGES_AT_ONCE 16
 
-int cvm_wire_receive_driver(int socket, uint32_t *driver_state)
+int cvm_wire_receive_driver(int socket, struct wire_driver *driver)
 {
     for (int i = 0; i < MESSAGES_AT_ONCE; i++) {
         struct crossvm_wire_driver message;
@@ -298,7 +300,7 @@ int cvm_wire_receive_driver(int socket, uint32_t *driver_state)
         if (length == 0)
             return -EPIPE;
         if (is_driver_message(&message.header, length))
-            *driver_state = message.driver_state;
+            *driver = (struct wire_driver){.state = message.driver_state, .generation = message.generation};
     }
     return 0;
 }

@@ -33,10 +33,16 @@ int cvm_wire_request(const char *path, enum crossvm_wire_type type, int timeout_
 /** Closes socket and descriptors. Those that are -1 are left out. */
 void cvm_wire_close(struct wire_answer *answer);
 
+/** What a VM's process told last of the guest's driver and program. */
+struct wire_driver {
+    uint32_t state; /* CROSSVM_DRIVER_* */
+    uint32_t generation;
+};
+
 /**
  * Takes the driver messages that wait at a socket, without blocking.
  *
- * @param driver_state set by each of them
+ * @param driver set by each of them
  * @return 0, or -EPIPE when the other side closed. Sets no sentence.
  */
-int cvm_wire_receive_driver(int socket, uint32_t *driver_state);
+int cvm_wire_receive_driver(int socket, struct wire_driver *driver);

@@ -27,6 +27,8 @@ const char *end_peer(const crossvm_end_info_t *end)
         return "absent";
     case CROSSVM_PEER_PRESENT:
         return "present";
+    case CROSSVM_PEER_READY:
+        return "ready";
     default:
         return "unknown";
     }
@@ -220,6 +222,8 @@ static void print_end(const crossvm_end_info_t *end)
     printf("%s  %s\n", socket ? "VM        " : "PCI device", shown(end->location));
     if (end->version)
         printf("device      version %u.%u\n", end->version >> 16, end->version & 0xffff);
+    if (end->version || socket)
+        printf("end         %u\n", end->end);
     printf("peer        %s", end_peer(end));
     if (end->peer_generation)
         printf(", generation %u", end->peer_generation);

@@ -43,8 +43,9 @@ static json_t *end_to_json(const crossvm_end_info_t *end)
     failed |= json_object_set_new(o, "path", json_string(end->path));
     failed |= json_object_set_new(o, "location", json_string(end->location));
     failed |= json_object_set_new(o, "version", version_to_json(end->version));
+    failed |= json_object_set_new(o, "end", number_if(socket || end->version, end->end));
     failed |= json_object_set_new(o, "peer", json_string(end_peer(end)));
-    failed |= json_object_set_new(o, "peer_generation", number_if(end->version, end->peer_generation));
+    failed |= json_object_set_new(o, "peer_generation", number_if(socket || end->version, end->peer_generation));
     failed |= json_object_set_new(o, "events", number_if(end->version, end->events));
     failed |= json_object_set_new(o, "msi", json_boolean(end->msi));
     failed |= json_object_set_new(o, "owned", end->owner < 0 ? json_null() : json_boolean(end->owner));

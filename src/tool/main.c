@@ -18,6 +18,14 @@ static const struct {
     {"wait", "wait for events of the other end", cmd_wait},
     {"read", "copy a dataport to standard output", cmd_read},
     {"write", "copy standard input or a string to a dataport", cmd_write},
+    {"cat", "join a stream to standard input and output", cmd_cat},
+    {"send", "send datagrams", cmd_send},
+    {"recv", "receive datagrams", cmd_recv},
+    {"ping", "measure round trips to `crossvm echo`", cmd_ping},
+    {"echo", "send back what comes", cmd_echo},
+    {"bench", "measure latency and throughput", cmd_bench},
+    {"pair", "offer a connection between two programs, without a VM", cmd_pair},
+    {"run", "start the VMs of a topology and join their connections", cmd_run},
 };
 
 #define NUM_COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -19,7 +19,8 @@ enum {
 /** A command: runs with argv[0] "crossvm COMMAND" and gives an exit status. */
 typedef int tool_command(int argc, char **argv);
 
-tool_command cmd_ls, cmd_info, cmd_emit, cmd_wait, cmd_read, cmd_write;
+tool_command cmd_ls, cmd_info, cmd_emit, cmd_wait, cmd_read, cmd_write, cmd_run;
+tool_command cmd_cat, cmd_send, cmd_recv, cmd_ping, cmd_echo, cmd_bench, cmd_pair;
 
 /** Says what went wrong, on standard error: one line that begins with "crossvm: ". */
 void tool_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

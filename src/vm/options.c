@@ -4,6 +4,8 @@
 #include <argp.h>
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,10 +15,13 @@
 
 enum {
     OPTION_STATS = 256,
+    OPTION_JOIN,
+    OPTION_DUMP,
+    OPTION_GIC,
 };
 
 static const struct argp_option known[] = {
-    {"kernel", 'k', "FILE", 0, "Linux to boot: a bzImage or an ELF vmlinux (required)", 0},
+    {"kernel", 'k', "FILE", 0, "Linux to boot (required): a bzImage or an ELF vmlinux on x86-64, an Image on arm64", 0},
     {"initrd", 'i', "FILE", 0, "its initramfs", 0},
     {"append", 'a', "STRING", 0, "its command line", 0},
     {"memory", 'm', "MIB", 0, "RAM in MiB (default 256)", 0},
@@ -27,8 +32,13 @@ static const struct argp_option known[] = {
      "multiple "
      "of 4K; WRITER is both (default), guest or host. \",legacy\" offers registers 0x00 to 0x37 only",
      0},
+    {"join", OPTION_JOIN, "FD", 0,
+     "a connection to another VM, as a socket describes it that this process inherited; for `crossvm run`", 0},
     {"socket-dir", 'd', "DIR", 0, "where host programs find the connections (default $CROSSVM_DIR or /run/crossvm)", 0},
+    {"gic", OPTION_GIC, "VERSION", 0,
+     "arm64: the guest's interrupt controller, 3 (with MSI) or 2 (without); default is the best that KVM has", 0},
     {"stats", OPTION_STATS, NULL, 0, "print counters of exits at the end", 0},
+    {"dump", OPTION_DUMP, NULL, 0, "print the devices that the guest would see, and end; needs no KVM", 0},
     {0},
 };
 
@@ -108,20 +118,28 @@ static void parse_dataport(struct argp_state *state, struct connection_option *c
     connection->num_dataports++;
 }
 
+static struct connection_option *add_connection(struct argp_state *state, struct options *options, const char *argument)
+{
+    struct connection_option *connections =
+        reallocarray(options->connections, options->num_connections + 1, sizeof(*connections));
+
+    if (!connections)
+        wrong(state, "connection %s: no memory", argument);
+    options->connections = connections;
+    connections += options->num_connections++;
+    *connections = (struct connection_option){.join_fd = -1};
+    return connections;
+}
+
 static void parse_connection(struct argp_state *state, struct options *options, const char *argument)
 {
-    struct connection_option *connection;
+    struct connection_option *connection = add_connection(state, options, argument);
     char *text = strdup(argument);
     char *next = text;
     const char *name;
 
-    connection = realloc(options->connections, (options->num_connections + 1) * sizeof(*connection));
-    if (!text || !connection)
+    if (!text)
         wrong(state, "connection %s: no memory", argument);
-    options->connections = connection;
-    connection += options->num_connections++;
-    memset(connection, 0, sizeof(*connection));
-
     name = strsep(&next, ",");
     if (strlen(name) >= sizeof(connection->name))
         wrong(state, "connection %s: the name is longer than %d bytes", name, CROSSVM_FULL_NAME_BYTES - 1);
@@ -139,6 +157,16 @@ static uint64_t parse_count(struct argp_state *state, const char *what, const ch
     if (!parse_number(text, &rest, &value) || *rest || value == 0 || value > max)
         wrong(state, "%s: \"%s\" is not a number from 1 to %llu", what, text, (unsigned long long)max);
     return value;
+}
+
+static void parse_join(struct argp_state *state, struct options *options, const char *argument)
+{
+    uint64_t fd = 0;
+    char *rest;
+
+    if (!parse_number(argument, &rest, &fd) || *rest || fd > INT_MAX || fcntl((int)fd, F_GETFD) < 0)
+        wrong(state, "--join: \"%s\" is not the number of an open descriptor", argument);
+    add_connection(state, options, argument)->join_fd = (int)fd;
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -170,12 +198,23 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case 'd':
         options->socket_dir = argument;
         return 0;
+    case OPTION_JOIN:
+        parse_join(state, options, argument);
+        return 0;
+    case OPTION_GIC:
+        options->gic = (int)parse_count(state, "--gic", argument, 3);
+        if (options->gic < 2)
+            wrong(state, "--gic: a version is 2 or 3");
+        return 0;
+    case OPTION_DUMP:
+        options->dump = true;
+        return 0;
     case OPTION_STATS:
         options->stats = true;
         return 0;
     case ARGP_KEY_END:
-        if (!options->kernel)
-            wrong(state, "no kernel: name a Linux bzImage or vmlinux with --kernel");
+        if (!options->kernel && !options->dump)
+            wrong(state, "no kernel: name a Linux image with --kernel");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -188,9 +227,9 @@ void options_parse(struct options *options, int argc, char **argv)
         .options = known,
         .parser = parse,
         .doc = "Runs a Linux VM on KVM and serves the host ends of its cross-VM connections.\v"
-               "The guest's console is standard input and output. Exit status: what the guest stored to I/O port 0xf4; "
-               "0 after a "
-               "reset or power-off; 70 when the guest crashed; 1 when it could not start.",
+               "The guest's console is standard input and output. Exit status: what the guest stored to I/O port 0xf4 "
+               "(x86-64) or address 0x9010000 (arm64); 0 after a reset or power-off; 70 when the guest crashed; 1 when "
+               "it could not start; 128 and the signal's number after SIGINT, SIGTERM or SIGHUP, which end the VM.",
     };
     const char *dir = getenv("CROSSVM_DIR");
 

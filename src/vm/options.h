@@ -17,8 +17,9 @@ enum writer {
     WRITER_HOST,
 };
 
-/** --connection */
+/** --connection or --join */
 struct connection_option {
+    int join_fd; /**< socket that describes the connection to another VM; -1: a host program, and what follows */
     char name[CROSSVM_FULL_NAME_BYTES];
     bool base_block_only;
     size_t num_dataports;
@@ -37,7 +38,9 @@ struct options {
     const char *socket_dir;
     size_t memory; /**< bytes */
     unsigned int cpus;
+    int gic; /**< version, or 0 for the best */
     bool stats;
+    bool dump;
     struct connection_option *connections;
     size_t num_connections;
 };

@@ -67,6 +67,7 @@ void fake_vm_init(struct fake_vm *vm, const char *directory, const char *name)
     vm->reply.header.magic = CROSSVM_WIRE_MAGIC;
     vm->reply.header.version = CROSSVM_WIRE_VERSION;
     vm->reply.driver_state = CROSSVM_DRIVER_BOUND;
+    vm->reply.driver_generation = 1;
     snprintf(vm->reply.name, sizeof(vm->reply.name), "%s", name);
     snprintf(vm->reply.vm, sizeof(vm->reply.vm), "vm-of-%.32s", name);
     vm->reply.msi = 1;
@@ -289,7 +290,9 @@ void fake_vm_send(struct fake_vm *vm, const void *bytes, size_t length, int fd)
 void fake_vm_send_driver(struct fake_vm *vm, uint32_t driver_state)
 {
     struct crossvm_wire_driver message = {
-        {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_DRIVER}, driver_state, 0};
+        {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_DRIVER}, driver_state, vm->reply.driver_generation};
 
+    if (driver_state != CROSSVM_DRIVER_NONE)
+        message.generation = ++vm->reply.driver_generation;
     fake_vm_send(vm, &message, sizeof(message), NO_FD);
 }

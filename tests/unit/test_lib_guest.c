@@ -23,7 +23,7 @@
 
 #include "../../src/lib/guest_end.h"
 
-#define PAGE_BYTES (CROSSVM_PEER_PAGE + CROSSVM_PAGE_SIZE)
+#define PAGE_BYTES (CROSSVM_OWN_PAGE + CROSSVM_PAGE_SIZE)
 #define COMMAND_HIGH 5
 #define INTX_DISABLE 0x04
 
@@ -74,7 +74,8 @@ static void open_device(struct device *device, bool extended, bool generic)
     strcpy(guest->device.pci_address, "0000:00:03.0");
     guest->end.ops = extended ? &cvm_guest_extended_ops : &cvm_guest_base_ops;
     guest->end.fd = ends[0];
-    guest->page = (struct event_page){device->page, PAGE_BYTES, extended, extended};
+    guest->page =
+        (struct event_page){.base = device->page, .size = PAGE_BYTES, .extended = extended, .has_peer_page = extended};
     guest->generic = generic;
     guest->intx.config = dup(device->config);
 }
@@ -268,6 +269,24 @@ static void emit_stores(void **state)
     (void)state;
     assert_int_equal(crossvm_emit(end), 0);
     assert_int_equal(load32(&device, CROSSVM_REG_EMIT), 1);
+    close_device(&device);
+}
+
+/* Between guests nobody else counts. */
+static void emit_counts_in_the_own_page(void **state)
+{
+    struct device device;
+    crossvm_t *end = start(&device, 0, 0);
+
+    (void)state;
+    device.guest->page.has_own_page = true;
+    store64(&device, CROSSVM_REG_OWN_SEQ, 0xffffffff);
+    assert_int_equal(crossvm_emit(end), 0);
+    assert_int_equal(crossvm_emit(end), 0);
+    assert_int_equal(load32(&device, CROSSVM_REG_RING), 1);
+    assert_int_equal(load32(&device, CROSSVM_REG_EMIT), 0);
+    assert_int_equal(load32(&device, CROSSVM_REG_OWN_SEQ), 1);
+    assert_int_equal(load32(&device, CROSSVM_REG_OWN_SEQ + 4), 1);
     close_device(&device);
 }
 
@@ -499,6 +518,7 @@ int main(void)
         cmocka_unit_test(a_storm_of_interrupts_ends_with_the_time),
         cmocka_unit_test(a_look_takes_the_interrupt_too),
         cmocka_unit_test(emit_stores),
+        cmocka_unit_test(emit_counts_in_the_own_page),
         cmocka_unit_test(removed_device),
         cmocka_unit_test(close_leaves_what_was_seen),
         cmocka_unit_test(close_ends_the_generic_driver),

@@ -62,7 +62,9 @@ static void open_shows_what_the_vm_gives(void **state)
     assert_string_equal(info.location, "vm-of-alpha");
     assert_int_equal(info.version, 0);
     assert_int_equal(info.peer_state, CROSSVM_PEER_PRESENT);
-    assert_int_equal(info.peer_generation, 0);
+    assert_int_equal(info.peer_generation, 1);
+    assert_int_equal(info.end, 1);
+    assert_int_equal(crossvm_end_number(end), 1);
     assert_true(info.msi);
     assert_int_equal(info.owner, 1);
     assert_int_equal(info.num_dataports, 2);
@@ -310,7 +312,7 @@ static void driver_comes_and_goes(void **state)
     uint32_t generation = 1;
 
     assert_int_equal(crossvm_peer_state(end, &generation), CROSSVM_PEER_PRESENT);
-    assert_int_equal(generation, 0);
+    assert_int_equal(generation, 1);
 
     fake_vm_send_driver(vm, CROSSVM_DRIVER_NONE);
     assert_true(polls_readable(end));
@@ -321,6 +323,15 @@ static void driver_comes_and_goes(void **state)
     /* The state is news even to who does not wait. */
     fake_vm_send_driver(vm, CROSSVM_DRIVER_BOUND);
     assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_PRESENT);
+
+    /* A program there is more than its driver, and another program is another generation. */
+    fake_vm_send_driver(vm, CROSSVM_DRIVER_OPEN);
+    assert_int_equal(crossvm_peer_state(end, &generation), CROSSVM_PEER_READY);
+    assert_int_equal(generation, 3);
+    fake_vm_send_driver(vm, CROSSVM_DRIVER_OPEN);
+    assert_int_equal(crossvm_wait(end, -1), 0);
+    assert_int_equal(crossvm_peer_state(end, &generation), CROSSVM_PEER_READY);
+    assert_int_equal(generation, 4);
 
     /* Events are told even when the driver's going came first. */
     fake_vm_send_driver(vm, CROSSVM_DRIVER_NONE);

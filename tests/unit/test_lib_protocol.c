@@ -97,6 +97,11 @@ static void absurdly_many_dataports(struct fake_vm *vm)
     vm->reply.num_dataports = UINT32_MAX;
 }
 
+static void third_end(struct fake_vm *vm)
+{
+    vm->reply.other_end = 2;
+}
+
 static void size_of_nothing(struct fake_vm *vm)
 {
     vm->reply.dataports[1].size = 0;
@@ -250,6 +255,7 @@ static void wrong_replies_are_refused(void **state)
         {"no name", no_name, EPROTO},
         {"too many dataports", too_many_dataports, EPROTO},
         {"absurdly many dataports", absurdly_many_dataports, EPROTO},
+        {"third end", third_end, EPROTO},
         {"size of nothing", size_of_nothing, EPROTO},
         {"size of no page", size_of_no_page, EPROTO},
         {"size beyond the memory", size_beyond_the_memory, EPROTO},

@@ -4,11 +4,15 @@
 #include "harness.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
+
+#include <crossvm/crossvm.h>
 
 static const char *uio_text(const char *name, const char *file)
 {
@@ -61,7 +65,7 @@ static void maps_have_exact_sizes(void)
 
 static void msi_where_there_is_one(void)
 {
-    CHECK(info("msi-echo").msi_enabled, "msi-echo does not use MSI");
+    CHECK(info("msi-echo").msi_enabled == has_msi, "msi-echo uses MSI: %u", info("msi-echo").msi_enabled);
     CHECK(!info("shared-a").msi_enabled, "shared-a uses MSI");
     CHECK(info("shared-a").irq_shared && info("shared-a").irq == info("shared-b").irq, "no shared line");
     CHECK(info("msi-echo").driver_state == CROSSVM_DRIVER_BOUND, "the VMM knows of no driver");
@@ -133,6 +137,81 @@ static void unbind_while_open(void)
     uio_close(&uio);
 }
 
+static unsigned long attribute(const char *name, const char *file)
+{
+    char path[128];
+    const char *text;
+
+    (void)snprintf(path, sizeof(path), "/sys/class/uio/uio%d/device/crossvm/%s", uio_number(name), file);
+    text = read_text(path);
+    CHECK(text[0], "there is no %s", path);
+    return strtoul(text, NULL, 0);
+}
+
+/* Opening the device means being there, and the last to leave it, even by being killed, leaves nobody; looking is free.
+ */
+static void programs_come_and_go(void)
+{
+    struct uio first = uio_open("rebind"), second = uio_open("rebind");
+    crossvm_end_info_t *list;
+    size_t n;
+    pid_t child;
+
+    CHECK(info("rebind").driver_state == CROSSVM_DRIVER_OPEN, "an open device is not seen");
+    uio_close(&first);
+    CHECK(info("rebind").driver_state == CROSSVM_DRIVER_OPEN, "the second program is not seen");
+    uio_close(&second);
+    CHECK(info("rebind").driver_state == CROSSVM_DRIVER_BOUND, "the end of the last program is not seen");
+
+    child = fork();
+    if (child == 0) {
+        (void)uio_open("rebind");
+        (void)raise(SIGKILL);
+    }
+    CHECK(waitpid(child, NULL, 0) == child, "no child");
+    CHECK(info("rebind").driver_state == CROSSVM_DRIVER_BOUND, "a program is there after its death");
+
+    first = uio_open("rebind");
+    unbind_driver("crossvm", "rebind");
+    CHECK(info("rebind").driver_state == CROSSVM_DRIVER_NONE, "an open device without driver has one");
+    uio_close(&first);
+    bind_driver("crossvm", "rebind");
+    CHECK(info("rebind").driver_state == CROSSVM_DRIVER_BOUND, "programs of the time before are counted");
+
+    CHECK(crossvm_list(&list, &n) == 0 && n > 1, "%s", crossvm_strerror());
+    free(list);
+    CHECK(info("rebind").driver_state == CROSSVM_DRIVER_BOUND, "who looks is taken for a program");
+}
+
+static void attributes_are_registers(void)
+{
+    crossvm_end_info_t *list;
+    bool found = false;
+    size_t n;
+
+    do_command(CONTROL_PEER_STATE, "rebind", CROSSVM_PEER_READY, 0);
+    do_command(CONTROL_NOTIFY, "rebind", 1, 0);
+    CHECK(attribute("rebind", "peer_state") == CROSSVM_PEER_READY, "peer_state");
+    CHECK(attribute("rebind", "peer_generation") == reg32(device("rebind"), CROSSVM_REG_PEER_GENERATION),
+          "peer_generation");
+    CHECK(attribute("rebind", "events") == info("rebind").events, "events");
+    CHECK(attribute("rebind", "end") == 0, "end");
+    CHECK(attribute("rebind", "dataport_rights") == (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE), "dataport_rights");
+    CHECK(crossvm_list(&list, &n) == 0, "%s", crossvm_strerror());
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(list[i].name, "rebind") != 0)
+            continue;
+        found = true;
+        CHECK(list[i].peer_state == CROSSVM_PEER_READY && list[i].events == info("rebind").events,
+              "the library differs");
+        CHECK(list[i].num_dataports == 1 && list[i].dataports[0].rights == 3, "the library knows no rights");
+        CHECK(list[i].version == CROSSVM_VERSION, "version %#x", list[i].version);
+    }
+    free(list);
+    CHECK(found, "it is not in the list");
+    do_command(CONTROL_PEER_STATE, "rebind", CROSSVM_PEER_ABSENT, 0);
+}
+
 void driver_cases(void)
 {
     RUN(names_are_the_devices);
@@ -143,4 +222,6 @@ void driver_cases(void)
     RUN(bind_and_unbind_1000_times);
     RUN(events_while_unbound_are_seen);
     RUN(unbind_while_open);
+    RUN(programs_come_and_go);
+    RUN(attributes_are_registers);
 }

@@ -19,6 +19,7 @@
 
 int failed_cases;
 char scenario[32];
+bool has_msi;
 struct device devices[MAX_DEVICES];
 size_t num_devices;
 volatile struct control *control;
@@ -175,6 +176,26 @@ uint64_t reg64(const struct device *device, size_t offset)
     return reg32(device, offset) | (uint64_t)reg32(device, offset + 4) << 32;
 }
 
+void store(volatile uint8_t *registers, size_t offset, size_t width, uint64_t value)
+{
+    volatile uint8_t *address = registers + offset;
+
+    switch (width) {
+    case 1:
+        *address = (uint8_t)value;
+        break;
+    case 2:
+        *(volatile uint16_t *)address = (uint16_t)value;
+        break;
+    case 4:
+        *(volatile uint32_t *)address = (uint32_t)value;
+        break;
+    default:
+        *(volatile uint64_t *)address = value;
+        break;
+    }
+}
+
 /* --- the VMM --- */
 
 void control_open(void)
@@ -215,6 +236,12 @@ void do_command(enum control_op op, const char *name, uint64_t a, uint64_t b)
     int result = command(op, name, a, b);
 
     CHECK(result == 0, "the VMM refuses command %d on \"%s\": %d", op, name, result);
+}
+
+uint64_t log_lines(void)
+{
+    do_command(CONTROL_LOG, "", 0, 0);
+    return control->out[0];
 }
 
 struct control_info info(const char *name)

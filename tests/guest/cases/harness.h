@@ -30,6 +30,9 @@ __attribute__((noreturn, format(printf, 1, 2))) void fail(const char *format, ..
 extern int failed_cases;
 extern char scenario[32];
 
+/* Whether the VMM's platform has MSI. */
+extern bool has_msi;
+
 /* --- devices as PCI functions --- */
 
 #define MAX_DEVICES 160
@@ -49,6 +52,11 @@ struct device *device(const char *name); /* fails the case when there is none */
 /* Registers, through sysfs or through the driver. */
 uint32_t reg32(const struct device *device, size_t offset);
 uint64_t reg64(const struct device *device, size_t offset);
+/*
+ * A store of 1, 2, 4 or 8 bytes, by an instruction that does nothing else. In a loop of its own the compiler may take
+ * one that moves on the address too, and such a store to registers is an error on arm64.
+ */
+void store(volatile uint8_t *registers, size_t offset, size_t width, uint64_t value);
 /* Maps BAR i of a device through sysfs; to be unmapped with munmap(). */
 volatile uint8_t *map_bar(const struct device *device, int bar, size_t size);
 
@@ -64,6 +72,8 @@ void do_command(enum control_op op, const char *name, uint64_t a, uint64_t b);
 struct control_info info(const char *name);
 void peek(const char *name, unsigned int dataport, uint64_t offset, void *bytes, size_t n);
 void wait_for_flood(void);
+/* Lines that the module has written to the VMM's log so far. */
+uint64_t log_lines(void);
 
 /* --- drivers --- */
 

@@ -4,23 +4,23 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/io.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "cases.h"
 #include "harness.h"
-
-#define EXIT_PORT 0xf4 /* of the VMM: ends the VM with a status */
+#include "platform.h"
 
 static void read_command_line(void)
 {
     const char *text = strstr(read_text("/proc/cmdline"), "crossvm.scenario=");
     char name[16] = "none";
     int vm = 0;
+    int msi = 0;
 
     if (text)
-        (void)sscanf(text, "crossvm.scenario=%15s crossvm.vm=%d", name, &vm);
+        (void)sscanf(text, "crossvm.scenario=%15s crossvm.vm=%d crossvm.msi=%d", name, &vm, &msi);
+    has_msi = msi;
     if (vm)
         (void)snprintf(scenario, sizeof(scenario), "%s%d", name, vm + 1);
     else
@@ -36,6 +36,7 @@ static void connect_to_the_vmm(void)
 int main(void)
 {
     read_command_line();
+    platform_open();
     RUN(connect_to_the_vmm);
     if (!failed_cases && (strcmp(scenario, "device") == 0 || strcmp(scenario, "smp") == 0)) {
         pci_cases();
@@ -52,8 +53,6 @@ int main(void)
     }
     (void)printf("scenario %s: %d failed\n", scenario, failed_cases);
     (void)fflush(stdout);
-    (void)tcdrain(STDOUT_FILENO); /* the exit port ends the VM at once */
-    if (iopl(3) == 0)
-        outb(failed_cases ? 1 : 0, EXIT_PORT);
-    return 1;
+    (void)tcdrain(STDOUT_FILENO); /* the exit ends the VM at once */
+    platform_exit(failed_cases ? 1 : 0);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tests of host ends: programs on the host against a guest in crossvm-vm. Arguments: the command line that starts the
- * VM.
+ * Tests of host ends: programs on the host against a guest in crossvm-vm.
+ *
+ *   host-cases msi|intx COMMAND...   the kind of interrupt that connections must have; the command that starts the VM
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,12 +23,15 @@
 
 #include "shared.h"
 
+#define DIRECTORY "/tmp/crossvm-test"
+#define CONSOLE "/tmp/crossvm-test.console"
 #define PATIENCE_MS 20000
 #define ROUNDS 3000
 
 static jmp_buf end_of_case;
 static char reason[512];
 static int failed;
+static bool msi_expected;
 static pid_t vm;
 static crossvm_t *control;
 
@@ -131,7 +135,7 @@ static void list_shows_all_ends(void)
     CHECK(strcmp(list[5].name, "rights") == 0 && list[5].num_dataports == 2 && list[5].dataports[1].size == 65536,
           "rights");
     CHECK(strcmp(list[1].name, "control") == 0 && list[1].owner == 1, "control is not owned");
-    CHECK(list[1].peer_state == CROSSVM_PEER_PRESENT, "the guest's driver is not seen");
+    CHECK(list[1].peer_state == CROSSVM_PEER_READY, "the program in the guest is not seen");
     free(list);
 }
 
@@ -171,7 +175,7 @@ static void rounds_without_the_vms_process(void)
                  (double)(after.vm_exits - before.vm_exits) / ROUNDS, user);
     CHECK(after.vm_exits > before.vm_exits + ROUNDS, "exits are not counted");
     CHECK(user < 0.01, "%f exits to the VM's process a round trip", user);
-    CHECK(after.msi, "control does not use MSI");
+    CHECK(after.msi == msi_expected, "control %s MSI", after.msi ? "uses" : "does not use");
 }
 
 static void rounds_with_a_device_of_the_base_block(void)
@@ -344,19 +348,45 @@ static void the_end_of_the_vm_is_noticed(void)
           status);
     CHECK(crossvm_emit(idle) == -EIO || crossvm_wait(idle, 0) == -EPIPE, "the end can still be used");
     crossvm_close(idle);
-    CHECK(access("/tmp/crossvm-test/idle.sock", F_OK) != 0, "a socket is left behind");
+    CHECK(access(DIRECTORY "/idle.sock", F_OK) != 0, "a socket is left behind");
+}
+
+/* --- the VM --- */
+
+/* The guest's console goes into a file: what it says would come amid the lines of the tests. */
+static pid_t start_vm(char **command)
+{
+    pid_t child = fork();
+
+    if (child == 0) {
+        if (freopen(CONSOLE, "w", stdout))
+            (void)execv(command[0], command);
+        perror(command[0]);
+        _exit(127);
+    }
+    return child;
+}
+
+static void show_console(void)
+{
+    FILE *console = fopen(CONSOLE, "r");
+    char line[256];
+
+    if (!console)
+        return;
+    while (fgets(line, sizeof(line), console))
+        (void)fputs(line, stdout);
+    (void)fclose(console);
 }
 
 int main(int argc, char **argv)
 {
-    (void)argc;
-    (void)setenv("CROSSVM_DIR", "/tmp/crossvm-test", 1);
-    (void)mkdir("/tmp/crossvm-test", S_IRWXU);
-    vm = fork();
-    if (vm == 0) {
-        (void)execv(argv[1], argv + 1);
-        _exit(127);
-    }
+    if (argc < 3)
+        return EXIT_FAILURE;
+    msi_expected = strcmp(argv[1], "msi") == 0;
+    (void)setenv("CROSSVM_DIR", DIRECTORY, 1);
+    (void)mkdir(DIRECTORY, S_IRWXU);
+    vm = start_vm(argv + 2);
     RUN(the_guest_comes_up);
     if (!failed) {
         RUN(events_before_the_peer_are_kept);
@@ -375,6 +405,7 @@ int main(int argc, char **argv)
     }
     if (waitpid(vm, NULL, WNOHANG) == 0)
         (void)kill(vm, SIGKILL);
+    show_console();
     (void)printf("scenario host: %d failed\n", failed);
     return failed ? EXIT_FAILURE : EXIT_SUCCESS;
 }

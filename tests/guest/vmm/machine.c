@@ -178,7 +178,7 @@ static int install_full(struct machine *machine, const struct scenario_install *
         .base = KVM_PCI_WINDOW_BASE,
         .size = KVM_PCI_WINDOW_SIZE,
         .alloc_irq = alloc_irq,
-        .send_msi = install->msi ? send_msi : NULL,
+        .send_msi = install->msi && kvm_msi_available(&machine->vm) ? send_msi : NULL,
     };
     crossvm_config_t configs[MAX_ENDS] = {{0}};
     crossvm_dataport_t dataports[MAX_ENDS][CROSSVM_MAX_DATAPORTS] = {{{0}}};
@@ -228,7 +228,7 @@ int machine_install_one(struct machine *machine, const char *name, size_t size)
 {
     struct scenario_connection connection = {.name = name,
                                              .dataports = {{size, CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE}}};
-    struct scenario_install one = {.connections = &connection, .n = 1, .msi = true};
+    struct scenario_install one = {.connections = &connection, .n = 1, .msi = true, .max_irqs = 1};
     int error = install(machine, &one);
 
     if (error) {
@@ -245,7 +245,8 @@ int machine_install_one(struct machine *machine, const char *name, size_t size)
 int machine_create(struct machine *machine, const struct scenario *scenario, const char *kernel, const char *initrd,
                    const char *append, int console)
 {
-    kvm_linux_t linux_image = {.kernel = kernel, .initrd = initrd, .command_line = append};
+    kvm_linux_t linux_image = {.kernel = kernel, .initrd = initrd};
+    char command_line[512];
     vm_t *vm = &machine->vm;
     int error = 0;
 
@@ -265,6 +266,10 @@ int machine_create(struct machine *machine, const struct scenario *scenario, con
     for (size_t i = 0; i < scenario->num_installs && !error; i++)
         error = install(machine, &scenario->installs[i]);
     kvm_vmm_unlock();
+    /* Relaxed, so that the cases can read configuration space past Linux where it is memory. */
+    (void)snprintf(command_line, sizeof(command_line), "%s crossvm.msi=%d iomem=relaxed", append,
+                   kvm_msi_available(vm));
+    linux_image.command_line = command_line;
     linux_image.pci = machine->pci;
     if (!error)
         error = kvm_boot_linux(vm, &linux_image);

@@ -1,0 +1,55 @@
+# shellcheck shell=sh
+# SPDX-License-Identifier: BSD-2-Clause
+#
+# Sourced with $top set, the project's folder. What is built for is an architecture: amd64 or arm64, as Debian names them.
+#
+#   target_all            prints all architectures that this machine can build for
+#   target_select [ARCH]  without ARCH this machine's; sets
+#     host_arch   this machine's architecture
+#     arch        what is built for
+#     cross       what the names of its compiler's programs start with; empty on a machine of that architecture
+#     sysroot     its libraries and its busybox; empty (the root) on a machine of that architecture
+#     programs    where the programs are built
+#     kernel      Debian's kernel, see kernel.sh
+#     driver      the guest driver
+#
+# A function, not variables for all: who sources this decides when an unknown architecture ends it.
+
+target_host() {
+    command -v dpkg >/dev/null || {
+        echo "there is no dpkg, so this is not Debian 12, which the scripts need" >&2
+        return 1
+    }
+    dpkg --print-architecture
+}
+
+target_all() {
+    case $(target_host) in
+    amd64) echo "amd64 arm64" ;;
+    arm64) echo "arm64" ;; # an amd64 machine is not emulated here
+    esac
+}
+
+# shellcheck disable=SC2034 # for who sources this
+target_select() {
+    host_arch=$(target_host) || exit 1
+    arch=${1:-$host_arch}
+    kernel=${top:?}/build/kernel/$arch
+    driver=$top/build/driver/$arch
+    case $arch-on-$host_arch in
+    amd64-on-amd64 | arm64-on-arm64)
+        cross=
+        sysroot=
+        programs=$top/build/host
+        ;;
+    arm64-on-amd64)
+        cross=aarch64-linux-gnu-
+        sysroot=$top/build/sysroot/arm64
+        programs=$top/build/arm64
+        ;;
+    *)
+        echo "this machine builds for $(target_all | sed 's/ / and /'), Debian's names, not for '$arch'" >&2
+        exit 1
+        ;;
+    esac
+}

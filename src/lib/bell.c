@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "bell.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "end.h"
+
+/* --- the leader --- */
+
+static bool try_to_lead(struct bell *bell)
+{
+    /* Acquire: what the last leader left in the end, before our use of it. */
+    return __atomic_exchange_n(&bell->led, 1, __ATOMIC_ACQUIRE) == 0;
+}
+
+/*
+ * Lets another lead, and tells everybody to look. In this order: who saw that there is a leader sleeps only while
+ * `rung` stands still, and finds nobody leading when it has changed. The addition is also what publishes `peer` and
+ * `gone`.
+ */
+static void stop_leading(struct bell *bell, uint32_t *rung)
+{
+    __atomic_store_n(&bell->led, 0, __ATOMIC_RELEASE);
+    *rung = __atomic_add_fetch(&bell->rung, 1, __ATOMIC_SEQ_CST);
+    /* Sequentially consistent, as in follow(): either we see the sleeper, or it sees the new count. */
+    if (__atomic_load_n(&bell->sleepers, __ATOMIC_SEQ_CST) > 0)
+        (void)syscall(SYS_futex, &bell->rung, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
+
+/* As the leader. */
+static void learn_peer(struct crossvm *end)
+{
+    uint32_t generation;
+    uint32_t state = crossvm_peer_state(end, &generation);
+
+    __atomic_store_n(&end->bell.peer, (uint64_t)generation << 32 | state, __ATOMIC_RELAXED);
+}
+
+bool cvm_bell_look(struct crossvm *end)
+{
+    uint32_t rung;
+
+    if (!try_to_lead(&end->bell))
+        return false;
+    learn_peer(end);
+    stop_leading(&end->bell, &rung);
+    return true;
+}
+
+/* One look at the end, as its leader. */
+static int look(struct crossvm *end, int timeout_ms)
+{
+    int result = crossvm_wait(end, timeout_ms);
+
+    if (result == 0) /* the peer may have changed; with events, that comes next time */
+        learn_peer(end);
+    else if (result < 0 && result != -EINTR)
+        __atomic_store_n(&end->bell.gone, (uint32_t)-result, __ATOMIC_RELAXED);
+    return result;
+}
+
+static int lead(struct crossvm *end, uint32_t *rung, deadline_t deadline)
+{
+    int result = look(end, deadline_poll_ms(deadline));
+
+    stop_leading(&end->bell, rung);
+    if (result == 0 && deadline_is_over(deadline))
+        return -ETIMEDOUT;
+    return result < 0 ? result : 0;
+}
+
+/* --- the others --- */
+
+/* Sleeps while the leader has nothing to tell. */
+static int follow(struct bell *bell, uint32_t rung, deadline_t deadline)
+{
+    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+    long result;
+
+    (void)__atomic_add_fetch(&bell->sleepers, 1, __ATOMIC_SEQ_CST);
+    result = syscall(SYS_futex, &bell->rung, FUTEX_WAIT_BITSET_PRIVATE, rung,
+                     deadline == DEADLINE_NEVER ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
+    (void)__atomic_sub_fetch(&bell->sleepers, 1, __ATOMIC_RELAXED);
+    return result < 0 && (errno == ETIMEDOUT || errno == EINTR) ? -errno : 0;
+}
+
+int cvm_bell_wait(struct crossvm *end, uint32_t *rung, deadline_t deadline)
+{
+    struct bell *bell = &end->bell;
+
+    for (;;) {
+        uint32_t now = __atomic_load_n(&bell->rung, __ATOMIC_ACQUIRE);
+        int result;
+
+        if (now != *rung) {
+            *rung = now;
+            return 0;
+        }
+        if (try_to_lead(bell)) {
+            /* A leader may have come and gone since we looked. */
+            if (__atomic_load_n(&bell->rung, __ATOMIC_ACQUIRE) == now)
+                return lead(end, rung, deadline);
+            stop_leading(bell, rung);
+            return 0;
+        }
+        result = follow(bell, now, deadline);
+        if (result < 0)
+            return result;
+    }
+}
+
+int cvm_bell_take(struct crossvm *end, uint32_t *rung)
+{
+    struct bell *bell = &end->bell;
+    int result;
+
+    if (!try_to_lead(bell))
+        return 0; /* the leader takes it, and tells */
+    do
+        result = look(end, 0);
+    while (result > 0);
+    stop_leading(bell, rung);
+    return result == -EINTR ? 0 : result;
+}

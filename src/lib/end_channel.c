@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Channels of an end: binds the channel's callbacks to the end's doorbells and to what is known of the peer. */
+#include <errno.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../channel/internal.h"
+#include "end.h"
+#include "error.h"
+#include "peer_watch.h"
+
+/* Looks before a sleep: as many as a wake-up takes, tens of microseconds, so that spinning at most doubles the cost. */
+#define SPIN_LOOKS 1000
+
+/*
+ * How late news may be. Those of another guest go through two processes, and a loaded machine makes these wait. On the
+ * host they are in the socket before a program can do anything at its end, and are read when there are no events to
+ * take.
+ */
+#define LATE_IN_GUEST_NS 50000000
+#define LATE_ON_HOST_NS 20000000
+
+struct end_channel {
+    crossvm_channel_t channel; /* first: what callers have is this */
+    crossvm_t *end;
+    uint64_t serial; /* of no other channel of this process, ever */
+    struct peer_watch watch;
+    deadline_t settles; /* a sleep that crossvm_channel_prepare() limited is as long as it must be then; or 0 */
+};
+
+static struct end_channel *bound_of(const crossvm_channel_t *channel)
+{
+    return (struct end_channel *)channel;
+}
+
+/* --- the callbacks --- */
+
+static int ring(void *cookie)
+{
+    struct end_channel *bound = cookie;
+
+    return crossvm_emit(bound->end);
+}
+
+/*
+ * The rings of the bell that this thread knows of, kept for the channel that it waited on last. On another channel it
+ * knows of none: then it looks once in vain, and waits when it comes again.
+ */
+static uint32_t *known_rings(const struct end_channel *bound, bool *known)
+{
+    static _Thread_local struct {
+        uint64_t serial;
+        uint32_t rung;
+    } last;
+
+    *known = last.serial == bound->serial;
+    last.serial = bound->serial;
+    return &last.rung;
+}
+
+/* The end's device or the VM's process is gone. A session may still hold data; without one there is nothing to wait
+ * for.
+ */
+static int end_is_gone(struct end_channel *bound, uint32_t error)
+{
+    if (crossvm_channel_state(&bound->channel) != CROSSVM_CHANNEL_CONNECTED)
+        return -(int)error;
+    crossvm_channel_set_peer(&bound->channel, false);
+    return 0;
+}
+
+static deadline_t sooner(deadline_t a, deadline_t b)
+{
+    return a < b ? a : b;
+}
+
+static int wait_for_bell(void *cookie, int64_t deadline, uint32_t limit_us)
+{
+    struct end_channel *bound = cookie;
+    struct bell *bell = &bound->end->bell;
+    deadline_t limit = limit_us ? deadline_clock() + (int64_t)limit_us * 1000 : DEADLINE_NEVER;
+    bool known;
+    uint32_t *rung = known_rings(bound, &known);
+    uint32_t gone = __atomic_load_n(&bell->gone, __ATOMIC_ACQUIRE);
+    deadline_t again = cvm_peer_watch(&bound->watch, &bound->channel, bound->end);
+    int result;
+
+    if (gone)
+        return end_is_gone(bound, gone);
+    if (again == DEADLINE_NOW)
+        return 0;
+    if (!known) {
+        *rung = __atomic_load_n(&bell->rung, __ATOMIC_ACQUIRE);
+        return 0;
+    }
+    result = cvm_bell_wait(bound->end, rung, sooner(deadline, sooner(limit, again)));
+    if (result == 0 || result == -EINTR)
+        return result;
+    if (result != -ETIMEDOUT)
+        return end_is_gone(bound, (uint32_t)-result);
+    if (deadline_is_over(deadline))
+        return -ETIMEDOUT;
+    return deadline_is_over(limit) ? -EAGAIN : 0;
+}
+
+/* --- creation --- */
+
+static bool is_writable(const crossvm_region_t *region)
+{
+    return region->rights & CROSSVM_RIGHT_WRITE;
+}
+
+static int find_dataport(const crossvm_t *end, crossvm_region_t *region)
+{
+    for (size_t i = 0; i < end->num_dataports; i++) {
+        *region = end->dataports[i];
+        if (is_writable(region) && region->size >= CROSSVM_CHANNEL_MIN_SIZE)
+            return 0;
+    }
+    return cvm_fail(ENOENT,
+                    "connection \"%s\" has no dataport for a channel: give it one of at least %d bytes that both ends "
+                    "may write",
+                    end->name, CROSSVM_CHANNEL_MIN_SIZE);
+}
+
+static int take_dataport(const crossvm_t *end, int index, crossvm_region_t *region)
+{
+    if (index == CROSSVM_CHANNEL_AUTO)
+        return find_dataport(end, region);
+    if (index < 0 || (size_t)index >= end->num_dataports)
+        return cvm_fail(ENOENT, "connection \"%s\" has no dataport %d: it has %zu, counted from 0", end->name, index,
+                        end->num_dataports);
+    *region = end->dataports[index];
+    if (!is_writable(region))
+        return cvm_fail(EACCES,
+                        "dataport %d of connection \"%s\" is read-only for this end: a channel needs one that "
+                        "both ends may write",
+                        index, end->name);
+    return 0;
+}
+
+static int check_options(const crossvm_t *end, const crossvm_channel_options_t *options)
+{
+    if (options->mode != CROSSVM_CHANNEL_STREAM && options->mode != CROSSVM_CHANNEL_DATAGRAM)
+        return cvm_fail(EINVAL, "a channel of connection \"%s\" is a stream (%d) or for datagrams (%d), not %u",
+                        end->name, CROSSVM_CHANNEL_STREAM, CROSSVM_CHANNEL_DATAGRAM, options->mode);
+    if (options->end < CROSSVM_CHANNEL_AUTO || options->end > 1)
+        return cvm_fail(EINVAL, "a channel of connection \"%s\" is end 0 or 1, not %d", end->name, options->end);
+    if (options->spin < CROSSVM_CHANNEL_AUTO)
+        return cvm_fail(EINVAL, "a channel of connection \"%s\" cannot look %d times before it sleeps", end->name,
+                        options->spin);
+    return 0;
+}
+
+/*
+ * With a single CPU, a process that spins keeps the other end from running. A guest cannot know how many there are for
+ * the VM and the peer; but where there is one, its store to the doorbell makes the peer run at once, and the answer is
+ * there when the guest goes on: so it looks, and neither end needs another bell.
+ */
+static unsigned int suitable_spin(const crossvm_t *end)
+{
+    cpu_set_t cpus;
+
+    return end->in_guest || sched_getaffinity(0, sizeof(cpus), &cpus) || CPU_COUNT(&cpus) > 1 ? SPIN_LOOKS : 0;
+}
+
+/* Aligned as the channel's structure is: it keeps what two threads use on cache lines apart. */
+static struct end_channel *allocate(void)
+{
+    static uint64_t serials;
+    void *memory;
+    struct end_channel *bound;
+
+    if (posix_memalign(&memory, _Alignof(struct end_channel), sizeof(*bound)))
+        return NULL;
+    bound = memory;
+    memset(bound, 0, sizeof(*bound));
+    bound->serial = __atomic_add_fetch(&serials, 1, __ATOMIC_RELAXED);
+    pthread_mutex_init(&bound->watch.lock, NULL);
+    return bound;
+}
+
+int crossvm_channel_create(crossvm_channel_t **channel, crossvm_t *end, const crossvm_channel_options_t *options)
+{
+    static const crossvm_channel_options_t defaults = {CROSSVM_CHANNEL_STREAM, CROSSVM_CHANNEL_AUTO,
+                                                       CROSSVM_CHANNEL_AUTO, CROSSVM_CHANNEL_AUTO};
+    crossvm_channel_config_t config = {.flags = CROSSVM_CHANNEL_RELAXED, .ring = ring, .wait = wait_for_bell};
+    crossvm_region_t region = {NULL, 0, 0};
+    struct end_channel *bound;
+    int error;
+
+    *channel = NULL;
+    if (!options)
+        options = &defaults;
+    error = check_options(end, options);
+    if (!error)
+        error = take_dataport(end, options->dataport, &region);
+    if (error)
+        return error;
+    bound = allocate();
+    if (!bound)
+        return cvm_fail(ENOMEM, "no memory for a channel of connection \"%s\"", end->name);
+    bound->end = end;
+
+    config.memory = region.address;
+    config.size = region.size;
+    config.mode = options->mode;
+    config.end = options->end == CROSSVM_CHANNEL_AUTO ? crossvm_end_number(end) : (unsigned int)options->end;
+    config.spin = options->spin == CROSSVM_CHANNEL_AUTO ? suitable_spin(end) : (unsigned int)options->spin;
+    config.cookie = bound;
+    error = crossvm_channel_init(&bound->channel, &config);
+    if (error) {
+        crossvm_channel_destroy(&bound->channel);
+        return cvm_fail(-error, "the dataport of connection \"%s\" (%zu bytes) cannot hold a channel", end->name,
+                        region.size);
+    }
+    (void)cvm_bell_look(end); /* where another thread keeps us from it, the last look must do */
+    bound->watch.first = __atomic_load_n(&end->bell.peer, __ATOMIC_RELAXED);
+    bound->watch.late_ns = end->in_guest ? LATE_IN_GUEST_NS : LATE_ON_HOST_NS;
+    crossvm_channel_open(&bound->channel);
+    *channel = &bound->channel;
+    return 0;
+}
+
+void crossvm_channel_destroy(crossvm_channel_t *channel)
+{
+    if (!channel)
+        return;
+    crossvm_channel_close(channel);
+    pthread_mutex_destroy(&bound_of(channel)->watch.lock);
+    free(bound_of(channel));
+}
+
+/* --- the other calls --- */
+
+crossvm_t *crossvm_channel_get_end(const crossvm_channel_t *channel)
+{
+    return bound_of(channel)->end;
+}
+
+int64_t crossvm_channel_deadline(int timeout_ms)
+{
+    return deadline_in(timeout_ms);
+}
+
+int crossvm_channel_fd(const crossvm_channel_t *channel)
+{
+    return crossvm_fd(bound_of(channel)->end);
+}
+
+/*
+ * Asks for the bell. A sleep that the channel limits tells it, once it has lasted so long, that no look of the peer at
+ * this end's wake word can be under way any more (docs/channel.md, section 6); what slept meanwhile is the caller's
+ * matter.
+ */
+static unsigned int arm(struct end_channel *bound, unsigned int events, deadline_t *again)
+{
+    uint32_t limit_us;
+    unsigned int ready;
+
+    if (bound->settles && deadline_is_over(bound->settles)) {
+        channel_settled(&bound->channel);
+        bound->settles = 0;
+    }
+    ready = crossvm_channel_arm(&bound->channel, events, &limit_us);
+    if (limit_us == 0 || ready)
+        bound->settles = 0;
+    else if (!bound->settles)
+        bound->settles = deadline_clock() + (int64_t)limit_us * 1000;
+    if (bound->settles)
+        *again = sooner(*again, bound->settles);
+    return ready;
+}
+
+int crossvm_channel_prepare(crossvm_channel_t *channel, unsigned int events, int *timeout_ms)
+{
+    struct end_channel *bound = bound_of(channel);
+    uint32_t rung = 0;
+    int result = cvm_bell_take(bound->end, &rung);
+    deadline_t again = cvm_peer_watch(&bound->watch, channel, bound->end);
+    unsigned int ready;
+
+    *timeout_ms = -1;
+    if (result < 0) {
+        result = end_is_gone(bound, (uint32_t)-result);
+        if (result < 0)
+            return result;
+    }
+    ready = arm(bound, events, &again);
+    if (ready == 0)
+        *timeout_ms = deadline_poll_ms(again);
+    return (int)ready;
+}
+
+const char *crossvm_channel_strerror(const crossvm_channel_t *channel, int error)
+{
+    const crossvm_t *end = bound_of(channel)->end;
+    const char *reason = crossvm_channel_reason(channel);
+
+    switch (-error) {
+    case EPIPE:
+        if (__atomic_load_n(&end->bell.gone, __ATOMIC_RELAXED))
+            (void)cvm_fail(EPIPE,
+                           "connection \"%s\" has ended: its VM or its device is gone; open it again when it is "
+                           "back",
+                           end->name);
+        else
+            (void)cvm_fail(EPIPE, "the other end of the channel on connection \"%s\" is gone, or closed it", end->name);
+        break;
+    case EPROTO:
+        (void)cvm_fail(EPROTO, "the channel on connection \"%s\" is broken: %s", end->name,
+                       reason[0] ? reason : "the other end does not keep to the protocol");
+        break;
+    case EAGAIN:
+        (void)cvm_fail(EAGAIN, "the channel on connection \"%s\" is not ready, and the call was not to wait",
+                       end->name);
+        break;
+    case ETIMEDOUT:
+        (void)cvm_fail(ETIMEDOUT, "the other end of the channel on connection \"%s\" %s in time", end->name,
+                       crossvm_channel_state(channel) == CROSSVM_CHANNEL_OPENING ? "did not come" : "did nothing");
+        break;
+    case EMSGSIZE:
+        (void)cvm_fail(EMSGSIZE,
+                       "a datagram is too large for the buffer or the channel on connection \"%s\", which "
+                       "carries up to %zu bytes",
+                       end->name, crossvm_channel_max_message(channel));
+        break;
+    case ENOTCONN:
+        (void)cvm_fail(ENOTCONN, "the channel on connection \"%s\" is closed; open it first", end->name);
+        break;
+    default:
+        (void)cvm_fail(-error, "the channel on connection \"%s\": %s", end->name, strerror(-error));
+        break;
+    }
+    return crossvm_strerror();
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "peer_watch.h"
+
+#include "end.h"
+
+static bool is_there(uint64_t peer)
+{
+    return (uint32_t)peer == CROSSVM_PEER_READY;
+}
+
+/* Ends this session, and no other: whoever comes next is there. */
+static deadline_t say_gone(crossvm_channel_t *channel)
+{
+    crossvm_channel_set_peer(channel, false);
+    crossvm_channel_set_peer(channel, true);
+    return DEADLINE_NOW;
+}
+
+/* Whether programs at the other end are seen at all: there is or was one, or one came and went meanwhile. */
+static bool is_tracked(const struct peer_watch *watch, uint64_t peer)
+{
+    return is_there(peer) || is_there(watch->first) ||
+           ((uint32_t)peer == (uint32_t)watch->first && peer != watch->first);
+}
+
+static uint64_t peer_of(const struct crossvm *end)
+{
+    return __atomic_load_n(&end->bell.peer, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * A new session: news that are here by now are older than it. False while another thread keeps us from reading them; it
+ * comes here itself before it sleeps again.
+ */
+static bool begin(struct peer_watch *watch, const crossvm_channel_t *channel, struct crossvm *end)
+{
+    if (!cvm_bell_look(end))
+        return false;
+    watch->session = channel->sessions;
+    watch->peer = peer_of(end);
+    watch->settled = deadline_clock() + watch->late_ns;
+    return true;
+}
+
+static deadline_t look(struct peer_watch *watch, crossvm_channel_t *channel, struct crossvm *end)
+{
+    uint64_t peer;
+
+    if (crossvm_channel_state(channel) != CROSSVM_CHANNEL_CONNECTED)
+        return DEADLINE_NEVER;
+    if (watch->session != channel->sessions && !begin(watch, channel, end))
+        return DEADLINE_NEVER;
+    peer = peer_of(end);
+    watch->tracked = watch->tracked || is_tracked(watch, peer);
+    if (peer != watch->peer) {
+        if (deadline_is_over(watch->settled) && watch->tracked)
+            return say_gone(channel);
+        watch->peer = peer;
+    }
+    if (is_there(peer) || !watch->tracked)
+        return DEADLINE_NEVER;
+    /* It came and went, or the news that it is there are on their way. */
+    return deadline_is_over(watch->settled) ? say_gone(channel) : watch->settled;
+}
+
+deadline_t cvm_peer_watch(struct peer_watch *watch, crossvm_channel_t *channel, struct crossvm *end)
+{
+    deadline_t again;
+
+    pthread_mutex_lock(&watch->lock);
+    again = look(watch, channel, end);
+    pthread_mutex_unlock(&watch->lock);
+    return again;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A connection between two programs of this machine, without a VM: both ends are sockets that speak src/host/wire.h,
+ * and each program finds in the other what it would find in a guest. Memory and doorbells are handed out once and then
+ * shared; this process only says who comes and goes.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <crossvm/device.h>
+
+struct pair_options {
+    const char *name; /**< the ends are called NAME.0 and NAME.1 */
+    const char *dir;  /**< of the sockets */
+    struct {
+        uint64_t size; /**< bytes, a multiple of 4 KiB */
+        int writer;    /**< 0 or 1: only that end writes; -1: both do */
+    } dataports[CROSSVM_MAX_DATAPORTS];
+    size_t num_dataports;
+};
+
+struct pair;
+
+/** Makes the memory and listens at both sockets. NULL after a message. */
+struct pair *pair_create(const struct pair_options *options);
+
+/**
+ * Serves both ends until a descriptor polls readable.
+ *
+ * @return 0, or -1 after a message
+ */
+int pair_serve(struct pair *pair, int stop);
+
+/** Removes the sockets. NULL is allowed. */
+void pair_destroy(struct pair *pair);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Command run: starts the VMs of a topology. */
+#include <stdio.h>
+
+#include "../tool/tool.h"
+#include "runner.h"
+#include "topology.h"
+
+enum {
+    OPTION_CHECK = 256,
+    OPTION_DUMP,
+    OPTION_STATS,
+};
+
+struct request {
+    const char *file;
+    bool check;
+    struct vm_program_options program;
+};
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct request *request = state->input;
+
+    switch (key) {
+    case OPTION_CHECK:
+        request->check = true;
+        return 0;
+    case OPTION_DUMP:
+        request->program.dump = true;
+        return 0;
+    case OPTION_STATS:
+        request->program.stats = true;
+        return 0;
+    case 'd':
+        request->program.socket_dir = argument;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (request->file)
+            argp_error(state, "one FILE is enough; what is \"%s\" for?", argument);
+        request->file = argument;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        argp_error(state, "the FILE with a topology is missing");
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option options[] = {
+    {"check", OPTION_CHECK, NULL, 0, "only check the file", 0},
+    {"dump", OPTION_DUMP, NULL, 0, "print the devices that each guest will see; starts no VM", 0},
+    {"socket-dir", 'd', "DIR", 0, "where host programs find connections (default $CROSSVM_DIR or /run/crossvm)", 0},
+    {"stats", OPTION_STATS, NULL, 0, "print counters of each VM's exits at its end", 0},
+    {0},
+};
+
+static const struct argp argp = {
+    .options = options,
+    .parser = parse,
+    .args_doc = "FILE",
+    .doc =
+        "Runs the VMs of a topology and joins the ends of its connections.\v"
+        "Ends when all VMs have ended, or on SIGINT, SIGTERM or SIGHUP. Exit status: 0 when all VMs ended well, 1 when "
+        "one failed, 2 for a wrong topology, 128 and the signal's number after a signal.",
+    .help_filter = tool_help_filter,
+};
+
+int cmd_run(int argc, char **argv)
+{
+    struct request request = {0};
+    struct topology topology;
+    int status = TOOL_OK;
+
+    tool_parse(&argp, argc, argv, &request);
+    if (topology_load(&topology, request.file))
+        return TOOL_ERROR;
+    if (request.check)
+        printf("%s: %zu VMs, %zu connections; nothing is wrong\n", request.file, topology.num_vms,
+               topology.num_connections);
+    else if (request.program.dump)
+        status = runner_dump(&topology, &request.program);
+    else
+        status = runner_run(&topology, &request.program);
+    topology_free(&topology);
+    return status;
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A topology: VMs and the connections between them and to the host, as a file describes them (docs/howto.md).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <crossvm/device.h>
+
+#define TOPOLOGY_MAX_VMS 32
+#define TOPOLOGY_MAX_CONNECTIONS 256
+
+/** Instead of the index of a VM: the end is on the host. */
+#define TOPOLOGY_HOST (-1)
+
+enum console_kind {
+    CONSOLE_STDIO,  /**< to standard output, with the VM's name before each line */
+    CONSOLE_FILE,   /**< to a file */
+    CONSOLE_SOCKET, /**< at a Unix socket, both ways */
+};
+
+enum restart_policy {
+    RESTART_NEVER,
+    RESTART_ON_FAILURE,
+    RESTART_ALWAYS,
+};
+
+/** A VM. Paths are as to be opened from here. */
+struct topology_vm {
+    char *name;
+    char *kernel;
+    char *initramfs;    /**< NULL: none */
+    char *command_line; /**< NULL: none */
+    uint64_t memory;    /**< bytes, a multiple of 1 MiB */
+    unsigned int vcpus;
+    enum console_kind console;
+    char *console_path; /**< of the file or socket */
+    enum restart_policy restart;
+};
+
+struct topology_dataport {
+    uint64_t size; /**< bytes */
+    int writer;    /**< 0 or 1: only that end writes; -1: both do */
+};
+
+struct topology_connection {
+    char *name;
+    int ends[2]; /**< index of a VM, or TOPOLOGY_HOST; of a connection to the host, the VM comes first */
+    struct topology_dataport dataports[CROSSVM_MAX_DATAPORTS];
+    size_t num_dataports;
+    bool legacy; /**< registers 0x00 to 0x37 only */
+};
+
+struct topology {
+    struct topology_vm vms[TOPOLOGY_MAX_VMS];
+    size_t num_vms;
+    struct topology_connection *connections;
+    size_t num_connections;
+};
+
+/** Reads a topology and checks all of it. 0, or -1 after an error line on standard error for each fault. */
+int topology_load(struct topology *topology, const char *file);
+
+void topology_free(struct topology *topology);
+
+/** Whether a connection joins two VMs. */
+bool connection_is_between_vms(const struct topology_connection *connection);
+
+/** Which end (0 or 1) of a connection a VM has, or -1. */
+int connection_end_of(const struct topology_connection *connection, size_t vm);

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The connections of a topology. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "topology_read.h"
+#include "value.h"
+
+#define MAX_DATAPORT_SIZE ((uint64_t)1 << 31) /* a 32-bit BAR */
+
+/* The index of a VM, or TOPOLOGY_HOST; -2 after an error. */
+static int read_end(const struct topology *topology, const struct part *part)
+{
+    const char *names[TOPOLOGY_MAX_VMS + 2];
+    const char *text = part_text(part);
+    const char *meant;
+    size_t n = 0;
+
+    if (!text)
+        return -2;
+    if (strcmp(text, TOPOLOGY_HOST_NAME) == 0)
+        return TOPOLOGY_HOST;
+    for (size_t i = 0; i < topology->num_vms; i++) {
+        if (!topology->vms[i].name)
+            continue;
+        if (strcmp(topology->vms[i].name, text) == 0)
+            return (int)i;
+        names[n++] = topology->vms[i].name;
+    }
+    names[n++] = TOPOLOGY_HOST_NAME;
+    names[n] = NULL;
+    meant = most_like(text, names);
+    if (meant)
+        part_error(part, "there is no VM \"%s\"; did you mean \"%s\"?", text, meant);
+    else
+        part_error(part, "there is no VM \"%s\"; an end is the name of a VM, or \"%s\"", text, TOPOLOGY_HOST_NAME);
+    return -2;
+}
+
+/* False after an error. */
+static bool read_ends(const struct topology *topology, const struct part *connection, int ends[2])
+{
+    struct part list;
+
+    if (!part_require(connection, "ends", &list) || !part_check_list(&list))
+        return false;
+    if (part_count(&list) != 2) {
+        part_error(&list, "a connection has two ends, not %zu", part_count(&list));
+        return false;
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct part item = part_item(&list, i);
+
+        ends[i] = read_end(topology, &item);
+    }
+    if (ends[0] < TOPOLOGY_HOST || ends[1] < TOPOLOGY_HOST)
+        return false;
+    if (ends[0] == ends[1]) {
+        part_error(&list, "both ends are %s; a connection joins two VMs, or a VM and the host",
+                   ends[0] == TOPOLOGY_HOST ? "on the host" : "the same VM's");
+        return false;
+    }
+    return true;
+}
+
+static void read_dataport(const struct topology *topology, const struct part *part, const int ends[2],
+                          struct topology_dataport *dataport)
+{
+    static const char *const keys[] = {"size", "writer", NULL};
+    struct part value;
+
+    *dataport = (struct topology_dataport){.writer = -1};
+    if (!part_check_mapping(part, keys))
+        return;
+    if (part_require(part, "size", &value))
+        read_size(&value, CROSSVM_PAGE_SIZE, CROSSVM_PAGE_SIZE, MAX_DATAPORT_SIZE, &dataport->size);
+    if (part_find(part, "writer", &value)) {
+        const char *names[] = {ends[0] < 0 ? TOPOLOGY_HOST_NAME : topology->vms[ends[0]].name,
+                               ends[1] < 0 ? TOPOLOGY_HOST_NAME : topology->vms[ends[1]].name, "both", NULL};
+        int word = read_word(&value, names);
+
+        dataport->writer = word == 2 ? -1 : word;
+    }
+}
+
+static void read_dataports(const struct topology *topology, const struct part *list,
+                           struct topology_connection *connection)
+{
+    size_t n;
+
+    if (!part_check_list(list))
+        return;
+    n = part_count(list);
+    if (n > CROSSVM_MAX_DATAPORTS) {
+        part_error(list, "%zu dataports are more than the %d that a device can have", n, CROSSVM_MAX_DATAPORTS);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct part item = part_item(list, i);
+
+        read_dataport(topology, &item, connection->ends, &connection->dataports[i]);
+    }
+    connection->num_dataports = n;
+}
+
+static void read_legacy(const struct part *part, struct topology_connection *connection)
+{
+    static const char *const words[] = {"false", "true", NULL};
+
+    connection->legacy = read_word(part, words) == 1;
+    if (connection->legacy && connection->num_dataports > 1)
+        part_error(part, "a legacy device has one dataport, not %zu", connection->num_dataports);
+}
+
+/* The host's end comes second: the guest's is end 0. */
+static void put_host_last(struct topology_connection *connection)
+{
+    if (connection->ends[0] != TOPOLOGY_HOST)
+        return;
+    connection->ends[0] = connection->ends[1];
+    connection->ends[1] = TOPOLOGY_HOST;
+    for (size_t i = 0; i < connection->num_dataports; i++) {
+        if (connection->dataports[i].writer >= 0)
+            connection->dataports[i].writer = 1 - connection->dataports[i].writer;
+    }
+}
+
+/* Names are unique in each VM, and on the host, where they are sockets of one directory. */
+static void check_connection_name(const struct topology *topology, const struct part *part,
+                                  const struct topology_connection *connection)
+{
+    for (size_t i = 0; i < topology->num_connections; i++) {
+        const struct topology_connection *other = &topology->connections[i];
+
+        if (!other->name || strcmp(other->name, connection->name) != 0)
+            continue;
+        for (size_t end = 0; end < 2; end++) {
+            int here = connection->ends[end];
+
+            if (here != other->ends[0] && here != other->ends[1])
+                continue;
+            part_error(part, "%s has a connection \"%s\" already; choose another name",
+                       here == TOPOLOGY_HOST ? "the host" : topology->vms[here].name, connection->name);
+            break;
+        }
+    }
+}
+
+static void read_connection(struct topology *topology, const struct part *part)
+{
+    static const char *const keys[] = {"name", "ends", "dataports", "legacy", NULL};
+    struct topology_connection *connection = &topology->connections[topology->num_connections];
+    struct part value;
+
+    *connection = (struct topology_connection){0};
+    if (!part_check_mapping(part, keys))
+        return;
+    connection->name = read_name(part);
+    if (!read_ends(topology, part, connection->ends)) {
+        free(connection->name);
+        connection->name = NULL;
+        return;
+    }
+    if (part_find(part, "dataports", &value))
+        read_dataports(topology, &value, connection);
+    if (part_find(part, "legacy", &value))
+        read_legacy(&value, connection);
+    put_host_last(connection);
+    if (connection->name)
+        check_connection_name(topology, part, connection);
+    topology->num_connections++;
+}
+
+void topology_read_connections(struct topology *topology, const struct part *list)
+{
+    size_t n;
+
+    if (!part_check_list(list))
+        return;
+    n = part_count(list);
+    if (n > TOPOLOGY_MAX_CONNECTIONS) {
+        part_error(list, "%zu connections are more than %d", n, TOPOLOGY_MAX_CONNECTIONS);
+        return;
+    }
+    topology->connections = calloc(n ? n : 1, sizeof(*topology->connections));
+    if (!topology->connections)
+        no_memory();
+    for (size_t i = 0; i < n; i++) {
+        struct part item = part_item(list, i);
+
+        read_connection(topology, &item);
+    }
+}

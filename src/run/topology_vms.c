@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The VMs of a topology. */
+#include <string.h>
+#include <sys/un.h>
+
+#include "topology_read.h"
+#include "value.h"
+
+#define MAX_MEMORY (2048 * MIB)
+#define MIN_MEMORY (16 * MIB)
+#define DEFAULT_MEMORY (256 * MIB)
+#define MAX_VCPUS 8
+
+static void read_console(const char *folder, const struct part *part, struct topology_vm *vm)
+{
+    static const char *const keys[] = {"file", "socket", NULL};
+    struct part path;
+    bool is_file, is_socket;
+
+    if (part_is_text(part)) {
+        const char *text = part_text(part);
+
+        if (text && strcmp(text, "stdio") != 0)
+            part_error(part, "\"%s\" is not stdio, nor has it one of the keys file and socket", text);
+        return;
+    }
+    if (!part_check_mapping(part, keys))
+        return;
+    is_socket = part_find(part, "socket", &path);
+    is_file = part_find(part, "file", &path);
+    if (is_file == is_socket) {
+        part_error(part, "this must be stdio, or have one of the keys file and socket");
+        return;
+    }
+    vm->console = is_file ? CONSOLE_FILE : CONSOLE_SOCKET;
+    (void)part_find(part, is_file ? "file" : "socket", &path);
+    vm->console_path = read_path(folder, &path);
+    if (is_socket && vm->console_path && strlen(vm->console_path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        part_error(&path, "%s is too long for a socket; choose a shorter path", vm->console_path);
+}
+
+static void read_vcpus(const struct part *part, struct topology_vm *vm)
+{
+    const char *text = part_text(part);
+    uint64_t number = 0;
+
+    if (!text)
+        return;
+    if (!parse_size(text, &number) || number < 1 || number > MAX_VCPUS)
+        part_error(part, "\"%s\" is not a number from 1 to %d", text, MAX_VCPUS);
+    vm->vcpus = (unsigned int)number;
+}
+
+static void read_restart(const struct part *part, struct topology_vm *vm)
+{
+    static const char *const words[] = {
+        [RESTART_NEVER] = "never", [RESTART_ON_FAILURE] = "on-failure", [RESTART_ALWAYS] = "always", NULL};
+    int word = read_word(part, words);
+
+    if (word >= 0)
+        vm->restart = (enum restart_policy)word;
+}
+
+static void check_vm_name(const struct topology *topology, const struct part *part, const struct topology_vm *vm)
+{
+    if (!vm->name)
+        return;
+    if (strcmp(vm->name, TOPOLOGY_HOST_NAME) == 0)
+        part_error(part, "no VM can have the name \"%s\", which means the host", TOPOLOGY_HOST_NAME);
+    for (size_t i = 0; i < topology->num_vms; i++) {
+        if (topology->vms[i].name && strcmp(topology->vms[i].name, vm->name) == 0)
+            part_error(part, "the name \"%s\" is another VM's; choose one for each", vm->name);
+    }
+}
+
+static void read_vm(struct topology *topology, const char *folder, const struct part *part)
+{
+    static const char *const keys[] = {"name",    "kernel",  "initramfs", "command_line", "memory", "vcpus",
+                                       "console", "restart", NULL};
+    struct topology_vm *vm = &topology->vms[topology->num_vms];
+    struct part value;
+    const char *text;
+
+    *vm = (struct topology_vm){.memory = DEFAULT_MEMORY, .vcpus = 1};
+    if (!part_check_mapping(part, keys))
+        return;
+    vm->name = read_name(part);
+    check_vm_name(topology, part, vm);
+    topology->num_vms++;
+    if (part_require(part, "kernel", &value))
+        vm->kernel = read_input(folder, &value);
+    if (part_find(part, "initramfs", &value))
+        vm->initramfs = read_input(folder, &value);
+    if (part_find(part, "command_line", &value)) {
+        text = part_text(&value);
+        vm->command_line = text ? copy_text(text) : NULL;
+    }
+    if (part_find(part, "memory", &value))
+        read_size(&value, MIB, MIN_MEMORY, MAX_MEMORY, &vm->memory);
+    if (part_find(part, "vcpus", &value))
+        read_vcpus(&value, vm);
+    if (part_find(part, "console", &value))
+        read_console(folder, &value, vm);
+    if (part_find(part, "restart", &value))
+        read_restart(&value, vm);
+}
+
+void topology_read_vms(struct topology *topology, const char *folder, const struct part *list)
+{
+    size_t n;
+
+    if (!part_check_list(list))
+        return;
+    n = part_count(list);
+    if (n == 0)
+        part_error(list, "there is no VM; give at least one");
+    if (n > TOPOLOGY_MAX_VMS)
+        part_error(list, "%zu VMs are more than %d", n, TOPOLOGY_MAX_VMS);
+    for (size_t i = 0; i < n && i < TOPOLOGY_MAX_VMS; i++) {
+        struct part item = part_item(list, i);
+
+        read_vm(topology, folder, &item);
+    }
+}

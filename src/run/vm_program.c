@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "vm_program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../tool/tool.h"
+
+#define PROGRAM "crossvm-vm"
+#define FIXED_ARGUMENTS 12 /* more than there are without connections, with the NULL */
+#define NOT_FOUND 127      /* as shells have it */
+
+/* --- the command line --- */
+
+static int add(struct vm_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int add(struct vm_command *command, const char *format, ...)
+{
+    char **argument = &command->arguments[command->num_arguments];
+    va_list values;
+    int length;
+
+    va_start(values, format);
+    length = vasprintf(argument, format, values);
+    va_end(values);
+    if (length < 0) {
+        *argument = NULL;
+        tool_error("no memory for a command line");
+        return -1;
+    }
+    command->num_arguments++;
+    return 0;
+}
+
+static int add_vm(struct vm_command *command, const struct topology_vm *vm, const struct vm_program_options *options)
+{
+    int error = add(command, PROGRAM) | add(command, "--name=%s", vm->name) |
+                add(command, "--memory=%llu", (unsigned long long)vm->memory >> 20) |
+                add(command, "--cpus=%u", vm->vcpus) | add(command, "--kernel=%s", vm->kernel);
+
+    if (vm->initramfs)
+        error |= add(command, "--initrd=%s", vm->initramfs);
+    if (vm->command_line)
+        error |= add(command, "--append=%s", vm->command_line);
+    if (options->socket_dir)
+        error |= add(command, "--socket-dir=%s", options->socket_dir);
+    if (options->stats)
+        error |= add(command, "--stats");
+    if (options->dump)
+        error |= add(command, "--dump");
+    return error;
+}
+
+static int add_host_connection(struct vm_command *command, const struct topology_connection *connection)
+{
+    static const char *const writers[] = {"guest", "host"};
+    char specification[CROSSVM_FULL_NAME_BYTES + CROSSVM_MAX_DATAPORTS * 32 + 8];
+    size_t size = sizeof(specification);
+    size_t used = (size_t)snprintf(specification, size, "%s", connection->name);
+
+    for (size_t i = 0; i < connection->num_dataports; i++) {
+        int writer = connection->dataports[i].writer;
+
+        used +=
+            (size_t)snprintf(specification + used, size - used, ",%llu:%s",
+                             (unsigned long long)connection->dataports[i].size, writer < 0 ? "both" : writers[writer]);
+    }
+    if (connection->legacy)
+        (void)snprintf(specification + used, size - used, ",legacy");
+    return add(command, "--connection=%s", specification);
+}
+
+static int add_link(struct vm_command *command, struct link *link, int end)
+{
+    int socket = link_join(link, end);
+
+    if (socket < 0)
+        return -1;
+    command->sockets[command->num_sockets++] = socket;
+    return add(command, "--join=%d", socket);
+}
+
+int vm_command_make(struct vm_command *command, const struct topology *topology, size_t vm, struct link *links,
+                    const struct vm_program_options *options)
+{
+    size_t n = topology->num_connections;
+    int error;
+
+    *command = (struct vm_command){
+        .arguments = calloc(FIXED_ARGUMENTS + n, sizeof(char *)),
+        .sockets = calloc(n ? n : 1, sizeof(int)),
+    };
+    if (!command->arguments || !command->sockets) {
+        tool_error("no memory for a command line");
+        return -1;
+    }
+    error = add_vm(command, &topology->vms[vm], options);
+    for (size_t i = 0; i < n && !error; i++) {
+        const struct topology_connection *connection = &topology->connections[i];
+        int end = connection_end_of(connection, vm);
+
+        if (end >= 0)
+            error = connection_is_between_vms(connection) ? add_link(command, &links[i], end)
+                                                          : add_host_connection(command, connection);
+    }
+    return error ? -1 : 0;
+}
+
+void vm_command_free(struct vm_command *command)
+{
+    for (size_t i = 0; i < command->num_arguments; i++)
+        free(command->arguments[i]);
+    free(command->arguments);
+    for (size_t i = 0; i < command->num_sockets; i++)
+        close(command->sockets[i]);
+    free(command->sockets);
+    *command = (struct vm_command){0};
+}
+
+/* --- the program --- */
+
+/* The path of the program beside this one. False when it is not there. */
+static bool find_beside(char path[PATH_MAX])
+{
+    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    char *slash;
+
+    if (length < 0)
+        return false;
+    path[length] = '\0';
+    slash = strrchr(path, '/');
+    if (!slash || (size_t)(slash + 1 - path) + sizeof(PROGRAM) > PATH_MAX)
+        return false;
+    memcpy(slash + 1, PROGRAM, sizeof(PROGRAM));
+    return access(path, X_OK) == 0;
+}
+
+void vm_command_execute(const struct vm_command *command)
+{
+    char path[PATH_MAX];
+
+    for (size_t i = 0; i < command->num_sockets; i++)
+        (void)fcntl(command->sockets[i], F_SETFD, 0);
+    if (find_beside(path))
+        (void)execv(path, command->arguments);
+    else
+        (void)execvp(PROGRAM, command->arguments);
+    (void)fprintf(stderr, "cannot run " PROGRAM ": %s; it must be beside crossvm, or in PATH\n", strerror(errno));
+    _exit(NOT_FOUND);
+}

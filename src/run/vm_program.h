@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * crossvm-vm, the program that runs one VM: where it is, and the command line that makes it run a VM of a topology.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "link.h"
+#include "topology.h"
+
+/** What holds for all VMs. */
+struct vm_program_options {
+    const char *socket_dir; /**< NULL: crossvm-vm's default */
+    bool stats;
+    bool dump; /**< show the devices instead of running */
+};
+
+/** A command line, and the sockets that it names. */
+struct vm_command {
+    char **arguments; /**< ends with NULL */
+    size_t num_arguments;
+    int *sockets; /**< of connections to other VMs, for the process to inherit */
+    size_t num_sockets;
+};
+
+/**
+ * Makes the command line, and joins the VM's links.
+ *
+ * @param links of the connections of the topology, by their index; only those between VMs are made
+ * @return 0, or -1 after a message; vm_command_free() frees, also after a failure
+ */
+int vm_command_make(struct vm_command *command, const struct topology *topology, size_t vm, struct link *links,
+                    const struct vm_program_options *options);
+
+/** Frees it, and closes this process's side of the sockets. */
+void vm_command_free(struct vm_command *command);
+
+/** In a new process: becomes the program, or ends with status 127 after a message. */
+__attribute__((noreturn)) void vm_command_execute(const struct vm_command *command);

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Command cat: joins a stream to standard input and output.
+ *
+ * One loop moves both directions, and neither ever waits for the other: a program that writes much before it reads what
+ * comes must not get stuck.
+ */
+#include "channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define BUFFER_BYTES 0x20000
+#define RETRY_NS 50000000 /* between attempts to open a connection that went away */
+
+enum {
+    OPTION_SEND_ONLY = 256,
+    OPTION_RECV_ONLY,
+};
+
+struct request {
+    struct channel_choice choice;
+    bool keep_open;
+    bool no_send;
+    bool no_recv;
+};
+
+/* Bytes on their way from one place to another. */
+struct buffer {
+    size_t used;
+    size_t moved; /* of these, away again */
+    uint8_t bytes[BUFFER_BYTES];
+};
+
+struct cat {
+    struct request request;
+    crossvm_channel_t *channel;
+    int64_t deadline; /* by which the other end is to come; CROSSVM_CHANNEL_FOREVER when it has */
+    struct buffer in; /* standard input to channel */
+    bool in_ended;    /* standard input came to its end */
+    bool shut;        /* ... and the other end was told so */
+    struct buffer out;
+    bool out_ended; /* nothing comes any more in this session */
+    bool over;      /* nor can anything be sent */
+    int out_fd;
+    size_t out_step; /* what may be written at once without blocking */
+    bool out_socket;
+    bool out_closed;
+    int error; /* what ended the session, or 0 */
+};
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct request *request = state->input;
+
+    switch (key) {
+    case 'k':
+        request->keep_open = true;
+        return 0;
+    case OPTION_SEND_ONLY:
+        request->no_recv = true;
+        break;
+    case OPTION_RECV_ONLY:
+        request->no_send = true;
+        break;
+    default:
+        return channel_parse_name(key, argument, state, &request->choice);
+    }
+    if (request->no_recv && request->no_send)
+        argp_error(state, "--send-only and --recv-only leave nothing to do");
+    return 0;
+}
+
+static const struct argp argp = {
+    .options =
+        (const struct argp_option[]){
+            {"keep-open", 'k', NULL, 0, "when the other end goes, wait for the next one", 0},
+            {"recv-only", OPTION_RECV_ONLY, NULL, 0, "leave standard input alone", 0},
+            {"send-only", OPTION_SEND_ONLY, NULL, 0, "leave standard output alone", 0},
+            {0},
+        },
+    .parser = parse,
+    .args_doc = "NAME",
+    .doc = "Joins a stream to standard input and output, as nc does with TCP; the other end does the same, or has a "
+           "stream of the library. The end of input is passed on, and the command ends when both directions have.\v"
+           "Exit status: 0 when both directions ended well, 1 when nobody came in time, 2 for an error or when the "
+           "other end vanished, 141 when standard output was closed.",
+    .children = (const struct argp_child[]){{&channel_argp, 0, NULL, 0}, {0}},
+    .help_filter = tool_help_filter,
+};
+
+/* --- standard output --- */
+
+/*
+ * A write must not block, yet the flags of standard output are shared with other programs. A pipe can be opened anew,
+ * with flags of its own; a socket takes a flag a call; files and terminals are left as they are.
+ */
+static void set_up_output(struct cat *cat)
+{
+    struct stat status;
+
+    cat->out_fd = STDOUT_FILENO;
+    cat->out_step = BUFFER_BYTES;
+    if (fstat(STDOUT_FILENO, &status))
+        return;
+    cat->out_socket = S_ISSOCK(status.st_mode);
+    if (!S_ISFIFO(status.st_mode))
+        return;
+    cat->out_fd = open("/proc/self/fd/1", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    if (cat->out_fd < 0) {
+        cat->out_fd = STDOUT_FILENO;
+        cat->out_step = PIPE_BUF; /* a pipe that polls writable has room for this */
+    }
+}
+
+static ssize_t write_some(const struct cat *cat, const void *bytes, size_t length)
+{
+    if (length > cat->out_step)
+        length = cat->out_step;
+    if (cat->out_socket)
+        return send(cat->out_fd, bytes, length, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return write(cat->out_fd, bytes, length);
+}
+
+/* --- moving --- */
+
+static bool is_empty(const struct buffer *buffer)
+{
+    return buffer->moved == buffer->used;
+}
+
+static size_t rest(const struct buffer *buffer)
+{
+    return buffer->used - buffer->moved;
+}
+
+/* The session cannot go on in either direction. */
+static void end_session(struct cat *cat, ptrdiff_t error)
+{
+    cat->error = (int)error;
+    cat->out_ended = cat->over = true;
+}
+
+/* Takes from the channel what there is. True when something moved. */
+static bool receive(struct cat *cat)
+{
+    ptrdiff_t length;
+
+    if (cat->out_ended || !is_empty(&cat->out))
+        return false;
+    length = crossvm_channel_recv(cat->channel, cat->out.bytes, sizeof(cat->out.bytes), CROSSVM_CHANNEL_NOW);
+    if (length == -EAGAIN || length == -EINTR)
+        return false;
+    if (length < 0)
+        end_session(cat, length);
+    cat->out_ended = length <= 0;
+    cat->out.used = length > 0 ? (size_t)length : 0;
+    cat->out.moved = 0;
+    return true;
+}
+
+/* The other end takes nothing any more. What it sent before may still be there to receive. */
+static void stop_sending(struct cat *cat, ptrdiff_t error)
+{
+    cat->over = true;
+    if (!is_empty(&cat->in) || error != -EPIPE)
+        cat->error = (int)error;
+}
+
+static bool send_some(struct cat *cat)
+{
+    ptrdiff_t length;
+
+    if (is_empty(&cat->in) || cat->over)
+        return false;
+    length = crossvm_channel_send(cat->channel, cat->in.bytes + cat->in.moved, rest(&cat->in), CROSSVM_CHANNEL_NOW);
+    if (length == -EAGAIN || length == -EINTR)
+        return false;
+    if (length < 0)
+        stop_sending(cat, length);
+    else
+        cat->in.moved += (size_t)length;
+    return true;
+}
+
+/* Standard input may be silent for ever: whether there is still somebody to send to. */
+static void look_for_peer(struct cat *cat)
+{
+    void *room;
+    ptrdiff_t length;
+
+    if (cat->over || cat->shut || !cat->out_ended || !is_empty(&cat->in))
+        return;
+    length = crossvm_channel_reserve(cat->channel, &room, 1, CROSSVM_CHANNEL_NOW);
+    if (length < 0 && length != -EAGAIN && length != -EINTR)
+        stop_sending(cat, length);
+}
+
+/*
+ * Who reads standard output may wait for its end before it gives what standard input is to bring. A socket can be both,
+ * and ends in one direction only.
+ */
+static void close_output(struct cat *cat)
+{
+    if (cat->out_socket)
+        (void)shutdown(STDOUT_FILENO, SHUT_WR);
+    (void)close(STDOUT_FILENO);
+    if (cat->out_fd != STDOUT_FILENO)
+        (void)close(cat->out_fd);
+    cat->out_closed = true;
+}
+
+/* Each end of input, once all before it is away: standard input's to the other end, and the other end's here. */
+static void pass_on_end(struct cat *cat)
+{
+    if (cat->in_ended && is_empty(&cat->in) && !cat->shut) {
+        crossvm_channel_shutdown(cat->channel);
+        cat->shut = true;
+    }
+    if (cat->out_ended && is_empty(&cat->out) && !cat->out_closed && !cat->request.keep_open)
+        close_output(cat);
+}
+
+/* Returns TOOL_OK, or another exit status after a message. */
+static int read_input(struct cat *cat)
+{
+    ssize_t length = read(STDIN_FILENO, cat->in.bytes, sizeof(cat->in.bytes));
+
+    if (length < 0 && (errno == EAGAIN || errno == EINTR))
+        return TOOL_OK;
+    if (length < 0 && errno != EBADF) { /* closed from the start: nothing to read */
+        tool_error("cannot read standard input: %s", strerror(errno));
+        return TOOL_ERROR;
+    }
+    cat->in_ended = length <= 0;
+    cat->in.used = length > 0 ? (size_t)length : 0;
+    cat->in.moved = 0;
+    return TOOL_OK;
+}
+
+static int write_output(struct cat *cat)
+{
+    ssize_t length = write_some(cat, cat->out.bytes + cat->out.moved, rest(&cat->out));
+
+    if (length >= 0) {
+        cat->out.moved += (size_t)length;
+        return TOOL_OK;
+    }
+    if (errno == EAGAIN || errno == EINTR)
+        return TOOL_OK;
+    if (errno == EPIPE) /* who reads has seen enough: no reason for words */
+        return 128 + SIGPIPE;
+    tool_error("cannot write to standard output: %s", strerror(errno));
+    return TOOL_ERROR;
+}
+
+/* --- the loop --- */
+
+static bool is_finished(const struct cat *cat)
+{
+    return is_empty(&cat->out) && cat->out_ended && (cat->over || cat->shut);
+}
+
+/* How long to sleep: not at all while there is something to do. A negative errno value when the connection is gone. */
+static int time_to_sleep(struct cat *cat, bool moved, int *timeout_ms)
+{
+    unsigned int events = 0;
+    int ready;
+
+    *timeout_ms = 0;
+    if (moved)
+        return 0;
+    if (is_empty(&cat->out) && !cat->out_ended)
+        events |= CROSSVM_CHANNEL_IN;
+    if (!is_empty(&cat->in) && !cat->over)
+        events |= CROSSVM_CHANNEL_OUT;
+    ready = crossvm_channel_prepare(cat->channel, events, timeout_ms);
+    if (ready != 0)
+        *timeout_ms = 0;
+    if (cat->deadline != CROSSVM_CHANNEL_FOREVER) {
+        int64_t left_ms = (cat->deadline - clock_ns()) / 1000000 + 1;
+
+        if (left_ms < 0)
+            left_ms = 0;
+        if (*timeout_ms < 0 || left_ms < *timeout_ms)
+            *timeout_ms = (int)(left_ms > INT_MAX ? INT_MAX : left_ms);
+    }
+    return ready < 0 ? ready : 0;
+}
+
+/* Waits until something can move, and moves what standard input and output are ready for. */
+static int wait_and_move(struct cat *cat, int timeout_ms)
+{
+    bool want_input = is_empty(&cat->in) && !cat->in_ended && !cat->over;
+    struct pollfd fds[] = {
+        {.fd = want_input ? STDIN_FILENO : -1, .events = POLLIN},
+        {.fd = is_empty(&cat->out) ? -1 : cat->out_fd, .events = POLLOUT},
+        {.fd = crossvm_channel_fd(cat->channel), .events = POLLIN},
+    };
+    int status = TOOL_OK;
+
+    if (poll(fds, 3, timeout_ms) < 0)
+        return TOOL_OK; /* a signal: look again */
+    if (fds[0].revents)
+        status = read_input(cat);
+    if (fds[1].revents && status == TOOL_OK)
+        status = write_output(cat);
+    return status;
+}
+
+static bool is_late(struct cat *cat)
+{
+    if (crossvm_channel_state(cat->channel) != CROSSVM_CHANNEL_OPENING)
+        cat->deadline = CROSSVM_CHANNEL_FOREVER;
+    return cat->deadline != CROSSVM_CHANNEL_FOREVER && clock_ns() >= cat->deadline;
+}
+
+/* One session, to its end. Returns TOOL_OK also when cat->error says why it ended early. */
+static int run_session(struct cat *cat)
+{
+    while (!is_finished(cat)) {
+        bool moved = receive(cat);
+        int timeout_ms, status, error;
+
+        moved |= send_some(cat);
+        pass_on_end(cat);
+        look_for_peer(cat);
+        if (is_finished(cat))
+            break;
+        if (is_late(cat))
+            return channel_error(cat->channel, -ETIMEDOUT);
+        error = time_to_sleep(cat, moved, &timeout_ms);
+        if (error)
+            end_session(cat, error);
+        status = wait_and_move(cat, timeout_ms);
+        if (status != TOOL_OK)
+            return status;
+    }
+    if (cat->request.no_recv && !cat->error)
+        cat->error = crossvm_channel_drain(cat->channel, CROSSVM_CHANNEL_FOREVER);
+    return TOOL_OK;
+}
+
+/* Opens the connection anew when its VM is back. */
+static void open_again(struct cat *cat)
+{
+    const struct timespec pause = {.tv_nsec = RETRY_NS};
+    crossvm_t *end;
+
+    channel_close(cat->channel);
+    cat->channel = NULL;
+    while (crossvm_open(&end, cat->request.choice.name))
+        (void)nanosleep(&pause, NULL);
+    crossvm_close(end);
+    cat->channel = channel_open(&cat->request.choice);
+}
+
+static void begin_session(struct cat *cat)
+{
+    cat->out_ended = cat->request.no_recv;
+    cat->over = cat->shut = false;
+    cat->error = 0;
+}
+
+static int run(struct cat *cat)
+{
+    int status;
+
+    for (;;) {
+        begin_session(cat);
+        status = run_session(cat);
+        if (status != TOOL_OK)
+            return status;
+        if (!cat->request.keep_open)
+            return cat->error ? channel_error(cat->channel, cat->error) : TOOL_OK;
+        if (cat->request.no_recv && cat->in_ended)
+            return TOOL_OK;
+        if (channel_is_gone(cat->channel))
+            open_again(cat);
+        else
+            crossvm_channel_open(cat->channel);
+        if (!cat->channel)
+            return TOOL_ERROR;
+    }
+}
+
+int cmd_cat(int argc, char **argv)
+{
+    static struct cat cat; /* zeroed, and too large for a stack */
+    struct request request = {.choice = CHANNEL_CHOICE(CROSSVM_CHANNEL_STREAM)};
+    int status;
+
+    tool_parse(&argp, argc, argv, &request);
+    (void)signal(SIGPIPE, SIG_IGN);
+    cat.request = request;
+    cat.in_ended = request.no_send;
+    set_up_output(&cat);
+    cat.channel = channel_open(&request.choice);
+    if (!cat.channel)
+        return TOOL_ERROR;
+    cat.deadline = channel_deadline(&request.choice);
+    status = run(&cat);
+    channel_close(cat.channel);
+    return status;
+}

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Commands send and recv. */
+#include "channel.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- send --- */
+
+struct send_request {
+    struct channel_choice choice;
+    char **words; /* messages or files, count of them; none: lines of standard input */
+    int count;
+    bool files;
+};
+
+struct sender {
+    crossvm_channel_t *channel;
+    int64_t deadline;
+};
+
+static error_t parse_send(int key, char *argument, struct argp_state *state)
+{
+    struct send_request *request = state->input;
+
+    switch (key) {
+    case 'f':
+        request->files = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        if (request->choice.name)
+            return ARGP_ERR_UNKNOWN; /* all that is left: ARGP_KEY_ARGS */
+        return channel_parse_name(key, argument, state, &request->choice);
+    case ARGP_KEY_ARGS:
+        request->words = state->argv + state->next;
+        request->count = state->argc - state->next;
+        return 0;
+    default:
+        return channel_parse_name(key, argument, state, &request->choice);
+    }
+}
+
+static const struct argp send_argp = {
+    .options =
+        (const struct argp_option[]){
+            {"files", 'f', NULL, 0, "each MESSAGE is the name of a file that holds it; - is standard input", 0},
+            {0},
+        },
+    .parser = parse_send,
+    .args_doc = "NAME [MESSAGE...]",
+    .doc = "Sends each MESSAGE as a datagram; without any, each line of standard input. Waits until the other end has "
+           "taken all.\v"
+           "Exit status: 0 when all were taken, 1 when the time was over before, 2 for an error.",
+    .children = (const struct argp_child[]){{&channel_argp, 0, NULL, 0}, {0}},
+    .help_filter = tool_help_filter,
+};
+
+static int send_one(const struct sender *sender, const void *bytes, size_t length)
+{
+    ptrdiff_t sent = crossvm_channel_send(sender->channel, bytes, length, sender->deadline);
+
+    if (sent != -EMSGSIZE)
+        return sent < 0 ? channel_error(sender->channel, sent) : TOOL_OK;
+    tool_error("a message of %zu bytes is too large: connection \"%s\" carries up to %zu", length,
+               crossvm_name(crossvm_channel_get_end(sender->channel)), crossvm_channel_max_message(sender->channel));
+    return TOOL_ERROR;
+}
+
+static int send_words(const struct sender *sender, const struct send_request *request)
+{
+    int status = TOOL_OK;
+
+    for (int i = 0; i < request->count && status == TOOL_OK; i++)
+        status = send_one(sender, request->words[i], strlen(request->words[i]));
+    return status;
+}
+
+static int send_lines(const struct sender *sender)
+{
+    char *line = NULL;
+    size_t size = 0;
+    ssize_t length;
+    int status = TOOL_OK;
+
+    while (status == TOOL_OK && (length = getline(&line, &size, stdin)) >= 0) {
+        if (length > 0 && line[length - 1] == '\n')
+            length--;
+        status = send_one(sender, line, (size_t)length);
+    }
+    if (status == TOOL_OK && ferror(stdin)) {
+        tool_error("cannot read standard input: %s", strerror(errno));
+        status = TOOL_ERROR;
+    }
+    free(line);
+    return status;
+}
+
+/* Reads to the end, or until the buffer is full. Gives the length, or -1 with errno. */
+static ssize_t read_all(int fd, uint8_t *buffer, size_t size)
+{
+    size_t used = 0;
+
+    while (used < size) {
+        ssize_t length = read(fd, buffer + used, size - used);
+
+        if (length < 0 && errno == EINTR)
+            continue;
+        if (length < 0)
+            return -1;
+        if (length == 0)
+            break;
+        used += (size_t)length;
+    }
+    return (ssize_t)used;
+}
+
+static int send_file(const struct sender *sender, const char *file, uint8_t *buffer, size_t size)
+{
+    bool is_input = strcmp(file, "-") == 0;
+    int fd = is_input ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd < 0 ? -1 : read_all(fd, buffer, size);
+
+    if (length < 0)
+        tool_error("cannot read %s: %s", is_input ? "standard input" : file, strerror(errno));
+    if (fd >= 0 && !is_input)
+        close(fd);
+    if (length < 0)
+        return TOOL_ERROR;
+    if ((size_t)length < size)
+        return send_one(sender, buffer, (size_t)length);
+    tool_error("%s is too large for a message: connection \"%s\" carries up to %zu bytes",
+               is_input ? "standard input" : file, crossvm_name(crossvm_channel_get_end(sender->channel)), size - 1);
+    return TOOL_ERROR;
+}
+
+static int send_files(const struct sender *sender, const struct send_request *request)
+{
+    size_t size = crossvm_channel_max_message(sender->channel) + 1; /* one byte more shows that there is more */
+    uint8_t *buffer = malloc(size);
+    int status = TOOL_OK;
+
+    if (!buffer) {
+        tool_error("no memory for a message of %zu bytes", size);
+        return TOOL_ERROR;
+    }
+    for (int i = 0; i < request->count && status == TOOL_OK; i++)
+        status = send_file(sender, request->words[i], buffer, size);
+    free(buffer);
+    return status;
+}
+
+static int send_all(const struct sender *sender, const struct send_request *request)
+{
+    int status = channel_connect(sender->channel, sender->deadline);
+    int error;
+
+    if (status != TOOL_OK)
+        return status;
+    if (request->files)
+        status = send_files(sender, request);
+    else
+        status = request->count ? send_words(sender, request) : send_lines(sender);
+    if (status != TOOL_OK)
+        return status;
+    crossvm_channel_shutdown(sender->channel);
+    error = crossvm_channel_drain(sender->channel, sender->deadline);
+    return error ? channel_error(sender->channel, error) : TOOL_OK;
+}
+
+int cmd_send(int argc, char **argv)
+{
+    struct send_request request = {.choice = CHANNEL_CHOICE(CROSSVM_CHANNEL_DATAGRAM)};
+    struct sender sender;
+    int status;
+
+    tool_parse(&send_argp, argc, argv, &request);
+    sender.channel = channel_open(&request.choice);
+    if (!sender.channel)
+        return TOOL_ERROR;
+    sender.deadline = channel_deadline(&request.choice);
+    status = send_all(&sender, &request);
+    channel_close(sender.channel);
+    return status;
+}
+
+/* --- recv --- */
+
+struct recv_request {
+    struct channel_choice choice;
+    uint64_t count;
+    const char *separator; /* one byte */
+    size_t separator_bytes;
+};
+
+static error_t parse_recv(int key, char *argument, struct argp_state *state)
+{
+    struct recv_request *request = state->input;
+
+    switch (key) {
+    case 'n':
+        request->count = tool_parse_number(state, "--count", argument);
+        if (request->count == 0)
+            argp_error(state, "--count: at least 1");
+        return 0;
+    case '0':
+        request->separator = "";
+        request->separator_bytes = 1;
+        return 0;
+    case 'r':
+        request->separator_bytes = 0;
+        return 0;
+    default:
+        return channel_parse_name(key, argument, state, &request->choice);
+    }
+}
+
+static const struct argp recv_argp = {
+    .options =
+        (const struct argp_option[]){
+            {"count", 'n', "COUNT", 0, "end after so many (default: when the other end closes)", 0},
+            {"null", '0', NULL, 0, "print a NUL behind each, instead of a newline", 0},
+            {"raw", 'r', NULL, 0, "print nothing behind each", 0},
+            {0},
+        },
+    .parser = parse_recv,
+    .args_doc = "NAME",
+    .doc = "Receives datagrams and prints each as a line.\v"
+           "Exit status: 0 when the other end closed or COUNT have come, 1 when the time was over before, 2 for an "
+           "error.",
+    .children = (const struct argp_child[]){{&channel_argp, 0, NULL, 0}, {0}},
+    .help_filter = tool_help_filter,
+};
+
+static int print_messages(crossvm_channel_t *channel, const struct recv_request *request, uint8_t *buffer)
+{
+    size_t size = crossvm_channel_max_message(channel);
+    int64_t deadline = channel_deadline(&request->choice);
+    int status = channel_connect(channel, deadline);
+    uint64_t count = 0;
+
+    while (status == TOOL_OK && count < request->count) {
+        ptrdiff_t length = crossvm_channel_recv(channel, buffer, size, deadline);
+
+        if (length == -EPIPE && request->count == UINT64_MAX)
+            return TOOL_OK;
+        if (length < 0)
+            return channel_error(channel, length);
+        count++;
+        fwrite(buffer, 1, (size_t)length, stdout);
+        fwrite(request->separator, 1, request->separator_bytes, stdout);
+        /* Who reads a pipe wants each message when it is there. */
+        if (fflush(stdout))
+            return TOOL_ERROR; /* main() says what is wrong */
+    }
+    return status;
+}
+
+int cmd_recv(int argc, char **argv)
+{
+    struct recv_request request = {.choice = CHANNEL_CHOICE(CROSSVM_CHANNEL_DATAGRAM),
+                                   .count = UINT64_MAX,
+                                   .separator = "\n",
+                                   .separator_bytes = 1};
+    int status = TOOL_ERROR;
+    crossvm_channel_t *channel;
+    uint8_t *buffer;
+
+    tool_parse(&recv_argp, argc, argv, &request);
+    channel = channel_open(&request.choice);
+    if (!channel)
+        return TOOL_ERROR;
+    buffer = malloc(crossvm_channel_max_message(channel));
+    if (buffer)
+        status = print_messages(channel, &request, buffer);
+    else
+        tool_error("no memory for a message of %zu bytes", crossvm_channel_max_message(channel));
+    free(buffer);
+    channel_close(channel);
+    return status;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loop.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <sel4vm_kvm.h>
+
+#include "message.h"
+
+struct loop {
+    int epoll;
+    struct source stop; /* an eventfd, handled by run() itself */
+    pthread_t thread;
+    bool has_thread;
+};
+
+struct loop *loop_create(void)
+{
+    struct loop *loop = calloc(1, sizeof(*loop));
+
+    if (!loop) {
+        message("no memory for an event loop");
+        return NULL;
+    }
+    loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+    loop->stop.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (loop->epoll < 0 || loop->stop.fd < 0 || loop_watch(loop, &loop->stop, EPOLLIN)) {
+        message("cannot make an event loop: %s", strerror(errno));
+        loop_destroy(loop);
+        return NULL;
+    }
+    return loop;
+}
+
+static void *run(void *argument)
+{
+    struct loop *loop = argument;
+
+    for (;;) {
+        struct epoll_event event;
+        struct source *source;
+
+        /* One at a time: handling it may free the source of the next. */
+        if (epoll_wait(loop->epoll, &event, 1, -1) != 1)
+            continue;
+        source = event.data.ptr;
+        if (source == &loop->stop)
+            return NULL;
+        kvm_vmm_lock();
+        source->handle(source, event.events);
+        kvm_vmm_unlock();
+    }
+}
+
+int loop_start(struct loop *loop)
+{
+    int error = pthread_create(&loop->thread, NULL, run, loop);
+
+    if (error) {
+        message("cannot start a thread: %s", strerror(error));
+        return -1;
+    }
+    loop->has_thread = true;
+    return 0;
+}
+
+void loop_stop(struct loop *loop)
+{
+    if (!loop->has_thread)
+        return;
+    while (eventfd_write(loop->stop.fd, 1) && errno == EINTR)
+        ;
+    pthread_join(loop->thread, NULL);
+    loop->has_thread = false;
+}
+
+void loop_destroy(struct loop *loop)
+{
+    if (!loop)
+        return;
+    loop_stop(loop);
+    if (loop->epoll >= 0)
+        close(loop->epoll);
+    if (loop->stop.fd >= 0)
+        close(loop->stop.fd);
+    free(loop);
+}
+
+static int control(struct loop *loop, struct source *source, int operation, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = source};
+
+    return epoll_ctl(loop->epoll, operation, source->fd, &event);
+}
+
+int loop_watch(struct loop *loop, struct source *source, uint32_t events)
+{
+    return control(loop, source, EPOLL_CTL_ADD, events);
+}
+
+void loop_change(struct loop *loop, struct source *source, uint32_t events)
+{
+    (void)control(loop, source, EPOLL_CTL_MOD, events);
+}
+
+void loop_unwatch(struct loop *loop, struct source *source)
+{
+    (void)control(loop, source, EPOLL_CTL_DEL, 0);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The VM and what is around it: its connections, and who serves them.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <crossvm/vmm.h>
+#include <sel4vm_kvm.h>
+
+#include "loop.h"
+#include "options.h"
+#include "server.h"
+#include "sibling.h"
+#include "wiring.h"
+
+struct machine {
+    vm_t vm;
+    bool has_vm;
+    vmm_pci_space_t *pci;
+    struct loop *loop;
+    struct wiring *wirings; /**< in the order of the options */
+    size_t num_connections;
+    struct wiring **hosts; /**< those of them whose peer is a host program */
+    size_t num_hosts;
+    struct server *server;    /**< of these */
+    struct sibling *siblings; /**< of the others */
+    size_t num_siblings;
+};
+
+/** Makes the VM with its devices and connections. 0, or -1 after a message. machine_destroy() frees, also after a
+ * failure. */
+int machine_create(struct machine *machine, const struct options *options);
+
+/** Lets peers come, and starts the loop. 0, or -1 after a message. */
+int machine_serve(struct machine *machine, const struct options *options);
+
+void machine_destroy(struct machine *machine);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Memory that a guest shares with its peer: a memfd, and the frames that name its pages to the VM.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <sel4/sel4.h>
+
+struct shared_memory {
+    int memfd; /**< -1: none */
+    seL4_CPtr *frames;
+    size_t num_frames;
+    size_t frame_size_bits;
+    uint64_t size;         /**< bytes */
+    uint32_t guest_rights; /**< CROSSVM_RIGHT_* */
+    uint32_t peer_rights;  /**< CROSSVM_RIGHT_*; known only of what this process made */
+};
+
+/** None: what shared_memory_destroy() may have. */
+#define SHARED_MEMORY_NONE ((struct shared_memory){.memfd = -1})
+
+/**
+ * Makes memory of zeros.
+ *
+ * @param name of the connection, for messages and /proc
+ * @param size in bytes, a multiple of 4 KiB
+ * @return 0, or -1 after a message
+ */
+int shared_memory_create(struct shared_memory *memory, const char *name, uint64_t size, uint32_t guest_rights,
+                         uint32_t peer_rights);
+
+/** Takes memory that another process made: a memfd of at least that size, sealed against shrinking. memfd becomes its
+ * own in any case. 0, or -1 after a message. */
+int shared_memory_take(struct shared_memory *memory, const char *name, int memfd, uint64_t size, uint32_t guest_rights);
+
+/**
+ * Once the VM has mapped memory that shared_memory_create() made: takes the right to map it for writing from a peer
+ * that may only read. 0, or -1 with errno.
+ */
+int shared_memory_seal(const struct shared_memory *memory);
+
+/** A descriptor of it with the peer's rights, for the caller to close; -1 with errno. */
+int shared_memory_open_for_peer(const struct shared_memory *memory);
+
+void shared_memory_destroy(struct shared_memory *memory);

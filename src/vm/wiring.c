@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "wiring.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "message.h"
+
+#define READ_WRITE (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE)
+
+/*
+ * Empties notify without ever waiting: the peer shares the descriptor, so it may have emptied it itself, and have
+ * cleared its O_NONBLOCK. 0, or -1 with errno.
+ */
+static int take_notify(const struct wiring *wiring)
+{
+    uint64_t events;
+    struct iovec part = {.iov_base = &events, .iov_len = sizeof(events)};
+    ssize_t length;
+
+    do
+        length = preadv2(wiring->notify, &part, 1, -1, RWF_NOWAIT);
+    while (length < 0 && errno == EINTR);
+    return length == sizeof(events) || errno == EAGAIN ? 0 : -1;
+}
+
+/* --- making --- */
+
+static void start(struct wiring *wiring, vm_t *vm, const char *name)
+{
+    *wiring = (struct wiring){
+        .vm = vm, .emit = -1, .notify = -1, .peer_page = SHARED_MEMORY_NONE, .own_page = SHARED_MEMORY_NONE};
+    memcpy(wiring->name, name, sizeof(wiring->name));
+    for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
+        wiring->dataports[i] = SHARED_MEMORY_NONE;
+}
+
+/* Maps a page of a sequence. NULL after a message. */
+static volatile uint64_t *map_sequence(const struct wiring *wiring, const struct shared_memory *page)
+{
+    volatile uint64_t *sequence = kvm_frames_map(page->frames, 1);
+
+    if (!sequence)
+        message("connection %s: cannot map a page: %s", wiring->name, strerror(errno));
+    return sequence;
+}
+
+static int create_dataport(struct wiring *wiring, uint64_t size, enum writer writer)
+{
+    uint32_t guest_rights = writer == WRITER_HOST ? CROSSVM_RIGHT_READ : READ_WRITE;
+    uint32_t host_rights = writer == WRITER_GUEST ? CROSSVM_RIGHT_READ : READ_WRITE;
+    size_t i = wiring->num_dataports;
+
+    if (shared_memory_create(&wiring->dataports[i], wiring->name, size, guest_rights, host_rights))
+        return -1;
+    wiring->num_dataports++;
+    return 0;
+}
+
+int wiring_create(struct wiring *wiring, vm_t *vm, const struct connection_option *option)
+{
+    start(wiring, vm, option->name);
+    wiring->base_block_only = option->base_block_only;
+    /* Blocking, so that a peer with nothing else to watch can wait in one read(). */
+    wiring->emit = eventfd(0, EFD_CLOEXEC);
+    wiring->notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wiring->emit < 0 || wiring->notify < 0) {
+        message("connection %s: cannot make an eventfd: %s", wiring->name, strerror(errno));
+        return -1;
+    }
+    if (take_notify(wiring)) {
+        message("connection %s: eventfds cannot be read without waiting: Linux 5.8 or later is needed", wiring->name);
+        return -1;
+    }
+    if (shared_memory_create(&wiring->peer_page, wiring->name, CROSSVM_PAGE_SIZE, CROSSVM_RIGHT_READ, READ_WRITE))
+        return -1;
+    wiring->peer_seq = map_sequence(wiring, &wiring->peer_page);
+    if (!wiring->peer_seq)
+        return -1;
+    for (size_t i = 0; i < option->num_dataports; i++) {
+        if (create_dataport(wiring, option->dataports[i].size, option->dataports[i].writer))
+            return -1;
+    }
+    return 0;
+}
+
+static int take(int *descriptor)
+{
+    int fd = *descriptor;
+
+    *descriptor = -1;
+    return fd;
+}
+
+int wiring_join(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_join *join, int *fds)
+{
+    start(wiring, vm, join->name);
+    wiring->base_block_only = join->base_block_only;
+    wiring->end = join->end;
+    wiring->emit = take(&fds[0]);
+    wiring->notify = take(&fds[1]);
+    if (take_notify(wiring)) {
+        message(
+            "connection %s: the descriptor of its events cannot be read without waiting: it is no eventfd, or Linux "
+            "is older than 5.8",
+            wiring->name);
+        return -1;
+    }
+    if (shared_memory_take(&wiring->own_page, wiring->name, take(&fds[2]), CROSSVM_PAGE_SIZE, READ_WRITE) ||
+        shared_memory_take(&wiring->peer_page, wiring->name, take(&fds[3]), CROSSVM_PAGE_SIZE, CROSSVM_RIGHT_READ))
+        return -1;
+    wiring->own_seq = map_sequence(wiring, &wiring->own_page);
+    wiring->peer_seq = map_sequence(wiring, &wiring->peer_page);
+    if (!wiring->own_seq || !wiring->peer_seq)
+        return -1;
+    for (size_t i = 0; i < join->num_dataports; i++) {
+        if (shared_memory_take(&wiring->dataports[i], wiring->name, take(&fds[CROSSVM_WIRE_JOIN_FIXED_FDS + i]),
+                               join->dataports[i].size, join->dataports[i].guest_rights))
+            return -1;
+        wiring->num_dataports++;
+    }
+    return 0;
+}
+
+static void unmap_sequence(volatile uint64_t *sequence, const struct shared_memory *page)
+{
+    if (sequence)
+        kvm_frames_unmap((void *)sequence, page->frames, 1);
+}
+
+void wiring_destroy(struct wiring *wiring)
+{
+    if (wiring->doorbell)
+        (void)kvm_ioeventfd_deassign(wiring->vm, wiring->doorbell, wiring->emit);
+    wiring->driver_changed = NULL;
+    crossvm_remove(wiring->connection);
+    kvm_irqfd_destroy(wiring->irqfd);
+    if (wiring->loop)
+        loop_unwatch(wiring->loop, &wiring->notify_source);
+    unmap_sequence(wiring->peer_seq, &wiring->peer_page);
+    unmap_sequence(wiring->own_seq, &wiring->own_page);
+    shared_memory_destroy(&wiring->peer_page);
+    shared_memory_destroy(&wiring->own_page);
+    for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
+        shared_memory_destroy(&wiring->dataports[i]);
+    if (wiring->emit >= 0)
+        close(wiring->emit);
+    if (wiring->notify >= 0)
+        close(wiring->notify);
+}
+
+/* --- guest to peer --- */
+
+static int signal_peer(const struct wiring *wiring)
+{
+    /* A full count has a signal waiting, which stands for this event too. */
+    return eventfd_write(wiring->emit, 1) && errno != EAGAIN ? -errno : 0;
+}
+
+/* RING came here instead of to the ioeventfd. */
+static int ring(void *cookie)
+{
+    return signal_peer(cookie);
+}
+
+/* A guest that knows the base block only, and whose peer is another guest. */
+static int emit(void *cookie)
+{
+    struct wiring *wiring = cookie;
+
+    /* Orders the guest's data before its count, for a peer that polls that; the signal's system call comes after it. */
+    (void)__atomic_fetch_add(wiring->own_seq, 1, __ATOMIC_RELEASE);
+    return signal_peer(wiring);
+}
+
+static void driver_changed(void *cookie, uint32_t state)
+{
+    struct wiring *wiring = cookie;
+
+    if (state != CROSSVM_DRIVER_NONE && state >= wiring->driver_state)
+        wiring->driver_generation++;
+    wiring->driver_state = state;
+    if (wiring->driver_changed)
+        wiring->driver_changed(wiring);
+}
+
+struct crossvm_wire_driver wiring_news(const struct wiring *wiring)
+{
+    return (struct crossvm_wire_driver){
+        .header = {.magic = CROSSVM_WIRE_MAGIC, .version = CROSSVM_WIRE_VERSION, .type = CROSSVM_WIRE_DRIVER},
+        .driver_state = wiring->driver_state,
+        .generation = wiring->driver_generation,
+    };
+}
+
+/* --- peer to guest --- */
+
+/*
+ * The peer adds to PEER_SEQ before it signals, whoever counts. Following it here, rather than counting signals, keeps
+ * the two sequences equal when the guest goes from one to the other. The peer can write anything there; it only spoils
+ * its own sequence. Without news there is no interrupt, which on a shared line nobody would claim.
+ */
+static void relay(struct wiring *wiring)
+{
+    crossvm_info_t info;
+    uint64_t news;
+
+    (void)take_notify(wiring);
+    crossvm_get_info(wiring->connection, &info);
+    news =
+        __atomic_load_n(wiring->peer_seq, __ATOMIC_ACQUIRE) - info.events; /* orders the peer's data after its count */
+    if (news == 0)
+        return;
+    crossvm_count(wiring->connection, news < UINT32_MAX ? (uint32_t)news : UINT32_MAX);
+    crossvm_interrupt(wiring->connection);
+}
+
+static void notified(struct source *source, uint32_t events)
+{
+    struct wiring *wiring = (struct wiring *)((char *)source - offsetof(struct wiring, notify_source));
+
+    (void)events;
+    relay(wiring);
+}
+
+static void watch_notify(struct wiring *wiring, bool watch)
+{
+    if (watch)
+        (void)loop_watch(wiring->loop, &wiring->notify_source, EPOLLIN);
+    else
+        loop_unwatch(wiring->loop, &wiring->notify_source);
+}
+
+/* Puts this process into the path of the peer's events again. */
+static void unroute(struct wiring *wiring)
+{
+    kvm_irqfd_destroy(wiring->irqfd);
+    wiring->irqfd = NULL;
+    watch_notify(wiring, true);
+    relay(wiring);
+}
+
+static bool route_msi(void *cookie, const crossvm_msi_t *msi)
+{
+    struct wiring *wiring = cookie;
+
+    if (!msi) {
+        if (wiring->irqfd)
+            unroute(wiring);
+        return false;
+    }
+    if (wiring->irqfd) {
+        if (kvm_irqfd_update(wiring->irqfd, msi->address, msi->data, msi->requester) == 0)
+            return true;
+        unroute(wiring);
+        return false;
+    }
+    watch_notify(wiring, false);
+    if (kvm_irqfd_create(wiring->vm, wiring->notify, msi->address, msi->data, msi->requester, &wiring->irqfd)) {
+        wiring->irqfd = NULL;
+        watch_notify(wiring, true);
+        return false;
+    }
+    return true;
+}
+
+/* --- installation --- */
+
+void wiring_describe(struct wiring *wiring, crossvm_config_t *config, crossvm_dataport_t *dataports)
+{
+    bool to_guest = wiring->own_seq != NULL;
+
+    *config = (crossvm_config_t){
+        .name = wiring->name,
+        .dataports = dataports,
+        .num_dataports = wiring->num_dataports,
+        .emit = to_guest ? emit : NULL,
+        .driver_changed = driver_changed,
+        .route_msi = route_msi,
+        .ring = to_guest ? ring : NULL,
+        .cookie = wiring,
+        .end = wiring->end,
+        .base_block_only = wiring->base_block_only,
+    };
+    if (!wiring->base_block_only) {
+        config->peer_page = wiring->peer_page.frames[0];
+        config->own_page = to_guest ? wiring->own_page.frames[0] : seL4_CapNull;
+    }
+    for (size_t i = 0; i < wiring->num_dataports; i++) {
+        dataports[i] = (crossvm_dataport_t){
+            .frames = wiring->dataports[i].frames,
+            .num_frames = wiring->dataports[i].num_frames,
+            .frame_size_bits = wiring->dataports[i].frame_size_bits,
+            .guest_rights = wiring->dataports[i].guest_rights,
+        };
+    }
+}
+
+/* What the peer does not write is sealed, once the VM has mapped it. What another process made, it has sealed. */
+static int seal_memory(const struct wiring *wiring)
+{
+    int error;
+
+    if (wiring->own_seq)
+        return 0;
+    error = shared_memory_seal(&wiring->peer_page);
+    for (size_t i = 0; i < wiring->num_dataports && !error; i++)
+        error = shared_memory_seal(&wiring->dataports[i]);
+    return error;
+}
+
+/* Stores to the doorbell signal the peer without this process, unless this process has to count them. */
+static int wire_doorbell(struct wiring *wiring)
+{
+    crossvm_info_t info;
+    uintptr_t address;
+    int error;
+
+    if (wiring->own_seq && wiring->base_block_only)
+        return 0;
+    crossvm_get_info(wiring->connection, &info);
+    address = info.bar_address[CROSSVM_BAR_EVENT] + (wiring->own_seq ? CROSSVM_REG_RING : CROSSVM_REG_EMIT);
+    error = kvm_ioeventfd_assign(wiring->vm, address, wiring->emit);
+    if (error) {
+        message("connection %s: KVM gives no ioeventfd: %s", wiring->name, strerror(-error));
+        return -1;
+    }
+    wiring->doorbell = address;
+    return 0;
+}
+
+int wiring_attach(struct wiring *wiring, crossvm_connection_t *connection, struct loop *loop)
+{
+    wiring->connection = connection;
+    wiring->loop = loop;
+    wiring->notify_source = (struct source){.fd = wiring->notify, .handle = notified};
+    if (seal_memory(wiring)) {
+        message("connection %s: cannot seal its memory: %s", wiring->name, strerror(errno));
+        return -1;
+    }
+    watch_notify(wiring, true);
+    relay(wiring); /* another guest may have rung before this VM was started, or started again */
+    crossvm_set_peer_state(connection, CROSSVM_PEER_ABSENT);
+    return wire_doorbell(wiring);
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A program at one end is killed at random points, again and again. The other end notices, meets nothing but what was
+ * sent, and works with the next program at once. The tool is the argument; CROSSVM_KILLS says how often (default 200).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pair_fixture.h"
+
+#define NOTICE_MS 100.0
+#define HANG_MS 10000.0 /* no load of a machine is an excuse for this */
+#define LATE_PERCENT 10 /* so many may have waited for a CPU: other tests run at the same time */
+
+#define FOREVER CROSSVM_CHANNEL_FOREVER
+#define NOW CROSSVM_CHANNEL_NOW
+
+/* What the program does that will be killed. */
+enum role { ROLE_SENDS, ROLE_RECEIVES, ROLE_ECHOES, ROLE_SLEEPS, NUM_ROLES };
+
+struct victim {
+    int end;
+    unsigned int mode;
+    enum role role;
+    uint32_t round;
+    pid_t pid;
+    unsigned int delay_us;
+    double killed_ms;
+    double dead_ms; /* when the system was done with it: a process that is not running must get a CPU to die */
+};
+
+/* The n-th word that a program sends: another one each round. */
+static uint32_t word(uint32_t round, uint32_t n)
+{
+    return round * 0x9e3779b1u ^ n;
+}
+
+#define WORDS 16
+
+/* --- who is killed --- */
+
+static void send_for_ever(crossvm_channel_t *channel, uint32_t round)
+{
+    uint32_t words[WORDS];
+
+    for (uint32_t n = 0;; n += WORDS) {
+        for (uint32_t i = 0; i < WORDS; i++)
+            words[i] = word(round, n + i);
+        if (crossvm_channel_send(channel, words, sizeof(words), FOREVER) != sizeof(words))
+            _exit(1);
+    }
+}
+
+static void receive_for_ever(crossvm_channel_t *channel, bool echoes)
+{
+    uint8_t buffer[4096];
+
+    for (;;) {
+        ptrdiff_t length = crossvm_channel_recv(channel, buffer, sizeof(buffer), FOREVER);
+
+        if (length <= 0 || (echoes && crossvm_channel_send(channel, buffer, (size_t)length, FOREVER) != length))
+            _exit(1);
+    }
+}
+
+static void be_victim(void *argument)
+{
+    const struct victim *victim = argument;
+    crossvm_channel_t *channel = pair_channel(pair_open(victim->end), victim->mode);
+
+    switch (victim->role) {
+    case ROLE_SENDS:
+        send_for_ever(channel, victim->round);
+        break;
+    case ROLE_RECEIVES:
+    case ROLE_ECHOES:
+        receive_for_ever(channel, victim->role == ROLE_ECHOES);
+        break;
+    default:
+        (void)crossvm_channel_connect(channel, FOREVER);
+        pause();
+    }
+}
+
+static void *kill_later(void *argument)
+{
+    struct victim *victim = argument;
+    siginfo_t info;
+
+    usleep(victim->delay_us);
+    victim->killed_ms = pair_ms();
+    (void)kill(victim->pid, SIGKILL);
+    (void)waitid(P_PID, (id_t)victim->pid, &info, WEXITED | WNOWAIT);
+    victim->dead_ms = pair_ms();
+    return NULL;
+}
+
+/* --- who survives --- */
+
+struct survivor {
+    crossvm_channel_t *channel;
+    bool polls;
+};
+
+static int sleep_in_poll(crossvm_channel_t *channel, unsigned int events)
+{
+    struct pollfd fd = {.fd = crossvm_channel_fd(channel), .events = POLLIN};
+    int timeout_ms, ready = crossvm_channel_prepare(channel, events, &timeout_ms);
+
+    if (ready == 0 && poll(&fd, 1, timeout_ms) < 0)
+        return -errno;
+    return ready < 0 ? ready : 0;
+}
+
+static ptrdiff_t receive(const struct survivor *survivor, void *buffer, size_t size)
+{
+    for (;;) {
+        ptrdiff_t length = crossvm_channel_recv(survivor->channel, buffer, size, survivor->polls ? NOW : FOREVER);
+        int error;
+
+        if (length != -EAGAIN)
+            return length;
+        error = sleep_in_poll(survivor->channel, CROSSVM_CHANNEL_IN);
+        if (error)
+            return error;
+    }
+}
+
+static ptrdiff_t transmit(const struct survivor *survivor, const void *data, size_t length)
+{
+    for (;;) {
+        ptrdiff_t sent = crossvm_channel_send(survivor->channel, data, length, survivor->polls ? NOW : FOREVER);
+        int error;
+
+        if (sent != -EAGAIN)
+            return sent;
+        error = sleep_in_poll(survivor->channel, CROSSVM_CHANNEL_OUT);
+        if (error)
+            return error;
+    }
+}
+
+/* Takes what the victim sends until it is gone: it must be its own, whole and in order. Returns the error. */
+static ptrdiff_t take_words(const struct survivor *survivor, uint32_t round)
+{
+    uint64_t taken = 0; /* bytes */
+    uint8_t buffer[4096];
+
+    for (;;) {
+        ptrdiff_t length = receive(survivor, buffer, sizeof(buffer));
+
+        if (length <= 0)
+            return length;
+        for (ptrdiff_t i = 0; i < length; i++, taken++) {
+            uint32_t expected = word(round, (uint32_t)(taken / 4));
+
+            if (buffer[i] != (uint8_t)(expected >> 8 * (taken % 4)))
+                fail_msg("byte %llu of round %u is not what was sent", (unsigned long long)taken, round);
+        }
+    }
+}
+
+static ptrdiff_t give_words(const struct survivor *survivor)
+{
+    static const uint8_t bytes[3000] = {1};
+    ptrdiff_t sent;
+
+    do
+        sent = transmit(survivor, bytes, sizeof(bytes));
+    while (sent > 0);
+    return sent;
+}
+
+static ptrdiff_t exchange_words(const struct survivor *survivor, uint32_t round)
+{
+    for (uint32_t n = 0;; n++) {
+        uint32_t sent = word(round, n), received = 0;
+        ptrdiff_t result = transmit(survivor, &sent, sizeof(sent));
+
+        if (result < 0)
+            return result;
+        result = receive(survivor, &received, sizeof(received));
+        if (result <= 0)
+            return result;
+        assert_int_equal(result, sizeof(received)); /* so little is never split */
+        assert_int_equal(received, sent);
+    }
+}
+
+static ptrdiff_t survive(const struct survivor *survivor, const struct victim *victim)
+{
+    uint8_t byte;
+
+    switch (victim->role) {
+    case ROLE_SENDS:
+        return take_words(survivor, victim->round);
+    case ROLE_RECEIVES:
+        return give_words(survivor);
+    case ROLE_ECHOES:
+        return exchange_words(survivor, victim->round);
+    default:
+        return receive(survivor, &byte, 1);
+    }
+}
+
+/* --- rounds --- */
+
+/* How long something took, in all rounds. */
+struct delays {
+    const char *what;
+    unsigned int count;
+    unsigned int late;
+    double worst_ms;
+};
+
+struct tally {
+    struct delays deaths;
+    struct delays ends;
+    struct delays beginnings;
+};
+
+static void note_delay(struct delays *delays, double ms)
+{
+    if (ms > HANG_MS)
+        fail_msg("it took %.0f ms %s", ms, delays->what);
+    delays->count++;
+    delays->late += ms > NOTICE_MS;
+    if (ms > delays->worst_ms)
+        delays->worst_ms = ms;
+}
+
+static void assert_few_are_late(const struct delays *delays)
+{
+    assert_true(delays->late * 100 <= delays->count * LATE_PERCENT);
+}
+
+static void print_delays(const struct delays *delays)
+{
+    printf("%u times %s: at most %.1f ms, %u over %.0f ms\n", delays->count, delays->what, delays->worst_ms,
+           delays->late, NOTICE_MS);
+}
+
+/* Every second victim is killed once it is in a session, the others whenever it happens to be. */
+static void play_round(struct survivor *survivor, struct victim *victim, struct tally *tally)
+{
+    bool meets = victim->round % 2 == 0;
+    double start = pair_ms(), noticed;
+    ptrdiff_t error = -EPIPE;
+    pthread_t killer;
+
+    victim->pid = pair_fork(be_victim, victim);
+    if (meets) {
+        assert_int_equal(crossvm_channel_connect(survivor->channel, crossvm_channel_deadline(10000)), 0);
+        note_delay(&tally->beginnings, pair_ms() - start);
+    }
+    assert_int_equal(pthread_create(&killer, NULL, kill_later, victim), 0);
+    if (meets || crossvm_channel_connect(survivor->channel, crossvm_channel_deadline(5)) == 0)
+        error = survive(survivor, victim);
+    noticed = pair_ms();
+    assert_int_equal(pthread_join(killer, NULL), 0);
+    assert_int_equal(error, -EPIPE);
+    note_delay(&tally->deaths, victim->dead_ms - victim->killed_ms);
+    if (meets || noticed > victim->dead_ms)
+        note_delay(&tally->ends, noticed - victim->dead_ms);
+    assert_int_equal(waitpid(victim->pid, NULL, 0), victim->pid);
+    crossvm_channel_open(survivor->channel);
+}
+
+static unsigned int how_often(void)
+{
+    const char *text = getenv("CROSSVM_KILLS");
+
+    return text ? (unsigned int)strtoul(text, NULL, 10) : 200;
+}
+
+static void killed_at_random(void **state)
+{
+    static const unsigned int modes[] = {CROSSVM_CHANNEL_STREAM, CROSSVM_CHANNEL_DATAGRAM};
+    unsigned int kills = how_often();
+    struct tally tally = {.deaths = {.what = "to kill a program"},
+                          .ends = {.what = "to notice its end"},
+                          .beginnings = {.what = "to start a new one and be in a session"}};
+
+    (void)state;
+    srand(1);
+    for (int way = 0; way < 4; way++) {
+        crossvm_t *end = pair_open(way % 2);
+        struct survivor survivor = {pair_channel(end, modes[way / 2]), false};
+
+        for (uint32_t i = 0; i < kills / 4; i++) {
+            struct victim victim = {
+                .end = 1 - way % 2,
+                .mode = modes[way / 2],
+                .role = (enum role)((unsigned int)rand() % NUM_ROLES),
+                .round = i,
+                .delay_us = (unsigned int)rand() % 4000,
+            };
+
+            survivor.polls = rand() % 2;
+            play_round(&survivor, &victim, &tally);
+        }
+        crossvm_channel_destroy(survivor.channel);
+        crossvm_close(end);
+    }
+    print_delays(&tally.deaths);
+    print_delays(&tally.ends);
+    print_delays(&tally.beginnings);
+    assert_few_are_late(&tally.ends);
+    assert_few_are_late(&tally.beginnings);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        pair_case(killed_at_random),
+    };
+
+    if (argc != 2) {
+        fprintf(stderr, "usage: test_kills TOOL\n");
+        return 2;
+    }
+    pair_tool = argv[1];
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

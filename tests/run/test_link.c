@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What two VMs share: the test is both of their processes, which join, tell, end and join again. The VM's side of it
+ * runs in a VM without KVM.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <sel4vm/boot.h>
+#include <sel4vm/guest_irq_controller.h>
+#include <sel4vm_kvm.h>
+#include <sel4vm_kvm_test.h>
+
+#include "../../src/host/descriptors.h"
+#include "../../src/run/link.h"
+#include "../../src/vm/sibling.h"
+
+#define DATA_SIZE 0x3000
+
+static struct topology_connection plan(bool legacy)
+{
+    return (struct topology_connection){
+        .name = (char *)"link",
+        .ends = {0, 1},
+        .dataports = {{.size = DATA_SIZE, .writer = legacy ? -1 : 1}},
+        .num_dataports = 1,
+        .legacy = legacy,
+    };
+}
+
+/* A VM at one end, up to its installed device. */
+struct guest {
+    vm_t vm;
+    vmm_pci_space_t *pci;
+    struct loop *loop;
+    struct wiring wiring;
+    struct sibling sibling;
+    crossvm_connection_t *connection;
+    uintptr_t registers;
+};
+
+static int alloc_irq(void)
+{
+    return kvm_irq_allocate();
+}
+
+static int send_msi(vm_t *vm, const crossvm_msi_t *msi)
+{
+    return kvm_msi_send(vm, msi->address, msi->data, msi->requester);
+}
+
+static void guest_start(struct guest *guest, int socket)
+{
+    crossvm_dataport_t dataports[CROSSVM_MAX_DATAPORTS];
+    crossvm_config_t config;
+    crossvm_bus_t bus;
+    crossvm_info_t info;
+
+    memset(guest, 0, sizeof(*guest));
+    (void)kvm_use_backend_none();
+    assert_int_equal(vm_init(&guest->vm, NULL, NULL, (vspace_t){0}, NULL, seL4_CapNull, "test"), 0);
+    assert_int_equal(vm_create_default_irq_controller(&guest->vm), 0);
+    assert_non_null(vm_create_vcpu(&guest->vm, 0));
+    assert_int_equal(vmm_pci_init(&guest->pci), 0);
+    assert_int_equal(kvm_pci_attach(&guest->vm, guest->pci), 0);
+    kvm_irq_allocator_use(&guest->vm);
+    guest->loop = loop_create();
+    assert_non_null(guest->loop);
+    assert_int_equal(sibling_join(&guest->sibling, socket, &guest->wiring, &guest->vm), 0);
+    wiring_describe(&guest->wiring, &config, dataports);
+    bus = (crossvm_bus_t){
+        .vm = &guest->vm, .pci = guest->pci, .base = KVM_PCI_WINDOW_BASE, .alloc_irq = alloc_irq, .send_msi = send_msi};
+    assert_int_equal(crossvm_install(&bus, &config, 1, &guest->connection), 0);
+    assert_int_equal(wiring_attach(&guest->wiring, guest->connection, guest->loop), 0);
+    assert_int_equal(sibling_start(&guest->sibling), 0);
+    crossvm_get_info(guest->connection, &info);
+    guest->registers = info.bar_address[CROSSVM_BAR_EVENT];
+}
+
+/* The process ends. */
+static void guest_end(struct guest *guest)
+{
+    sibling_destroy(&guest->sibling);
+    wiring_destroy(&guest->wiring);
+    crossvm_remove_all(&guest->vm);
+    kvm_vm_destroy(&guest->vm);
+    kvm_pci_free(guest->pci);
+    loop_destroy(guest->loop);
+}
+
+static void store(struct guest *guest, size_t offset, uint32_t value)
+{
+    memory_fault_result_t result =
+        kvm_test_fault(guest->vm.vcpus[BOOT_VCPU], guest->registers + offset, 4, false, value, NULL);
+
+    assert_true(result == FAULT_HANDLED || result == FAULT_IGNORE);
+}
+
+static uint32_t load(const struct guest *guest, size_t offset)
+{
+    return crossvm_get_register(guest->connection, offset);
+}
+
+/* As the loop does it, for what its socket and its doorbell hold. */
+static void guest_serve(struct guest *guest)
+{
+    char byte;
+
+    while (recv(guest->sibling.source.fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) > 0)
+        guest->sibling.source.handle(&guest->sibling.source, EPOLLIN);
+    guest->wiring.notify_source.handle(&guest->wiring.notify_source, EPOLLIN);
+}
+
+/* As the runner does it. */
+static void link_serve_both(struct link *link)
+{
+    for (int end = 0; end < 2; end++) {
+        char byte;
+
+        while (link->ends[end].socket >= 0 &&
+               recv(link->ends[end].socket, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) >= 0)
+            link_serve(link, end, POLLIN);
+    }
+}
+
+static void serve_all(struct link *link, struct guest *a, struct guest *b)
+{
+    link_serve_both(link);
+    guest_serve(a);
+    guest_serve(b);
+}
+
+struct pair {
+    struct topology_connection plan;
+    struct link link;
+    struct guest a;
+    struct guest b;
+};
+
+static void pair_start(struct pair *pair, bool legacy)
+{
+    pair->plan = plan(legacy);
+    assert_int_equal(link_create(&pair->link, &pair->plan), 0);
+    guest_start(&pair->a, link_join(&pair->link, 0));
+    guest_start(&pair->b, link_join(&pair->link, 1));
+    serve_all(&pair->link, &pair->a, &pair->b);
+}
+
+static void pair_end(struct pair *pair)
+{
+    guest_end(&pair->a);
+    guest_end(&pair->b);
+    link_destroy(&pair->link);
+}
+
+/* The guest counts in its own page, then rings. */
+static void guest_emit(struct guest *guest)
+{
+    (void)__atomic_fetch_add(guest->wiring.own_seq, 1, __ATOMIC_SEQ_CST);
+    store(guest, CROSSVM_REG_RING, 1);
+}
+
+static void both_have_what_they_should(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_start(&pair, false);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_END), 0);
+    assert_int_equal(load(&pair.b, CROSSVM_REG_END), 1);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_FEATURES), CROSSVM_FEATURE_PEER_PAGE | CROSSVM_FEATURE_OWN_PAGE);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_DATAPORT(0)), DATA_SIZE);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_DATAPORT(0) + CROSSVM_DATAPORT_RIGHTS), CROSSVM_RIGHT_READ);
+    assert_int_equal(load(&pair.b, CROSSVM_REG_DATAPORT(0) + CROSSVM_DATAPORT_RIGHTS),
+                     CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_ABSENT);
+    pair_end(&pair);
+}
+
+static void events_go_from_guest_to_guest(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_start(&pair, false);
+    for (int i = 0; i < 3; i++)
+        guest_emit(&pair.a);
+    serve_all(&pair.link, &pair.a, &pair.b);
+    assert_int_equal(load(&pair.b, CROSSVM_REG_EVENT_SEQ), 3);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_EVENT_SEQ), 0);
+    guest_emit(&pair.b);
+    serve_all(&pair.link, &pair.a, &pair.b);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_EVENT_SEQ), 1);
+    assert_int_equal(load(&pair.b, CROSSVM_REG_EVENT_SEQ), 3);
+    pair_end(&pair);
+}
+
+/* A guest that knows no more than EMIT is counted for. */
+static void plain_stores_are_counted(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    for (int legacy = 0; legacy < 2; legacy++) {
+        pair_start(&pair, legacy);
+        store(&pair.a, CROSSVM_REG_EMIT, 1);
+        store(&pair.a, CROSSVM_REG_EMIT, 1);
+        serve_all(&pair.link, &pair.a, &pair.b);
+        assert_int_equal(load(&pair.b, CROSSVM_REG_COUNT), 2);
+        pair_end(&pair);
+    }
+}
+
+static void each_is_told_of_the_other(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_start(&pair, false);
+    store(&pair.a, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_BOUND);
+    serve_all(&pair.link, &pair.a, &pair.b);
+    assert_int_equal(load(&pair.b, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_PRESENT);
+    assert_int_equal(load(&pair.b, CROSSVM_REG_PEER_GENERATION), 1);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_ABSENT);
+
+    store(&pair.a, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
+    store(&pair.b, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
+    serve_all(&pair.link, &pair.a, &pair.b);
+    assert_int_equal(load(&pair.b, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_READY);
+    assert_int_equal(load(&pair.b, CROSSVM_REG_PEER_GENERATION), 2);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_READY);
+
+    store(&pair.a, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_BOUND);
+    serve_all(&pair.link, &pair.a, &pair.b);
+    assert_int_equal(load(&pair.b, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_PRESENT);
+    assert_int_equal(load(&pair.b, CROSSVM_REG_PEER_GENERATION), 2);
+    pair_end(&pair);
+}
+
+/* One VM's process ends and comes again: the other misses it, keeps what they share, and finds the new one new. */
+static void a_vm_that_comes_again(void **state)
+{
+    struct pair pair;
+    uint32_t generation;
+
+    (void)state;
+    pair_start(&pair, false);
+    store(&pair.b, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
+    store(&pair.a, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
+    serve_all(&pair.link, &pair.a, &pair.b);
+    generation = load(&pair.a, CROSSVM_REG_PEER_GENERATION);
+    guest_emit(&pair.a);
+
+    guest_end(&pair.b);
+    link_serve_both(&pair.link);
+    guest_serve(&pair.a);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_ABSENT);
+    guest_emit(&pair.a); /* stops nobody */
+
+    guest_start(&pair.b, link_join(&pair.link, 1));
+    store(&pair.b, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
+    serve_all(&pair.link, &pair.a, &pair.b);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_READY);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_GENERATION), generation + 1);
+    assert_int_equal(load(&pair.b, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_READY); /* of one that was there before */
+    assert_int_equal(load(&pair.b, CROSSVM_REG_EVENT_SEQ), 2);                   /* as after a reboot, it is told all */
+    guest_emit(&pair.b);
+    serve_all(&pair.link, &pair.a, &pair.b);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_EVENT_SEQ), 1);
+    pair_end(&pair);
+}
+
+/* A guest that changes its driver's state without end, towards a VM whose process does not read: the last state counts.
+ */
+static void a_flood_of_news_ends_with_the_last(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_start(&pair, false);
+    for (int i = 0; i < 5000; i++) {
+        store(&pair.a, CROSSVM_REG_DRIVER, i % 2 ? CROSSVM_DRIVER_BOUND : CROSSVM_DRIVER_NONE);
+        if (i % 3 == 0)
+            link_serve_both(&pair.link);
+    }
+    store(&pair.a, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
+    assert_true(pair.link.ends[1].late);
+    /* Now both processes, and the runner, come to it. */
+    for (int i = 0; i < 3; i++) {
+        link_serve_both(&pair.link);
+        pair.a.sibling.source.handle(&pair.a.sibling.source, EPOLLOUT);
+        guest_serve(&pair.b);
+        link_serve(&pair.link, 1, POLLOUT);
+    }
+    guest_serve(&pair.b);
+    assert_false(pair.link.ends[1].late);
+    assert_false(pair.a.sibling.report.late);
+    assert_int_equal(load(&pair.b, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_READY);
+    pair_end(&pair);
+}
+
+static int make_socket(int *other)
+{
+    int pair[2];
+
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    *other = pair[1];
+    return pair[0];
+}
+
+/* What is no JOIN message is refused, and leaves nothing behind. */
+static void wrong_messages_are_refused(void **state)
+{
+    enum {
+        WRONG_VERSION,
+        NO_NAME,
+        BAD_END,
+        MANY_DATAPORTS,
+        BAD_SIZE,
+        FEW_DESCRIPTORS,
+        SMALL_MEMORY,
+        NOT_SEALED,
+        SHORT,
+        NUM
+    };
+    int sealed = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int loose = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    vm_t vm;
+
+    (void)state;
+    (void)kvm_use_backend_none();
+    assert_int_equal(vm_init(&vm, NULL, NULL, (vspace_t){0}, NULL, seL4_CapNull, "test"), 0);
+    assert_int_equal(ftruncate(sealed, 0x1000), 0);
+    assert_int_equal(ftruncate(loose, 0x1000), 0);
+    assert_int_equal(fcntl(sealed, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+    for (int wrong = 0; wrong < NUM; wrong++) {
+        struct crossvm_wire_join join = {
+            .header = {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_JOIN},
+            .name = "x",
+            .num_dataports = 1,
+            .dataports = {{.size = wrong == SMALL_MEMORY ? 0x2000
+                                   : wrong == BAD_SIZE   ? 100
+                                                         : 0x1000,
+                           .guest_rights = 3}},
+        };
+        int fds[] = {doorbell, doorbell, sealed, sealed, wrong == NOT_SEALED ? loose : sealed};
+        struct sibling sibling;
+        struct wiring wiring = {.emit = -1, .notify = -1};
+        int other;
+        int socket = make_socket(&other);
+
+        join.header.version = wrong == WRONG_VERSION ? 1 : join.header.version;
+        join.end = wrong == BAD_END ? 2 : 0;
+        join.num_dataports = wrong == MANY_DATAPORTS ? 5 : 1;
+        if (wrong == NO_NAME)
+            memset(join.name, 'x', sizeof(join.name));
+        assert_int_equal(
+            descriptors_send(other, &join, sizeof(join) - (wrong == SHORT), fds, wrong == FEW_DESCRIPTORS ? 4 : 5), 0);
+        for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
+            wiring.dataports[i] = SHARED_MEMORY_NONE;
+        wiring.peer_page = wiring.own_page = SHARED_MEMORY_NONE;
+        assert_int_equal(sibling_join(&sibling, socket, &wiring, &vm), -1);
+        sibling_destroy(&sibling);
+        wiring_destroy(&wiring);
+        close(other);
+    }
+    close(sealed);
+    close(loose);
+    close(doorbell);
+    kvm_vm_destroy(&vm);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(both_have_what_they_should), cmocka_unit_test(events_go_from_guest_to_guest),
+        cmocka_unit_test(plain_stores_are_counted),   cmocka_unit_test(each_is_told_of_the_other),
+        cmocka_unit_test(a_vm_that_comes_again),      cmocka_unit_test(a_flood_of_news_ends_with_the_last),
+        cmocka_unit_test(wrong_messages_are_refused),
+    };
+
+    return cmocka_run_group_tests_name("link", tests, NULL, NULL);
+}

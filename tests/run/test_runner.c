@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The runner, with a shell script in the place of crossvm-vm. Argument: the tool. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "topology_file.h"
+
+/* What each VM does is a file of commands with its name. */
+static const char stand_in[] = "#!/bin/sh\n"
+                               "for option in \"$@\"; do\n"
+                               "    case $option in\n"
+                               "    --name=*) name=${option#--name=} ;;\n"
+                               "    esac\n"
+                               "done\n"
+                               ". ./\"$name\"\n";
+
+#define VM(name, more) "  - {name: " name ", kernel: kernel" more "}\n"
+
+static int set_up(void **state)
+{
+    if (folder_set_up(state))
+        return -1;
+    file_write("crossvm-vm", stand_in);
+    return chmod("crossvm-vm", 0755);
+}
+
+#define RUNNER_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, folder_tear_down)
+
+static pid_t start(const char *vms)
+{
+    char text[1024];
+
+    (void)snprintf(text, sizeof(text), "vms:\n%s", vms);
+    file_write("t.yaml", text);
+    return tool_start((const char *const[]){"run", "t.yaml", NULL});
+}
+
+static void lines_have_names(void **state)
+{
+    (void)state;
+    file_write("a", "printf 'one\\r\\ntwo'; echo bad >&2\n");
+    file_write("longer", "printf '\\033[31mred\\033[0m \\007\\033ctab\\there\\n\\n'; head -c 2000 /dev/zero | "
+                         "tr '\\0' x >&2\n");
+    assert_int_equal(tool_finish(start(VM("a", "") VM("longer", ""))), 0);
+    assert_non_null(strstr(file_read("out"), "a      | one\n"));
+    assert_non_null(strstr(file_read("out"), "a      | two\n"));
+    assert_non_null(strstr(file_read("out"), "longer | red tab\there\nlonger | \n"));
+    assert_null(strchr(file_read("out"), '\033'));
+    assert_non_null(strstr(file_read("err"), "a      | bad\n"));
+    assert_non_null(strstr(file_read("err"), "crossvm: VM a ended\n"));
+    assert_non_null(strstr(file_read("err"), "xxxx\nlonger | xxxx")); /* cut */
+}
+
+/* Much of it, and from both at once. */
+static void no_line_is_lost(void **state)
+{
+    size_t a = 0, b = 0;
+    const char *out;
+
+    (void)state;
+    file_write("a", "seq 1000 1999\n");
+    file_write("b", "seq 1000 1999\n");
+    assert_int_equal(tool_finish(start(VM("a", "") VM("b", ""))), 0);
+    out = file_read("out");
+    for (const char *line = out; *line; line = strchr(line, '\n') + 1) {
+        size_t *count = *line == 'a' ? &a : &b;
+
+        assert_int_equal(strtoul(line + 4, NULL, 10), 1000 + *count);
+        ++*count;
+    }
+    assert_int_equal(a, 1000);
+    assert_int_equal(b, 1000);
+}
+
+static void arguments_say_it_all(void **state)
+{
+    (void)state;
+    file_write("a", "printf '%s ' \"$@\"\n");
+    file_write("t.yaml",
+               "vms:\n"
+               "  - {name: a, kernel: kernel, initramfs: initramfs, command_line: two words, memory: 1G, vcpus: 3}\n"
+               "connections:\n"
+               "  - {name: x, ends: [host, a], dataports: [{size: 8K, writer: host}, {size: 4K}]}\n"
+               "  - {name: y, ends: [a, host], legacy: true, dataports: [{size: 4K, writer: a}]}\n"
+               "  - {name: z, ends: [a, host]}\n");
+    assert_int_equal(RUN("run", "--stats", "-d", "sockets", "t.yaml"), 0);
+    assert_string_equal(file_read("out"),
+                        "a | --name=a --memory=1024 --cpus=3 --kernel=./kernel --initrd=./initramfs --append=two words "
+                        "--socket-dir=sockets --stats --connection=x,8192:host,4096:both "
+                        "--connection=y,4096:guest,legacy --connection=z \n");
+}
+
+static void who_failed_is_named(void **state)
+{
+    (void)state;
+    file_write("good", "exit 0\n");
+    file_write("bad", "exit 3\n");
+    file_write("crashed", "exit 70\n");
+    file_write("shot", "kill -9 $$\n");
+    assert_int_equal(tool_finish(start(VM("good", "") VM("bad", "") VM("crashed", "") VM("shot", ""))), 1);
+    assert_non_null(strstr(file_read("err"), "crossvm: VM good ended\n"));
+    assert_non_null(strstr(file_read("err"), "crossvm: VM bad ended with status 3\n"));
+    assert_non_null(strstr(file_read("err"), "crossvm: VM crashed crashed\n"));
+    assert_non_null(strstr(file_read("err"), "crossvm: VM shot was killed by signal 9 (Killed)\n"));
+}
+
+static void failed_vms_are_started_again(void **state)
+{
+    (void)state;
+    file_write("a", "[ -e was-here ] || { touch was-here; exit 1; }\necho back\n");
+    assert_int_equal(tool_finish(start(VM("a", ", restart: on-failure"))), 0);
+    assert_non_null(strstr(file_read("err"), "crossvm: VM a ended with status 1; it is started again\n"));
+    assert_string_equal(file_read("out"), "a | back\n");
+}
+
+static void without_end(void **state)
+{
+    pid_t runner;
+
+    (void)state;
+    file_write("a", "echo x >>starts\n");
+    runner = start(VM("a", ", restart: always"));
+    file_await("starts", "x\nx\n");
+    assert_int_equal(kill(runner, SIGTERM), 0);
+    assert_int_equal(tool_finish(runner), 128 + SIGTERM);
+}
+
+static void a_signal_ends_all(void **state)
+{
+    pid_t runner;
+
+    (void)state;
+    file_write("a", "trap 'echo ended; exit 0' TERM\necho ready >a.ready\nwhile :; do sleep 0.1; done\n");
+    file_write("b", "trap 'echo ended; exit 7' TERM\necho ready >b.ready\nwhile :; do sleep 0.1; done\n");
+    runner = start(VM("a", "") VM("b", ""));
+    file_await("a.ready", "ready");
+    file_await("b.ready", "ready");
+    assert_int_equal(kill(runner, SIGINT), 0);
+    assert_int_equal(tool_finish(runner), 128 + SIGINT);
+    assert_non_null(strstr(file_read("out"), "a | ended\n"));
+    assert_non_null(strstr(file_read("out"), "b | ended\n"));
+    assert_string_equal(file_read("err"), "");
+}
+
+static void a_second_signal_ends_them_at_once(void **state)
+{
+    pid_t runner;
+
+    (void)state;
+    file_write("a", "trap 'echo deaf >deaf' TERM\necho ready >ready\nwhile :; do sleep 0.1; done\n");
+    runner = start(VM("a", ""));
+    file_await("ready", "ready");
+    assert_int_equal(kill(runner, SIGINT), 0);
+    file_await("deaf", "deaf");
+    assert_int_equal(kill(runner, SIGINT), 0);
+    assert_int_equal(tool_finish(runner), 128 + SIGINT);
+}
+
+/* VMs do not outlive a runner that is killed. */
+static void a_killed_runner_takes_them_along(void **state)
+{
+    pid_t runner;
+
+    (void)state;
+    file_write("a", "trap 'echo ended >ended; exit 0' TERM\necho ready >ready\nwhile :; do sleep 0.1; done\n");
+    runner = start(VM("a", ""));
+    file_await("ready", "ready");
+    assert_int_equal(kill(runner, SIGKILL), 0);
+    assert_int_equal(tool_finish(runner), 128 + SIGKILL);
+    file_await("ended", "ended");
+}
+
+static void a_console_in_a_file(void **state)
+{
+    (void)state;
+    file_write("console", "what was there before, and longer than what comes\n");
+    file_write("a", "echo hello\n[ -e was-here ] || { touch was-here; exit 1; }\n");
+    assert_int_equal(tool_finish(start(VM("a", ", console: {file: console}, restart: on-failure"))), 0);
+    assert_string_equal(file_read("console"), "hello\nhello\n");
+    assert_string_equal(file_read("out"), "");
+}
+
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Receives until a text has come. */
+static void expect(int fd, const char *text)
+{
+    char said[1024];
+    size_t n = 0;
+
+    do {
+        ssize_t length = recv(fd, said + n, sizeof(said) - 1 - n, 0);
+
+        if (length <= 0)
+            fail_msg("the end, after: %.*s", (int)n, said);
+        n += (size_t)length;
+        said[n] = '\0';
+    } while (!strstr(said, text));
+}
+
+static void a_console_at_a_socket(void **state)
+{
+    pid_t runner;
+    int client, other;
+
+    (void)state;
+    file_write("a",
+               "echo before\necho ready >ready\nread -r line\necho \"typed $line\"\nread -r line\necho \"and $line\"\n"
+               "while [ ! -e go ]; do sleep 0.1; done\n");
+    runner = start(VM("a", ", console: {socket: socket}"));
+    file_await("ready", "ready");
+    client = connect_to("socket");
+    assert_true(client >= 0);
+    expect(client, "before\n"); /* it was printed before anybody came */
+    other = connect_to("socket");
+    assert_true(other >= 0);
+    expect(other, "another program has this console");
+    close(other);
+    assert_int_equal(send(client, "one\n", 4, 0), 4);
+    expect(client, "typed one\n");
+    close(client);
+
+    /* The next client finds what the first one saw. */
+    client = connect_to("socket");
+    assert_true(client >= 0);
+    expect(client, "typed one\n");
+    assert_int_equal(send(client, "two\n", 4, 0), 4);
+    expect(client, "and two\n");
+    file_write("go", "");
+    assert_int_equal(tool_finish(runner), 0);
+    assert_int_equal(recv(client, &other, sizeof(other), 0), 0);
+    close(client);
+    assert_int_equal(access("socket", F_OK), -1);
+    assert_string_equal(file_read("out"), "");
+}
+
+static void a_socket_that_cannot_be(void **state)
+{
+    (void)state;
+    file_write("a", "touch started\n");
+    assert_int_equal(tool_finish(start(VM("a", ", console: {socket: no/where}"))), 2);
+    assert_non_null(strstr(file_read("err"), "cannot listen at ./no/where for a console: No such file or directory"));
+    assert_int_equal(access("started", F_OK), -1);
+
+    /* Nor is a file taken for a socket that was left. */
+    assert_int_equal(tool_finish(start(VM("a", ", console: {socket: kernel}"))), 2);
+    assert_int_equal(access("kernel", F_OK), 0);
+}
+
+static void no_program(void **state)
+{
+    (void)state;
+    assert_int_equal(unlink("crossvm-vm"), 0);
+    assert_int_equal(tool_finish(start(VM("a", ""))), 1);
+    assert_non_null(strstr(file_read("err"), "a | cannot run crossvm-vm: No such file or directory; it must be beside "
+                                             "crossvm, or in PATH\n"));
+    assert_non_null(strstr(file_read("err"), "crossvm: VM a ended with status 127\n"));
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        RUNNER_TEST(lines_have_names),
+        RUNNER_TEST(no_line_is_lost),
+        RUNNER_TEST(arguments_say_it_all),
+        RUNNER_TEST(who_failed_is_named),
+        RUNNER_TEST(failed_vms_are_started_again),
+        RUNNER_TEST(without_end),
+        RUNNER_TEST(a_signal_ends_all),
+        RUNNER_TEST(a_second_signal_ends_them_at_once),
+        RUNNER_TEST(a_killed_runner_takes_them_along),
+        RUNNER_TEST(a_console_in_a_file),
+        RUNNER_TEST(a_console_at_a_socket),
+        RUNNER_TEST(a_socket_that_cannot_be),
+        RUNNER_TEST(no_program),
+    };
+
+    if (argc < 2)
+        return 1;
+    tool = argv[1];
+    (void)setenv("PATH", ".:/usr/bin:/bin", 1);
+    return cmocka_run_group_tests_name("runner", tests, NULL, NULL);
+}

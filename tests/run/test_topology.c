@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Topology files: what is wrong with them is said with file, line and path; and what is right becomes devices.
+ * Arguments: the tool, and the folder of crossvm-vm. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "topology_file.h"
+
+#define FILE_NAME "t.yaml"
+#define ONE_VM "vms:\n  - {name: a, kernel: kernel}\n"
+#define TWO_VMS ONE_VM "  - {name: bee, kernel: kernel}\nconnections:\n"
+
+/* A file, and all that is said of it. */
+struct fault {
+    const char *text;
+    const char *said;
+};
+
+static void assert_said(const char *text, const char *said)
+{
+    file_write(FILE_NAME, text);
+    assert_int_equal(RUN("run", "--check", FILE_NAME), 2);
+    if (strcmp(file_read("err"), said) != 0)
+        fail_msg("of\n%sit says\n%snot\n%s", text, file_read("err"), said);
+    assert_string_equal(file_read("out"), "");
+}
+
+static void assert_all_said(const struct fault *faults, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        assert_said(faults[i].text, faults[i].said);
+}
+
+static void no_topology(void **state)
+{
+    static const struct fault faults[] = {
+        {"", "t.yaml: there is nothing in it\n"},
+        {"vms: [a\n",
+         "t.yaml:2: did not find expected ',' or ']', while parsing a flow sequence that began at line 1; is "
+         "the indentation right?\n"},
+        {"vms:\n\t- a\n",
+         "t.yaml:2: found character that cannot start any token, while scanning for the next token that "
+         "began at line 2; is the indentation right?\n"},
+        {"\x80\n", "t.yaml: invalid leading UTF-8 octet at byte 0; YAML is text in UTF-8\n"},
+        {ONE_VM "---\nx: y\n", "t.yaml:4: a second document begins here; a topology is one\n"},
+        {"- a\n", "t.yaml:1: this must be a mapping, with the keys vms, connections\n"},
+        {"vms: *a\n", "t.yaml:1: found undefined alias\n"},
+        {"connections: []\n", "t.yaml:1: the key \"vms\" is missing\n"},
+        {ONE_VM "vms: []\n", "t.yaml:3: the key \"vms\" is there twice; leave one\n"},
+        {ONE_VM "conections: []\n", "t.yaml:3: there is no key \"conections\"; did you mean \"connections\"?\n"},
+        {ONE_VM "network: []\n", "t.yaml:3: there is no key \"network\"; there are vms, connections\n"},
+        {ONE_VM "[x]: y\n", "t.yaml:3: a key must be a word\n"},
+    };
+
+    (void)state;
+    assert_all_said(faults, sizeof(faults) / sizeof(faults[0]));
+    assert_int_equal(RUN("run", "--check", "nowhere.yaml"), 2);
+    assert_string_equal(file_read("err"), "nowhere.yaml: cannot read it: No such file or directory\n");
+}
+
+static void wrong_vms(void **state)
+{
+    static const struct fault faults[] = {
+        {"vms: a\n", "t.yaml:1: vms: this must be a list\n"},
+        {"vms: []\n", "t.yaml:1: vms: there is no VM; give at least one\n"},
+        {"vms:\n  - a\n",
+         "t.yaml:2: vms[0]: this must be a mapping, with the keys name, kernel, initramfs, command_line, "
+         "memory, vcpus, console, restart\n"},
+        {"vms:\n  - name: a\n", "t.yaml:2: vms[0]: the key \"kernel\" is missing\n"},
+        {"vms:\n  - kernel: kernel\n", "t.yaml:2: vms[0]: the key \"name\" is missing\n"},
+        {"vms:\n  - {name: a, kernel: kernel,\n     initrd: x}\n",
+         "t.yaml:3: vms[0]: there is no key \"initrd\"; there are name, kernel, initramfs, command_line, memory, "
+         "vcpus, "
+         "console, restart\n"},
+        {"vms:\n  - {name: a, kernl: kernel, kernel: kernel}\n",
+         "t.yaml:2: vms[0]: there is no key \"kernl\"; did you mean \"kernel\"?\n"},
+        {"vms:\n  - {name: a/b, kernel: kernel}\n",
+         "t.yaml:2: vms[0].name: \"a/b\" is no name: a name has 1 to 63 of the characters A-Z a-z 0-9 . _ -\n"},
+        {"vms:\n  - {name: '', kernel: kernel}\n", "t.yaml:2: vms[0].name: the value is empty\n"},
+        {"vms:\n  - {name: \"a\\0b\", kernel: kernel}\n", "t.yaml:2: vms[0].name: the value has a NUL byte in it\n"},
+        {"vms:\n  - {name: [a], kernel: kernel}\n", "t.yaml:2: vms[0].name: this must be a single value\n"},
+        {"vms:\n  - {name: host, kernel: kernel}\n",
+         "t.yaml:2: vms[0]: no VM can have the name \"host\", which means the host\n"},
+        {ONE_VM "  - {name: a, kernel: kernel}\n",
+         "t.yaml:3: vms[1]: the name \"a\" is another VM's; choose one for each\n"},
+        {"vms:\n  - name: a\n    kernel: nowhere\n",
+         "t.yaml:3: vms[0].kernel: cannot read ./nowhere: No such file or directory\n"},
+        {"vms:\n  - name: a\n    kernel: kernel\n    initramfs: /no/where\n",
+         "t.yaml:4: vms[0].initramfs: cannot read /no/where: No such file or directory\n"},
+        {"vms:\n  - {name: a, kernel: kernel, memory: much}\n",
+         "t.yaml:2: vms[0].memory: \"much\" is no size; give bytes, or a number with K, M or G, such as 64K\n"},
+        {"vms:\n  - {name: a, kernel: kernel, memory: 100K}\n",
+         "t.yaml:2: vms[0].memory: 100K is no multiple of 1 MiB\n"},
+        {"vms:\n  - {name: a, kernel: kernel, memory: 8M}\n",
+         "t.yaml:2: vms[0].memory: 8M is not from 16384 KiB to 2048 MiB\n"},
+        {"vms:\n  - {name: a, kernel: kernel, memory: 99999999999G}\n",
+         "t.yaml:2: vms[0].memory: \"99999999999G\" is no size; give bytes, or a number with K, M or G, such as 64K\n"},
+        {"vms:\n  - {name: a, kernel: kernel, vcpus: 9}\n",
+         "t.yaml:2: vms[0].vcpus: \"9\" is not a number from 1 to 8\n"},
+        {"vms:\n  - {name: a, kernel: kernel, console: stdin}\n",
+         "t.yaml:2: vms[0].console: \"stdin\" is not stdio, nor has it one of the keys file and socket\n"},
+        {"vms:\n  - {name: a, kernel: kernel, console: {}}\n",
+         "t.yaml:2: vms[0].console: this must be stdio, or have one of the keys file and socket\n"},
+        {"vms:\n  - {name: a, kernel: kernel, console: {file: x, socket: y}}\n",
+         "t.yaml:2: vms[0].console: this must be stdio, or have one of the keys file and socket\n"},
+        {"vms:\n  - {name: a, kernel: kernel, console: {pipe: x}}\n",
+         "t.yaml:2: vms[0].console: there is no key \"pipe\"; there are file, socket\n"
+         "t.yaml:2: vms[0].console: this must be stdio, or have one of the keys file and socket\n"},
+        {"vms:\n  - {name: a, kernel: kernel, console: {socket: "
+         "/a23456789/b23456789/c23456789/d23456789/e23456789/f23456789/g23456789/h23456789/i23456789/j23456789/"
+         "k23456789"
+         "}}\n",
+         "t.yaml:2: vms[0].console.socket: "
+         "/a23456789/b23456789/c23456789/d23456789/e23456789/f23456789/g23456789/h23456789/i23456789/j23456789/"
+         "k23456789 "
+         "is too long for a socket; choose a shorter path\n"},
+        {"vms:\n  - {name: a, kernel: kernel, restart: allways}\n",
+         "t.yaml:2: vms[0].restart: \"allways\" is none of never, on-failure, always; did you mean \"always\"?\n"},
+    };
+
+    (void)state;
+    assert_all_said(faults, sizeof(faults) / sizeof(faults[0]));
+}
+
+static void wrong_connections(void **state)
+{
+    static const struct fault faults[] = {
+        {TWO_VMS "  x\n", "t.yaml:5: connections: this must be a list\n"},
+        {TWO_VMS "  - {ends: [a, bee]}\n", "t.yaml:5: connections[0]: the key \"name\" is missing\n"},
+        {TWO_VMS "  - {name: x}\n", "t.yaml:5: connections[0]: the key \"ends\" is missing\n"},
+        {TWO_VMS "  - {name: .., ends: [a, bee]}\n",
+         "t.yaml:5: connections[0].name: \"..\" is no name: a name has 1 to 63 of the characters A-Z a-z 0-9 . _ -\n"},
+        {TWO_VMS "  - {name: x, ends: a}\n", "t.yaml:5: connections[0].ends: this must be a list\n"},
+        {TWO_VMS "  - {name: x, ends: [a]}\n", "t.yaml:5: connections[0].ends: a connection has two ends, not 1\n"},
+        {TWO_VMS "  - name: x\n    ends:\n      - a\n      - be\n",
+         "t.yaml:8: connections[0].ends[1]: there is no VM \"be\"; did you mean \"bee\"?\n"},
+        {TWO_VMS "  - {name: x, ends: [a, nobody]}\n",
+         "t.yaml:5: connections[0].ends[1]: there is no VM \"nobody\"; an end is the name of a VM, or \"host\"\n"},
+        {TWO_VMS "  - {name: x, ends: [a, a]}\n", "t.yaml:5: connections[0].ends: both ends are the same VM's; a "
+                                                  "connection joins two VMs, or a VM and the host\n"},
+        {TWO_VMS "  - {name: x, ends: [host, host]}\n", "t.yaml:5: connections[0].ends: both ends are on the host; a "
+                                                        "connection joins two VMs, or a VM and the host\n"},
+        {TWO_VMS "  - {name: x, ends: [a, bee]}\n  - {name: x, ends: [bee, host]}\n",
+         "t.yaml:6: connections[1]: bee has a connection \"x\" already; choose another name\n"},
+        {TWO_VMS "  - {name: x, ends: [a, host]}\n  - {name: x, ends: [host, bee]}\n",
+         "t.yaml:6: connections[1]: the host has a connection \"x\" already; choose another name\n"},
+        {TWO_VMS "  - {name: x, ends: [a, bee], dataports: 64K}\n",
+         "t.yaml:5: connections[0].dataports: this must be a list\n"},
+        {TWO_VMS "  - {name: x, ends: [a, bee], dataports: [{}, {}, {}, {}, {}]}\n",
+         "t.yaml:5: connections[0].dataports: 5 dataports are more than the 4 that a device can have\n"},
+        {TWO_VMS "  - {name: x, ends: [a, bee], dataports: [64K]}\n",
+         "t.yaml:5: connections[0].dataports[0]: this must be a mapping, with the keys size, writer\n"},
+        {TWO_VMS "  - {name: x, ends: [a, bee], dataports: [{writer: a}]}\n",
+         "t.yaml:5: connections[0].dataports[0]: the key \"size\" is missing\n"},
+        {TWO_VMS "  - name: x\n    ends: [a, bee]\n    dataports:\n      - size: 4K\n      - size: 1000\n",
+         "t.yaml:9: connections[0].dataports[1].size: 1000 is no multiple of 4 KiB\n"},
+        {TWO_VMS "  - {name: x, ends: [a, bee], dataports: [{size: 0}]}\n",
+         "t.yaml:5: connections[0].dataports[0].size: 0 is not from 4 KiB to 2048 MiB\n"},
+        {TWO_VMS "  - {name: x, ends: [a, bee], dataports: [{size: 3G}]}\n",
+         "t.yaml:5: connections[0].dataports[0].size: 3G is not from 4 KiB to 2048 MiB\n"},
+        {TWO_VMS "  - {name: x, ends: [a, bee], dataports: [{size: 4K, writer: host}]}\n",
+         "t.yaml:5: connections[0].dataports[0].writer: \"host\" is none of a, bee, both\n"},
+        {TWO_VMS "  - {name: x, ends: [a, bee], legacy: yes}\n",
+         "t.yaml:5: connections[0].legacy: \"yes\" is none of false, true\n"},
+        {TWO_VMS "  - {name: x, ends: [a, bee], legacy: true, dataports: [{size: 4K}, {size: 4K}]}\n",
+         "t.yaml:5: connections[0].legacy: a legacy device has one dataport, not 2\n"},
+    };
+
+    (void)state;
+    assert_all_said(faults, sizeof(faults) / sizeof(faults[0]));
+}
+
+static void many_vms_and_connections(void **state)
+{
+    static char text[65536];
+    size_t used = 0;
+
+    (void)state;
+    used = (size_t)snprintf(text, sizeof(text), "vms:\n");
+    for (int i = 0; i < 33; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "  - {name: v%d, kernel: kernel}\n", i);
+    assert_said(text, "t.yaml:2: vms: 33 VMs are more than 32\n");
+    used = (size_t)snprintf(text, sizeof(text), ONE_VM "connections:\n");
+    for (int i = 0; i < 257; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "  - {name: c%d, ends: [a, host]}\n", i);
+    assert_said(text, "t.yaml:4: connections: 257 connections are more than 256\n");
+}
+
+#define LONG "a23456789b23456789c23456789d23456789e23456789f23456789g2345678" /* one less than the most */
+
+static void long_names(void **state)
+{
+    (void)state;
+    assert_said("vms:\n  - {name: " LONG "1, kernel: kernel}\n  - {name: " LONG "2, kernel: kernel}\n"
+                "connections:\n"
+                "  - {name: " LONG "3, ends: [" LONG "1, " LONG "2], dataports: [{size: 4K, writer: y}]}\n",
+                "t.yaml:5: connections[0].dataports[0].writer: \"y\" is none of " LONG "1, " LONG "2, both\n");
+}
+
+/* One run tells of all faults. */
+static void all_faults_at_once(void **state)
+{
+    (void)state;
+    assert_said("vms:\n  - {name: a, kernel: x}\n  - {name: b, kernel: y}\nconnections:\n  - {name: z, ends: [a, c]}\n",
+                "t.yaml:2: vms[0].kernel: cannot read ./x: No such file or directory\n"
+                "t.yaml:3: vms[1].kernel: cannot read ./y: No such file or directory\n"
+                "t.yaml:5: connections[0].ends[1]: there is no VM \"c\"; an end is the name of a VM, or \"host\"\n");
+}
+
+#define GOOD                                                                                                           \
+    "vms:\n"                                                                                                           \
+    "  - &vm\n"                                                                                                        \
+    "    name: left\n"                                                                                                 \
+    "    kernel: kernel\n"                                                                                             \
+    "    memory: 0x2000000\n"                                                                                          \
+    "    vcpus: 2\n"                                                                                                   \
+    "  - name: right\n"                                                                                                \
+    "    kernel: kernel\n"                                                                                             \
+    "    initramfs: initramfs\n"                                                                                       \
+    "    command_line: quiet\n"                                                                                        \
+    "    console: {socket: right.sock}\n"                                                                              \
+    "    restart: always\n"                                                                                            \
+    "connections:\n"                                                                                                   \
+    "  - name: link\n"                                                                                                 \
+    "    ends: [right, left]\n"                                                                                        \
+    "    dataports:\n"                                                                                                 \
+    "      - size: 64K\n"                                                                                              \
+    "      - {size: 12K, writer: left}\n"                                                                              \
+    "  - name: sensor\n"                                                                                               \
+    "    ends: [host, left]\n"                                                                                         \
+    "    dataports: [{size: 2M, writer: host}, {size: 4K, writer: both}]\n"                                            \
+    "  - {name: old, ends: [right, host], legacy: true, dataports: [{size: 8K}]}\n"
+
+static void a_good_file(void **state)
+{
+    (void)state;
+    file_write(FILE_NAME, GOOD);
+    assert_int_equal(RUN("run", "--check", FILE_NAME), 0);
+    assert_string_equal(file_read("out"), "t.yaml: 2 VMs, 3 connections; nothing is wrong\n");
+    assert_string_equal(file_read("err"), "");
+}
+
+/* The part of the dump that is about one device: what follows its first line is indented. */
+static const char *device_of(const char *dump, const char *vm, const char *connection)
+{
+    static char part[4096];
+    const char *begin;
+    const char *end;
+
+    (void)snprintf(part, sizeof(part), "%s: connection %s\n", vm, connection);
+    begin = strstr(dump, part);
+    if (!begin)
+        fail_msg("there is no \"%s\" in %s", part, dump);
+    end = begin;
+    while (end && (end = strchr(end, '\n')) != NULL && end[1] == ' ')
+        end++;
+    (void)snprintf(part, sizeof(part), "%.*s", end ? (int)(end + 1 - begin) : 0, begin);
+    return part;
+}
+
+static void assert_device(const char *vm, const char *connection, const char *const *lines)
+{
+    static char dump[1 << 16];
+
+    (void)snprintf(dump, sizeof(dump), "%s", file_read("out"));
+    for (; *lines; lines++) {
+        const char *device = device_of(dump, vm, connection);
+
+        if (!strstr(device, *lines))
+            fail_msg("there is no \"%s\" in %s", *lines, device);
+    }
+}
+#define ASSERT_DEVICE(vm, connection, ...) assert_device(vm, connection, (const char *const[]){__VA_ARGS__, NULL})
+
+/* The dump comes from the same code that gives the guest its devices. */
+static void the_devices_of_a_good_file(void **state)
+{
+    (void)state;
+    file_write(FILE_NAME, GOOD);
+    assert_int_equal(RUN("run", "--dump", FILE_NAME), 0);
+    assert_string_equal(file_read("err"), "");
+    ASSERT_DEVICE("left", "link", "peer        another VM", "1af4:a111, class 050000", "END         1\n",
+                  "0x4000 bytes: registers, peer page, own page", "FEATURES    0x3", "VERSION     1.1", "DATAPORTS   2",
+                  "0x10000 bytes: dataport 0, 0x10000 bytes, read and write",
+                  "0x4000 bytes: dataport 1, 0x3000 bytes, read and write");
+    ASSERT_DEVICE("right", "link", "peer        another VM", "END         0\n",
+                  "0x4000 bytes: dataport 1, 0x3000 bytes, read only");
+    ASSERT_DEVICE("left", "sensor", "peer        a host program", "END         0\n", "FEATURES    0x1",
+                  "0x2000 bytes: registers, peer page", "dataport 0, 0x200000 bytes, read only",
+                  "dataport 1, 0x1000 bytes, read and write");
+    ASSERT_DEVICE("right", "old", "NAME        old", "no extended block", "0x1000 bytes: registers\n",
+                  "dataport 0, read and write");
+    assert_null(strstr(file_read("out"), "right: connection sensor"));
+}
+
+/* What does not fit shows without a VM. */
+static void a_dump_that_fails(void **state)
+{
+    (void)state;
+    file_write(FILE_NAME, ONE_VM "connections:\n  - {name: x, ends: [a, host], dataports: [{size: 2G}]}\n");
+    assert_int_equal(RUN("run", "--dump", FILE_NAME), 2);
+    assert_non_null(strstr(file_read("err"), "do not fit"));
+}
+
+static void wrong_usage(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN("run"), 2);
+    assert_non_null(strstr(file_read("err"), "the FILE with a topology is missing"));
+    assert_int_equal(RUN("run", "a", "b"), 2);
+    assert_non_null(strstr(file_read("err"), "what is \"b\" for?"));
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        FOLDER_TEST(no_topology),       FOLDER_TEST(wrong_vms),
+        FOLDER_TEST(wrong_connections), FOLDER_TEST(many_vms_and_connections),
+        FOLDER_TEST(long_names),        FOLDER_TEST(all_faults_at_once),
+        FOLDER_TEST(a_good_file),       FOLDER_TEST(the_devices_of_a_good_file),
+        FOLDER_TEST(a_dump_that_fails), FOLDER_TEST(wrong_usage),
+    };
+
+    char path[4096];
+
+    if (argc != 3)
+        return 1;
+    (void)snprintf(path, sizeof(path), "%s:/usr/bin:/bin", argv[2]);
+    (void)setenv("PATH", path, 1);
+    tool = argv[1];
+    return cmocka_run_group_tests_name("topology", tests, NULL, NULL);
+}
