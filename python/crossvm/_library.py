@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The shared library: its functions and structures, as the headers declare them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from ctypes import CDLL, POINTER, Structure, c_bool, c_char, c_char_p, c_int, c_int64, c_size_t, c_ssize_t
+from ctypes import c_uint, c_uint32, c_uint64, c_void_p
+
+from ._errors import Error, error_of
+
+MAX_DATAPORTS = 4
+
+
+class RegionStruct(Structure):
+    """crossvm_region_t"""
+
+    _fields_ = [("address", c_void_p), ("size", c_size_t), ("rights", c_uint32)]
+
+
+class _DataportInfo(Structure):
+    _fields_ = [("size", c_uint64), ("rights", c_uint32)]
+
+
+class EndInfoStruct(Structure):
+    """crossvm_end_info_t"""
+
+    _fields_ = [
+        ("name", c_char * 64),
+        ("via", c_int),
+        ("path", c_char * 128),
+        ("location", c_char * 64),
+        ("version", c_uint32),
+        ("end", c_uint),
+        ("peer_state", c_uint32),
+        ("peer_generation", c_uint32),
+        ("events", c_uint64),
+        ("msi", c_bool),
+        ("owner", c_int),
+        ("num_dataports", c_size_t),
+        ("dataports", _DataportInfo * MAX_DATAPORTS),
+        ("vm_exits", c_uint64),
+        ("vm_user_exits", c_uint64),
+    ]
+
+
+class OptionsStruct(Structure):
+    """crossvm_channel_options_t"""
+
+    _fields_ = [("mode", c_uint), ("dataport", c_int), ("end", c_int), ("spin", c_int)]
+
+
+class CountsStruct(Structure):
+    """crossvm_channel_counts_t"""
+
+    _fields_ = [("rings", c_uint64), ("waits", c_uint64), ("sessions", c_uint64)]
+
+
+_FUNCTIONS = {
+    # crossvm/crossvm.h
+    "crossvm_open": (c_int, [POINTER(c_void_p), c_char_p]),
+    "crossvm_close": (None, [c_void_p]),
+    "crossvm_name": (c_char_p, [c_void_p]),
+    "crossvm_end_number": (c_uint, [c_void_p]),
+    "crossvm_num_dataports": (c_size_t, [c_void_p]),
+    "crossvm_dataport": (RegionStruct, [c_void_p, c_size_t]),
+    "crossvm_emit": (c_int, [c_void_p]),
+    "crossvm_wait": (c_int, [c_void_p, c_int]),
+    "crossvm_fd": (c_int, [c_void_p]),
+    "crossvm_peer_state": (c_uint32, [c_void_p, POINTER(c_uint32)]),
+    "crossvm_info": (c_int, [c_void_p, POINTER(EndInfoStruct)]),
+    "crossvm_list": (c_int, [POINTER(POINTER(EndInfoStruct)), POINTER(c_size_t)]),
+    "crossvm_strerror": (c_char_p, []),
+    # crossvm/end_channel.h
+    "crossvm_channel_create": (c_int, [POINTER(c_void_p), c_void_p, POINTER(OptionsStruct)]),
+    "crossvm_channel_destroy": (None, [c_void_p]),
+    "crossvm_channel_fd": (c_int, [c_void_p]),
+    "crossvm_channel_prepare": (c_int, [c_void_p, c_uint, POINTER(c_int)]),
+    "crossvm_channel_strerror": (c_char_p, [c_void_p, c_int]),
+    # crossvm/channel.h
+    "crossvm_channel_open": (None, [c_void_p]),
+    "crossvm_channel_connect": (c_int, [c_void_p, c_int64]),
+    "crossvm_channel_shutdown": (None, [c_void_p]),
+    "crossvm_channel_drain": (c_int, [c_void_p, c_int64]),
+    "crossvm_channel_state": (c_int, [c_void_p]),
+    "crossvm_channel_max_message": (c_size_t, [c_void_p]),
+    "crossvm_channel_ring_bytes": (c_size_t, [c_void_p]),
+    "crossvm_channel_get_counts": (None, [c_void_p, POINTER(CountsStruct)]),
+    "crossvm_channel_send": (c_ssize_t, [c_void_p, c_void_p, c_size_t, c_int64]),
+    "crossvm_channel_recv": (c_ssize_t, [c_void_p, c_void_p, c_size_t, c_int64]),
+    "crossvm_channel_reserve": (c_ssize_t, [c_void_p, POINTER(c_void_p), c_size_t, c_int64]),
+    "crossvm_channel_commit": (c_int, [c_void_p, c_size_t]),
+    "crossvm_channel_commit_more": (c_int, [c_void_p, c_size_t]),
+    "crossvm_channel_flush": (None, [c_void_p]),
+    "crossvm_channel_peek": (c_ssize_t, [c_void_p, POINTER(c_void_p), c_int64]),
+    "crossvm_channel_release": (c_int, [c_void_p, c_size_t]),
+    "crossvm_channel_wait": (c_int, [c_void_p, c_uint, c_int64]),
+}
+
+
+def _load() -> CDLL:
+    name = os.environ.get("CROSSVM_LIBRARY") or "libcrossvm.so.0"
+    try:
+        library = CDLL(name)
+    except OSError as error:
+        raise ImportError(
+            f"cannot load {name} ({error}): install crossvm, or set CROSSVM_LIBRARY to the path of libcrossvm.so"
+        ) from error
+    for function, (result, arguments) in _FUNCTIONS.items():
+        declared = getattr(library, function)
+        declared.restype = result
+        declared.argtypes = arguments
+    return library
+
+
+lib = _load()
+
+
+def last_error(result: int) -> Error:
+    """The exception for what a call of crossvm/crossvm.h returned last in this thread."""
+    return error_of(-result, lib.crossvm_strerror().decode())
+
+
+class Memory:
+    """Memory that is not Python's, as a memoryview without a copy, until release()."""
+
+    def __init__(self, address: int, size: int, writable: bool) -> None:
+        self._exporter = (c_char * size).from_address(address) if size else (c_char * 0)()
+        view = memoryview(self._exporter).cast("B") if size else memoryview(bytearray())
+        self.view = view if writable else view.toreadonly()
+
+    def release(self) -> None:
+        """Before the memory goes: makes the view unusable, and complains when others were made of it."""
+        self.view.release()
+        # All views share one buffer, which holds a reference to the exporter as long as one of them lives.
+        if sys.getrefcount(self._exporter) > 2:
+            raise BufferError("a memoryview made of this memory is still in use: release it first")
+
+
+def free(pointer: object) -> None:
+    """Frees what the library gave for the caller to free."""
+    libc_free = CDLL(None).free
+    libc_free.argtypes = [c_void_p]
+    libc_free.restype = None
+    libc_free(ctypes.cast(pointer, c_void_p))  # type: ignore[arg-type]

@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the tests share: a `crossvm pair` in a directory of its own, and programs at its ends."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import unittest
+
+import crossvm
+
+TOOL = os.environ["CROSSVM_TOOL"]
+
+
+class PairTest(unittest.TestCase):
+    """Each case has a pair with dataports of 64 KiB, of 8 KiB that only end 0 writes, and of 4 KiB."""
+
+    def setUp(self):
+        self.directory = tempfile.mkdtemp(prefix="crossvm-test-")
+        self.addCleanup(shutil.rmtree, self.directory)
+        os.environ["CROSSVM_DIR"] = self.directory
+        self.server = subprocess.Popen(
+            [TOOL, "pair", "link", "-p", "64K", "-p", "8K:0", "-p", "4K"], stdout=subprocess.PIPE, text=True
+        )
+        self.addCleanup(self.stop_server)
+        self.assertEqual(self.server.stdout.readline(), "link.0 link.1\n")
+
+    def stop_server(self):
+        self.server.terminate()
+        self.server.wait()
+        self.server.stdout.close()
+
+    def open(self, number):
+        end = crossvm.End(f"link.{number}")
+        self.addCleanup(end.close)
+        return end
+
+    def both(self, kind):
+        """Connected channels of both ends: kind is "stream" or "datagram"."""
+        channels = [getattr(self.open(i), kind)() for i in (0, 1)]
+        for i in (0, 1, 0, 1):
+            try:
+                channels[i].connect(0)
+            except crossvm.WouldBlock:
+                pass
+        return channels

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Streams and datagrams, copied and in place, in threads and in event loops."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+
+import crossvm
+from support import TOOL, PairTest
+
+
+class DatagramTest(PairTest):
+    def test_there_and_back(self):
+        left, right = self.both("datagram")
+        for message in (b"hello", b"", bytes(left.max_message)):
+            self.assertEqual(left.send(message, 0), len(message))
+            self.assertEqual(right.recv(0), message)
+        right.send(bytearray(b"array"), 0)
+        right.send(memoryview(b"of bytes")[3:], 0)
+        buffer = bytearray(100)
+        self.assertEqual(left.recv_into(buffer, 0), 5)
+        self.assertEqual(buffer[:5], b"array")
+        self.assertEqual(left.recv_into(memoryview(buffer)[10:], 0), 5)
+        self.assertEqual(buffer[10:15], b"bytes")
+        self.assertEqual(left.state, crossvm.ChannelState.CONNECTED)
+        self.assertEqual(left.counts.sessions, 1)
+
+    def test_what_does_not_go(self):
+        left, right = self.both("datagram")
+        with self.assertRaises(crossvm.TooLarge):
+            left.send(bytes(left.max_message + 1))
+        with self.assertRaises(BlockingIOError):
+            right.recv(0)
+        start = time.monotonic()
+        with self.assertRaises(TimeoutError) as caught:
+            right.recv(0.05)
+        self.assertGreaterEqual(time.monotonic() - start, 0.05)
+        self.assertIn('"link.1"', str(caught.exception))
+        left.send(b"four", 0)
+        with self.assertRaises(crossvm.TooLarge):
+            right.recv_into(bytearray(3), 0)
+        self.assertEqual(right.recv(0), b"four")
+        with self.assertRaises(crossvm.WouldBlock):
+            while True:
+                left.send(bytes(1000), 0)
+
+    def test_in_place(self):
+        left, right = self.both("datagram")
+        with left.reserve(100) as region:
+            region.memory[:5] = b"place"
+            region.length = 5
+        with right.peek(0) as region:
+            self.assertEqual(bytes(region.memory), b"place")
+            self.assertTrue(region.memory.readonly)
+        with self.assertRaises(ZeroDivisionError):
+            with left.reserve(8):
+                1 / 0
+        with self.assertRaises(crossvm.WouldBlock):
+            right.peek(0)
+        left.send(b"stays", 0)
+        with self.assertRaises(ZeroDivisionError):
+            with right.peek(0):
+                1 / 0
+        self.assertEqual(right.recv(0), b"stays")
+        region = left.reserve(8)
+        kept = region.memory[:4]
+        with self.assertRaises(BufferError):
+            with region:
+                pass
+        kept.release()
+
+    def test_many(self):
+        left, right = self.both("datagram")
+        messages = [b"%d" % i for i in range(500)]
+        self.assertEqual(left.send_many(messages, 0), 500)
+        self.assertEqual([right.recv(0) for _ in messages], messages)
+
+    def test_iteration_ends_with_the_other_end(self):
+        left, right = self.both("datagram")
+        for message in (b"a", b"b"):
+            left.send(message)
+        left.close()
+        self.assertEqual(list(right), [b"a", b"b"])
+        with self.assertRaises(BrokenPipeError):
+            right.recv()
+        with self.assertRaises(ValueError):
+            left.send(b"c")
+
+    def test_the_next_one(self):
+        left, right = self.both("datagram")
+        left.send(b"stale", 0)
+        left.close()
+        left = left.end.datagram()
+        right.open()
+        for channel in (left, right, left, right):
+            try:
+                channel.connect(0)
+            except crossvm.WouldBlock:
+                pass
+        left.send(b"fresh", 0)
+        self.assertEqual(right.recv(0), b"fresh")
+
+    def test_signals_reach_python(self):
+        _, right = self.both("datagram")
+
+        def complain(*_):
+            raise KeyboardInterrupt
+
+        previous = signal.signal(signal.SIGALRM, complain)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with self.assertRaises(KeyboardInterrupt):
+            right.recv(10)
+        signal.signal(signal.SIGALRM, previous)
+
+    def test_a_killed_peer(self):
+        right = self.open(1).datagram()
+        program = "import crossvm, time; crossvm.End('link.0').datagram().send(b'last'); time.sleep(60)"
+        child = subprocess.Popen([sys.executable, "-c", program])
+        self.assertEqual(right.recv(20), b"last")
+        child.kill()
+        start = time.monotonic()
+        with self.assertRaises(crossvm.PeerGone):
+            right.recv(20)
+        self.assertLess(time.monotonic() - start, 1)
+        child.wait()
+
+
+class StreamTest(PairTest):
+    def test_bytes_and_end_of_file(self):
+        left, right = self.both("stream")
+        self.assertEqual(left.send(b"hello world", 0), 11)
+        self.assertEqual(right.recv(5, 0), b"hello")
+        with right.peek(0) as region:
+            self.assertEqual(bytes(region.memory), b" world")
+            region.length = 1
+        self.assertEqual(right.recv(timeout=0), b"world")
+        left.shutdown()
+        self.assertEqual(right.recv(), b"")
+        with right.peek() as region:
+            self.assertEqual(len(region), 0)
+        right.send(b"answer", 0)
+        self.assertEqual(left.recv(timeout=0), b"answer")
+
+    def test_threads(self):
+        left, right = self.both("stream")
+        data = os.urandom(3_000_000)
+        received = bytearray()
+
+        def receive():
+            while True:
+                piece = right.recv(timeout=10)
+                if not piece:
+                    return
+                received.extend(piece)
+
+        thread = threading.Thread(target=receive)
+        thread.start()
+        left.sendall(data, 20)
+        left.shutdown()
+        left.drain(20)
+        thread.join()
+        self.assertEqual(received, data)
+
+    def test_with_the_tool(self):
+        with self.open(0).stream() as stream:
+            cat = subprocess.Popen([TOOL, "cat", "link.1"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            stream.sendall(b"to the tool", 20)
+            stream.shutdown()
+            output, _ = cat.communicate(b"from the tool")
+            self.assertEqual(output, b"to the tool")
+            self.assertEqual(cat.returncode, 0)
+            received = b""
+            while piece := stream.recv(timeout=20):
+                received += piece
+            self.assertEqual(received, b"from the tool")
+
+
+class LoopTest(PairTest):
+    def test_two_ways_at_once(self):
+        left, right = self.both("datagram")
+        count = 3000
+
+        async def send(channel):
+            for i in range(count):
+                await channel.async_send(b"%d" % i + bytes(i % 200), 20)
+                if i % 500 == 0:
+                    await asyncio.sleep(0.005)
+
+        async def receive(channel):
+            for i in range(count):
+                self.assertEqual(await channel.async_recv(20), b"%d" % i + bytes(i % 200))
+
+        async def play():
+            await asyncio.gather(send(left), receive(left), send(right), receive(right))
+
+        asyncio.run(play())
+
+    def test_channels_of_one_end(self):
+        ends = [self.open(0), self.open(1)]
+        large = [e.stream(dataport=0) for e in ends]
+        small = [e.datagram(dataport=2) for e in ends]
+        data = os.urandom(500_000)
+
+        async def send_bytes():
+            await large[0].async_send(data, 20)
+            large[0].shutdown()
+
+        async def receive_bytes():
+            received = bytearray()
+            while piece := await large[1].async_recv(timeout=20):
+                received += piece
+            self.assertEqual(received, data)
+
+        async def ask():
+            for i in range(300):
+                await small[0].async_send(b"%d" % i, 20)
+                self.assertEqual(await small[0].async_recv(20), b"%d" % -i)
+
+        async def answer():
+            for _ in range(300):
+                await small[1].async_send(b"%d" % -int(await small[1].async_recv(20)), 20)
+
+        async def play():
+            await asyncio.gather(send_bytes(), receive_bytes(), ask(), answer())
+
+        asyncio.run(play())
+
+    def test_waiting_for_somebody(self):
+        left = self.open(0).datagram()
+
+        async def play():
+            with self.assertRaises(crossvm.Timeout):
+                await left.async_connect(0.05)
+            connects = asyncio.create_task(left.async_connect(20))
+            await asyncio.sleep(0.02)
+            right = self.open(1).datagram()
+            await asyncio.gather(connects, right.async_connect(20))
+            with self.assertRaises(crossvm.Timeout):
+                await left.async_recv(0.02)
+            receives = asyncio.create_task(left.async_recv())
+            await asyncio.sleep(0.02)
+            receives.cancel()
+            with self.assertRaises(asyncio.CancelledError):
+                await receives
+            await right.async_send(b"late")
+            self.assertEqual(await left.async_recv(20), b"late")
+            right.close()
+            self.assertEqual([m async for m in left], [])
+
+        asyncio.run(play())
+
+    def test_a_killed_peer(self):
+        right = self.open(1).stream()
+        echo = subprocess.Popen([TOOL, "echo", "--stream", "link.0"])
+
+        async def play():
+            await right.async_send(b"echo", 20)
+            self.assertEqual(await right.async_recv(timeout=20), b"echo")
+            asyncio.get_running_loop().call_later(0.05, echo.kill)
+            with self.assertRaises(crossvm.PeerGone):
+                await right.async_recv(timeout=20)
+
+        asyncio.run(play())
+        echo.wait()
+
+
+if __name__ == "__main__":
+    unittest.main()
