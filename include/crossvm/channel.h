@@ -69,8 +69,8 @@ typedef struct crossvm_channel_config {
     unsigned end;   /**< 0 or 1: the peer has the other. Guest to host: the guest has 0 */
     unsigned mode;  /**< CROSSVM_CHANNEL_STREAM or CROSSVM_CHANNEL_DATAGRAM; the peer must have the same */
     unsigned flags; /**< 0 or CROSSVM_CHANNEL_RELAXED */
-    unsigned
-        spin; /**< how often to look again before a blocking call sleeps; 0 where spinning only takes the peer's CPU */
+    unsigned spin;  /**< how often to look again, at most, before a blocking call sleeps: seldom so often while it
+                         sleeps all the same. 0 where spinning only takes the peer's CPU */
 
     /**
      * Rings the peer's bell. Orders all earlier stores of this CPU before it, as crossvm_emit() does. A negative result

@@ -141,6 +141,17 @@ CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void crossvm_channel_write
     (void)crossvm_channel_seal(at, length);
 }
 
+/* Writes so many records, a number that is known when the caller is compiled and at most CROSSVM_CHANNEL_GROUP. */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void crossvm_channel_write_some(uint8_t *at, const uint8_t *from,
+                                                                                      size_t length, size_t count)
+{
+    const size_t record = (size_t)crossvm_channel_record_bytes(length);
+
+#pragma GCC unroll 8
+    for (size_t i = 0; i < count; i++)
+        crossvm_channel_write(at + i * record, from + i * length, length);
+}
+
 /* Tells the peer of everything up to `at`. */
 CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void crossvm_channel_publish(crossvm_channel_t *channel,
                                                                                    const uint8_t *at)
@@ -236,21 +247,25 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send_many(crossvm_channel_t *ch
             sure = left;
         else if (left >= CROSSVM_CHANNEL_GROUP && (uint64_t)CROSSVM_CHANNEL_GROUP * record <= room)
             sure = CROSSVM_CHANNEL_GROUP;
-        left -= sure;
-        if (left + sure == count) { /* the first of them, as crossvm_channel_send() does it */
+        uint8_t *const end = at + sure * record;
+
+        if (left == count) { /* the first of them was probably written just now */
+            const size_t first = sure >= CROSSVM_CHANNEL_GROUP ? CROSSVM_CHANNEL_GROUP : 1;
+
             crossvm_channel_copy_fresh(at + CROSSVM_CHANNEL_RECORD_HEADER, from, length);
-            at = crossvm_channel_seal(at, length);
-            from += length;
-            sure--;
+            (void)crossvm_channel_seal(at, length);
+            if (first > 1)
+                crossvm_channel_write_some(at + record, from + length, length, CROSSVM_CHANNEL_GROUP - 1);
+            at += first * record;
+            from += first * length;
         }
-        for (; sure >= CROSSVM_CHANNEL_GROUP; sure -= CROSSVM_CHANNEL_GROUP) {
-#pragma GCC unroll 8
-            for (size_t i = 0; i < CROSSVM_CHANNEL_GROUP; i++)
-                crossvm_channel_write(at + i * record, from + i * length, length);
+        left -= sure;
+        while ((uintptr_t)at + CROSSVM_CHANNEL_GROUP * record <= (uintptr_t)end) {
+            crossvm_channel_write_some(at, from, length, CROSSVM_CHANNEL_GROUP);
             at += CROSSVM_CHANNEL_GROUP * record;
             from += CROSSVM_CHANNEL_GROUP * length;
         }
-        for (; sure > 0; sure--) {
+        while (at < end) {
             crossvm_channel_write(at, from, length);
             at += record;
             from += length;
@@ -307,22 +322,21 @@ crossvm_channel_take_alike(struct crossvm_channel_receiver *recv, uint8_t *to, s
     const size_t record = (size_t)crossvm_channel_record_bytes(length), there = (size_t)(recv->end - recv->at);
     const uint64_t all = (uint64_t)(count < CROSSVM_CHANNEL_MAX_SURE ? count : CROSSVM_CHANNEL_MAX_SURE) * record;
     uint8_t *at = recv->at, *const end = at + (all < there ? (size_t)all : there);
-    size_t done = 0;
+    size_t done;
 
-    while (CROSSVM_CHANNEL_GROUP * record <= (size_t)(end - at) && crossvm_channel_next_are(at, length)) {
+    while ((uintptr_t)at + CROSSVM_CHANNEL_GROUP * record <= (uintptr_t)end && crossvm_channel_next_are(at, length)) {
 #pragma GCC unroll 8
         for (size_t i = 0; i < CROSSVM_CHANNEL_GROUP; i++)
             crossvm_channel_copy(to + i * length, at + i * record + CROSSVM_CHANNEL_RECORD_HEADER, length);
         at += CROSSVM_CHANNEL_GROUP * record;
         to += CROSSVM_CHANNEL_GROUP * length;
-        done += CROSSVM_CHANNEL_GROUP;
     }
     while (crossvm_channel_next_is(at, end, length)) {
         crossvm_channel_copy(to, at + CROSSVM_CHANNEL_RECORD_HEADER, length);
         at += record;
         to += length;
-        done++;
     }
+    done = (size_t)(at - recv->at) / record;
     recv->at = at;
     return done;
 }

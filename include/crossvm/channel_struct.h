@@ -40,6 +40,7 @@ struct crossvm_channel_sender {
     uint32_t rung;     /* the peer's wake word that the last bell answered */
     uint32_t epoch;    /* of this end's wake word */
     uint32_t refused;  /* free bytes that the last call lacked, or 0 */
+    unsigned vain;     /* spins in a row that ended in a sleep */
     int error;         /* 0, or what all sending calls return */
     bool shut;         /* this end said fin */
     uint64_t rings;
@@ -69,6 +70,7 @@ struct crossvm_channel_receiver {
     uint32_t epoch;    /* of this end's wake word */
     unsigned busy;     /* how often data came without a sleep in between */
     unsigned delay;    /* pauses between two looks at an empty ring */
+    unsigned vain;     /* spins in a row that ended in a sleep */
     bool spun;         /* the data that there is came during a spin */
     bool relaxed;      /* the peer may look at this end's wake word without a fence */
     bool settled;      /* no look of the peer without a fence can be under way any more */
@@ -97,6 +99,7 @@ struct crossvm_channel {
     const char *reason;
     uint64_t sessions;
     uint64_t waits; /* for the peer to come */
+    unsigned vain;  /* spins for either direction in a row that ended in a sleep */
 };
 
 #endif

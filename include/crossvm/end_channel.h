@@ -35,7 +35,7 @@ typedef struct crossvm_channel_options {
     unsigned int mode; /**< CROSSVM_CHANNEL_STREAM or CROSSVM_CHANNEL_DATAGRAM; the other end must choose the same */
     int dataport;      /**< index; CROSSVM_CHANNEL_AUTO: the first that this end may write and that is large enough */
     int end;           /**< 0 or 1, the other end has the other; CROSSVM_CHANNEL_AUTO: crossvm_end_number() */
-    int spin;          /**< how often to look again before sleeping; CROSSVM_CHANNEL_AUTO: as suits this machine */
+    int spin;          /**< how often to look again before sleeping, at most; CROSSVM_CHANNEL_AUTO: as is usual */
 } crossvm_channel_options_t;
 
 /**

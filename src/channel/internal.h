@@ -103,6 +103,17 @@ uint32_t channel_sleep_limit(const crossvm_channel_t *channel);
 /** A sleep as long as that limit is over. */
 void channel_settled(crossvm_channel_t *channel);
 
+/*
+ * Spinning (wait.c)
+ */
+
+/**
+ * How often to look before the next sleep, after so many spins in a row that ended in one: as often as was configured
+ * while that pays. Where it does not, since the peer is slow or runs on this CPU, it soon gives up, and only now and
+ * then a spin finds out whether that has changed.
+ */
+unsigned channel_looks(const crossvm_channel_t *channel, unsigned vain);
+
 /** One look later at a word that another CPU writes. */
 static inline void channel_pause(void)
 {

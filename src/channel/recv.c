@@ -174,13 +174,14 @@ static bool spin_for_data(crossvm_channel_t *channel)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
 
-    for (unsigned looks = 0; looks < channel->config.spin; looks++) {
+    for (unsigned looks = 0, most = channel_looks(channel, recv->vain); looks < most; looks++) {
         const unsigned pauses = looks < EAGER_LOOKS || recv->delay > 0 ? recv->delay : 1;
 
         for (unsigned i = 0; i < pauses; i++)
             channel_pause();
         if (crossvm_channel_load(recv->peer_produced) != recv->produced) {
             recv->spun = true;
+            recv->vain = 0;
             return true;
         }
     }
@@ -212,6 +213,7 @@ static int wait_for_data(crossvm_channel_t *channel, int64_t deadline)
     if (crossvm_channel_load(recv->peer_produced) == recv->produced && end_of_receiving(channel) == 0 &&
         recv_there(recv) == 0) {
         recv->busy = 0;
+        recv->vain++;
         recv->waits++;
         result = channel_sleep(channel, deadline, channel_sleep_limit(channel));
         if (result == -CHANNEL_EAGAIN) {

@@ -169,11 +169,15 @@ static int end_of_sending(crossvm_channel_t *channel)
 }
 
 /* Looks for a while whether the peer takes something. Returns true when it did. */
-static bool spin_for_space(const crossvm_channel_t *channel)
+static bool spin_for_space(crossvm_channel_t *channel)
 {
-    for (unsigned i = 0; i < channel->config.spin; i++) {
-        if (crossvm_channel_load(channel->send.peer_consumed) != channel->send.consumed)
+    struct crossvm_channel_sender *send = &channel->send;
+
+    for (unsigned left = channel_looks(channel, send->vain); left > 0; left--) {
+        if (crossvm_channel_load(send->peer_consumed) != send->consumed) {
+            send->vain = 0;
             return true;
+        }
         channel_pause();
     }
     return false;
@@ -192,6 +196,7 @@ static int wait_for_space(crossvm_channel_t *channel, uint32_t want, int64_t dea
         return 0;
     channel_arm_space(channel, want);
     if (crossvm_channel_load(send->peer_consumed) == send->consumed && !is_over(channel)) {
+        send->vain++;
         send->waits++;
         result = channel_sleep(channel, deadline, 0);
     }

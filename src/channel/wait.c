@@ -2,6 +2,15 @@
 /* Waiting for either direction, in the channel or elsewhere. */
 #include "internal.h"
 
+/* After so many spins in vain there are none, but for one each so often. */
+#define PATIENT_SPINS 4
+#define PROBE_EVERY 32
+
+unsigned channel_looks(const crossvm_channel_t *channel, unsigned vain)
+{
+    return vain < PATIENT_SPINS || vain % PROBE_EVERY == 0 ? channel->config.spin : 0;
+}
+
 static unsigned ready(crossvm_channel_t *channel, unsigned events)
 {
     unsigned found = 0;
@@ -45,7 +54,7 @@ static unsigned spin(crossvm_channel_t *channel, unsigned events)
 {
     unsigned found = ready(channel, events);
 
-    for (unsigned looks = 0; !found && looks < channel->config.spin; looks++) {
+    for (unsigned left = channel_looks(channel, channel->vain); !found && left > 0; left--) {
         channel_pause();
         found = ready(channel, events);
     }
@@ -66,8 +75,11 @@ int crossvm_channel_wait(crossvm_channel_t *channel, unsigned events, int64_t de
 
         if (!found)
             found = crossvm_channel_arm(channel, events, &limit_us);
-        if (found)
+        if (found) {
+            channel->vain = 0;
             return (int)found;
+        }
+        channel->vain++;
         channel->waits++;
         result = channel_sleep(channel, deadline, limit_us);
         crossvm_channel_disarm(channel);

@@ -2,9 +2,9 @@
 /* Channels of an end: binds the channel's callbacks to the end's doorbells and to what is known of the peer. */
 #include <errno.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../channel/internal.h"
 #include "end.h"
@@ -155,15 +155,13 @@ static int check_options(const crossvm_t *end, const crossvm_channel_options_t *
 }
 
 /*
- * With a single CPU, a process that spins keeps the other end from running. A guest cannot know how many there are for
- * the VM and the peer; but where there is one, its store to the doorbell makes the peer run at once, and the answer is
- * there when the guest goes on: so it looks, and neither end needs another bell.
+ * Where there is a single CPU, a process that spins keeps the other end from running. A guest cannot know how many
+ * there are for the VM and the peer; but where there is one, its store to the doorbell makes the peer run at once, and
+ * the answer is there when the guest goes on: so it looks, and neither end needs another bell.
  */
-static unsigned int suitable_spin(const crossvm_t *end)
+static unsigned int usual_spin(const crossvm_t *end)
 {
-    cpu_set_t cpus;
-
-    return end->in_guest || sched_getaffinity(0, sizeof(cpus), &cpus) || CPU_COUNT(&cpus) > 1 ? SPIN_LOOKS : 0;
+    return end->in_guest || sysconf(_SC_NPROCESSORS_ONLN) != 1 ? SPIN_LOOKS : 0;
 }
 
 /* Aligned as the channel's structure is: it keeps what two threads use on cache lines apart. */
@@ -208,7 +206,7 @@ int crossvm_channel_create(crossvm_channel_t **channel, crossvm_t *end, const cr
     config.size = region.size;
     config.mode = options->mode;
     config.end = options->end == CROSSVM_CHANNEL_AUTO ? crossvm_end_number(end) : (unsigned int)options->end;
-    config.spin = options->spin == CROSSVM_CHANNEL_AUTO ? suitable_spin(end) : (unsigned int)options->spin;
+    config.spin = options->spin == CROSSVM_CHANNEL_AUTO ? usual_spin(end) : (unsigned int)options->spin;
     config.cookie = bound;
     error = crossvm_channel_init(&bound->channel, &config);
     if (error) {

@@ -363,9 +363,10 @@ static void mix_bytes(uint64_t *hash, const void *bytes, size_t length)
     }
 }
 
-/* Counts are there to be read by people; no code depends on them. */
+/* Counts are there to be read by people, or decide how long to spin, which nobody does here. */
 static void forget_counts(crossvm_channel_t *channel)
 {
+    channel->send.vain = channel->recv.vain = channel->vain = 0;
     channel->send.rings = channel->send.waits = channel->recv.rings = channel->recv.waits = 0;
     channel->waits = channel->sessions = 0;
 }
