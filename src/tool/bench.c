@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Command bench: latency and throughput of datagrams, with a `crossvm bench --serve` at the other end. */
+/* Command bench: latency and throughput of messages, with a `crossvm bench --serve` at the other end. */
 #include "bench.h"
 
 #include <errno.h>
@@ -14,6 +14,7 @@
 enum {
     OPTION_SERVE = 256,
     OPTION_JSON,
+    OPTION_STREAM,
 };
 
 struct request {
@@ -28,8 +29,7 @@ struct request {
 /* What a measurement works with. */
 struct bench {
     crossvm_channel_t *channel;
-    uint8_t *buffer;
-    size_t buffer_size;
+    uint8_t *buffer;   /* as long as the longest message */
     uint32_t *samples; /* nanoseconds */
     int64_t ns;        /* for each measurement */
 };
@@ -67,6 +67,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_JSON:
         request->json = true;
         return 0;
+    case OPTION_STREAM:
+        request->choice.mode = CROSSVM_CHANNEL_STREAM;
+        return 0;
     default:
         return channel_parse_name(key, argument, state, &request->choice);
     }
@@ -78,12 +81,14 @@ static const struct argp argp = {
             {"serve", OPTION_SERVE, NULL, 0, "be the other end, until Ctrl-C", 0},
             {"json", OPTION_JSON, NULL, 0, "print JSON", 0},
             {"sizes", 's', "SIZE,...", 0, "bytes of a message (default: 64 to the largest datagram)", 0},
+            {"stream", OPTION_STREAM, NULL, 0, "through a stream, at both ends, instead of as datagrams", 0},
             {"time", 'T', "SECONDS", 0, "for each of the three measurements of a size (default 0.5)", 0},
             {0},
         },
     .parser = parse,
     .args_doc = "NAME",
-    .doc = "Measures round trips and throughput of datagrams, with a `crossvm bench --serve` at the other end.",
+    .doc = "Measures round trips and throughput of messages, with a `crossvm bench --serve` at the other end.\v"
+           "EXITS is how often the guest left its CPU in a round trip, as its host sees it.",
     .children = (const struct argp_child[]){{&channel_argp, 0, NULL, 0}, {0}},
     .help_filter = tool_help_filter,
 };
@@ -93,25 +98,18 @@ static const struct argp argp = {
 static int order(const struct bench *bench, enum bench_kind kind, uint64_t size, uint64_t count)
 {
     const struct bench_order order = {.magic = BENCH_MAGIC, .kind = kind, .size = size, .count = count};
-    ptrdiff_t sent = crossvm_channel_send(bench->channel, &order, sizeof(order), CROSSVM_CHANNEL_FOREVER);
 
-    return sent < 0 ? (int)sent : 0;
+    return bench_send(bench->channel, &order, sizeof(order));
 }
 
 static int send_message(const struct bench *bench, uint64_t size)
 {
-    ptrdiff_t sent = crossvm_channel_send(bench->channel, bench->buffer, size, CROSSVM_CHANNEL_FOREVER);
-
-    return sent < 0 ? (int)sent : 0;
+    return bench_send(bench->channel, bench->buffer, size);
 }
 
 static int recv_message(const struct bench *bench, uint64_t size)
 {
-    ptrdiff_t length = crossvm_channel_recv(bench->channel, bench->buffer, bench->buffer_size, CROSSVM_CHANNEL_FOREVER);
-
-    if (length >= 0)
-        return (uint64_t)length == size ? 0 : -EBADMSG;
-    return (int)length;
+    return bench_recv(bench->channel, bench->buffer, size);
 }
 
 static int by_size(const void *a, const void *b)
@@ -133,23 +131,47 @@ static void summarize(uint32_t *samples, size_t n, struct bench_result *result)
     result->max_us = samples[n - 1] / 1e3;
 }
 
+static int round_trip(const struct bench *bench, uint64_t size)
+{
+    int error = send_message(bench, size);
+
+    return error ? error : recv_message(bench, size);
+}
+
+/* Exits of the guest so far, or -1: only its host sees them. */
+static double count_exits(const struct bench *bench)
+{
+    crossvm_end_info_t info;
+
+    if (crossvm_info(crossvm_channel_get_end(bench->channel), &info) || info.vm_exits == 0)
+        return -1;
+    return (double)info.vm_exits;
+}
+
 static int measure_round_trips(const struct bench *bench, struct bench_result *result)
 {
     int error = order(bench, BENCH_ECHO, result->size, 0);
-    int64_t now = clock_ns(), end = now + bench->ns;
+    int64_t now, end;
+    double exits;
     size_t n = 0;
 
+    bench->buffer[0] = 1; /* more will come */
+    if (!error)
+        error = round_trip(bench, result->size);
+    exits = count_exits(bench);
+    now = clock_ns();
+    end = now + bench->ns;
     while (!error && !signaled && n < MAX_SAMPLES && (now < end || n == 0)) {
         int64_t start = now;
 
-        error = send_message(bench, result->size);
-        if (!error)
-            error = recv_message(bench, result->size);
+        error = round_trip(bench, result->size);
         now = clock_ns();
         bench->samples[n++] = now - start > UINT32_MAX ? UINT32_MAX : (uint32_t)(now - start);
     }
+    result->exits = exits < 0 ? -1 : (count_exits(bench) - exits) / (double)n;
+    bench->buffer[0] = 0; /* the last one */
     if (!error)
-        error = send_message(bench, 0);
+        error = round_trip(bench, result->size);
     if (!error)
         summarize(bench->samples, n, result);
     return error;
@@ -161,7 +183,7 @@ static int send_all(const struct bench *bench, uint64_t size, uint64_t count)
 
     for (uint64_t i = 0; i < count && !error; i++)
         error = send_message(bench, size);
-    return error ? error : recv_message(bench, 0);
+    return error ? error : recv_message(bench, 1);
 }
 
 static int recv_all(const struct bench *bench, uint64_t size, uint64_t count)
@@ -253,21 +275,20 @@ static int run(const struct bench *bench, const struct request *request)
 
 static int run_at(crossvm_channel_t *channel, struct request *request)
 {
-    struct bench bench = {.channel = channel,
-                          .buffer_size = crossvm_channel_max_message(channel),
-                          .ns = (int64_t)(request->seconds * 1e9)};
+    const size_t largest = crossvm_channel_max_message(channel);
+    struct bench bench = {.channel = channel, .ns = (int64_t)(request->seconds * 1e9)};
     int status = TOOL_ERROR;
 
     if (request->num_sizes == 0)
-        choose_sizes(request, bench.buffer_size);
+        choose_sizes(request, largest);
     if (!sizes_fit(request, channel))
         return TOOL_ERROR;
-    bench.buffer = calloc(1, bench.buffer_size);
+    bench.buffer = calloc(1, largest);
     bench.samples = malloc(MAX_SAMPLES * sizeof(*bench.samples));
     if (bench.buffer && bench.samples)
         status = run(&bench, request);
     else
-        tool_error("no memory for messages of %zu bytes", bench.buffer_size);
+        tool_error("no memory for messages of %zu bytes", largest);
     free(bench.buffer);
     free(bench.samples);
     return status;

@@ -7,8 +7,8 @@
 #define BENCH_MAGIC 0x484e4243u /* "CBNH" */
 
 enum bench_kind {
-    BENCH_ECHO = 1, /* send back each message, until one comes that is empty */
-    BENCH_TAKE,     /* take `count` messages, then send an empty one */
+    BENCH_ECHO = 1, /* send back each message; the first byte of the last one is 0 */
+    BENCH_TAKE,     /* take `count` messages, then send one of one byte */
     BENCH_GIVE,     /* send `count` messages */
 };
 
@@ -25,9 +25,14 @@ struct bench_result {
     uint64_t size;
     uint64_t round_trips;
     double min_us, median_us, p90_us, p99_us, p999_us, max_us;
+    double exits;         /* of the guest for each round trip; negative: unknown, as it is in the guest */
     double to_peer_per_s; /* messages */
     double from_peer_per_s;
 };
+
+/** A message each way, in a stream or as a datagram. 0 or a negative errno value; -EBADMSG: of another size. */
+int bench_send(crossvm_channel_t *channel, const void *message, uint64_t size);
+int bench_recv(crossvm_channel_t *channel, void *message, uint64_t size);
 
 /** Serves the other side until a signal comes. Returns an exit status. */
 int bench_serve(crossvm_channel_t *channel, const volatile int *signaled);

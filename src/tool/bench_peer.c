@@ -4,7 +4,43 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+
+/* --- messages --- */
+
+int bench_send(crossvm_channel_t *channel, const void *message, uint64_t size)
+{
+    const uint8_t *from = message;
+
+    /* Of a stream, less goes at once when a signal comes in between. */
+    for (uint64_t sent = 0; sent < size;) {
+        ptrdiff_t piece = crossvm_channel_send(channel, from + sent, size - sent, CROSSVM_CHANNEL_FOREVER);
+
+        if (piece < 0)
+            return (int)piece;
+        sent += (uint64_t)piece;
+    }
+    return 0;
+}
+
+int bench_recv(crossvm_channel_t *channel, void *message, uint64_t size)
+{
+    const bool is_stream = channel->config.mode == CROSSVM_CHANNEL_STREAM;
+    uint8_t *to = message;
+    uint64_t received = 0;
+
+    do {
+        ptrdiff_t piece = crossvm_channel_recv(channel, to + received, size - received, CROSSVM_CHANNEL_FOREVER);
+
+        if (piece < 0)
+            return piece == -EMSGSIZE ? -EBADMSG : (int)piece;
+        if (piece == 0 && is_stream)
+            return -EPIPE;
+        received += (uint64_t)piece;
+    } while (is_stream && received < size);
+    return received == size ? 0 : -EBADMSG;
+}
+
+/* --- the other side's orders --- */
 
 struct peer {
     crossvm_channel_t *channel;
@@ -14,54 +50,50 @@ struct peer {
 
 /* Each step returns 0 or a negative errno value, which ends the session. */
 
-static int echo(const struct peer *peer)
+static int echo(const struct peer *peer, uint64_t size)
 {
-    for (;;) {
-        ptrdiff_t length = crossvm_channel_recv(peer->channel, peer->buffer, peer->size, CROSSVM_CHANNEL_FOREVER);
+    int error;
 
-        if (length <= 0)
-            return (int)length;
-        length = crossvm_channel_send(peer->channel, peer->buffer, (size_t)length, CROSSVM_CHANNEL_FOREVER);
-        if (length < 0)
-            return (int)length;
-    }
+    do {
+        error = bench_recv(peer->channel, peer->buffer, size);
+        if (!error)
+            error = bench_send(peer->channel, peer->buffer, size);
+    } while (!error && peer->buffer[0]);
+    return error;
 }
 
-static int take(const struct peer *peer, uint64_t count)
+static int take(const struct peer *peer, uint64_t size, uint64_t count)
 {
-    ptrdiff_t result = 0;
+    int error = 0;
 
-    for (uint64_t i = 0; i < count && result >= 0; i++)
-        result = crossvm_channel_recv(peer->channel, peer->buffer, peer->size, CROSSVM_CHANNEL_FOREVER);
-    if (result >= 0)
-        result = crossvm_channel_send(peer->channel, peer->buffer, 0, CROSSVM_CHANNEL_FOREVER);
-    return result < 0 ? (int)result : 0;
+    for (uint64_t i = 0; i < count && !error; i++)
+        error = bench_recv(peer->channel, peer->buffer, size);
+    return error ? error : bench_send(peer->channel, peer->buffer, 1);
 }
 
 static int give(const struct peer *peer, uint64_t size, uint64_t count)
 {
-    ptrdiff_t result = 0;
+    int error = 0;
 
-    for (uint64_t i = 0; i < count && result >= 0; i++)
-        result = crossvm_channel_send(peer->channel, peer->buffer, size, CROSSVM_CHANNEL_FOREVER);
-    return result < 0 ? (int)result : 0;
+    for (uint64_t i = 0; i < count && !error; i++)
+        error = bench_send(peer->channel, peer->buffer, size);
+    return error;
 }
 
 static int obey(const struct peer *peer)
 {
     struct bench_order order;
-    ptrdiff_t length = crossvm_channel_recv(peer->channel, peer->buffer, peer->size, CROSSVM_CHANNEL_FOREVER);
+    int error = bench_recv(peer->channel, &order, sizeof(order));
 
-    if (length < 0)
-        return (int)length;
-    memcpy(&order, peer->buffer, sizeof(order));
-    if ((size_t)length != sizeof(order) || order.magic != BENCH_MAGIC || order.size > peer->size)
+    if (error)
+        return error;
+    if (order.magic != BENCH_MAGIC || order.size == 0 || order.size > peer->size)
         return -EBADMSG;
     switch (order.kind) {
     case BENCH_ECHO:
-        return echo(peer);
+        return echo(peer, order.size);
     case BENCH_TAKE:
-        return take(peer, order.count);
+        return take(peer, order.size, order.count);
     case BENCH_GIVE:
         return give(peer, order.size, order.count);
     default:

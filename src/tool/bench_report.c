@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdio.h>
+#include <string.h>
 
 /* Gigabytes, 10^9 bytes, a second. */
 static double rate(const struct bench_result *result, double per_s)
@@ -13,16 +14,20 @@ static double rate(const struct bench_result *result, double per_s)
 
 int bench_print_text(const struct bench_result *results, size_t count)
 {
-    char size[32];
+    char size[32], exits[32];
 
-    puts("          round trip, us                            to the other end       from the other end");
-    puts("   SIZE      MIN   MEDIAN      90%      99%    99.9%  MESSAGES/S    GB/s   MESSAGES/S    GB/s");
+    puts("          round trip, us                                      to the other end       from the other end");
+    puts("   SIZE      MIN   MEDIAN      90%      99%    99.9%    EXITS  MESSAGES/S    GB/s   MESSAGES/S    GB/s");
     for (size_t i = 0; i < count; i++) {
         const struct bench_result *r = &results[i];
 
-        printf("%7s %8.1f %8.1f %8.1f %8.1f %8.1f %11.0f %7.3f  %11.0f %7.3f\n", tool_size(size, r->size), r->min_us,
-               r->median_us, r->p90_us, r->p99_us, r->p999_us, r->to_peer_per_s, rate(r, r->to_peer_per_s),
-               r->from_peer_per_s, rate(r, r->from_peer_per_s));
+        if (r->exits < 0)
+            strcpy(exits, "-");
+        else
+            snprintf(exits, sizeof(exits), "%.2f", r->exits);
+        printf("%7s %8.1f %8.1f %8.1f %8.1f %8.1f %8s %11.0f %7.3f  %11.0f %7.3f\n", tool_size(size, r->size),
+               r->min_us, r->median_us, r->p90_us, r->p99_us, r->p999_us, exits, r->to_peer_per_s,
+               rate(r, r->to_peer_per_s), r->from_peer_per_s, rate(r, r->from_peer_per_s));
     }
     return TOOL_OK;
 }
@@ -34,10 +39,11 @@ static json_t *direction_to_json(const struct bench_result *result, double per_s
 
 static json_t *result_to_json(const struct bench_result *r)
 {
-    return json_pack("{s:I, s:{s:I, s:f, s:f, s:f, s:f, s:f, s:f}, s:o, s:o}", "size", (json_int_t)r->size,
+    return json_pack("{s:I, s:{s:I, s:f, s:f, s:f, s:f, s:f, s:f}, s:o*, s:o, s:o}", "size", (json_int_t)r->size,
                      "round_trip_us", "count", (json_int_t)r->round_trips, "min", r->min_us, "p50", r->median_us, "p90",
-                     r->p90_us, "p99", r->p99_us, "p99.9", r->p999_us, "max", r->max_us, "to_peer",
-                     direction_to_json(r, r->to_peer_per_s), "from_peer", direction_to_json(r, r->from_peer_per_s));
+                     r->p90_us, "p99", r->p99_us, "p99.9", r->p999_us, "max", r->max_us, "exits_per_round_trip",
+                     r->exits < 0 ? NULL : json_real(r->exits), "to_peer", direction_to_json(r, r->to_peer_per_s),
+                     "from_peer", direction_to_json(r, r->from_peer_per_s));
 }
 
 int bench_print_json(const char *name, const struct bench_result *results, size_t count)

@@ -37,6 +37,8 @@ double parse_seconds(struct argp_state *state, const char *what, const char *tex
 
 /* --- command line --- */
 
+#define OPTION_SPIN 512 /* beyond those of the commands */
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct channel_choice *choice = state->input;
@@ -46,6 +48,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case 'd':
         number = tool_parse_number(state, "--dataport", argument);
         choice->dataport = number > INT_MAX ? INT_MAX : (int)number;
+        return 0;
+    case OPTION_SPIN:
+        number = tool_parse_number(state, "--spin", argument);
+        choice->spin = number > INT_MAX ? INT_MAX : (int)number;
         return 0;
     case 't':
         choice->seconds = parse_seconds(state, "--timeout", argument);
@@ -59,6 +65,8 @@ const struct argp channel_argp = {
     .options =
         (const struct argp_option[]){
             {"dataport", 'd', "INDEX", 0, "which dataport, from 0 (default: the first that both ends write)", 10},
+            {"spin", OPTION_SPIN, "LOOKS", 0,
+             "look so often before sleeping, at most (default 1000, or 0 on a single CPU)", 10},
             {"timeout", 't', "SECONDS", 0, "wait no longer than this for the other end", 10},
             {0},
         },
@@ -90,7 +98,7 @@ crossvm_channel_t *channel_open(const struct channel_choice *choice)
         .mode = choice->mode,
         .dataport = choice->dataport,
         .end = CROSSVM_CHANNEL_AUTO,
-        .spin = CROSSVM_CHANNEL_AUTO,
+        .spin = choice->spin,
     };
     crossvm_t *end = tool_open(choice->name);
     crossvm_channel_t *channel;

@@ -12,14 +12,15 @@ struct channel_choice {
     unsigned int mode;
     int dataport;   /* CROSSVM_CHANNEL_AUTO when none was named */
     double seconds; /* how long to wait for the other end; negative: without end */
+    int spin;       /* how often to look before sleeping; CROSSVM_CHANNEL_AUTO when that was not said */
 };
 
 #define CHANNEL_CHOICE(kind)                                                                                           \
     {                                                                                                                  \
-        .mode = (kind), .dataport = CROSSVM_CHANNEL_AUTO, .seconds = -1                                                \
+        .mode = (kind), .dataport = CROSSVM_CHANNEL_AUTO, .seconds = -1, .spin = CROSSVM_CHANNEL_AUTO                  \
     }
 
-/** Options --dataport and --timeout, for argp.children; their input is a struct channel_choice. */
+/** Options --dataport, --spin and --timeout, for argp.children; their input is a struct channel_choice. */
 extern const struct argp channel_argp;
 
 /** Takes the argument NAME and complains when it is missing: for the keys that a command does not handle by itself. */

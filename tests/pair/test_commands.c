@@ -558,17 +558,15 @@ static double number(const json_t *object, const char *group, const char *name)
     return json_number_value(value);
 }
 
-static void bench(void **state)
+/* What `bench --json` says of 64 bytes and of 4 KiB. */
+static void judge_bench(struct command *run)
 {
-    struct command serve = start("bench", "--serve", "link.0");
-    struct command run = start("bench", "link.1", "--json", "-T0.02", "-s64,4K");
     json_t *results;
 
-    (void)state;
-    finish(&run);
-    assert_string_equal(run.errors, "");
-    assert_int_equal(run.status, 0);
-    results = json_loads(run.output, 0, NULL);
+    finish(run);
+    assert_string_equal(run->errors, "");
+    assert_int_equal(run->status, 0);
+    results = json_loads(run->output, 0, NULL);
     assert_string_equal(json_string_value(json_object_get(results, "name")), "link.1");
     assert_int_equal(json_array_size(json_object_get(results, "results")), 2);
     for (size_t i = 0; i < 2; i++) {
@@ -579,15 +577,37 @@ static void bench(void **state)
         assert_true(number(result, "round_trip_us", "p50") <= number(result, "round_trip_us", "p99.9"));
         assert_true(number(result, "to_peer", "messages_per_second") > 0);
         assert_true(number(result, "from_peer", "bytes_per_second") > 0);
+        assert_null(json_object_get(result, "exits_per_round_trip")); /* there is no guest */
     }
     json_decref(results);
-    forget(&run);
+    forget(run);
+}
 
+static void bench(void **state)
+{
+    struct command serve = start("bench", "--serve", "link.0");
+    struct command run = start("bench", "link.1", "--json", "-T0.02", "-s64,4K");
+
+    (void)state;
+    judge_bench(&run);
     run = start("bench", "link.1", "-T0.01");
     finish(&run);
     assert_int_equal(run.status, 0);
     assert_non_null(strstr(run.output, "\n     64 "));
     forget(&run);
+    end_by_signal(&serve, SIGINT);
+    assert_int_equal(serve.status, 0);
+    assert_string_equal(serve.errors, "");
+    forget(&serve);
+}
+
+static void bench_of_a_stream(void **state)
+{
+    struct command serve = start("bench", "--serve", "--stream", "--spin=0", "link.0");
+    struct command run = start("bench", "link.1", "--stream", "--json", "-T0.02", "-s64,4K");
+
+    (void)state;
+    judge_bench(&run);
     end_by_signal(&serve, SIGINT);
     assert_int_equal(serve.status, 0);
     assert_string_equal(serve.errors, "");
@@ -612,6 +632,7 @@ int main(int argc, char **argv)
         pair_case(ping_and_echo),
         pair_case(ping_nobody),
         pair_case(bench),
+        pair_case(bench_of_a_stream),
     };
 
     if (argc != 2) {

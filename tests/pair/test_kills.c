@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A program at one end is killed at random points, again and again. The other end notices, meets nothing but what was
- * sent, and works with the next program at once. The tool is the argument; CROSSVM_KILLS says how often (default 200).
+ * sent, and works with the next program at once. The tool is the argument; CROSSVM_KILLS says how often (default 1000).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -285,7 +285,7 @@ static unsigned int how_often(void)
 {
     const char *text = getenv("CROSSVM_KILLS");
 
-    return text ? (unsigned int)strtoul(text, NULL, 10) : 200;
+    return text ? (unsigned int)strtoul(text, NULL, 10) : 1000;
 }
 
 static void killed_at_random(void **state)
