@@ -14,11 +14,13 @@ tested = $(or $(ARCH),$(shell . scripts/target.sh && target_all))
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help build test demo lint install sel4-check clean distclean
+.PHONY: help build test demo bench model lint install sel4-check clean distclean
 
 help:
 	@echo "make demo       show the main job: a Linux guest and host programs, connected"
 	@echo "make test       build and run all tests (CTEST='-R pattern' runs some)"
+	@echo "make bench      measure channels: beside what one would use instead, and between a guest and its host"
+	@echo "make model      explore every order of a channel's accesses, further than 'make test' does (some minutes)"
 	@echo "make build      build the programs and the guest driver"
 	@echo "make lint       check format, style and common mistakes"
 	@echo "make install    install the programs and libraries (PREFIX=$(PREFIX), DESTDIR)"
@@ -41,6 +43,17 @@ test:
 demo: build
 	@demo/run.sh $(ARCH)
 
+bench:
+	@scripts/setup.sh --bench
+	@scripts/build.sh
+	@scripts/build.sh arm64
+	@bench/run.sh
+
+model:
+	@scripts/setup.sh
+	@scripts/build-tree host
+	@build/host/tests/channel/test_channel_explore
+
 lint:
 	@scripts/build.sh $(tested)
 	@scripts/lint
@@ -54,7 +67,7 @@ sel4-check:
 	@scripts/sel4-check "$(SEL4_WORKSPACE)"
 
 clean:
-	rm -rf build/arm64 build/asan build/demo build/driver build/guest-tests build/host build/sel4-check build/test build/with-kvm
+	rm -rf build/arm64 build/asan build/bench build/bench-guest build/demo build/driver build/guest-tests build/host build/sel4-check build/test build/with-kvm
 
 distclean:
 	rm -rf build

@@ -5,6 +5,7 @@
 # When nothing is missing it prints nothing, asks for no rights and takes a few milliseconds.
 #
 #   setup.sh [ARCH]               installs what is missing to build for an architecture; without one, this machine's
+#   setup.sh --bench              installs what is missing of what 'make bench' compares channels with
 #   setup.sh --list-sysroot ARCH  prints the packages that sysroot.sh unpacks for another architecture
 #   setup.sh --update-lists       fetches apt's package lists anew
 set -eu
@@ -76,8 +77,22 @@ LIST
     fi
 }
 
+# What benchmarks put beside channels, and count with
+bench_tools() {
+    names <<'LIST'
+g++                # Boost is C++
+libboost-dev       # a queue to compare with
+libck-dev          # another
+valgrind           # counts instructions
+LIST
+}
+
 # All to build and test for an architecture; this machine's own is always among what can be built
 packages() {
+    if [ "$bench" = yes ]; then
+        bench_tools
+        return
+    fi
     tools
     target_packages "$host_arch"
     emulators "$host_arch"
@@ -129,6 +144,7 @@ apt_failed() {
     exit 1
 }
 
+bench=no
 if [ -r /etc/os-release ]; then
     # shellcheck source=/dev/null
     . /etc/os-release
@@ -146,6 +162,10 @@ trap 'rm -f "$log"' EXIT
 trap 'exit 143' INT TERM HUP
 
 case ${1:-} in
+--bench)
+    bench=yes
+    shift
+    ;;
 --update-lists)
     update_lists
     exit 0

@@ -21,6 +21,7 @@
 #include <crossvm/crossvm.h>
 
 #include "shared.h"
+#include "stream.h"
 
 #define QUIET_MS 200
 
@@ -146,6 +147,12 @@ static void read_words(const crossvm_t *end, struct answer *answer)
         answer->generation = *(volatile uint32_t *)crossvm_dataport(end, 1).address;
 }
 
+static void judge(const char *wrong, struct answer *answer)
+{
+    if (wrong)
+        fail(answer, "%s", wrong);
+}
+
 static void carry_out(crossvm_t *end, const struct order *order, struct answer *answer)
 {
     switch (order->kind) {
@@ -175,6 +182,12 @@ static void carry_out(crossvm_t *end, const struct order *order, struct answer *
         break;
     case ORDER_READ:
         read_words(end, answer);
+        break;
+    case ORDER_GIVE:
+        judge(stream_give(end, order->number), answer);
+        break;
+    case ORDER_TAKE:
+        judge(stream_take(end, order->number), answer);
         break;
     default:
         fail(answer, "the worker does not know order %u", order->kind);

@@ -21,11 +21,13 @@
 #include <crossvm/crossvm.h>
 
 #include "shared.h"
+#include "stream.h"
 
 #define SOCKETS "/tmp/crossvm-peers"
 #define OUTPUT "/tmp/peers.output"
 #define EVENTS 10000
 #define ROUNDS 2000
+#define STREAM_BLOCKS 15300
 #define NOTICE_MS 100 /* within which a death must be noticed */
 #define KILLS 10
 
@@ -265,6 +267,19 @@ static void no_process_in_the_path(void)
           (unsigned long long)left, (unsigned long long)right);
 }
 
+/* 1 GB, between programs that cut it in ways of their own. */
+static void a_long_stream_arrives(void)
+{
+    int64_t took = now_ms();
+
+    start_both("wide", RIGHT);
+    order(RIGHT, ORDER_TAKE, STREAM_BLOCKS);
+    (void)tell(LEFT, ORDER_GIVE, STREAM_BLOCKS);
+    (void)answer(RIGHT);
+    took = now_ms() - took;
+    (void)printf("  %lld MB in %.1f s\n", (long long)STREAM_BLOCKS * STREAM_BLOCK / 1000000, (double)took / 1e3);
+}
+
 /* A program that does not count its events: the VM's process does. */
 static void plain_stores_are_counted(void)
 {
@@ -462,6 +477,7 @@ int main(void)
         RUN(memory_is_shared_and_rights_hold);
         RUN(no_event_is_lost);
         RUN(no_process_in_the_path);
+        RUN(a_long_stream_arrives);
         RUN(plain_stores_are_counted);
         RUN(guest_without_msi);
         RUN(devices_of_the_base_block);

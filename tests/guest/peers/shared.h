@@ -20,6 +20,8 @@ enum order_kind {
     ORDER_ECHO,     /* number rounds from the other side */
     ORDER_WRITE,    /* number to the first word of dataport 0, and to dataport 1 */
     ORDER_READ,     /* these words */
+    ORDER_GIVE,     /* number blocks of a stream */
+    ORDER_TAKE,     /* number blocks from the other side */
     ORDER_REBOOT,   /* the guest ends with that status */
 };
 
