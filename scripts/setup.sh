@@ -83,6 +83,7 @@ bench_tools() {
 g++                # Boost is C++
 libboost-dev       # a queue to compare with
 libck-dev          # another
+libzmq3-dev        # a message library to compare with
 valgrind           # counts instructions
 LIST
 }

@@ -218,17 +218,41 @@ static void get_bulk(void *way, uint64_t count, int in_place, seen_fn seen)
 }
 
 const struct rival rival_channel = {
-    "channel", prepare, attach, put, get, put_batches, get_batches, bounce, ping, NULL, NULL,
+    .name = "channel",
+    .prepare = prepare,
+    .attach = attach,
+    .put = put,
+    .get = get,
+    .put_batches = put_batches,
+    .get_batches = get_batches,
+    .bounce = bounce,
+    .ping = ping,
 };
 
 const struct rival rival_channel_in_place = {
-    "channel, in place", prepare, attach, put_in_place, get_in_place, NULL, NULL, NULL, NULL, NULL, NULL,
+    .name = "channel, in place",
+    .prepare = prepare,
+    .attach = attach,
+    .put = put_in_place,
+    .get = get_in_place,
 };
 
 const struct rival rival_channel_strict = {
-    "channel, strict", prepare, attach_strict, put, get, put_batches, get_batches, bounce, ping, NULL, NULL,
+    .name = "channel, strict",
+    .prepare = prepare,
+    .attach = attach_strict,
+    .put = put,
+    .get = get,
+    .put_batches = put_batches,
+    .get_batches = get_batches,
+    .bounce = bounce,
+    .ping = ping,
 };
 
 const struct rival rival_channel_bulk = {
-    "channel of 4 MiB", prepare, attach_bulk, NULL, NULL, NULL, NULL, NULL, NULL, put_bulk, get_bulk,
+    .name = "channel of 4 MiB",
+    .prepare = prepare,
+    .attach = attach_bulk,
+    .put_bulk = put_bulk,
+    .get_bulk = get_bulk,
 };

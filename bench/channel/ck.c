@@ -26,16 +26,7 @@ static bool try_get(queue_t *queue, struct message *message)
     return CK_RING_DEQUEUE_SPSC(messages, &queue->ring, queue->slot, message);
 }
 
-static size_t put_some(queue_t *queue, const struct message *messages, size_t count)
-{
-    return count > 0 && try_put(queue, messages);
-}
-
-static size_t get_some(queue_t *queue, struct message *messages, size_t count)
-{
-    return count > 0 && try_get(queue, messages);
-}
-
+#define WITHOUT_BATCHES
 #include "loops.h"
 
 static void prepare(void *memory)
@@ -58,8 +49,12 @@ static void *attach(void *memory, int end)
     return way;
 }
 
-const struct rival rival_ck = {"ck_ring", prepare, attach, put, get, NULL, NULL, bounce, ping, NULL, NULL};
-
-/* It has no batches; the loops for these are for others. */
-__attribute__((used)) static void (*const unused[])(void *, uint64_t) = {put_batches};
-__attribute__((used)) static void (*const unused_too[])(void *, uint64_t, seen_fn) = {get_batches};
+const struct rival rival_ck = {
+    .name = "ck_ring",
+    .prepare = prepare,
+    .attach = attach,
+    .put = put,
+    .get = get,
+    .bounce = bounce,
+    .ping = ping,
+};

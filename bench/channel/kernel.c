@@ -104,11 +104,36 @@ static void *attach(void *memory, int end)
 }
 
 const struct rival rival_pipe = {
-    "pipe", prepare_pipe, attach, put, get, put_batches, get_batches, bounce, ping, NULL, NULL,
+    .name = "pipe",
+    .is_slow = true,
+    .prepare = prepare_pipe,
+    .attach = attach,
+    .put = put,
+    .get = get,
+    .put_batches = put_batches,
+    .get_batches = get_batches,
+    .bounce = bounce,
+    .ping = ping,
 };
 const struct rival rival_stream_socket = {
-    "Unix stream socket", prepare_stream, attach, put, get, put_batches, get_batches, bounce, ping, NULL, NULL,
+    .name = "Unix stream socket",
+    .is_slow = true,
+    .prepare = prepare_stream,
+    .attach = attach,
+    .put = put,
+    .get = get,
+    .put_batches = put_batches,
+    .get_batches = get_batches,
+    .bounce = bounce,
+    .ping = ping,
 };
 const struct rival rival_packet_socket = {
-    "Unix packet socket", prepare_packets, attach, put, get, NULL, NULL, bounce, ping, NULL, NULL,
+    .name = "Unix packet socket",
+    .is_slow = true,
+    .prepare = prepare_packets,
+    .attach = attach,
+    .put = put,
+    .get = get,
+    .bounce = bounce,
+    .ping = ping,
 };

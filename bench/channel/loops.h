@@ -2,8 +2,9 @@
 /*
  * The loops around a queue of messages, compiled into the file of each rival so that what it can inline is inlined.
  * Before including this: typedef queue_t; static bool try_put(queue_t *, const struct message *) and try_get(queue_t *,
- * struct message *); static size_t put_some(queue_t *, const struct message *, size_t) and get_some(queue_t *, struct
- * message *, size_t). A way has a queue in each direction: struct way {queue_t *out, *in;}.
+ * struct message *); and, without WITHOUT_BATCHES, static size_t put_some(queue_t *, const struct message *, size_t)
+ * and get_some(queue_t *, struct message *, size_t). A way has a queue in each direction: struct way {queue_t *out,
+ * *in;}.
  */
 struct way {
     queue_t *out, *in;
@@ -40,6 +41,7 @@ static void get(void *argument, uint64_t count, seen_fn seen)
         }
 }
 
+#ifndef WITHOUT_BATCHES
 /* Of a batch only the first message is written and looked at, so that what is measured is the way and not the use. */
 static void put_batches(void *argument, uint64_t count)
 {
@@ -66,6 +68,8 @@ static void get_batches(void *argument, uint64_t count, seen_fn seen)
             seen(number);
     }
 }
+
+#endif
 
 static void bounce(void *argument, uint64_t count)
 {

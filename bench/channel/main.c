@@ -35,6 +35,9 @@ static const struct rival *const rivals[] = {
     &rival_ck,
 #endif
     &rival_pipe,    &rival_stream_socket,    &rival_packet_socket,
+#ifdef WITH_ZEROMQ
+    &rival_zeromq,
+#endif
 };
 #define NUM_RIVALS (sizeof(rivals) / sizeof(rivals[0]))
 
@@ -132,13 +135,11 @@ static void run_on(int processor)
 
 static uint64_t amount(const struct rival *rival, enum measure measure)
 {
-    const bool kernel = rival == &rival_pipe || rival == &rival_stream_socket || rival == &rival_packet_socket;
-
     if (measure == LATENCY)
-        return kernel ? 20000 : 200000;
+        return rival->is_slow ? 20000 : 200000;
     if (measure == BULK_IN_PLACE || measure == BULK_COPIED)
         return 20000;
-    return CHUNK * (kernel ? 100u : 2000u);
+    return CHUNK * (rival->is_slow ? 100u : 2000u);
 }
 
 static bool can(const struct rival *rival, enum measure measure)
@@ -191,6 +192,7 @@ static double measure_once(const struct rival *rival, enum measure measure, void
 {
     const uint64_t count = amount(rival, measure);
     double result;
+    void *way;
     pid_t child;
     int status;
 
@@ -201,11 +203,17 @@ static double measure_once(const struct rival *rival, enum measure measure, void
         die("cannot fork: %s", strerror(errno));
     if (child == 0) {
         run_on(1);
-        produce(rival, rival->attach(memory, 0), measure, count);
+        way = rival->attach(memory, 0);
+        produce(rival, way, measure, count);
+        if (rival->leave)
+            rival->leave(way);
         _exit(0);
     }
     run_on(0);
-    result = consume(rival, rival->attach(memory, 1), measure, count);
+    way = rival->attach(memory, 1);
+    result = consume(rival, way, measure, count);
+    if (rival->leave)
+        rival->leave(way);
     if (waitpid(child, &status, 0) != child || status != 0)
         die("%s: the producer failed", rival->name);
     return result;

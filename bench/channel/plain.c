@@ -142,5 +142,15 @@ static void *attach(void *memory, int end)
 _Static_assert(2 * sizeof(queue_t) <= MEMORY_BYTES, "both directions fit");
 
 const struct rival rival_plain = {
-    "ring by hand", prepare, attach, put, get, put_batches, get_batches, bounce, ping, put_bulk, get_bulk,
+    .name = "ring by hand",
+    .prepare = prepare,
+    .attach = attach,
+    .put = put,
+    .get = get,
+    .put_batches = put_batches,
+    .get_batches = get_batches,
+    .bounce = bounce,
+    .ping = ping,
+    .put_bulk = put_bulk,
+    .get_bulk = get_bulk,
 };

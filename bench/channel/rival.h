@@ -3,6 +3,7 @@
 #ifndef RIVAL_H
 #define RIVAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,9 +35,11 @@ typedef void (*seen_fn)(uint64_t number);
 /** A way. Ends are 0 and 1; NULL where it cannot do something. */
 struct rival {
     const char *name;
+    bool is_slow;                  /* a system call a message or more: fewer messages will do */
     void (*prepare)(void *memory); /* before the processes part */
-    void *(*attach)(void *memory,
-                    int end); /* in each of them; the result is for the calls below. May be called again */
+    /* In each of them; the result is for the calls below. Where instructions are counted, it is called again. */
+    void *(*attach)(void *memory, int end);
+    void (*leave)(void *way);               /* NULL: what was put stays when its process ends */
     void (*put)(void *way, uint64_t count); /* messages 0 to count - 1, one by one */
     void (*get)(void *way, uint64_t count, seen_fn seen);
     void (*put_batches)(void *way, uint64_t count); /* in batches of BATCH */
@@ -48,7 +51,7 @@ struct rival {
 };
 
 extern const struct rival rival_channel, rival_channel_strict, rival_channel_in_place, rival_channel_bulk, rival_plain,
-    rival_boost, rival_ck, rival_pipe, rival_stream_socket, rival_packet_socket;
+    rival_boost, rival_ck, rival_pipe, rival_stream_socket, rival_packet_socket, rival_zeromq;
 
 /** Prints a message and exits. */
 void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));

@@ -77,7 +77,7 @@ int cmd_run(int argc, char **argv)
     if (topology_load(&topology, request.file))
         return TOOL_ERROR;
     if (request.check)
-        printf("%s: %zu VMs, %zu connections; nothing is wrong\n", request.file, topology.num_vms,
+        printf("%s: VMs: %zu, connections: %zu; nothing is wrong\n", request.file, topology.num_vms,
                topology.num_connections);
     else if (request.program.dump)
         status = runner_dump(&topology, &request.program);

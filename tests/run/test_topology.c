@@ -244,7 +244,7 @@ static void a_good_file(void **state)
     (void)state;
     file_write(FILE_NAME, GOOD);
     assert_int_equal(RUN("run", "--check", FILE_NAME), 0);
-    assert_string_equal(file_read("out"), "t.yaml: 2 VMs, 3 connections; nothing is wrong\n");
+    assert_string_equal(file_read("out"), "t.yaml: VMs: 2, connections: 3; nothing is wrong\n");
     assert_string_equal(file_read("err"), "");
 }
 
