@@ -73,6 +73,22 @@ void *vspace_share_mem(vspace_t *from, vspace_t *to, void *start, int num_pages,
     return kvm_resource_fails() ? NULL : start;
 }
 
+seL4_CPtr vspace_get_cap(vspace_t *vspace, void *vaddr)
+{
+    (void)vspace;
+    (void)vaddr;
+    return seL4_CapNull;
+}
+
+void vspace_unmap_pages(vspace_t *vspace, void *vaddr, size_t num_pages, size_t size_bits, vka_t *free)
+{
+    (void)vspace;
+    (void)vaddr;
+    (void)num_pages;
+    (void)size_bits;
+    (void)free;
+}
+
 int map_frame_alloc_reservation(vm_t *vm, vm_memory_reservation_t *reservation)
 {
     int error;

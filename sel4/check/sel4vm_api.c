@@ -81,6 +81,7 @@ SAME_MEMBER(vm_vcpu_t, vcpu_online, bool);
 SAME_MEMBER(vm_vcpu_t, vcpu_arch, struct vm_vcpu_arch);
 SAME_MEMBER(struct vm_tcb, priority, int);
 SAME_MEMBER(vm_mem_t, vmm_vspace, vspace_t);
+SAME_MEMBER(vm_mem_t, vm_vspace, vspace_t);
 SAME_MEMBER(vm_mem_t, num_ram_regions, int);
 SAME_MEMBER(vm_mem_t, ram_regions, struct vm_ram_region *);
 SAME_MEMBER(vm_mem_t, reservation_cookie, vm_memory_reservation_cookie_t *);
@@ -184,6 +185,8 @@ SAME_FUNCTION(map_frame_alloc_reservation, int, (vm_t *, vm_memory_reservation_t
 /* --- vspace/vspace.h --- */
 
 SAME_FUNCTION(vspace_share_mem, void *, (vspace_t *, vspace_t *, void *, int, size_t, seL4_CapRights_t, int));
+SAME_FUNCTION(vspace_get_cap, seL4_CPtr, (vspace_t *, void *));
+SAME_FUNCTION(vspace_unmap_pages, void, (vspace_t *, void *, size_t, size_t, vka_t *));
 
 /* --- sel4vmmplatsupport/device.h --- */
 

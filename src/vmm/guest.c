@@ -67,32 +67,56 @@ void guest_forget(struct guest *guest)
 
 /* --- interrupt lines --- */
 
-/* For those that had an event while the last interrupt was in service. */
-static void raise_again(struct line *line)
+/* For those that had an event while the last interrupt was in service. Returns whether there is an interrupt. */
+static bool raise_again(struct line *line)
 {
-    line->again = false;
+    bool again = false;
+
     for (crossvm_connection_t *c = line->users; c; c = c->next_on_line)
-        line->again |= connection_line_ended(c);
+        again |= connection_line_ended(c);
+    line_set_again(line, again);
     /* While the guest has the input disabled the injection fails, and the line is acknowledged when it is enabled. */
-    if (!line->again || vm_inject_irq(line->vcpu, line->irq))
-        return;
-    line->in_service = true;
-    line->again = false;
+    if (!again || vm_inject_irq(line->vcpu, line->irq))
+        return false;
+    line_set_in_service(line, true);
+    line_set_again(line, false);
     for (crossvm_connection_t *c = line->users; c; c = c->next_on_line) {
         if (c->again)
             connection_raised(c);
     }
+    return true;
 }
 
+/*
+ * libsel4vm acknowledges, on Arm, before it gives the list register that has become free to the next interrupt of its
+ * queue. What is injected in between takes that register too, is overwritten, and counts as pending for ever. The queue
+ * holds nothing of ours while no other line is in service, and one injection leaves it so: hence one line at most, and
+ * only then. The others follow at the end of that one.
+ */
 static void line_acknowledged(vm_vcpu_t *vcpu, int irq, void *cookie)
 {
     struct line *line = cookie;
+    struct guest *guest = line->guest;
+    struct line *candidate = line;
 
     (void)vcpu;
     (void)irq;
-    line->in_service = false;
-    if (line->again)
-        raise_again(line);
+    line_set_in_service(line, false);
+    if (guest->lines_again == 0 || guest->lines_in_service > 0)
+        return;
+    do { /* this one last: each has its turn */
+        candidate = candidate->next ? candidate->next : guest->lines;
+        if (candidate->again && raise_again(candidate))
+            return;
+    } while (candidate != line);
+}
+
+void lines_raise_again(struct guest *guest)
+{
+    for (struct line *line = guest->lines; line; line = line->next) {
+        if (line->again && !line->in_service)
+            (void)raise_again(line);
+    }
 }
 
 struct line *line_get(struct guest *guest, int irq)
@@ -107,6 +131,7 @@ struct line *line_get(struct guest *guest, int irq)
     line = calloc(1, sizeof(*line));
     if (!line)
         return NULL;
+    line->guest = guest;
     line->vcpu = guest->vm->vcpus[BOOT_VCPU];
     line->irq = irq;
     line->next = guest->lines;
@@ -152,10 +177,21 @@ size_t line_users(const struct line *line)
 
 /* --- event pages --- */
 
+static bool is_taken(vm_t *vm, uintptr_t address)
+{
+    vm_memory_reservation_t *probe = vm_reserve_memory_at(vm, address, CROSSVM_PAGE_SIZE, connection_void_fault, NULL);
+
+    return !probe || vm_free_reserved_memory(vm, probe);
+}
+
 static struct event_frame *event_frame_create(struct guest *guest, uintptr_t address)
 {
-    struct event_frame *frame = calloc(1, sizeof(*frame));
+    struct event_frame *frame;
 
+    /* Asked beforehand: where it is, create_allocated_reservation_frame() of libsel4vm frees what is on the stack. */
+    if (is_taken(guest->vm, address))
+        return NULL;
+    frame = calloc(1, sizeof(*frame));
     if (!frame)
         return NULL;
     frame->address = address;

@@ -20,6 +20,7 @@ struct guest;
 /** An input of the VM's interrupt controller, shared by connections that have the same number. */
 struct line {
     struct line *next;
+    struct guest *guest;
     vm_vcpu_t *vcpu;             /**< that gets the interrupts */
     crossvm_connection_t *users; /**< linked by next_on_line */
     int irq;
@@ -30,7 +31,7 @@ struct line {
      * acknowledgement looks for events that came since.
      */
     bool in_service;
-    bool again; /**< some user has its own again set */
+    bool again; /**< some user has its own again set: to be raised when an interrupt ends */
 };
 
 /** A guest page of registers, at a fixed address: of a connection, or spare. */
@@ -48,6 +49,8 @@ struct guest {
     vm_t *vm;
     crossvm_connection_t *connections; /**< in the order of installation */
     struct line *lines;
+    unsigned int lines_in_service; /**< how many of these are */
+    unsigned int lines_again;      /**< how many of these have again set */
     struct event_frame *frames;
     bool limits_told; /**< the log has what this VM's platform cannot do */
 };
@@ -69,6 +72,23 @@ struct line *line_get(struct guest *guest, int irq);
 
 /** Registers a line with the VM when it is not yet. 0, or -1 when the VM refuses the number. */
 int line_register(struct line *line);
+
+/** Sets in_service. */
+static inline void line_set_in_service(struct line *line, bool in_service)
+{
+    line->guest->lines_in_service += (unsigned int)in_service - (unsigned int)line->in_service;
+    line->in_service = in_service;
+}
+
+/** Sets again. */
+static inline void line_set_again(struct line *line, bool again)
+{
+    line->guest->lines_again += (unsigned int)again - (unsigned int)line->again;
+    line->again = again;
+}
+
+/** Raises all lines that have again set and are not in service. Not to be called from an acknowledgement. */
+void lines_raise_again(struct guest *guest);
 
 /** Lets a connection use a registered line. */
 void line_join(struct line *line, crossvm_connection_t *connection);

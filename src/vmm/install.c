@@ -10,6 +10,7 @@
 
 #include <sel4vm/guest_memory.h>
 #include <utils/util.h>
+#include <vspace/vspace.h>
 
 #include "check.h"
 #include "connection.h"
@@ -128,6 +129,19 @@ static vm_frame_t dataport_frame(uintptr_t address, void *cookie)
     return frame;
 }
 
+/* libsel4vm leaves what it mapped before it failed, and nothing else could ever be mapped there. */
+static void unmap_frames(vm_t *vm, const struct dataport *dataport)
+{
+    vspace_t *vspace = &vm->mem.vm_vspace;
+
+    for (size_t i = 0; i < dataport->num_frames; i++) {
+        void *address = (void *)(dataport->address + (i << dataport->frame_size_bits));
+
+        if (vspace_get_cap(vspace, address) != seL4_CapNull)
+            vspace_unmap_pages(vspace, address, 1, dataport->frame_size_bits, VSPACE_PRESERVE);
+    }
+}
+
 static int map_dataport(vm_t *vm, const char *name, struct dataport *dataport, uintptr_t address, size_t room)
 {
     dataport->address = address;
@@ -135,9 +149,11 @@ static int map_dataport(vm_t *vm, const char *name, struct dataport *dataport, u
     if (!dataport->memory)
         return install_error(name, "cannot reserve %zu bytes of guest memory at 0x%zx: taken, or no memory",
                              dataport->size, (size_t)address);
-    if (vm_map_reservation(vm, dataport->memory, dataport_frame, dataport))
+    if (vm_map_reservation(vm, dataport->memory, dataport_frame, dataport)) {
+        unmap_frames(vm, dataport);
         return install_error(name, "cannot map %zu frames at guest address 0x%zx: are they valid and of 2^%zu bytes?",
                              dataport->num_frames, (size_t)address, dataport->frame_size_bits);
+    }
     if (room == dataport->size)
         return 0;
     dataport->tail =
@@ -374,6 +390,8 @@ void crossvm_reset_all(vm_t *vm)
         if (driver_was_bound && c->driver_changed)
             c->driver_changed(c->cookie, CROSSVM_DRIVER_NONE);
     }
-    for (struct line *line = guest->lines; line; line = line->next)
-        line->in_service = line->again = false;
+    for (struct line *line = guest->lines; line; line = line->next) {
+        line_set_in_service(line, false);
+        line_set_again(line, false);
+    }
 }

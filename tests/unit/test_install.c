@@ -110,6 +110,45 @@ static void duplicate_names(void **state)
     assert_refused(f, &f->bus, configs, 2, "\"b\"", "already");
 }
 
+/* libsel4vm, other than this one, leaves what it mapped before a mapping failed. */
+static size_t left_mapped; /* pages from BASE on */
+static size_t unmapped;
+
+seL4_CPtr __wrap_vspace_get_cap(vspace_t *vspace, void *vaddr);
+void __wrap_vspace_unmap_pages(vspace_t *vspace, void *vaddr, size_t num_pages, size_t size_bits, vka_t *free);
+
+seL4_CPtr __wrap_vspace_get_cap(vspace_t *vspace, void *vaddr)
+{
+    (void)vspace;
+    return ((uintptr_t)vaddr - BASE) / CROSSVM_PAGE_SIZE < left_mapped ? 1 : seL4_CapNull;
+}
+
+void __wrap_vspace_unmap_pages(vspace_t *vspace, void *vaddr, size_t num_pages, size_t size_bits, vka_t *free)
+{
+    (void)vspace;
+    assert_int_equal((uintptr_t)vaddr, BASE + unmapped * CROSSVM_PAGE_SIZE);
+    assert_int_equal(num_pages, 1);
+    assert_int_equal(size_bits, 12);
+    assert_ptr_equal(free, VSPACE_PRESERVE); /* they are the caller's */
+    unmapped++;
+}
+
+static void a_mapping_that_fails_midway_leaves_nothing(void **state)
+{
+    struct fixture *f = *state;
+    seL4_CPtr frames[4];
+    crossvm_dataport_t d = {.frames = frames, .num_frames = 4, .frame_size_bits = 12, .guest_rights = RW};
+    crossvm_config_t config = {.name = "a", .dataports = &d, .num_dataports = 1};
+
+    memcpy(frames, frames_make(4, 12), sizeof(frames));
+    frames[3] = 0x7fffffff;
+    left_mapped = 3;
+    unmapped = 0;
+    one_refused(f, &config, "cannot map 4 frames");
+    assert_int_equal(unmapped, 3);
+    left_mapped = 0;
+}
+
 static void bad_dataports(void **state)
 {
     struct fixture *f = *state;
@@ -535,6 +574,7 @@ int main(void)
         FIXTURE_TEST(bad_names),
         FIXTURE_TEST(duplicate_names),
         FIXTURE_TEST(bad_dataports),
+        FIXTURE_TEST(a_mapping_that_fails_midway_leaves_nothing),
         FIXTURE_TEST(bad_ends),
         FIXTURE_TEST(failure_midway_undoes_all),
         FIXTURE_TEST(taken_memory),

@@ -39,6 +39,7 @@ struct vm_ram_region {
 
 struct vm_mem {
     vspace_t vmm_vspace;
+    vspace_t vm_vspace; /**< the guest's */
     int num_ram_regions;
     struct vm_ram_region *ram_regions; /**< in ascending order, neighbours merged */
     vm_memory_reservation_cookie_t *reservation_cookie;

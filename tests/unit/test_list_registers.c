@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Interrupts on a virtual GIC as libsel4vm has it on Arm: four list registers, a queue for what does not fit, and
+ * acknowledgements that come before the register that became free is given to the queue. What is injected in an
+ * acknowledgement while something is queued can be lost for good, so the module must not.
+ */
+#include "fixture.h"
+
+#include <stdlib.h>
+
+#include <sel4vm/boot.h>
+#include <sel4vm/guest_irq_controller.h>
+
+#include "../../src/vmm/connection.h"
+
+#define LIST_REGISTERS 4
+#define QUEUE 64
+#define NUMBERS 64 /* of interrupts that the model knows */
+
+/* Interrupts of other devices, a timer for example, that come as they like. */
+#define FOREIGN 2
+#define FIRST_FOREIGN 0
+
+struct vgic {
+    struct {
+        irq_ack_fn_t ack;
+        void *cookie;
+        bool pending;
+    } irq[NUMBERS];
+    int list[LIST_REGISTERS]; /* the interrupt's number, or -1 */
+    int queue[QUEUE];
+    unsigned int head, tail;
+};
+
+static struct vgic vgic;
+
+static int dequeue(void)
+{
+    return vgic.head == vgic.tail ? -1 : vgic.queue[vgic.head++ % QUEUE];
+}
+
+static int free_register(void)
+{
+    for (int i = 0; i < LIST_REGISTERS; i++) {
+        if (vgic.list[i] < 0)
+            return i;
+    }
+    return -1;
+}
+
+int __wrap_vm_register_irq(vm_vcpu_t *vcpu, int irq, irq_ack_fn_t ack, void *cookie);
+int __wrap_vm_inject_irq(vm_vcpu_t *vcpu, int irq);
+
+int __wrap_vm_register_irq(vm_vcpu_t *vcpu, int irq, irq_ack_fn_t ack, void *cookie)
+{
+    (void)vcpu;
+    assert_true(irq >= 0 && irq < NUMBERS);
+    vgic.irq[irq].ack = ack;
+    vgic.irq[irq].cookie = cookie;
+    return 0;
+}
+
+int __wrap_vm_inject_irq(vm_vcpu_t *vcpu, int irq)
+{
+    int at;
+
+    (void)vcpu;
+    if (vgic.irq[irq].pending)
+        return 0;
+    vgic.irq[irq].pending = true;
+    assert_true(vgic.tail - vgic.head < QUEUE);
+    vgic.queue[vgic.tail++ % QUEUE] = irq;
+    at = free_register();
+    if (at >= 0)
+        vgic.list[at] = dequeue();
+    return 0;
+}
+
+/* The guest ends the interrupt in that list register. */
+static void end(struct fixture *f, int at)
+{
+    int irq = vgic.list[at], next;
+
+    vgic.list[at] = -1;
+    vgic.irq[irq].pending = false;
+    if (vgic.irq[irq].ack)
+        vgic.irq[irq].ack(f->vm.vcpus[BOOT_VCPU], irq, vgic.irq[irq].cookie);
+    next = dequeue();
+    if (next >= 0)
+        vgic.list[at] = next; /* whatever the acknowledgement put there */
+}
+
+static void reset(void)
+{
+    vgic = (struct vgic){.head = 0};
+    for (int i = 0; i < LIST_REGISTERS; i++)
+        vgic.list[i] = -1;
+}
+
+/* Of a connection whose driver is bound: what it has seen of EVENT_SEQ. */
+struct bound {
+    crossvm_connection_t *connection;
+    uint32_t seen;
+};
+
+#define MOST 8
+
+static void bind(struct fixture *f, struct bound *bound, int i)
+{
+    const char name[] = {(char)('a' + i), '\0'};
+    crossvm_config_t config = {.name = name};
+
+    assert_int_equal(crossvm_install(&f->bus, &config, 1, &bound->connection), 0);
+    bound->seen = 0;
+    guest_enable(f, bound->connection);
+    guest_store(f, bar(bound->connection, 0) + CROSSVM_REG_DRIVER, 4, CROSSVM_DRIVER_BOUND);
+}
+
+static void handle(struct bound *bounds, int n, int irq)
+{
+    for (int i = 0; i < n; i++) {
+        if (bounds[i].connection->line->irq == irq)
+            bounds[i].seen = page_word(bounds[i].connection, CROSSVM_REG_EVENT_SEQ);
+    }
+}
+
+/* One of the list registers that hold an interrupt, by chance; -1: none does. */
+static int some_register(void)
+{
+    int start = rand() % LIST_REGISTERS;
+
+    for (int i = 0; i < LIST_REGISTERS; i++) {
+        int at = (start + i) % LIST_REGISTERS;
+
+        if (vgic.list[at] >= 0)
+            return at;
+    }
+    return -1;
+}
+
+/* Events by chance, some between a driver's look and the end of its interrupt; then quiet. */
+static void play(struct fixture *f, struct bound *bounds, int n, int foreign)
+{
+    for (int step = 0; step < 40 || some_register() >= 0; step++) {
+        int at = some_register();
+
+        assert_true(step < 1000);
+        if (step < 40 && rand() % 2)
+            crossvm_notify(bounds[rand() % n].connection);
+        if (step < 40 && foreign && rand() % 4 == 0)
+            (void)vm_inject_irq(f->vm.vcpus[BOOT_VCPU], FIRST_FOREIGN + rand() % foreign);
+        if (at < 0 || rand() % 2)
+            continue;
+        handle(bounds, n, vgic.list[at]);
+        if (step < 40 && rand() % 2)
+            crossvm_notify(bounds[rand() % n].connection);
+        end(f, at);
+    }
+    for (int i = 0; i < n; i++)
+        assert_int_equal(bounds[i].seen, page_word(bounds[i].connection, CROSSVM_REG_EVENT_SEQ));
+    for (int irq = 0; irq < NUMBERS; irq++)
+        assert_false(vgic.irq[irq].pending);
+}
+
+static void no_number_is_lost(void **state)
+{
+    struct fixture *f = *state;
+    struct bound bounds[MOST];
+
+    srand(5);
+    reset();
+    for (int n = 1; n <= MOST; n++) {
+        bind(f, &bounds[n - 1], n - 1);
+        for (int round = 0; round < 2000; round++)
+            play(f, bounds, n, round % 2 ? FOREIGN : 0);
+    }
+}
+
+/* What an acknowledgement leaves to the end of another line does not wait for ever for one that never ends. */
+static void a_line_that_never_ends_holds_up_nobody(void **state)
+{
+    struct fixture *f = *state;
+    struct bound bounds[2];
+
+    reset();
+    bind(f, &bounds[0], 0);
+    bind(f, &bounds[1], 1);
+    crossvm_notify(bounds[0].connection); /* never ended */
+    crossvm_notify(bounds[1].connection);
+    crossvm_notify(bounds[1].connection);
+    handle(bounds, 2, vgic.list[1]);
+    crossvm_notify(bounds[1].connection);
+    end(f, 1);
+    crossvm_notify(bounds[0].connection);
+    assert_int_equal(vgic.list[1], bounds[1].connection->line->irq);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        FIXTURE_TEST(no_number_is_lost),
+        FIXTURE_TEST(a_line_that_never_ends_holds_up_nobody),
+    };
+
+    return cmocka_run_group_tests_name("list registers", tests, NULL, NULL);
+}
