@@ -26,7 +26,8 @@
  * call meets the error.
  *
  * Threads: one may send while another receives, once the channel is connected. All other calls are for one thread at a
- * time, with no send or receive under way.
+ * time, with no send or receive under way. A breach of the protocol that one of them meets, the other meets when it
+ * looks next: when it is called, or its sleep ends.
  */
 #ifndef CROSSVM_CHANNEL_H
 #define CROSSVM_CHANNEL_H
@@ -84,7 +85,8 @@ typedef struct crossvm_channel_config {
      * @param deadline what the caller of a channel call gave; never CROSSVM_CHANNEL_NOW
      * @param limit_us not 0: return -EAGAIN after that many microseconds. Always 0 without CROSSVM_CHANNEL_RELAXED
      * @return 0 when the bell rang or anything may have changed, -EAGAIN when limit_us passed, -ETIMEDOUT when the
-     * deadline passed; another negative errno value (-EINTR) ends the call that waits
+     * deadline passed, also when bells never stop: the channel has no clock of its own, and looks once more; another
+     * negative errno value (-EINTR) ends the call that waits
      */
     int (*wait)(void *cookie, int64_t deadline, uint32_t limit_us);
     void *cookie; /**< passed to both */
@@ -129,7 +131,8 @@ void crossvm_channel_shutdown(crossvm_channel_t *channel);
 void crossvm_channel_close(crossvm_channel_t *channel);
 
 /**
- * Waits until the peer has taken everything that was sent.
+ * Waits until the peer has taken everything that was sent. A peer may keep to itself that it took the last of it until
+ * it receives again or closes, so do not wait for one that does neither.
  *
  * @return 0, -EAGAIN, -ETIMEDOUT, or -EPIPE when it is gone without having done so
  */
@@ -165,7 +168,7 @@ void crossvm_channel_get_counts(const crossvm_channel_t *channel, crossvm_channe
  * Sends one datagram, or bytes of a stream.
  *
  * A datagram goes whole or not at all. Of a stream goes as much as there is space for until the deadline; with
- * CROSSVM_CHANNEL_FOREVER that is everything, unless the peer goes.
+ * CROSSVM_CHANNEL_FOREVER that is everything, unless the peer goes or the wait callback ends the call (a signal).
  *
  * @return bytes sent, -EMSGSIZE for a datagram over crossvm_channel_max_message(), -EAGAIN or -ETIMEDOUT when there was
  * no space, or another error as above
@@ -224,7 +227,8 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_reserve(crossvm_channel_t *chan
  * Sends what was written into reserved memory.
  *
  * @param length at most what was reserved
- * @return 0, or -EINVAL when that was not reserved
+ * @return 0, or -EINVAL when there is no space for it. That it was reserved is the caller's to know: what is committed
+ * without has the bytes that lie there
  */
 CROSSVM_CHANNEL_INLINE int crossvm_channel_commit(crossvm_channel_t *channel, size_t length);
 

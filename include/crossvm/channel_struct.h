@@ -39,6 +39,7 @@ struct crossvm_channel_sender {
     uint32_t consumed; /* index up to which the peer is known to have taken */
     uint32_t rung;     /* the peer's wake word that the last bell answered */
     uint32_t epoch;    /* of this end's wake word */
+    uint32_t held;     /* bytes of the record that is reserved behind a skip, neither written yet, or 0 */
     uint32_t refused;  /* free bytes that the last call lacked, or 0 */
     unsigned vain;     /* spins in a row that ended in a sleep */
     int error;         /* 0, or what all sending calls return */

@@ -16,7 +16,9 @@
  * crossvm_wait() to them; crossvm_peer_state() too, while another thread is in a call of a channel. Destroy channels
  * before you close the end.
  *
- * Threads: as crossvm/channel.h says; one may send while another receives, and both may sleep.
+ * Threads: as crossvm/channel.h says; one may send while another receives, and both may sleep. But the channels of one
+ * end either sleep in their calls, or all on the descriptor (crossvm_channel_prepare()): a call that sleeps takes what
+ * would make the descriptor readable.
  */
 #ifndef CROSSVM_END_CHANNEL_H
 #define CROSSVM_END_CHANNEL_H

@@ -90,7 +90,7 @@ crossvm_channel_state_t crossvm_channel_state(const crossvm_channel_t *channel)
 
 const char *crossvm_channel_reason(const crossvm_channel_t *channel)
 {
-    return channel_state(channel) == CROSSVM_CHANNEL_BROKEN ? channel->reason : "";
+    return channel_state(channel) == CROSSVM_CHANNEL_BROKEN ? __atomic_load_n(&channel->reason, __ATOMIC_RELAXED) : "";
 }
 
 size_t crossvm_channel_max_message(const crossvm_channel_t *channel)

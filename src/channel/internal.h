@@ -85,6 +85,9 @@ void channel_disarm_space(crossvm_channel_t *channel);
 /** Makes the receiver ready for a session, at index 0. */
 void channel_receiver_begin(crossvm_channel_t *channel);
 
+/** Forgets what was not received: there is nothing to receive outside of a session. */
+void channel_receiver_forget(crossvm_channel_t *channel);
+
 /** Tells the peer of all that was taken, and wakes it if it waits for that. */
 void channel_give_space(crossvm_channel_t *channel);
 

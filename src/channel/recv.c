@@ -61,6 +61,15 @@ static uint32_t recv_withheld(const struct crossvm_channel_receiver *recv)
     return recv_index(recv) - recv->released;
 }
 
+void channel_receiver_forget(crossvm_channel_t *channel)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+
+    recv->end = recv->next = recv->at;
+    recv->produced = recv_index(recv);
+    recv->shown = 0;
+}
+
 void channel_give_space(crossvm_channel_t *channel)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
@@ -169,16 +178,19 @@ static void note_data(crossvm_channel_t *channel)
     crossvm_channel_store_release(recv->wake, recv->epoch);
 }
 
-/* Looks for a while whether data comes. Returns true when it did. */
+/* Looks for a while whether data comes. A pause counts as a look: it takes longer. Returns true when it did. */
 static bool spin_for_data(crossvm_channel_t *channel)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
+    unsigned eager = EAGER_LOOKS;
 
-    for (unsigned looks = 0, most = channel_looks(channel, recv->vain); looks < most; looks++) {
-        const unsigned pauses = looks < EAGER_LOOKS || recv->delay > 0 ? recv->delay : 1;
+    for (unsigned left = channel_looks(channel, recv->vain), step; left > 0; left -= step < left ? step : left) {
+        const unsigned pauses = eager > 0 || recv->delay > 0 ? recv->delay : 1;
 
         for (unsigned i = 0; i < pauses; i++)
             channel_pause();
+        step = pauses > 0 ? pauses : 1;
+        eager -= eager > 0;
         if (crossvm_channel_load(recv->peer_produced) != recv->produced) {
             recv->spun = true;
             recv->vain = 0;
@@ -387,6 +399,7 @@ static void take_bytes(crossvm_channel_t *channel, size_t count)
 
     recv->at += count;
     recv->end = recv->next = recv->at;
+    recv->shown = 0;
     if (recv_withheld(recv) >= channel->withhold)
         channel_give_space(channel);
 }
@@ -450,6 +463,7 @@ ptrdiff_t crossvm_channel_peek_slow(crossvm_channel_t *channel, const void **dat
 int crossvm_channel_release_slow(crossvm_channel_t *channel, size_t length)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
+    size_t left;
 
     if (recv->shown > recv_there(recv)) /* nothing is there any more, since the session ended */
         recv->shown = 0;
@@ -461,7 +475,8 @@ int crossvm_channel_release_slow(crossvm_channel_t *channel, size_t length)
     }
     if (length > recv->shown)
         return -CHANNEL_EINVAL;
-    recv->shown -= length;
+    left = recv->shown - length;
     take_bytes(channel, length);
+    recv->shown = left;
     return 0;
 }

@@ -46,6 +46,7 @@ void channel_sender_begin(crossvm_channel_t *channel)
     send->bias = 0 - (uint32_t)(uintptr_t)send->ring;
     send->consumed = 0;
     send->rung = 0;
+    send->held = 0;
     send->refused = 0;
     crossvm_channel_store_release(channel->own + CROSSVM_CHANNEL_PRODUCED_AT / 4, 0);
     crossvm_channel_store_release(send->wake, send->epoch);
@@ -210,6 +211,7 @@ static int make_room(crossvm_channel_t *channel, uint32_t record, int64_t deadli
     struct crossvm_channel_sender *send = &channel->send;
     int result;
 
+    send->held = 0;
     if (send->error)
         return send->error;
     if (channel_state(channel) == CROSSVM_CHANNEL_OPENING) {
@@ -326,6 +328,7 @@ ptrdiff_t crossvm_channel_send_slow(crossvm_channel_t *channel, const void *data
 ptrdiff_t crossvm_channel_reserve_slow(crossvm_channel_t *channel, void **data, size_t length, int64_t deadline)
 {
     ptrdiff_t result;
+    uint32_t record;
 
     if (channel->config.mode == CROSSVM_CHANNEL_STREAM) {
         result = make_room_for_bytes(channel, deadline);
@@ -334,22 +337,48 @@ ptrdiff_t crossvm_channel_reserve_slow(crossvm_channel_t *channel, void **data, 
         *data = channel->send.at;
         return (size_t)result < length ? result : (ptrdiff_t)length;
     }
-    result = make_room_for_record(channel, length, deadline);
+    if (length > crossvm_channel_max_message(channel))
+        return -CHANNEL_EMSGSIZE;
+    record = (uint32_t)crossvm_channel_record_bytes(length);
+    result = make_room(channel, record, deadline);
     if (result < 0)
         return result;
+    if (record > send_tail(channel)) {
+        /* A skip must be told of together with its record, which may never be committed: so commit writes both. */
+        channel_close_fast_path(channel);
+        channel->send.held = record;
+        *data = channel->send.ring + CROSSVM_CHANNEL_RECORD_HEADER;
+        return (ptrdiff_t)length;
+    }
+    place_record(channel, record);
     *data = channel->send.at + CROSSVM_CHANNEL_RECORD_HEADER;
     return (ptrdiff_t)length;
 }
 
-/* A stream, or a call without a reservation. */
+/* A datagram at the start of the ring, behind a skip. */
+static int commit_held(crossvm_channel_t *channel, size_t length)
+{
+    struct crossvm_channel_sender *send = &channel->send;
+
+    if (length > crossvm_channel_max_message(channel) || crossvm_channel_record_bytes(length) > send->held)
+        return -CHANNEL_EINVAL;
+    place_record(channel, send->held);
+    send->held = 0;
+    send->at = crossvm_channel_seal(send->at, length);
+    return 0;
+}
+
+/* A stream, a datagram behind a skip, or a call without a reservation. */
 int crossvm_channel_commit_slow(crossvm_channel_t *channel, size_t length)
 {
     struct crossvm_channel_sender *send = &channel->send;
 
     if (send->error)
         return send->error;
-    if (!send->produced || channel->config.mode == CROSSVM_CHANNEL_DATAGRAM)
+    if (!send->produced)
         return -CHANNEL_EINVAL;
+    if (channel->config.mode == CROSSVM_CHANNEL_DATAGRAM)
+        return commit_held(channel, length);
     if (length > send_tail(channel) || length > send_free(channel))
         return -CHANNEL_EINVAL;
     send_advance(send, length);

@@ -68,7 +68,7 @@ void crossvm_channel_open(crossvm_channel_t *channel)
     channel->send.produced = NULL;
     channel->recv.error = 0;
     channel->recv.at_end = false;
-    channel->recv.end = channel->recv.next = channel->recv.at;
+    channel_receiver_forget(channel);
     set_state(channel, CROSSVM_CHANNEL_OPENING);
 
     /* In this order: this end leaves the old session before a new generation can be seen. */
@@ -115,7 +115,7 @@ static int enter(crossvm_channel_t *channel)
     channel->sessions++;
     channel->send.produced = channel->own + WORD(CROSSVM_CHANNEL_PRODUCED_AT);
     set_state(channel, CROSSVM_CHANNEL_CONNECTED);
-    if (!channel->peer_here)
+    if (!__atomic_load_n(&channel->peer_here, __ATOMIC_RELAXED))
         channel->peer_lost = true; /* it came and went; what it sent is there */
     return 0;
 }
@@ -189,7 +189,7 @@ void channel_end(crossvm_channel_t *channel)
 
 int channel_break(crossvm_channel_t *channel, const char *reason)
 {
-    channel->reason = reason;
+    __atomic_store_n(&channel->reason, reason, __ATOMIC_RELAXED); /* two threads may find a breach */
     set_state(channel, CROSSVM_CHANNEL_BROKEN);
     channel_alarm_sender(channel);
     /* A peer that is merely mistaken shall learn that nobody listens. */
@@ -201,7 +201,7 @@ int channel_break(crossvm_channel_t *channel, const char *reason)
 
 void crossvm_channel_set_peer(crossvm_channel_t *channel, bool here)
 {
-    channel->peer_here = here;
+    __atomic_store_n(&channel->peer_here, here, __ATOMIC_RELAXED);
     if (!here && channel_state(channel) == CROSSVM_CHANNEL_CONNECTED) {
         __atomic_store_n(&channel->peer_lost, true, __ATOMIC_RELAXED);
         channel_alarm_sender(channel);
@@ -234,5 +234,5 @@ void crossvm_channel_close(crossvm_channel_t *channel)
     set_state(channel, CROSSVM_CHANNEL_CLOSED);
     channel->send.produced = NULL;
     channel->send.error = channel->recv.error = -CHANNEL_ENOTCONN;
-    channel->recv.end = channel->recv.next = channel->recv.at;
+    channel_receiver_forget(channel);
 }

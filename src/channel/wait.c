@@ -22,10 +22,19 @@ static unsigned ready(crossvm_channel_t *channel, unsigned events)
     return found;
 }
 
+/* What the peer is to make room for, it must know of. */
+static void flush_for(crossvm_channel_t *channel, unsigned events)
+{
+    if (events & CROSSVM_CHANNEL_OUT)
+        crossvm_channel_flush(channel);
+}
+
 unsigned crossvm_channel_arm(crossvm_channel_t *channel, unsigned events, uint32_t *limit_us)
 {
-    unsigned found = ready(channel, events);
+    unsigned found;
 
+    flush_for(channel, events);
+    found = ready(channel, events);
     *limit_us = 0;
     if (found || channel_state(channel) == CROSSVM_CHANNEL_OPENING)
         return found; /* a peer that comes rings without being asked */
@@ -63,6 +72,7 @@ static unsigned spin(crossvm_channel_t *channel, unsigned events)
 
 int crossvm_channel_wait(crossvm_channel_t *channel, unsigned events, int64_t deadline)
 {
+    flush_for(channel, events);
     if (deadline == CROSSVM_CHANNEL_NOW) {
         unsigned found = ready(channel, events);
 

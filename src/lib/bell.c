@@ -8,6 +8,9 @@
 
 #include "end.h"
 
+/* A peer that never stops ringing keeps nobody from going on. */
+#define MOST_LOOKS 8
+
 /* --- the leader --- */
 
 static bool try_to_lead(struct bell *bell)
@@ -17,12 +20,13 @@ static bool try_to_lead(struct bell *bell)
 }
 
 /*
- * Lets another lead, and tells everybody to look. In this order: who saw that there is a leader sleeps only while
- * `rung` stands still, and finds nobody leading when it has changed. The addition is also what publishes `peer` and
- * `gone`.
+ * Lets another lead, and tells everybody to look: before, for who leads next, and must not sleep on what this one took;
+ * and after, for who saw that there is a leader. That one sleeps only while `rung` stands still, and finds nobody
+ * leading when it has changed. The additions are also what publishes `peer` and `gone`.
  */
 static void stop_leading(struct bell *bell, uint32_t *rung)
 {
+    (void)__atomic_add_fetch(&bell->rung, 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&bell->led, 0, __ATOMIC_RELEASE);
     *rung = __atomic_add_fetch(&bell->rung, 1, __ATOMIC_SEQ_CST);
     /* Sequentially consistent, as in follow(): either we see the sleeper, or it sees the new count. */
@@ -80,6 +84,8 @@ static int follow(struct bell *bell, uint32_t rung, deadline_t deadline)
     struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
     long result;
 
+    if (deadline <= 0) /* a time that the kernel would refuse, long over */
+        return -ETIMEDOUT;
     (void)__atomic_add_fetch(&bell->sleepers, 1, __ATOMIC_SEQ_CST);
     result = syscall(SYS_futex, &bell->rung, FUTEX_WAIT_BITSET_PRIVATE, rung,
                      deadline == DEADLINE_NEVER ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
@@ -115,13 +121,16 @@ int cvm_bell_wait(struct crossvm *end, uint32_t *rung, deadline_t deadline)
 int cvm_bell_take(struct crossvm *end, uint32_t *rung)
 {
     struct bell *bell = &end->bell;
-    int result;
+    int result = 1;
 
     if (!try_to_lead(bell))
         return 0; /* the leader takes it, and tells */
-    do
+    for (int looks = 0; result > 0 && looks < MOST_LOOKS; looks++)
         result = look(end, 0);
-    while (result > 0);
+    if (result > 0) {
+        learn_peer(end);
+        result = 0;
+    }
     stop_leading(bell, rung);
     return result == -EINTR ? 0 : result;
 }

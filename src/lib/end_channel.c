@@ -83,6 +83,8 @@ static int wait_for_bell(void *cookie, int64_t deadline, uint32_t limit_us)
     deadline_t limit = limit_us ? deadline_clock() + (int64_t)limit_us * 1000 : DEADLINE_NEVER;
     bool known;
     uint32_t *rung = known_rings(bound, &known);
+    /* The channel has just looked, so a bell that rings on and on is no reason to go on beyond the deadline. */
+    const int look_again = deadline_is_over(deadline) ? -ETIMEDOUT : 0;
     uint32_t gone = __atomic_load_n(&bell->gone, __ATOMIC_ACQUIRE);
     deadline_t again = cvm_peer_watch(&bound->watch, &bound->channel, bound->end);
     int result;
@@ -93,10 +95,12 @@ static int wait_for_bell(void *cookie, int64_t deadline, uint32_t limit_us)
         return 0;
     if (!known) {
         *rung = __atomic_load_n(&bell->rung, __ATOMIC_ACQUIRE);
-        return 0;
+        return look_again;
     }
     result = cvm_bell_wait(bound->end, rung, sooner(deadline, sooner(limit, again)));
-    if (result == 0 || result == -EINTR)
+    if (result == 0)
+        return look_again;
+    if (result == -EINTR)
         return result;
     if (result != -ETIMEDOUT)
         return end_is_gone(bound, (uint32_t)-result);
@@ -262,6 +266,8 @@ static unsigned int arm(struct end_channel *bound, unsigned int events, deadline
         channel_settled(&bound->channel);
         bound->settles = 0;
     }
+    if (bound->channel.recv.relaxed) /* asked for the bell anew, with another fence */
+        bound->settles = 0;
     ready = crossvm_channel_arm(&bound->channel, events, &limit_us);
     if (limit_us == 0 || ready)
         bound->settles = 0;

@@ -28,32 +28,28 @@ static uint64_t peer_of(const struct crossvm *end)
     return __atomic_load_n(&end->bell.peer, __ATOMIC_ACQUIRE);
 }
 
-/*
- * A new session: news that are here by now are older than it. False while another thread keeps us from reading them; it
- * comes here itself before it sleeps again.
- */
-static bool begin(struct peer_watch *watch, const crossvm_channel_t *channel, struct crossvm *end)
+/* A new session: news that are here by now are older than it. Where another thread leads, it has read them. */
+static void begin(struct peer_watch *watch, const crossvm_channel_t *channel, struct crossvm *end)
 {
-    if (!cvm_bell_look(end))
-        return false;
+    (void)cvm_bell_look(end);
     watch->session = channel->sessions;
     watch->peer = peer_of(end);
     watch->settled = deadline_clock() + watch->late_ns;
-    return true;
 }
 
 static deadline_t look(struct peer_watch *watch, crossvm_channel_t *channel, struct crossvm *end)
 {
+    const bool was_tracked = watch->tracked;
     uint64_t peer;
 
     if (crossvm_channel_state(channel) != CROSSVM_CHANNEL_CONNECTED)
         return DEADLINE_NEVER;
-    if (watch->session != channel->sessions && !begin(watch, channel, end))
-        return DEADLINE_NEVER;
+    if (watch->session != channel->sessions)
+        begin(watch, channel, end);
     peer = peer_of(end);
     watch->tracked = watch->tracked || is_tracked(watch, peer);
     if (peer != watch->peer) {
-        if (deadline_is_over(watch->settled) && watch->tracked)
+        if (deadline_is_over(watch->settled) && was_tracked) /* else it is the news of who came, and late */
             return say_gone(channel);
         watch->peer = peer;
     }

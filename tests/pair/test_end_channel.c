@@ -466,6 +466,57 @@ static void server_ends(void **state)
     pair_close(&both);
 }
 
+/* A second channel of an end, through another dataport, whose peer never comes. */
+static void *wait_in_vain(void *argument)
+{
+    crossvm_t *end = argument;
+    const crossvm_channel_options_t options = {CROSSVM_CHANNEL_STREAM, 2, CROSSVM_CHANNEL_AUTO, CROSSVM_CHANNEL_AUTO};
+    crossvm_channel_t *channel;
+
+    assert_int_equal(crossvm_channel_create(&channel, end, &options), 0);
+    assert_int_equal(crossvm_channel_connect(channel, FOREVER), -EINTR);
+    crossvm_channel_destroy(channel);
+    return NULL;
+}
+
+static void be_there(void *argument)
+{
+    crossvm_channel_t *channel = pair_channel(pair_open(1), CROSSVM_CHANNEL_STREAM);
+
+    (void)argument;
+    (void)crossvm_channel_connect(channel, FOREVER);
+    (void)crossvm_channel_send(channel, "x", 1, FOREVER);
+    pause();
+}
+
+/* Regression: the thread that read the news belonged to another channel, and kept them. */
+static void a_death_is_noticed_by_all_channels(void **state)
+{
+    crossvm_t *end = pair_open(0);
+    crossvm_channel_t *channel = pair_channel(end, CROSSVM_CHANNEL_STREAM);
+    struct sigaction action = {.sa_handler = do_nothing};
+    pthread_t other;
+    pid_t peer;
+    char byte;
+
+    (void)state;
+    sigaction(SIGUSR1, &action, NULL);
+    assert_int_equal(pthread_create(&other, NULL, wait_in_vain, end), 0);
+    for (int i = 0; i < 5; i++) {
+        peer = pair_fork(be_there, NULL);
+        assert_int_equal(crossvm_channel_recv(channel, &byte, 1, FOREVER), 1);
+        assert_int_equal(kill(peer, SIGKILL), 0);
+        assert_int_equal(waitpid(peer, NULL, 0), peer);
+        assert_int_equal(crossvm_channel_recv(channel, &byte, 1, crossvm_channel_deadline(10000)), -EPIPE);
+        crossvm_channel_open(channel);
+    }
+    do /* again, if it was just awake */
+        assert_int_equal(pthread_kill(other, SIGUSR1), 0);
+    while (usleep(10000) == 0 && pthread_tryjoin_np(other, NULL) != 0);
+    crossvm_channel_destroy(channel);
+    crossvm_close(end);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -482,6 +533,7 @@ int main(int argc, char **argv)
         pair_case(close_is_end_of_file),
         pair_case(news_end_a_session),
         pair_case(server_ends),
+        pair_case(a_death_is_noticed_by_all_channels),
     };
 
     if (argc != 2) {

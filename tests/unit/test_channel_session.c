@@ -350,6 +350,25 @@ static void generations_are_never_zero_nor_repeated(void **state)
     (void)state;
 }
 
+/* Regression: what was there when the channel was closed could still be received. */
+static void nothing_is_received_after_close(void **state)
+{
+    struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    const void *shown;
+    char byte;
+
+    assert_int_equal(crossvm_channel_send(one, "1", 1, NOW), 1);
+    assert_int_equal(crossvm_channel_send(one, "2", 1, NOW), 1);
+    assert_int_equal(crossvm_channel_recv(two, &byte, 1, NOW), 1);
+    crossvm_channel_close(two);
+    assert_int_equal(crossvm_channel_recv(two, &byte, 1, NOW), -ENOTCONN);
+    assert_int_equal(crossvm_channel_peek(two, &shown, NOW), -ENOTCONN);
+    assert_int_equal(crossvm_channel_release(two, 1), -EINVAL);
+    pair_free(pair);
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,6 +388,7 @@ int main(void)
         cmocka_unit_test(a_bell_that_cannot_be_rung_means_that_the_peer_is_gone),
         cmocka_unit_test(an_error_of_the_wait_ends_the_call_only),
         cmocka_unit_test(generations_are_never_zero_nor_repeated),
+        cmocka_unit_test(nothing_is_received_after_close),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

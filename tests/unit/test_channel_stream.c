@@ -130,6 +130,29 @@ static void batches_of_datagrams_are_refused(void **state)
     (void)state;
 }
 
+/* Regression: the release went beyond the ring, and so did the next peek. */
+static void a_release_after_another_receive_is_refused(void **state)
+{
+    struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_STREAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    const size_t ring = crossvm_channel_ring_bytes(one);
+    uint8_t buffer[4096] = {0};
+    const void *shown;
+
+    assert_int_equal(crossvm_channel_send(two, buffer, ring, NOW), ring); /* the last in memory */
+    assert_int_equal(crossvm_channel_peek(one, &shown, NOW), ring);
+    assert_int_equal(crossvm_channel_recv(one, buffer, ring - 8, NOW), ring - 8);
+    assert_int_equal(crossvm_channel_send(two, buffer, ring - 8, NOW), ring - 8);
+    assert_int_equal(crossvm_channel_release(one, 100), -EINVAL);
+    assert_int_equal(crossvm_channel_peek(one, &shown, NOW), 8);
+    assert_int_equal(crossvm_channel_release(one, 3), 0);
+    assert_int_equal(crossvm_channel_release(one, 6), -EINVAL);
+    assert_int_equal(crossvm_channel_release(one, 5), 0);
+    assert_int_equal(crossvm_channel_recv(one, buffer, sizeof(buffer), NOW), ring - 8);
+    pair_free(pair);
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -138,6 +161,7 @@ int main(void)
         cmocka_unit_test(without_a_deadline_everything_goes),
         cmocka_unit_test(bytes_are_written_and_read_in_place),
         cmocka_unit_test(batches_of_datagrams_are_refused),
+        cmocka_unit_test(a_release_after_another_receive_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -243,6 +243,29 @@ static void counts_tell_what_it_cost(void **state)
     (void)state;
 }
 
+/* Regression: both would have waited for ever, the sender for space and the receiver for what it was not told of. */
+static void waiting_for_space_tells_of_what_is_committed(void **state)
+{
+    for (int how = 0; how < 2; how++) {
+        struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
+        crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+        uint32_t limit_us;
+        char buffer[200];
+        void *room;
+
+        assert_true(crossvm_channel_reserve(one, &room, sizeof(buffer), NOW) > 0);
+        assert_int_equal(crossvm_channel_commit_more(one, sizeof(buffer)), 0);
+        assert_int_equal(crossvm_channel_recv(two, buffer, sizeof(buffer), NOW), -EAGAIN);
+        if (how == 0)
+            assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_OUT, NOW), CROSSVM_CHANNEL_OUT);
+        else
+            assert_int_equal(crossvm_channel_arm(one, CROSSVM_CHANNEL_OUT, &limit_us), CROSSVM_CHANNEL_OUT);
+        assert_int_equal(crossvm_channel_recv(two, buffer, sizeof(buffer), NOW), sizeof(buffer));
+        pair_free(pair);
+    }
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +279,7 @@ int main(void)
         cmocka_unit_test(an_early_bell_does_not_end_the_settling),
         cmocka_unit_test(a_strict_receiver_never_does),
         cmocka_unit_test(counts_tell_what_it_cost),
+        cmocka_unit_test(waiting_for_space_tells_of_what_is_committed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
