@@ -75,25 +75,19 @@ static void sign_of_life(crossvm_connection_t *c)
 /* call is emit or ring of the configuration. */
 static void emit(const struct event_frame *frame, crossvm_connection_t *c, int (*call)(void *cookie))
 {
-    bool failed;
-
     c->emits++;
-    failed = !call || call(c->cookie) < 0;
-    /* The call may have removed the connection; the frame stays. */
-    if (failed && frame->connection == c)
+    /* The call may remove the connection; the frame stays. */
+    if ((!call || call(c->cookie) < 0) && frame->connection == c)
         c->failed_emits++;
 }
 
-/* False: it had no effect. */
+/* A store to another register than EMIT. False: it had no effect. */
 static bool event_page_stored(const struct event_frame *frame, crossvm_connection_t *c, size_t offset, size_t length,
                               uint64_t value)
 {
     switch (event_page_store(&c->page, offset, length, value)) {
     case EVENT_PAGE_NOTHING:
         return false;
-    case EVENT_PAGE_EMIT:
-        emit(frame, c, c->emit);
-        break;
     case EVENT_PAGE_RING:
         emit(frame, c, c->ring);
         break;
@@ -117,10 +111,9 @@ static bool has_value(size_t offset, size_t length)
            (offset == CROSSVM_REG_COUNT || offset == CROSSVM_REG_SEEN || offset == CROSSVM_REG_DRIVER);
 }
 
-memory_fault_result_t connection_event_page_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length,
-                                                  void *cookie)
+static __attribute__((noinline)) memory_fault_result_t other_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address,
+                                                                   size_t length, const struct event_frame *frame)
 {
-    const struct event_frame *frame = cookie;
     crossvm_connection_t *c = frame->connection;
     size_t offset = address - frame->address;
 
@@ -130,6 +123,28 @@ memory_fault_result_t connection_event_page_fault(vm_t *vm, vm_vcpu_t *vcpu, uin
                           has_value(offset, length) ? (uint32_t)get_vcpu_fault_data(vcpu) : 0))
         return FAULT_IGNORE;
     return connection_void_fault(vm, vcpu, address, length, NULL);
+}
+
+memory_fault_result_t connection_event_page_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length,
+                                                  void *cookie)
+{
+    const struct event_frame *frame = cookie;
+    crossvm_connection_t *c = frame->connection;
+
+    /* The stores that each event costs go first. Of that to EMIT nothing needs to be known. */
+    if (!length || !c)
+        return other_fault(vm, vcpu, address, length, frame);
+    if (address - frame->address == CROSSVM_REG_EMIT) {
+        emit(frame, c, c->emit);
+        return FAULT_IGNORE;
+    }
+    if (address - frame->address == CROSSVM_REG_COUNT && length == sizeof(uint32_t) && c->unanswered < MAX_UNANSWERED) {
+        event_page_set_count(&c->page, (uint32_t)get_vcpu_fault_data(vcpu));
+        c->config.pending = false;
+        c->unanswered = 0;
+        return FAULT_IGNORE;
+    }
+    return other_fault(vm, vcpu, address, length, frame);
 }
 
 memory_fault_result_t connection_void_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length, void *cookie)

@@ -105,7 +105,6 @@ static inline void connection_raised(crossvm_connection_t *connection)
 static inline void connection_raise(crossvm_connection_t *connection)
 {
     struct line *line = connection->line;
-    struct guest *guest = line->guest;
     /*
      * Inject even while one is in service: a guest that sets up its interrupt controller anew never ends what it had,
      * and must not be left without interrupts for it. A controller that holds one already ignores this.
@@ -113,15 +112,15 @@ static inline void connection_raise(crossvm_connection_t *connection)
     bool injected = vm_inject_irq(line->vcpu, line->irq) == 0;
 
     if (injected && !line->in_service) {
-        line_set_in_service(line, true);
+        line->in_service = true;
         connection_raised(connection);
-    } else {
-        connection->again = true;
-        line_set_again(line, true);
+        return;
     }
-    /* Lines that an acknowledgement left: they should not wait for an end that may never come either. */
-    if (guest->lines_again > line->again)
-        lines_raise_again(guest);
+    connection->again = true;
+    line_set_again(line, true);
+    /* What an acknowledgement left to the end of this line should not wait for one that may never come. */
+    if (line->guest->lines_again > 1)
+        lines_raise_again(line->guest);
 }
 
 /** Follows the guest's settings of interrupts in config: called after each change there. */

@@ -48,7 +48,6 @@ struct event_page {
 /** What a guest's store asks for beyond the new register value. */
 enum event_page_action {
     EVENT_PAGE_NOTHING,
-    EVENT_PAGE_EMIT,           /**< send an event to the peer */
     EVENT_PAGE_RING,           /**< signal to the peer an event that is counted already */
     EVENT_PAGE_ACKNOWLEDGED,   /**< the guest took note of all events so far */
     EVENT_PAGE_DRIVER_CHANGED, /**< DRIVER has a new value, or another program came */
@@ -83,11 +82,17 @@ static inline volatile uint32_t *event_page_count_word(const struct event_page *
     return (volatile uint32_t *)(page->memory + CROSSVM_REG_COUNT);
 }
 
+/** Sets COUNT. */
+static inline void event_page_set_count(struct event_page *page, uint32_t count)
+{
+    __atomic_store_n(event_page_count_word(page), count, __ATOMIC_SEQ_CST);
+}
+
 /** Part of event_page_store(): the registers that not every event needs. */
 enum event_page_action event_page_store_rare(struct event_page *page, size_t offset, size_t length, uint64_t value);
 
 /**
- * Carries out a store of the guest (docs/device.md, section 4.3).
+ * Carries out a store of the guest (docs/device.md, section 4.3) to any register but EMIT, which has no state.
  *
  * @param offset from the start of BAR0, in bytes; any
  * @param length of the store in bytes; any
@@ -96,10 +101,8 @@ enum event_page_action event_page_store_rare(struct event_page *page, size_t off
 static inline enum event_page_action event_page_store(struct event_page *page, size_t offset, size_t length,
                                                       uint64_t value)
 {
-    if (offset == CROSSVM_REG_EMIT)
-        return EVENT_PAGE_EMIT;
     if (offset == CROSSVM_REG_COUNT && length == sizeof(uint32_t)) {
-        __atomic_store_n(event_page_count_word(page), (uint32_t)value, __ATOMIC_SEQ_CST);
+        event_page_set_count(page, (uint32_t)value);
         return EVENT_PAGE_ACKNOWLEDGED;
     }
     return event_page_store_rare(page, offset, length, value);

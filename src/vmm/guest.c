@@ -78,7 +78,7 @@ static bool raise_again(struct line *line)
     /* While the guest has the input disabled the injection fails, and the line is acknowledged when it is enabled. */
     if (!again || vm_inject_irq(line->vcpu, line->irq))
         return false;
-    line_set_in_service(line, true);
+    line->in_service = true;
     line_set_again(line, false);
     for (crossvm_connection_t *c = line->users; c; c = c->next_on_line) {
         if (c->again)
@@ -87,28 +87,43 @@ static bool raise_again(struct line *line)
     return true;
 }
 
+static bool any_in_service(const struct guest *guest)
+{
+    const struct line *line = guest->lines;
+
+    while (line && !line->in_service)
+        line = line->next;
+    return line != NULL;
+}
+
 /*
  * libsel4vm acknowledges, on Arm, before it gives the list register that has become free to the next interrupt of its
  * queue. What is injected in between takes that register too, is overwritten, and counts as pending for ever. The queue
  * holds nothing of ours while no other line is in service, and one injection leaves it so: hence one line at most, and
  * only then. The others follow at the end of that one.
  */
+static __attribute__((noinline)) void raise_next(struct line *last)
+{
+    struct line *line = last;
+
+    if (any_in_service(last->guest))
+        return;
+    do { /* the last one last: each has its turn */
+        line = line->next ? line->next : last->guest->lines;
+        if (line->again && raise_again(line))
+            return;
+    } while (line != last);
+}
+
 static void line_acknowledged(vm_vcpu_t *vcpu, int irq, void *cookie)
 {
     struct line *line = cookie;
-    struct guest *guest = line->guest;
-    struct line *candidate = line;
 
     (void)vcpu;
     (void)irq;
-    line_set_in_service(line, false);
-    if (guest->lines_again == 0 || guest->lines_in_service > 0)
-        return;
-    do { /* this one last: each has its turn */
-        candidate = candidate->next ? candidate->next : guest->lines;
-        if (candidate->again && raise_again(candidate))
-            return;
-    } while (candidate != line);
+    line->in_service = false;
+    if (line->guest->lines_again)
+        raise_next(line);
 }
 
 void lines_raise_again(struct guest *guest)

@@ -49,8 +49,7 @@ struct guest {
     vm_t *vm;
     crossvm_connection_t *connections; /**< in the order of installation */
     struct line *lines;
-    unsigned int lines_in_service; /**< how many of these are */
-    unsigned int lines_again;      /**< how many of these have again set */
+    unsigned int lines_again; /**< how many of these have again set */
     struct event_frame *frames;
     bool limits_told; /**< the log has what this VM's platform cannot do */
 };
@@ -72,13 +71,6 @@ struct line *line_get(struct guest *guest, int irq);
 
 /** Registers a line with the VM when it is not yet. 0, or -1 when the VM refuses the number. */
 int line_register(struct line *line);
-
-/** Sets in_service. */
-static inline void line_set_in_service(struct line *line, bool in_service)
-{
-    line->guest->lines_in_service += (unsigned int)in_service - (unsigned int)line->in_service;
-    line->in_service = in_service;
-}
 
 /** Sets again. */
 static inline void line_set_again(struct line *line, bool again)

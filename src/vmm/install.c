@@ -391,7 +391,7 @@ void crossvm_reset_all(vm_t *vm)
             c->driver_changed(c->cookie, CROSSVM_DRIVER_NONE);
     }
     for (struct line *line = guest->lines; line; line = line->next) {
-        line_set_in_service(line, false);
+        line->in_service = false;
         line_set_again(line, false);
     }
 }

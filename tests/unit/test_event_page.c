@@ -113,7 +113,7 @@ static enum event_page_action expected_action(const struct event_page *page, siz
                                               uint64_t value)
 {
     if (offset == 0)
-        return EVENT_PAGE_EMIT;
+        return EVENT_PAGE_NOTHING; /* connection.c sees to it */
     if (offset == 0x68)
         return EVENT_PAGE_RING;
     if (length != 4)
