@@ -11,18 +11,15 @@
 
 #include "layout.h"
 
-/* Of a function of conventional PCI; what the mapping has behind it is for PCI Express. */
+/* Of a function of conventional PCI. What the mapping has behind it is for PCI Express: nothing here, so it reads 0. */
 #define CONFIG_SIZE 256
 
 /* 19..15 device | 14..12 function | 11..0 register */
 static vmm_pci_entry_t *addressed(vmm_pci_space_t *pci, uintptr_t offset, size_t size)
 {
     vmm_pci_address_t address = {.dev = offset >> 15 & 0x1f, .fun = offset >> 12 & 0x7};
-    uintptr_t reg = offset & 0xfff;
 
-    if (reg >= CONFIG_SIZE || (reg & 3) + size > sizeof(uint32_t))
-        return NULL;
-    return find_device(pci, address);
+    return (offset & 3) + size > sizeof(uint32_t) ? NULL : find_device(pci, address);
 }
 
 static memory_fault_result_t load(vm_vcpu_t *vcpu, const vmm_pci_entry_t *function, int reg, size_t size)
@@ -31,7 +28,7 @@ static memory_fault_result_t load(vm_vcpu_t *vcpu, const vmm_pci_entry_t *functi
 
     if (!function)
         return FAULT_UNHANDLED; /* all ones, which a guest takes for an absent device */
-    if (function->ioread(function->cookie, reg, (int)size, &value))
+    if (reg < CONFIG_SIZE && function->ioread(function->cookie, reg, (int)size, &value))
         return FAULT_ERROR;
     set_vcpu_fault_data(vcpu, (uint64_t)value << 8 * (reg & 3));
     return FAULT_HANDLED;
@@ -41,7 +38,7 @@ static memory_fault_result_t store(vm_vcpu_t *vcpu, const vmm_pci_entry_t *funct
 {
     uint32_t value = (uint32_t)get_vcpu_fault_data(vcpu);
 
-    if (function && function->iowrite(function->cookie, reg, (int)size, value))
+    if (function && reg < CONFIG_SIZE && function->iowrite(function->cookie, reg, (int)size, value))
         return FAULT_ERROR;
     return FAULT_HANDLED;
 }

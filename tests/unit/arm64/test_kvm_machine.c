@@ -247,8 +247,13 @@ static void configuration_space_ends_after_256_bytes(void **state)
     assert_int_equal(kvm_pci_attach(&vm, pci), 0);
     assert_int_equal(config_load(0, 0, 0, 4), 0x00425e14);
     assert_int_equal(config_load(0, 0, 0xfc, 4), 0);
-    assert_int_equal(config_load(0, 0, 0x100, 4), UINT32_MAX);
-    assert_int_equal(config_load(32, 0, 0, 4), UINT32_MAX); /* bus 1 */
+    for (unsigned int reg = 0x100; reg < 0x1000; reg += 4) {
+        config_store(0, 0, reg, 4, UINT32_MAX);
+        assert_int_equal(config_load(0, 0, reg, 4), 0);
+    }
+    assert_int_equal(config_load(0, 0, 0, 4), 0x00425e14);
+    assert_int_equal(config_load(1, 0, 0x100, 4), UINT32_MAX); /* nobody is there */
+    assert_int_equal(config_load(32, 0, 0, 4), UINT32_MAX);    /* bus 1 */
     kvm_pci_free(pci);
 }
 
