@@ -102,8 +102,9 @@ void kvm_vm_stop(vm_t *vm, int status);
 
 /** Why the VM ended, after vm_run(): a status from kvm_vm_stop() or from the guest (KVM_EXIT_PORT on x86,
  * KVM_EXIT_REGISTER on arm64), or KVM_VM_*. */
-#define KVM_VM_RESET 256                /* the guest asked for a reset or power-off */
+#define KVM_VM_RESET 256                /* the guest asked for a reset: a reboot, or a panic */
 #define KVM_VM_CRASHED 257              /* triple fault, or a state that KVM cannot run */
+#define KVM_VM_POWERED_OFF 258          /* the guest asked for it */
 int kvm_vm_exit_status(const vm_t *vm); /* -1 before the end */
 
 /** Frees all that vm_init(), vm_create_vcpu() and later calls made, after vm_run() returned or before it was called. */

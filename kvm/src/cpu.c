@@ -114,7 +114,8 @@ static void handle_exit(vm_vcpu_t *vcpu, struct kvm_run *exit)
         if (exit->system_event.type == KVM_SYSTEM_EVENT_CRASH)
             crash(vcpu, "the guest reports a crash", 0);
         else
-            kvm_vm_stop(vcpu->vm, KVM_VM_RESET);
+            kvm_vm_stop(vcpu->vm,
+                        exit->system_event.type == KVM_SYSTEM_EVENT_RESET ? KVM_VM_RESET : KVM_VM_POWERED_OFF);
         break;
     case KVM_EXIT_FAIL_ENTRY:
         crash(vcpu, "the processor refuses its state", exit->fail_entry.hardware_entry_failure_reason);

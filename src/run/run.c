@@ -60,10 +60,11 @@ static const struct argp argp = {
     .options = options,
     .parser = parse,
     .args_doc = "FILE",
-    .doc =
-        "Runs the VMs of a topology and joins the ends of its connections.\v"
-        "Ends when all VMs have ended, or on SIGINT, SIGTERM or SIGHUP. Exit status: 0 when all VMs ended well, 1 when "
-        "one failed, 2 for a wrong topology, 128 and the signal's number after a signal.",
+    .doc = "Runs the VMs of a topology and joins the ends of its connections.\v"
+           "Ends when all VMs have ended, or on SIGINT, SIGTERM or SIGHUP. Exit status: 0 when all VMs powered off, 1 "
+           "when "
+           "one failed (a reboot or a panic of its guest is such an end, too), 2 for a wrong topology, 128 and the "
+           "signal's number after a signal.",
     .help_filter = tool_help_filter,
 };
 

@@ -11,15 +11,14 @@
 #include <sel4vm_kvm.h>
 #include <sel4vm_kvm_test.h>
 
+#include "../host/wire.h"
 #include "dump.h"
 #include "machine.h"
 #include "message.h"
 #include "options.h"
 #include "signals.h"
 
-#define EXIT_CRASHED 70
-
-/* Before what --append says: the console is a serial port, and a panic ends the VM. */
+/* Before what --append says: the console is a serial port, and a panic resets, which ends the VM. */
 #define COMMAND_LINE "console=ttyS0 panic=-1"
 
 static void print_stats(struct machine *machine)
@@ -36,13 +35,19 @@ static int exit_status(const vm_t *vm)
 {
     int status = kvm_vm_exit_status(vm);
 
-    if (status == KVM_VM_RESET)
+    switch (status) {
+    case KVM_VM_POWERED_OFF:
         return EXIT_SUCCESS;
-    if (status < 0 || status == KVM_VM_CRASHED) {
+    case KVM_VM_RESET:
+        message("%s: the guest asked for a reset (a reboot, or a panic)", vm->vm_name);
+        return CROSSVM_EXIT_RESET;
+    case KVM_VM_CRASHED:
+    case -1:
         message("%s: the guest crashed", vm->vm_name);
-        return EXIT_CRASHED;
+        return CROSSVM_EXIT_CRASHED;
+    default:
+        return status;
     }
-    return status;
 }
 
 static int boot(struct machine *machine, const struct options *options)

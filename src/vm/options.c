@@ -226,10 +226,12 @@ void options_parse(struct options *options, int argc, char **argv)
     static const struct argp argp = {
         .options = known,
         .parser = parse,
-        .doc = "Runs a Linux VM on KVM and serves the host ends of its cross-VM connections.\v"
-               "The guest's console is standard input and output. Exit status: what the guest stored to I/O port 0xf4 "
-               "(x86-64) or address 0x9010000 (arm64); 0 after a reset or power-off; 70 when the guest crashed; 1 when "
-               "it could not start; 128 and the signal's number after SIGINT, SIGTERM or SIGHUP, which end the VM.",
+        .doc =
+            "Runs a Linux VM on KVM and serves the host ends of its cross-VM connections.\v"
+            "The guest's console is standard input and output. Exit status: what the guest stored to I/O port 0xf4 "
+            "(x86-64) or address 0x9010000 (arm64); 0 after a power-off; 71 after a reset, which a reboot and a panic "
+            "ask for; 70 when the guest crashed; 1 when it could not start; 128 and the signal's number after SIGINT, "
+            "SIGTERM or SIGHUP, which end the VM.",
     };
     const char *dir = getenv("CROSSVM_DIR");
 

@@ -20,7 +20,7 @@ static bool store(vm_t *vm, uint16_t port, uint8_t value)
         return true;
     case PLATFORM_SLEEP_CONTROL_PORT:
         if (value & SLEEP_ENABLE && SLEEP_TYPE(value) == PLATFORM_SLEEP_TYPE_OFF)
-            kvm_vm_stop(vm, KVM_VM_RESET);
+            kvm_vm_stop(vm, KVM_VM_POWERED_OFF);
         return true;
     case PLATFORM_SLEEP_STATUS_PORT:
         return true;
