@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "../host/end_signals.h"
 #include "../tool/tool.h"
 #include "pair.h"
 
@@ -93,10 +94,7 @@ static int catch_signals(void)
     sigset_t signals;
     int fd;
 
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGHUP);
+    end_signals(&signals);
     if (sigprocmask(SIG_BLOCK, &signals, NULL) || (fd = signalfd(-1, &signals, SFD_CLOEXEC)) < 0) {
         tool_error("cannot wait for signals: %s", strerror(errno));
         return -1;

@@ -27,8 +27,13 @@ struct pollfd output_wishes(const struct output *output)
 void output_write(struct output *output)
 {
     size_t piece = output->used < PIECE_BYTES ? output->used : PIECE_BYTES;
-    ssize_t written = write(output->fd, output->bytes, piece);
+    struct pollfd writable = output_wishes(output);
+    ssize_t written;
 
+    /* Both outputs may be one pipe, which the other has just filled. */
+    if (poll(&writable, 1, 0) != 1)
+        return;
+    written = write(output->fd, output->bytes, piece);
     if (written < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (written < 0) {
@@ -38,17 +43,6 @@ void output_write(struct output *output)
     }
     output->used -= (size_t)written;
     memmove(output->bytes, output->bytes + written, output->used);
-}
-
-void output_finish(struct output *output)
-{
-    while (output->used) {
-        struct pollfd writable = output_wishes(output);
-
-        if (poll(&writable, 1, -1) < 0 && errno != EINTR)
-            return;
-        output_write(output);
-    }
 }
 
 static void append(struct output *output, const char *bytes, size_t n)
@@ -69,35 +63,22 @@ static void pass_on(struct lines *lines)
     lines->used = 0;
 }
 
-/* Whether a byte is part of the text: neither a control character nor in an escape sequence (ECMA-48, section 5.4). */
-static bool is_text(struct lines *lines, unsigned char byte)
-{
-    switch (lines->text) {
-    case TEXT_ESCAPE:
-        lines->text = byte == '[' ? TEXT_SEQUENCE : TEXT_PLAIN;
-        return false;
-    case TEXT_SEQUENCE:
-        if (byte >= 0x40 && byte <= 0x7e)
-            lines->text = TEXT_PLAIN;
-        return false;
-    default:
-        if (byte == 0x1b)
-            lines->text = TEXT_ESCAPE;
-        return byte == '\t' || (byte >= ' ' && byte != 0x7f);
-    }
-}
-
 void lines_put(struct lines *lines, const char *bytes, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        char shown[PLAIN_TEXT_BYTES];
+        size_t length;
+
         if (bytes[i] == '\n') {
-            lines->text = TEXT_PLAIN;
+            lines->text = (struct plain_text){0};
             pass_on(lines);
-        } else if (is_text(lines, (unsigned char)bytes[i])) {
-            if (lines->used == LINE_BYTES)
-                pass_on(lines);
-            lines->line[lines->used++] = bytes[i];
+            continue;
         }
+        length = plain_text_take(&lines->text, (unsigned char)bytes[i], shown);
+        if (lines->used + length > LINE_BYTES)
+            pass_on(lines);
+        memcpy(lines->line + lines->used, shown, length);
+        lines->used += length;
     }
 }
 

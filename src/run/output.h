@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "plain_text.h"
+
 #define OUTPUT_BYTES 65536
 #define LINE_BYTES 1024 /* longer ones are cut into several */
 
@@ -25,20 +27,17 @@ struct lines {
     const char *prefix;
     char line[LINE_BYTES];
     size_t used;
-    enum { TEXT_PLAIN, TEXT_ESCAPE, TEXT_SEQUENCE } text;
+    struct plain_text text;
 };
 
-/** How many bytes lines_put() may be given now. */
+/** How many bytes lines_put() may be given now. With room for one, there is room for lines_end() too. */
 size_t output_room(const struct output *output);
 
 /** What to poll for: writable, if there is something to write. */
 struct pollfd output_wishes(const struct output *output);
 
-/** Writes what does not block, after it polled writable. */
+/** Writes some of it, if that does not block. */
 void output_write(struct output *output);
-
-/** Writes all of it, even if that blocks. */
-void output_finish(struct output *output);
 
 /**
  * Takes what a VM printed, and passes on the lines that are complete. A guest is not to do with a terminal what it

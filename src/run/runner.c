@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../host/end_signals.h"
 #include "../tool/tool.h"
 #include "link.h"
 #include "vm_process.h"
@@ -19,7 +20,9 @@
 #define STATUS_OF_SIGNAL 128
 #define STATUS_VM_FAILED 1
 #define RESTART_INTERVAL_MS 1000 /* between two starts of a VM */
-#define END_PATIENCE_MS 10000    /* for VMs that were told to end */
+#define END_PATIENCE_MS 10000    /* for VMs that were told to end, and for who reads what they printed */
+#define LAST_PATIENCE_MS 1000    /* for the latter, after a second signal */
+#define SAME_SIGNAL_MS 500       /* within which a signal is the one before: timeout(1) sends each twice */
 
 /* What is polled for, beside the VMs' own: the signals, and the two outputs. */
 enum { AT_SIGNALS, AT_OUT, AT_MESSAGES, AT_FIRST_VM };
@@ -34,8 +37,10 @@ struct runner {
     size_t num_links;             /**< made so far, and those to the host between them */
     struct pollfd *polled;
     int signals;
-    int ending;       /**< the signal that came, or 0 */
-    int64_t deadline; /**< while ending: when VMs are killed, in ms */
+    int ending;         /**< the signal that came last, or 0 */
+    int64_t signalled;  /**< while ending: when that was, in ms */
+    int64_t deadline;   /**< ... and when VMs are killed, and what nobody reads is given up */
+    bool output_counts; /**< to pass on all of it is worth waiting */
     struct output out;
     struct output messages;
 };
@@ -65,6 +70,7 @@ static int start_vm(struct runner *runner, size_t i)
 
     if (!error)
         error = vm_process_start(&runner->processes[i], &command);
+    runner->processes[i].start_ms = now_ms(); /* also of a failure, which is not to be repeated at once */
     vm_command_free(&command);
     return error;
 }
@@ -114,10 +120,7 @@ static int watch_signals(struct runner *runner)
 {
     sigset_t set;
 
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    end_signals(&set);
     sigaddset(&set, SIGCHLD);
     (void)signal(SIGPIPE, SIG_IGN); /* a reader of our output that left shows as an error of write() */
     if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
@@ -161,33 +164,42 @@ static void signal_all(const struct runner *runner, int number)
 
 static void end_all(struct runner *runner, int number)
 {
+    int64_t now = now_ms();
     bool again = runner->ending;
 
+    if (again && now - runner->signalled < SAME_SIGNAL_MS)
+        return;
     runner->ending = number;
-    runner->deadline = now_ms() + END_PATIENCE_MS;
+    runner->signalled = now;
+    runner->deadline = now + (again ? LAST_PATIENCE_MS : END_PATIENCE_MS);
     signal_all(runner, again ? SIGKILL : SIGTERM);
 }
 
-static size_t count_running(const struct runner *runner)
+/* When the patience is over. Returns for how long to wait until then, in ms; -1: for ever. */
+static int end_late_ones(struct runner *runner)
 {
-    size_t n = 0;
+    int64_t left = runner->deadline - now_ms();
 
-    for (size_t i = 0; i < runner->topology->num_vms; i++)
-        n += runner->processes[i].pid != 0;
-    return n;
+    if (!runner->ending)
+        return -1;
+    if (left > 0)
+        return (int)left;
+    runner->output_counts = false;
+    signal_all(runner, SIGKILL);
+    runner->deadline = now_ms() + END_PATIENCE_MS;
+    return END_PATIENCE_MS;
 }
 
 static bool is_to_restart(const struct runner *runner, const struct vm_process *process)
 {
-    return !runner->ending && process->pid == 0 &&
+    return !runner->ending && process->pid == 0 && !process->draining &&
            (process->vm->restart == RESTART_ALWAYS || (process->vm->restart == RESTART_ON_FAILURE && process->failed));
 }
 
+/* Who shares a connection with it is told at once, whatever becomes of its output. */
 static void vm_ended(struct runner *runner, size_t i, int status)
 {
-    struct vm_process *process = &runner->processes[i];
-
-    vm_process_ended(process, status);
+    vm_process_ended(&runner->processes[i], status);
     for (size_t k = 0; k < runner->topology->num_connections; k++) {
         const struct topology_connection *connection = &runner->topology->connections[k];
         int end = connection_end_of(connection, i);
@@ -195,10 +207,29 @@ static void vm_ended(struct runner *runner, size_t i, int status)
         if (end >= 0 && connection_is_between_vms(connection))
             link_leave(&runner->links[k], end);
     }
-    if (runner->ending)
-        return;
-    say(runner, "VM %s %s%s", process->vm->name, process->failed ? process->how : "ended",
-        is_to_restart(runner, process) ? "; it is started again" : "");
+}
+
+/* Passes on the last words of VMs that ended, and then says that they did. */
+static void drain_some(struct runner *runner)
+{
+    for (size_t i = 0; i < runner->topology->num_vms; i++) {
+        struct vm_process *process = &runner->processes[i];
+
+        if (!process->draining || !output_room(&runner->messages) || !vm_process_drain(process) || runner->ending)
+            continue;
+        say(runner, "VM %s %s%s", process->vm->name, process->failed ? process->how : "ended",
+            is_to_restart(runner, process) ? "; it is started again" : "");
+    }
+}
+
+/* Whether a VM runs, or has said what is still to be passed on. */
+static bool is_busy(const struct runner *runner)
+{
+    for (size_t i = 0; i < runner->topology->num_vms; i++) {
+        if (runner->processes[i].pid || (runner->processes[i].draining && runner->output_counts))
+            return true;
+    }
+    return runner->output_counts && (runner->out.used || runner->messages.used);
 }
 
 static void reap(struct runner *runner)
@@ -311,29 +342,19 @@ static int restart_some(struct runner *runner)
     return (int)wait;
 }
 
-static int patience(struct runner *runner, int restart_ms)
-{
-    int64_t left = runner->deadline - now_ms();
-
-    if (!runner->ending)
-        return restart_ms;
-    if (left <= 0) {
-        signal_all(runner, SIGKILL);
-        return END_PATIENCE_MS;
-    }
-    return (int)left;
-}
-
 static void loop(struct runner *runner)
 {
     for (;;) {
-        int restart_ms = restart_some(runner);
+        int end_ms = end_late_ones(runner);
+        int restart_ms;
         size_t n;
 
-        if (restart_ms < 0 && count_running(runner) == 0)
+        drain_some(runner);
+        restart_ms = restart_some(runner); /* -1 while ending */
+        if (restart_ms < 0 && !is_busy(runner))
             return;
         n = gather(runner);
-        if (poll(runner->polled, n, patience(runner, restart_ms)) > 0)
+        if (poll(runner->polled, n, runner->ending ? end_ms : restart_ms) > 0)
             serve(runner);
     }
 }
@@ -346,8 +367,6 @@ static void destroy(struct runner *runner)
         for (size_t i = 0; i < runner->topology->num_vms; i++)
             vm_process_destroy(&runner->processes[i]);
     }
-    output_finish(&runner->out);
-    output_finish(&runner->messages);
     destroy_links(runner);
     if (runner->signals >= 0)
         close(runner->signals);
@@ -379,6 +398,7 @@ int runner_run(const struct topology *topology, const struct vm_program_options 
     runner->topology = topology;
     runner->options = options;
     runner->signals = -1;
+    runner->output_counts = true;
     runner->out.fd = STDOUT_FILENO;
     runner->messages.fd = STDERR_FILENO;
     error = prepare(runner);

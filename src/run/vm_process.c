@@ -13,10 +13,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../host/wire.h"
 #include "../tool/tool.h"
 
 #define READ_BYTES 4096
-#define EXIT_GUEST_CRASHED 70 /* of crossvm-vm */
 
 int64_t now_ms(void)
 {
@@ -143,6 +143,10 @@ __attribute__((noreturn)) static void become_vm(const struct standard *standard,
     (void)dup2(standard->out, STDOUT_FILENO);
     (void)dup2(standard->error, STDERR_FILENO);
     (void)signal(SIGPIPE, SIG_DFL);
+    /* What this program was told to ignore it may still say to the VM. */
+    (void)signal(SIGINT, SIG_DFL);
+    (void)signal(SIGTERM, SIG_DFL);
+    (void)signal(SIGHUP, SIG_DFL);
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
     vm_command_execute(command);
@@ -165,7 +169,6 @@ int vm_process_start(struct vm_process *process, const struct vm_command *comman
         }
     }
     close_standard(&standard);
-    process->start_ms = now_ms();
     if (error)
         close_pipes(process);
     return error;
@@ -185,15 +188,18 @@ struct pollfd vm_process_message_wishes(const struct vm_process *process)
     return (struct pollfd){.fd = output_room(process->message_lines.output) ? process->messages : -1, .events = POLLIN};
 }
 
-/* Reads what there is, up to the room. False when nothing came; at the end, the descriptor is closed. */
-static bool read_some(int *fd, char *bytes, size_t room, size_t *n)
+/*
+ * Reads what there is, up to the room. False when nothing came. At the end the descriptor is closed: of a process that
+ * has ended, when there is no more now, whoever else may have the other side.
+ */
+static bool read_some(const struct vm_process *process, int *fd, char *bytes, size_t room, size_t *n)
 {
     ssize_t length = *fd < 0 || room == 0 ? 0 : read(*fd, bytes, room < READ_BYTES ? room : READ_BYTES);
 
     *n = length > 0 ? (size_t)length : 0;
     if (length > 0)
         return true;
-    if (*fd >= 0 && room && (length == 0 || (errno != EAGAIN && errno != EINTR))) {
+    if (*fd >= 0 && room && (length == 0 || process->draining || (errno != EAGAIN && errno != EINTR))) {
         close(*fd);
         *fd = -1;
     }
@@ -206,7 +212,7 @@ static bool move_console(struct vm_process *process)
     char bytes[READ_BYTES];
     size_t n;
 
-    if (!read_some(&process->console, bytes, room, &n))
+    if (!read_some(process, &process->console, bytes, room, &n))
         return false;
     if (process->at)
         console_socket_put(process->at, bytes, n);
@@ -220,7 +226,7 @@ static bool move_messages(struct vm_process *process)
     char bytes[READ_BYTES];
     size_t n;
 
-    if (!read_some(&process->messages, bytes, output_room(process->message_lines.output), &n))
+    if (!read_some(process, &process->messages, bytes, output_room(process->message_lines.output), &n))
         return false;
     lines_put(&process->message_lines, bytes, n);
     return true;
@@ -254,8 +260,10 @@ static void describe_end(struct vm_process *process, int status)
     if (WIFSIGNALED(status))
         (void)snprintf(process->how, sizeof(process->how), "was killed by signal %d (%s)", WTERMSIG(status),
                        strsignal(WTERMSIG(status)));
-    else if (WEXITSTATUS(status) == EXIT_GUEST_CRASHED)
+    else if (WEXITSTATUS(status) == CROSSVM_EXIT_CRASHED)
         (void)snprintf(process->how, sizeof(process->how), "crashed");
+    else if (WEXITSTATUS(status) == CROSSVM_EXIT_RESET)
+        (void)snprintf(process->how, sizeof(process->how), "asked for a reset (a reboot, or a panic)");
     else if (WEXITSTATUS(status))
         (void)snprintf(process->how, sizeof(process->how), "ended with status %d", WEXITSTATUS(status));
     else
@@ -265,12 +273,27 @@ static void describe_end(struct vm_process *process, int status)
 void vm_process_ended(struct vm_process *process, int status)
 {
     process->pid = 0;
+    process->draining = true;
     describe_end(process, status);
+}
+
+/* Whether the last line, if it has no end, can be passed on. */
+static bool has_room(const struct lines *lines)
+{
+    return lines->used == 0 || output_room(lines->output);
+}
+
+bool vm_process_drain(struct vm_process *process)
+{
     while (move_console(process))
-        output_finish(process->lines.output);
+        ;
     while (move_messages(process))
-        output_finish(process->message_lines.output);
+        ;
+    if (process->console >= 0 || process->messages >= 0 || !has_room(&process->lines) ||
+        !has_room(&process->message_lines))
+        return false;
     lines_end(&process->lines);
     lines_end(&process->message_lines);
-    close_pipes(process);
+    process->draining = false;
+    return true;
 }

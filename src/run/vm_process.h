@@ -17,7 +17,8 @@
 struct vm_process {
     const struct topology_vm *vm;
     pid_t pid;        /**< 0: it does not run */
-    int64_t start_ms; /**< when it was started last, of CLOCK_MONOTONIC; 0: never */
+    int64_t start_ms; /**< when that was tried last, of CLOCK_MONOTONIC; 0: never */
+    bool draining;    /**< it has ended, and not all that it printed is passed on */
     bool failed;      /**< how it ended last */
     char how[64];     /**< ... in words */
 
@@ -41,11 +42,14 @@ int vm_process_create(struct vm_process *process, const struct topology_vm *vm, 
 /** When it does not run. */
 void vm_process_destroy(struct vm_process *process);
 
-/** Starts it. 0, or -1 after a message. */
+/** Starts it, when it neither runs nor drains. 0, or -1 after a message. */
 int vm_process_start(struct vm_process *process, const struct vm_command *command);
 
-/** Takes note of its end, with the status that wait() gave, and passes on the last of its output. */
+/** Takes note of its end, with the status that wait() gave. From now on it drains. */
 void vm_process_ended(struct vm_process *process, int status);
+
+/** Passes on what is left of its output, as far as there is room. True when that was the last of it. */
+bool vm_process_drain(struct vm_process *process);
 
 /** What to poll for. */
 struct pollfd vm_process_console_wishes(const struct vm_process *process);

@@ -10,6 +10,7 @@
 
 #include <sel4vm_kvm.h>
 
+#include "../host/end_signals.h"
 #include "message.h"
 
 #define STATUS_OF_SIGNAL 128
@@ -29,10 +30,7 @@ int signals_block(void)
 {
     sigset_t set;
 
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    end_signals(&set);
     if (sigprocmask(SIG_BLOCK, &set, NULL))
         return failure();
     ending.source.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

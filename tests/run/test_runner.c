@@ -8,10 +8,12 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -65,6 +67,29 @@ static void lines_have_names(void **state)
     assert_non_null(strstr(file_read("err"), "xxxx\nlonger | xxxx")); /* cut */
 }
 
+/* Control functions (ECMA-48) in each of their forms, and characters that hold the same bytes. */
+static void no_control_function_passes(void **state)
+{
+    (void)state;
+    file_write("a", "printf '1\\233;31mred\\302\\233;0mplain\\n'\n" /* CSI: of 8 bits, in UTF-8 */
+                    "printf '2\\2350;title\\007a\\302\\2350;title\\234b\\033]0;title\\033\\\\c\\n'\n" /* OSC */
+                    "printf '3\\220dcs\\234a\\237apc\\234b\\236pm\\234c\\033Psixel\\033\\\\d\\n'\n"
+                    "printf '4\\205a\\302\\205b\\200c\\033(Bd\\n'\n"
+                    "printf '5\\303\\233 \\342\\202\\254 \\360\\237\\230\\200 \\342\\233\\2040\\n'\n" /* text */
+                    "printf '6\\300\\233ka\\340\\202\\233kb\\342\\033[1mc\\303d\\342\\233e\\n'\n"     /* no UTF-8 */
+                    "printf '7\\233'; printf '\\nafter \\235string\\nend\\n'\n");
+    assert_int_equal(tool_finish(start(VM("a", ""))), 0);
+    assert_string_equal(file_read("out"), "a | 1redplain\n"
+                                          "a | 2abc\n"
+                                          "a | 3abcd\n"
+                                          "a | 4abcd\n"
+                                          "a | 5\303\233 \342\202\254 \360\237\230\200 \342\233\2040\n"
+                                          "a | 6abcde\n"
+                                          "a | 7\n"
+                                          "a | after \n"
+                                          "a | end\n");
+}
+
 /* Much of it, and from both at once. */
 static void no_line_is_lost(void **state)
 {
@@ -110,11 +135,14 @@ static void who_failed_is_named(void **state)
     file_write("good", "exit 0\n");
     file_write("bad", "exit 3\n");
     file_write("crashed", "exit 70\n");
+    file_write("reset", "exit 71\n");
     file_write("shot", "kill -9 $$\n");
-    assert_int_equal(tool_finish(start(VM("good", "") VM("bad", "") VM("crashed", "") VM("shot", ""))), 1);
+    assert_int_equal(tool_finish(start(VM("good", "") VM("bad", "") VM("crashed", "") VM("reset", "") VM("shot", ""))),
+                     1);
     assert_non_null(strstr(file_read("err"), "crossvm: VM good ended\n"));
     assert_non_null(strstr(file_read("err"), "crossvm: VM bad ended with status 3\n"));
     assert_non_null(strstr(file_read("err"), "crossvm: VM crashed crashed\n"));
+    assert_non_null(strstr(file_read("err"), "crossvm: VM reset asked for a reset (a reboot, or a panic)\n"));
     assert_non_null(strstr(file_read("err"), "crossvm: VM shot was killed by signal 9 (Killed)\n"));
 }
 
@@ -138,6 +166,113 @@ static void without_end(void **state)
     assert_int_equal(kill(runner, SIGTERM), 0);
     assert_int_equal(tool_finish(runner), 128 + SIGTERM);
 }
+
+/* --- who does not read --- */
+
+#define MANY_LINES "seq 10000 29999\n" /* more than all pipes and the runner hold */
+
+/* Standard output becomes a pipe. Returns the other side of it. */
+static int make_pipe_of_output(void)
+{
+    int reader;
+
+    assert_int_equal(mkfifo("out", 0600), 0);
+    reader = open("out", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(reader >= 0);
+    return reader;
+}
+
+/* Until the runner's input is as full as it gets: the VM that filled it has ended, or waits. */
+static void await_standstill(int reader)
+{
+    int before = -1, now = 0;
+
+    while (now != before || now == 0) {
+        before = now;
+        usleep(200000);
+        assert_int_equal(ioctl(reader, FIONREAD, &now), 0);
+    }
+}
+
+/* All that comes until the end; good until the next call. */
+static char *read_all(int reader)
+{
+    static char text[1 << 20];
+    size_t n = 0;
+    ssize_t length;
+
+    assert_int_equal(fcntl(reader, F_SETFL, 0), 0);
+    while ((length = read(reader, text + n, sizeof(text) - 1 - n)) > 0)
+        n += (size_t)length;
+    text[n] = '\0';
+    return text;
+}
+
+/* Neither of a VM that has ended nor of the runner is a line lost to who reads late, and the next VM comes then. */
+static void last_words_wait_for_who_reads(void **state)
+{
+    int reader;
+    pid_t runner;
+    const char *said;
+    unsigned long next = 10000;
+
+    (void)state;
+    reader = make_pipe_of_output();
+    file_write("a", "[ ! -e was-here ] || { echo again; exit 0; }\n"
+                    "touch was-here\nseq 10000 23999\nwhile [ ! -e go ]; do sleep 0.1; done\n"
+                    "printf last\necho over >over\nexit 3\n");
+    runner = start(VM("a", ", restart: on-failure"));
+    await_standstill(reader);
+    file_write("go", "");
+    file_await("over", "over");
+    usleep(200000);
+    said = read_all(reader);
+    assert_int_equal(tool_finish(runner), 0);
+    for (; next < 24000; next++, said = strchr(said, '\n') + 1)
+        assert_int_equal(strtoul(said + 4, NULL, 10), next);
+    assert_string_equal(said, "a | last\na | again\n");
+    assert_non_null(strstr(file_read("err"), "VM a ended with status 3; it is started again\n"));
+    close(reader);
+}
+
+/* Longer than signals count as one. */
+static void signal_anew(pid_t runner, int number)
+{
+    usleep(600000);
+    assert_int_equal(kill(runner, number), 0);
+}
+
+static void signals_end_what_nobody_reads(void **state)
+{
+    int reader;
+    pid_t runner;
+
+    (void)state;
+    reader = make_pipe_of_output();
+    file_write("a", "seq 10000 23999\necho over >over\n");
+    runner = start(VM("a", ""));
+    file_await("over", "over");
+    await_standstill(reader);
+    assert_int_equal(kill(runner, SIGINT), 0);
+    signal_anew(runner, SIGINT);
+    assert_int_equal(tool_finish(runner), 128 + SIGINT);
+    close(reader);
+    assert_int_equal(unlink("out"), 0);
+    assert_int_equal(unlink("over"), 0);
+
+    /* A VM that is there still, and waits for the reader. */
+    reader = make_pipe_of_output();
+    file_write("a", "trap '' TERM\n" MANY_LINES);
+    runner = start(VM("a", ""));
+    await_standstill(reader);
+    assert_int_equal(kill(runner, SIGINT), 0);
+    signal_anew(runner, SIGTERM);
+    assert_int_equal(tool_finish(runner), 128 + SIGTERM);
+    close(reader);
+    assert_int_equal(unlink("out"), 0);
+}
+
+/* --- signals --- */
 
 static void a_signal_ends_all(void **state)
 {
@@ -166,8 +301,43 @@ static void a_second_signal_ends_them_at_once(void **state)
     file_await("ready", "ready");
     assert_int_equal(kill(runner, SIGINT), 0);
     file_await("deaf", "deaf");
-    assert_int_equal(kill(runner, SIGINT), 0);
+    signal_anew(runner, SIGINT);
     assert_int_equal(tool_finish(runner), 128 + SIGINT);
+}
+
+/* As timeout(1) sends them: to its child, and then to the group that both are in. */
+static void two_signals_at_once_are_one(void **state)
+{
+    pid_t runner;
+
+    (void)state;
+    file_write("a", "trap 'sleep 1; echo ended; exit 0' TERM\necho ready >ready\nwhile :; do sleep 0.1; done\n");
+    runner = start(VM("a", ""));
+    file_await("ready", "ready");
+    assert_int_equal(kill(runner, SIGSTOP), 0);
+    assert_int_equal(kill(runner, SIGTERM), 0);
+    assert_int_equal(kill(runner, SIGINT), 0);
+    assert_int_equal(kill(runner, SIGCONT), 0);
+    assert_true(tool_finish(runner) > 128);
+    assert_string_equal(file_read("out"), "a | ended\n");
+}
+
+/* As under nohup. The VM gets the signals as ever: the runner may have to send them. */
+static void ignored_signals_stay_so(void **state)
+{
+    pid_t runner;
+
+    (void)state;
+    file_write("a", "trap 'echo hup >>got' HUP\ntrap 'echo int >>got' INT\nkill -HUP $$\nkill -INT $$\n"
+                    "while [ ! -e go ]; do sleep 0.1; done\n");
+    assert_true(signal(SIGHUP, SIG_IGN) != SIG_ERR && signal(SIGINT, SIG_IGN) != SIG_ERR);
+    runner = start(VM("a", ""));
+    assert_true(signal(SIGHUP, SIG_DFL) != SIG_ERR && signal(SIGINT, SIG_DFL) != SIG_ERR);
+    file_await("got", "hup\nint\n");
+    assert_int_equal(kill(runner, SIGHUP), 0);
+    assert_int_equal(kill(runner, SIGINT), 0);
+    file_write("go", "");
+    assert_int_equal(tool_finish(runner), 0);
 }
 
 /* VMs do not outlive a runner that is killed. */
@@ -286,13 +456,18 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         RUNNER_TEST(lines_have_names),
+        RUNNER_TEST(no_control_function_passes),
         RUNNER_TEST(no_line_is_lost),
         RUNNER_TEST(arguments_say_it_all),
         RUNNER_TEST(who_failed_is_named),
         RUNNER_TEST(failed_vms_are_started_again),
         RUNNER_TEST(without_end),
+        RUNNER_TEST(last_words_wait_for_who_reads),
+        RUNNER_TEST(signals_end_what_nobody_reads),
         RUNNER_TEST(a_signal_ends_all),
         RUNNER_TEST(a_second_signal_ends_them_at_once),
+        RUNNER_TEST(two_signals_at_once_are_one),
+        RUNNER_TEST(ignored_signals_stay_so),
         RUNNER_TEST(a_killed_runner_takes_them_along),
         RUNNER_TEST(a_console_in_a_file),
         RUNNER_TEST(a_console_at_a_socket),
