@@ -85,15 +85,15 @@ static int take_events(struct host_end *host)
     struct iovec vector = {.iov_base = &count, .iov_len = sizeof(count)};
     ssize_t length = preadv2(host->from_guest, &vector, 1, -1, RWF_NOWAIT);
 
-    if (length < 0 && errno == EOPNOTSUPP) /* Linux before 5.8 */
-        length = read(host->from_guest, &count, sizeof(count));
     if (length == sizeof(count)) {
         host->events += count;
         return tell_events(host);
     }
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
-    return cvm_fail(EPROTO, "the VM's process behind connection \"%s\" (%s) gave a descriptor that is no eventfd",
+    return cvm_fail(EPROTO,
+                    "the descriptor of events that the VM's process behind connection \"%s\" (%s) gave cannot be read "
+                    "without waiting: it is no eventfd, or Linux is older than 5.8",
                     host->end.name, host->path);
 }
 
@@ -285,6 +285,15 @@ static bool may_be_eventfd(int fd)
     return !fstat(fd, &status) && (status.st_mode & S_IFMT) == 0;
 }
 
+/* Whoever had this end before shares the descriptor: what it may have left there is not to make an emit wait. */
+static void do_not_wait(int eventfd)
+{
+    int flags = fcntl(eventfd, F_GETFL);
+
+    if (flags >= 0)
+        (void)fcntl(eventfd, F_SETFL, flags | O_NONBLOCK);
+}
+
 /* Maps memory that the other side can neither shrink nor have made too small, both of which would end in SIGBUS. */
 static int map_memory(const struct host_end *host, const char *which, int memfd, size_t size, int prot, void **address)
 {
@@ -377,8 +386,10 @@ int cvm_host_open(struct crossvm **end, const char *path)
         error = bad_descriptor(host, "a descriptor for events", "is no eventfd");
     else
         error = map_all(host, &answer);
-    if (!error)
+    if (!error) {
+        do_not_wait(host->to_guest);
         error = make_epoll(host);
+    }
 
     cvm_wire_close(&answer);
     if (error) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "message.h"
+#include "shared_event.h"
 
 #define READ_WRITE (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE)
 
@@ -110,6 +111,12 @@ int wiring_join(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_join 
             wiring->name);
         return -1;
     }
+    if (shared_event_prepare()) {
+        message("connection %s: the kernel gives no asynchronous I/O, which signals the other VM: %s; is CONFIG_AIO "
+                "off, or fs.aio-max-nr used up?",
+                wiring->name, strerror(errno));
+        return -1;
+    }
     if (shared_memory_take(&wiring->own_page, wiring->name, take(&fds[2]), CROSSVM_PAGE_SIZE, READ_WRITE) ||
         shared_memory_take(&wiring->peer_page, wiring->name, take(&fds[3]), CROSSVM_PAGE_SIZE, CROSSVM_RIGHT_READ))
         return -1;
@@ -155,16 +162,13 @@ void wiring_destroy(struct wiring *wiring)
 
 /* --- guest to peer --- */
 
-static int signal_peer(const struct wiring *wiring)
-{
-    /* A full count has a signal waiting, which stands for this event too. */
-    return eventfd_write(wiring->emit, 1) && errno != EAGAIN ? -errno : 0;
-}
-
 /* RING came here instead of to the ioeventfd. */
 static int ring(void *cookie)
 {
-    return signal_peer(cookie);
+    const struct wiring *wiring = cookie;
+
+    /* A full count has a signal waiting, which stands for this event too. */
+    return shared_event_signal(wiring->emit);
 }
 
 /* A guest that knows the base block only, and whose peer is another guest. */
@@ -174,7 +178,7 @@ static int emit(void *cookie)
 
     /* Orders the guest's data before its count, for a peer that polls that; the signal's system call comes after it. */
     (void)__atomic_fetch_add(wiring->own_seq, 1, __ATOMIC_RELEASE);
-    return signal_peer(wiring);
+    return ring(wiring);
 }
 
 static void driver_changed(void *cookie, uint32_t state)

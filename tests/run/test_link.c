@@ -226,6 +226,27 @@ static void plain_stores_are_counted(void **state)
     }
 }
 
+/* The other VM's process fills the count of what it shares, and makes it one to wait at. */
+static void a_full_doorbell_stops_nobody(void **state)
+{
+    uint64_t count = UINT64_MAX - 1;
+    struct pair pair;
+    int doorbell;
+
+    (void)state;
+    for (int legacy = 0; legacy < 2; legacy++) {
+        pair_start(&pair, legacy);
+        doorbell = pair.b.wiring.notify;
+        assert_int_equal(write(doorbell, &count, sizeof(count)), sizeof(count));
+        assert_int_equal(fcntl(doorbell, F_SETFL, 0), 0);
+        for (int i = 0; i < 100; i++)
+            store(&pair.a, CROSSVM_REG_EMIT, 1);
+        serve_all(&pair.link, &pair.a, &pair.b);
+        assert_int_equal(load(&pair.b, CROSSVM_REG_COUNT), 100);
+        pair_end(&pair);
+    }
+}
+
 static void each_is_told_of_the_other(void **state)
 {
     struct pair pair;
@@ -389,10 +410,10 @@ static void wrong_messages_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_have_what_they_should), cmocka_unit_test(events_go_from_guest_to_guest),
-        cmocka_unit_test(plain_stores_are_counted),   cmocka_unit_test(each_is_told_of_the_other),
-        cmocka_unit_test(a_vm_that_comes_again),      cmocka_unit_test(a_flood_of_news_ends_with_the_last),
-        cmocka_unit_test(wrong_messages_are_refused),
+        cmocka_unit_test(both_have_what_they_should),         cmocka_unit_test(events_go_from_guest_to_guest),
+        cmocka_unit_test(plain_stores_are_counted),           cmocka_unit_test(each_is_told_of_the_other),
+        cmocka_unit_test(a_full_doorbell_stops_nobody),       cmocka_unit_test(a_vm_that_comes_again),
+        cmocka_unit_test(a_flood_of_news_ends_with_the_last), cmocka_unit_test(wrong_messages_are_refused),
     };
 
     return cmocka_run_group_tests_name("link", tests, NULL, NULL);
