@@ -211,11 +211,12 @@ static int protocol_error(const char *path, const char *fault)
 static int receive_reply(const char *path, enum crossvm_wire_type type, deadline_t deadline, struct wire_answer *answer,
                          size_t *num_fds)
 {
-    for (;;) {
+    for (bool polled = false;; polled = true) {
         struct pollfd server = {.fd = answer->socket, .events = POLLIN};
         const char *fault;
         ssize_t length;
-        int ready = poll(&server, 1, deadline_poll_ms(deadline));
+        /* Messages that are no reply do not prolong the wait. */
+        int ready = polled && deadline_is_over(deadline) ? 0 : poll(&server, 1, deadline_poll_ms(deadline));
 
         if (ready < 0 && errno == EINTR)
             continue;

@@ -465,6 +465,39 @@ static void silent_vm_is_given_up(void **state)
     assert_non_null(strstr(crossvm_strerror(), "does not answer"));
 }
 
+struct flood {
+    struct fake_vm *vm;
+    bool over;
+};
+
+/* Driver messages without end, to who attached. */
+static void *pour(void *argument)
+{
+    static const struct crossvm_wire_driver message = {
+        .header = {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_DRIVER}};
+    struct flood *flood = argument;
+
+    while (!__atomic_load_n(&flood->over, __ATOMIC_RELAXED))
+        (void)send(__atomic_load_n(&flood->vm->owner, __ATOMIC_RELAXED), &message, sizeof(message),
+                   MSG_NOSIGNAL | MSG_DONTWAIT);
+    return NULL;
+}
+
+static void vm_that_floods_is_given_up(void **state)
+{
+    struct fake_vm *vm = lib_fixture_vm(state);
+    struct flood flood = {.vm = vm};
+    pthread_t thread;
+    crossvm_t *end;
+
+    vm->manner = FAKE_VM_IS_SILENT;
+    fake_vm_start(vm);
+    assert_int_equal(pthread_create(&thread, NULL, pour, &flood), 0);
+    assert_int_equal(crossvm_open(&end, "alpha"), -ETIMEDOUT);
+    __atomic_store_n(&flood.over, true, __ATOMIC_RELAXED);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
 /* --- names and paths --- */
 
 static void malformed_names(void **state)
@@ -599,6 +632,7 @@ int main(void)
         lib_case_unserved(epoll_for_events),
         lib_case_unserved(epoll_for_signals),
         lib_case_unserved(silent_vm_is_given_up),
+        lib_case_unserved(vm_that_floods_is_given_up),
         lib_case_unserved(malformed_names),
         lib_case_unserved(longest_name),
         lib_case_unserved(no_such_connection),
