@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../host/descriptors.h"
+#include "../host/hang_up.h"
 #include "../host/wire.h"
 #include "../tool/tool.h"
 #include "door.h"
@@ -145,18 +146,11 @@ cleanup:
     return error;
 }
 
-/* The owner may have gone without our having come to its socket yet. */
-static bool has_hung_up(int socket)
-{
-    char byte;
-
-    return recv(socket, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
 static int attach(struct pair *pair, struct place *place, int client)
 {
     struct crossvm_wire_reply reply;
 
+    /* The owner may have gone without our having come to its socket yet. */
     if (place->owner != NOBODY && place->owner != client && has_hung_up(place->clients[place->owner]))
         drop(pair, place, place->owner);
     if (place->owner != NOBODY) {

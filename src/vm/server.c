@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../host/descriptors.h"
+#include "../host/hang_up.h"
 #include "message.h"
 #include "report.h"
 
@@ -133,20 +134,13 @@ static void drop(struct client *client)
     free(client);
 }
 
-/* The owner may have gone without our having come to its socket yet. */
-static bool has_hung_up(const struct client *client)
-{
-    char byte;
-
-    return recv(client->source.fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) == 0;
-}
-
 static int attach(struct client *client)
 {
     struct endpoint *endpoint = client->endpoint;
     struct crossvm_wire_reply reply;
 
-    if (endpoint->owner && endpoint->owner != client && has_hung_up(endpoint->owner))
+    /* The owner may have gone without our having come to its socket yet. */
+    if (endpoint->owner && endpoint->owner != client && has_hung_up(endpoint->owner->source.fd))
         drop(endpoint->owner);
     if (endpoint->owner) {
         describe(endpoint, CROSSVM_WIRE_ATTACH, EBUSY, &reply);
@@ -154,13 +148,10 @@ static int attach(struct client *client)
     }
     endpoint->owner = client;
     endpoint->generation++;
-    describe(endpoint, CROSSVM_WIRE_ATTACH, 0, &reply);
-    if (send_end(endpoint, client->source.fd, &reply)) {
-        endpoint->owner = NULL;
-        return -1;
-    }
+    /* Before the reply: the guest knows that a program is there before that can ring. */
     crossvm_set_peer_state(endpoint->wiring->connection, CROSSVM_PEER_READY);
-    return 0;
+    describe(endpoint, CROSSVM_WIRE_ATTACH, 0, &reply);
+    return send_end(endpoint, client->source.fd, &reply); /* a failure drops the client */
 }
 
 static int answer(struct client *client, const struct crossvm_wire_header *request, size_t length)

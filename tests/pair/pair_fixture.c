@@ -48,6 +48,11 @@ void pair_start_server(void)
     fclose(stream);
 }
 
+void pair_signal_server(int number)
+{
+    assert_int_equal(kill(server, number), 0);
+}
+
 void pair_kill_server(void)
 {
     assert_int_equal(kill(server, SIGKILL), 0);

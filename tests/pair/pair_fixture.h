@@ -22,6 +22,9 @@ int pair_tear_down(void **state);
 /** Ends the server; killed, as by a crash. */
 void pair_kill_server(void);
 
+/** Holds it up, and lets it go on. */
+void pair_signal_server(int number);
+
 /** Starts one anew. */
 void pair_start_server(void);
 
