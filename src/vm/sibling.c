@@ -51,6 +51,7 @@ int sibling_join(struct sibling *sibling, int socket, struct wiring *wiring, vm_
 
     *sibling = (struct sibling){.source = {.fd = socket}, .wiring = wiring};
     sibling->report.source = &sibling->source;
+    wiring_init(wiring);
     if (poll(&waiting, 1, JOIN_PATIENCE_MS) != 1) {
         message("nothing comes from descriptor %d, which --join names: `crossvm run` gives such a descriptor", socket);
         return -1;
@@ -122,6 +123,9 @@ static void heard(struct source *source, uint32_t events)
         return;
     if (news.driver_state == sibling->told.driver_state && news.generation == sibling->told.generation)
         return;
+    /* News in between may be left out: who is there now is another, even where less is there than before. */
+    if (news.generation != sibling->told.generation && news.driver_state < sibling->told.driver_state)
+        crossvm_set_peer_state(sibling->wiring->connection, CROSSVM_PEER_ABSENT);
     sibling->told = news;
     crossvm_set_peer_state(sibling->wiring->connection, peer_state_of(news.driver_state));
 }

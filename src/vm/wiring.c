@@ -31,13 +31,19 @@ static int take_notify(const struct wiring *wiring)
 
 /* --- making --- */
 
-static void start(struct wiring *wiring, vm_t *vm, const char *name)
+void wiring_init(struct wiring *wiring)
 {
-    *wiring = (struct wiring){
-        .vm = vm, .emit = -1, .notify = -1, .peer_page = SHARED_MEMORY_NONE, .own_page = SHARED_MEMORY_NONE};
-    memcpy(wiring->name, name, sizeof(wiring->name));
+    *wiring =
+        (struct wiring){.emit = -1, .notify = -1, .peer_page = SHARED_MEMORY_NONE, .own_page = SHARED_MEMORY_NONE};
     for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
         wiring->dataports[i] = SHARED_MEMORY_NONE;
+}
+
+static void start(struct wiring *wiring, vm_t *vm, const char *name)
+{
+    wiring_init(wiring);
+    wiring->vm = vm;
+    memcpy(wiring->name, name, sizeof(wiring->name));
 }
 
 /* Maps a page of a sequence. NULL after a message. */

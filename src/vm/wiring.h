@@ -52,6 +52,9 @@ struct wiring {
     void *owner; /**< of driver_changed */
 };
 
+/** Nothing yet: what wiring_destroy() may have. */
+void wiring_init(struct wiring *wiring);
+
 /** Makes the wiring to a host program. 0, or -1 after a message. wiring_destroy() frees, also after a failure. */
 int wiring_create(struct wiring *wiring, vm_t *vm, const struct connection_option *option);
 

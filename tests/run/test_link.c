@@ -335,6 +335,30 @@ static void a_flood_of_news_ends_with_the_last(void **state)
     pair_end(&pair);
 }
 
+/* The runner leaves out what was true in between when a socket is full. */
+static void news_left_out_are_a_new_peer(void **state)
+{
+    struct crossvm_wire_driver news = {.header = {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_DRIVER}};
+    struct pair pair;
+    uint32_t generation;
+
+    (void)state;
+    pair_start(&pair, false);
+    store(&pair.b, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
+    serve_all(&pair.link, &pair.a, &pair.b);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_READY);
+    generation = load(&pair.a, CROSSVM_REG_PEER_GENERATION);
+
+    /* Its driver left, and came again. */
+    news.driver_state = CROSSVM_DRIVER_BOUND;
+    news.generation = pair.link.ends[1].generation + 1;
+    assert_int_equal(send(pair.link.ends[0].socket, &news, sizeof(news), 0), sizeof(news));
+    guest_serve(&pair.a);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_PRESENT);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_GENERATION), generation + 1);
+    pair_end(&pair);
+}
+
 static int make_socket(int *other)
 {
     int pair[2];
@@ -382,7 +406,7 @@ static void wrong_messages_are_refused(void **state)
         };
         int fds[] = {doorbell, doorbell, sealed, sealed, wrong == NOT_SEALED ? loose : sealed};
         struct sibling sibling;
-        struct wiring wiring = {.emit = -1, .notify = -1};
+        struct wiring wiring = {0};
         int other;
         int socket = make_socket(&other);
 
@@ -393,12 +417,10 @@ static void wrong_messages_are_refused(void **state)
             memset(join.name, 'x', sizeof(join.name));
         assert_int_equal(
             descriptors_send(other, &join, sizeof(join) - (wrong == SHORT), fds, wrong == FEW_DESCRIPTORS ? 4 : 5), 0);
-        for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
-            wiring.dataports[i] = SHARED_MEMORY_NONE;
-        wiring.peer_page = wiring.own_page = SHARED_MEMORY_NONE;
         assert_int_equal(sibling_join(&sibling, socket, &wiring, &vm), -1);
         sibling_destroy(&sibling);
         wiring_destroy(&wiring);
+        assert_true(fcntl(0, F_GETFD) >= 0); /* what is not the wiring's, it does not close */
         close(other);
     }
     close(sealed);
@@ -413,7 +435,8 @@ int main(void)
         cmocka_unit_test(both_have_what_they_should),         cmocka_unit_test(events_go_from_guest_to_guest),
         cmocka_unit_test(plain_stores_are_counted),           cmocka_unit_test(each_is_told_of_the_other),
         cmocka_unit_test(a_full_doorbell_stops_nobody),       cmocka_unit_test(a_vm_that_comes_again),
-        cmocka_unit_test(a_flood_of_news_ends_with_the_last), cmocka_unit_test(wrong_messages_are_refused),
+        cmocka_unit_test(a_flood_of_news_ends_with_the_last), cmocka_unit_test(news_left_out_are_a_new_peer),
+        cmocka_unit_test(wrong_messages_are_refused),
     };
 
     return cmocka_run_group_tests_name("link", tests, NULL, NULL);
