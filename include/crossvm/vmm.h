@@ -159,7 +159,8 @@ void crossvm_remove_all(vm_t *vm);
 
 /**
  * Puts the guest-written state of a VM's connections (PCI command, MSI, DRIVER, SEEN) back to power-on values, for a
- * VMM that restarts its guest. Events that wait stay.
+ * VMM that restarts its guest. Events that wait stay. Calls driver_changed of each connection whose driver is gone by
+ * this; as ever, the call may remove that connection, and no other.
  */
 void crossvm_reset_all(vm_t *vm);
 

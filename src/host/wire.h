@@ -20,6 +20,12 @@
 
 #include <crossvm/device.h>
 
+/* Where the sockets are if nobody says: DIR. */
+#define CROSSVM_DEFAULT_DIRECTORY "/run/crossvm"
+
+/* Guest physical addresses that a VM has for the BARs of all its connections. */
+#define CROSSVM_BAR_BYTES 0x30000000
+
 /* How the process of a VM ends, besides 0 for a guest that powered off; its --help tells of the others. */
 #define CROSSVM_EXIT_CRASHED 70
 #define CROSSVM_EXIT_RESET 71

@@ -26,7 +26,6 @@
 #include "error.h"
 #include "wire_client.h"
 
-#define DEFAULT_DIRECTORY "/run/crossvm"
 #define OPEN_TIMEOUT_MS 5000
 #define LOOK_TIMEOUT_MS 1000
 
@@ -261,7 +260,7 @@ const char *cvm_host_directory(void)
 {
     const char *directory = secure_getenv("CROSSVM_DIR");
 
-    return directory && directory[0] ? directory : DEFAULT_DIRECTORY;
+    return directory && directory[0] ? directory : CROSSVM_DEFAULT_DIRECTORY;
 }
 
 char *cvm_host_path(const char *name)

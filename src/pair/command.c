@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "../host/end_signals.h"
+#include "../host/wire.h"
 #include "../tool/tool.h"
 #include "pair.h"
 
 #define DEFAULT_SIZE 0x10000
-#define DEFAULT_DIRECTORY "/run/crossvm"
 
 static void add_dataport(struct argp_state *state, struct pair_options *options, char *text)
 {
@@ -105,7 +105,7 @@ static int catch_signals(void)
 int cmd_pair(int argc, char **argv)
 {
     const char *dir = secure_getenv("CROSSVM_DIR");
-    struct pair_options chosen = {.dir = dir && dir[0] ? dir : DEFAULT_DIRECTORY};
+    struct pair_options chosen = {.dir = dir && dir[0] ? dir : CROSSVM_DEFAULT_DIRECTORY};
     int stop, status = TOOL_ERROR;
     struct pair *pair;
 

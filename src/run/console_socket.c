@@ -2,6 +2,7 @@
 #include "console_socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -10,11 +11,11 @@
 
 #include "../tool/tool.h"
 
-/* Whether a program listens at the address. */
+/* Whether a program listens at the address; it may have a full queue. */
 static bool is_served(const struct sockaddr_un *address)
 {
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool served = fd >= 0 && connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool served = fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN);
 
     if (fd >= 0)
         close(fd);
@@ -47,6 +48,7 @@ int console_socket_open(struct console_socket *console, const char *path)
     (void)umask(mask);
     if (!error) {
         console->path = path;
+        console->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
         return 0;
     }
     tool_error("cannot listen at %s for a console: %s", path, strerror(errno));
@@ -70,6 +72,8 @@ void console_socket_close(struct console_socket *console)
         return;
     close(console->listener);
     console->listener = -1;
+    if (console->spare >= 0)
+        close(console->spare);
     (void)unlink(console->path);
 }
 
@@ -105,13 +109,24 @@ struct pollfd console_socket_client_wishes(const struct console_socket *console)
     return (struct pollfd){.fd = console->client, .events = POLLIN};
 }
 
+/* Out of descriptors: a program that stays in the queue would keep us busy for ever. */
+static void turn_away(struct console_socket *console)
+{
+    close(console->spare);
+    close(accept4(console->listener, NULL, NULL, SOCK_CLOEXEC));
+    console->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
 void console_socket_welcome(struct console_socket *console)
 {
     static const char busy[] = "another program has this console\r\n";
     int fd = accept4(console->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-    if (fd < 0)
+    if (fd < 0) {
+        if (errno == EMFILE || errno == ENFILE)
+            turn_away(console);
         return;
+    }
     if (console->client >= 0) {
         (void)send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
         close(fd);

@@ -13,6 +13,7 @@ struct console_socket {
     const char *path;
     int listener; /**< -1: none */
     int client;   /**< -1: none */
+    int spare;    /**< a descriptor to give up when there are no others */
     char backlog[BACKLOG_BYTES];
     size_t used;
 };

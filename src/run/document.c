@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* --- reading --- */
 
@@ -30,6 +31,14 @@ static int read_error(const char *file)
 {
     (void)fprintf(stderr, "%s: cannot read it: %s\n", file, strerror(errno));
     return -1;
+}
+
+/* One can be opened like a file. */
+static bool is_directory(FILE *stream)
+{
+    struct stat status;
+
+    return fstat(fileno(stream), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 /* Whether nothing follows the document. */
@@ -74,6 +83,11 @@ int document_load(struct document *document, const char *file)
     *document = (struct document){.file = file};
     if (!stream)
         return read_error(file);
+    if (is_directory(stream)) {
+        (void)fprintf(stderr, "%s: this is a directory; name a file\n", file);
+        (void)fclose(stream);
+        return -1;
+    }
     if (!yaml_parser_initialize(&parser)) {
         (void)fprintf(stderr, "%s: no memory to read it\n", file);
         (void)fclose(stream);
@@ -241,7 +255,7 @@ bool part_is_text(const struct part *part)
     return part->node->type == YAML_SCALAR_NODE;
 }
 
-const char *part_text(const struct part *part)
+const char *part_text_or_none(const struct part *part)
 {
     const char *text;
 
@@ -250,15 +264,20 @@ const char *part_text(const struct part *part)
         return NULL;
     }
     text = (const char *)part->node->data.scalar.value;
-    if (part->node->data.scalar.length == 0) {
-        part_error(part, "the value is empty");
-        return NULL;
-    }
-    if (strlen(text) != part->node->data.scalar.length) {
-        part_error(part, "the value has a NUL byte in it");
-        return NULL;
-    }
-    return text;
+    if (strlen(text) == part->node->data.scalar.length)
+        return text;
+    part_error(part, "the value has a NUL byte in it");
+    return NULL;
+}
+
+const char *part_text(const struct part *part)
+{
+    const char *text = part_text_or_none(part);
+
+    if (!text || text[0])
+        return text;
+    part_error(part, "the value is empty");
+    return NULL;
 }
 
 /* --- words --- */

@@ -62,6 +62,9 @@ bool part_is_text(const struct part *part);
 /** The text of a single value, good as long as the document; NULL after an error when it is none, or empty. */
 const char *part_text(const struct part *part);
 
+/** The same, but "" for one that is empty. */
+const char *part_text_or_none(const struct part *part);
+
 /** Puts texts (of a list that ends with NULL) behind each other, with commas; as much as fits. */
 void join_texts(char *to, size_t size, const char *const *texts);
 

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Command run: starts the VMs of a topology. */
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "../host/descriptor_limit.h"
+#include "../host/wire.h"
 #include "../tool/tool.h"
 #include "runner.h"
 #include "topology.h"
@@ -68,6 +71,14 @@ static const struct argp argp = {
     .help_filter = tool_help_filter,
 };
 
+/* Where crossvm-vm will make its sockets. */
+static const char *socket_dir(const struct request *request)
+{
+    const char *dir = request->program.socket_dir ? request->program.socket_dir : getenv("CROSSVM_DIR");
+
+    return dir && dir[0] ? dir : CROSSVM_DEFAULT_DIRECTORY;
+}
+
 int cmd_run(int argc, char **argv)
 {
     struct request request = {0};
@@ -75,7 +86,8 @@ int cmd_run(int argc, char **argv)
     int status = TOOL_OK;
 
     tool_parse(&argp, argc, argv, &request);
-    if (topology_load(&topology, request.file))
+    raise_descriptor_limit();
+    if (topology_load(&topology, request.file, socket_dir(&request)))
         return TOOL_ERROR;
     if (request.check)
         printf("%s: VMs: %zu, connections: %zu; nothing is wrong\n", request.file, topology.num_vms,

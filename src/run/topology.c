@@ -7,7 +7,7 @@
 #include "topology_read.h"
 #include "value.h"
 
-static void read_all(struct topology *topology, const char *folder, const struct part *root)
+static void read_all(struct topology *topology, const char *folder, const char *socket_dir, const struct part *root)
 {
     static const char *const keys[] = {"vms", "connections", NULL};
     struct part value;
@@ -17,10 +17,10 @@ static void read_all(struct topology *topology, const char *folder, const struct
     if (part_require(root, "vms", &value))
         topology_read_vms(topology, folder, &value);
     if (part_find(root, "connections", &value))
-        topology_read_connections(topology, &value);
+        topology_read_connections(topology, socket_dir, &value);
 }
 
-int topology_load(struct topology *topology, const char *file)
+int topology_load(struct topology *topology, const char *file, const char *socket_dir)
 {
     char *name = copy_text(file); /* dirname() changes it */
     struct document document;
@@ -30,7 +30,7 @@ int topology_load(struct topology *topology, const char *file)
     *topology = (struct topology){0};
     if (document_load(&document, file) == 0) {
         root = document_root(&document);
-        read_all(topology, dirname(name), &root);
+        read_all(topology, dirname(name), socket_dir, &root);
         errors = document.errors;
         document_free(&document);
     }

@@ -61,8 +61,13 @@ struct topology {
     size_t num_connections;
 };
 
-/** Reads a topology and checks all of it. 0, or -1 after an error line on standard error for each fault. */
-int topology_load(struct topology *topology, const char *file);
+/**
+ * Reads a topology and checks all of it.
+ *
+ * @param socket_dir where connections to the host get their sockets
+ * @return 0, or -1 after an error line on standard error for each fault
+ */
+int topology_load(struct topology *topology, const char *file, const char *socket_dir);
 
 void topology_free(struct topology *topology);
 

@@ -2,11 +2,13 @@
 /* The connections of a topology. */
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
+#include "../host/wire.h"
 #include "topology_read.h"
 #include "value.h"
 
-#define MAX_DATAPORT_SIZE ((uint64_t)1 << 31) /* a 32-bit BAR */
+#define MAX_DATAPORT_SIZE (512 * MIB) /* the largest BAR that fits, since BARs are powers of two */
 
 /* The index of a VM, or TOPOLOGY_HOST; -2 after an error. */
 static int read_end(const struct topology *topology, const struct part *part)
@@ -76,7 +78,8 @@ static void read_dataport(const struct topology *topology, const struct part *pa
         read_size(&value, CROSSVM_PAGE_SIZE, CROSSVM_PAGE_SIZE, MAX_DATAPORT_SIZE, &dataport->size);
     if (part_find(part, "writer", &value)) {
         const char *names[] = {ends[0] < 0 ? TOPOLOGY_HOST_NAME : topology->vms[ends[0]].name,
-                               ends[1] < 0 ? TOPOLOGY_HOST_NAME : topology->vms[ends[1]].name, "both", NULL};
+                               ends[1] < 0 ? TOPOLOGY_HOST_NAME : topology->vms[ends[1]].name, TOPOLOGY_BOTH_NAME,
+                               NULL};
         int word = read_word(&value, names);
 
         dataport->writer = word == 2 ? -1 : word;
@@ -146,7 +149,17 @@ static void check_connection_name(const struct topology *topology, const struct 
     }
 }
 
-static void read_connection(struct topology *topology, const struct part *part)
+/* The address of a socket is short. */
+static void check_socket(const char *socket_dir, const struct part *part, const struct topology_connection *connection)
+{
+    size_t length = strlen(socket_dir) + strlen("/.sock") + strlen(connection->name);
+
+    if (connection->ends[1] == TOPOLOGY_HOST && length >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+        part_error(part, "the path %s/%s.sock is too long for a socket; choose a shorter --socket-dir", socket_dir,
+                   connection->name);
+}
+
+static void read_connection(struct topology *topology, const char *socket_dir, const struct part *part)
 {
     static const char *const keys[] = {"name", "ends", "dataports", "legacy", NULL};
     struct topology_connection *connection = &topology->connections[topology->num_connections];
@@ -166,12 +179,58 @@ static void read_connection(struct topology *topology, const struct part *part)
     if (part_find(part, "legacy", &value))
         read_legacy(&value, connection);
     put_host_last(connection);
-    if (connection->name)
+    if (connection->name) {
         check_connection_name(topology, part, connection);
+        check_socket(socket_dir, part, connection);
+    }
     topology->num_connections++;
 }
 
-void topology_read_connections(struct topology *topology, const struct part *list)
+/* --- room --- */
+
+/* What a BAR for so many bytes takes. */
+static uint64_t bar_bytes(uint64_t size)
+{
+    uint64_t bytes = CROSSVM_PAGE_SIZE;
+
+    while (bytes < size)
+        bytes *= 2;
+    return bytes;
+}
+
+/* The registers, and the pages in which a peer and the guest count (docs/device.md, section 3). */
+static uint64_t event_bar_bytes(const struct topology_connection *connection)
+{
+    if (connection->legacy)
+        return CROSSVM_PAGE_SIZE;
+    return connection_is_between_vms(connection) ? bar_bytes(3 * CROSSVM_PAGE_SIZE) : 2 * CROSSVM_PAGE_SIZE;
+}
+
+/* BARs are laid out the largest first, which leaves no gaps. */
+static void check_room(const struct topology *topology, size_t vm, const struct part *list)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < topology->num_connections; i++) {
+        const struct topology_connection *connection = &topology->connections[i];
+
+        if (connection_end_of(connection, vm) < 0)
+            continue;
+        bytes += event_bar_bytes(connection);
+        for (size_t k = 0; k < connection->num_dataports; k++)
+            bytes += bar_bytes(connection->dataports[k].size);
+    }
+    if (bytes > CROSSVM_BAR_BYTES)
+        part_error(list,
+                   "the connections of VM %s take %llu KiB, and there are %llu MiB; a dataport takes the next power of "
+                   "two",
+                   topology->vms[vm].name, (unsigned long long)bytes >> 10,
+                   (unsigned long long)(CROSSVM_BAR_BYTES / MIB));
+}
+
+/* --- all together --- */
+
+void topology_read_connections(struct topology *topology, const char *socket_dir, const struct part *list)
 {
     size_t n;
 
@@ -188,6 +247,8 @@ void topology_read_connections(struct topology *topology, const struct part *lis
     for (size_t i = 0; i < n; i++) {
         struct part item = part_item(list, i);
 
-        read_connection(topology, &item);
+        read_connection(topology, socket_dir, &item);
     }
+    for (size_t i = 0; i < topology->num_vms && list->document->errors == 0; i++)
+        check_room(topology, i, list);
 }

@@ -67,6 +67,8 @@ static void check_vm_name(const struct topology *topology, const struct part *pa
         return;
     if (strcmp(vm->name, TOPOLOGY_HOST_NAME) == 0)
         part_error(part, "no VM can have the name \"%s\", which means the host", TOPOLOGY_HOST_NAME);
+    if (strcmp(vm->name, TOPOLOGY_BOTH_NAME) == 0)
+        part_error(part, "no VM can have the name \"%s\", which means both ends", TOPOLOGY_BOTH_NAME);
     for (size_t i = 0; i < topology->num_vms; i++) {
         if (topology->vms[i].name && strcmp(topology->vms[i].name, vm->name) == 0)
             part_error(part, "the name \"%s\" is another VM's; choose one for each", vm->name);
@@ -92,7 +94,7 @@ static void read_vm(struct topology *topology, const char *folder, const struct 
     if (part_find(part, "initramfs", &value))
         vm->initramfs = read_input(folder, &value);
     if (part_find(part, "command_line", &value)) {
-        text = part_text(&value);
+        text = part_text_or_none(&value);
         vm->command_line = text ? copy_text(text) : NULL;
     }
     if (part_find(part, "memory", &value))

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <crossvm/device.h>
@@ -55,7 +56,8 @@ bool parse_size(const char *text, uint64_t *size)
     if (!isdigit((unsigned char)*text))
         return false;
     errno = 0;
-    *size = strtoull(text, &rest, 0);
+    /* A 0 at the beginning is no sign of octal. */
+    *size = strtoull(text, &rest, strncmp(text, "0x", 2) == 0 ? 16 : 10);
     suffix = *rest ? strchr(suffixes, *rest) : NULL;
     if (suffix) {
         unsigned int shift = 10 * (unsigned int)(suffix - suffixes + 1);
@@ -125,11 +127,20 @@ char *read_path(const char *folder, const struct part *part)
     return path;
 }
 
+static bool is_directory(const char *path)
+{
+    struct stat status;
+
+    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
+}
+
 char *read_input(const char *folder, const struct part *part)
 {
     char *path = read_path(folder, part);
 
     if (path && access(path, R_OK))
         part_error(part, "cannot read %s: %s", path, strerror(errno));
+    else if (path && is_directory(path))
+        part_error(part, "%s is a directory; name a file", path);
     return path;
 }

@@ -73,12 +73,21 @@ struct standard {
     int error;
 };
 
+/* Without waiting: a FIFO that nobody reads is an error, instead of holding up all VMs. */
 static int open_file(const struct vm_process *process)
 {
     /* The first start makes the file anew; the following go on with it. */
-    int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (process->start_ms ? 0 : O_TRUNC);
+    int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (process->start_ms ? 0 : O_TRUNC);
+    int fd = open(process->vm->console_path, flags, 0666);
 
-    return open(process->vm->console_path, flags, 0666);
+    if (fd >= 0)
+        (void)fcntl(fd, F_SETFL, O_APPEND);
+    return fd;
+}
+
+static const char *open_fault(void)
+{
+    return errno == ENXIO ? "nobody reads this FIFO" : strerror(errno);
 }
 
 static int open_console(struct vm_process *process, struct standard *standard)
@@ -105,7 +114,7 @@ static int open_standard(struct vm_process *process, struct standard *standard)
 
     if (open_console(process, standard)) {
         tool_error("VM %s: cannot make its console%s%s: %s", process->vm->name, process->vm->console_path ? " " : "",
-                   process->vm->console_path ? process->vm->console_path : "", strerror(errno));
+                   process->vm->console_path ? process->vm->console_path : "", open_fault());
         return -1;
     }
     if (standard->in < 0)

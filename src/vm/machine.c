@@ -11,6 +11,8 @@
 
 #include "message.h"
 
+_Static_assert(KVM_PCI_WINDOW_SIZE == CROSSVM_BAR_BYTES, "the runner checks topologies against another window");
+
 static int send_msi(vm_t *vm, const crossvm_msi_t *msi)
 {
     return kvm_msi_send(vm, msi->address, msi->data, msi->requester);

@@ -11,6 +11,7 @@
 #include <sel4vm_kvm.h>
 #include <sel4vm_kvm_test.h>
 
+#include "../host/descriptor_limit.h"
 #include "../host/wire.h"
 #include "dump.h"
 #include "machine.h"
@@ -103,6 +104,7 @@ int main(int argc, char **argv)
     int status;
 
     options_parse(&options, argc, argv);
+    raise_descriptor_limit();
     status = options.dump ? dump(&machine, &options) : run(&machine, &options);
     options_free(&options);
     return status;

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../host/wire.h"
+
 #define MIB ((uint64_t)1 << 20)
 
 enum {
@@ -60,7 +62,8 @@ static bool parse_number(const char *text, char **end, uint64_t *value)
     if (!isdigit((unsigned char)*text))
         return false;
     errno = 0;
-    *value = strtoull(text, end, 0);
+    /* A 0 at the beginning is no sign of octal. */
+    *value = strtoull(text, end, strncmp(text, "0x", 2) == 0 ? 16 : 10);
     return errno == 0;
 }
 
@@ -238,7 +241,7 @@ void options_parse(struct options *options, int argc, char **argv)
     *options = (struct options){
         .name = "vm",
         .append = "",
-        .socket_dir = dir ? dir : "/run/crossvm",
+        .socket_dir = dir && dir[0] ? dir : CROSSVM_DEFAULT_DIRECTORY,
         .memory = 256 * MIB,
         .cpus = 1,
     };

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -117,16 +118,47 @@ static void arguments_say_it_all(void **state)
     file_write("a", "printf '%s ' \"$@\"\n");
     file_write("t.yaml",
                "vms:\n"
-               "  - {name: a, kernel: kernel, initramfs: initramfs, command_line: two words, memory: 1G, vcpus: 3}\n"
+               "  - {name: a, kernel: kernel, initramfs: initramfs, command_line: two words, memory: 0256M, vcpus: 3}\n"
                "connections:\n"
                "  - {name: x, ends: [host, a], dataports: [{size: 8K, writer: host}, {size: 4K}]}\n"
                "  - {name: y, ends: [a, host], legacy: true, dataports: [{size: 4K, writer: a}]}\n"
                "  - {name: z, ends: [a, host]}\n");
     assert_int_equal(RUN("run", "--stats", "-d", "sockets", "t.yaml"), 0);
     assert_string_equal(file_read("out"),
-                        "a | --name=a --memory=1024 --cpus=3 --kernel=./kernel --initrd=./initramfs --append=two words "
+                        "a | --name=a --memory=256 --cpus=3 --kernel=./kernel --initrd=./initramfs --append=two words "
                         "--socket-dir=sockets --stats --connection=x,8192:host,4096:both "
                         "--connection=y,4096:guest,legacy --connection=z \n");
+}
+
+static void an_empty_command_line(void **state)
+{
+    (void)state;
+    file_write("a", "printf '<%s> ' \"$@\"\n");
+    assert_int_equal(tool_finish(start(VM("a", ", command_line: ''"))), 0);
+    assert_string_equal(file_read("out"),
+                        "a | <--name=a> <--memory=256> <--cpus=1> <--kernel=./kernel> <--append=> \n");
+}
+
+/* More than a low limit, of those that programs start with, has room for. */
+static void many_descriptors(void **state)
+{
+    struct rlimit limit, low;
+    int status;
+
+    (void)state;
+    file_write("a", "exit 0\n");
+    file_write("b", "exit 0\n");
+    file_write("t.yaml", "vms:\n" VM("a", "") VM("b", "") "connections:\n"
+                                                          "  - {name: p, ends: [a, b], dataports: [{size: 4K}]}\n"
+                                                          "  - {name: q, ends: [a, b], dataports: [{size: 4K}]}\n"
+                                                          "  - {name: r, ends: [a, b], dataports: [{size: 4K}]}\n"
+                                                          "  - {name: s, ends: [a, b], dataports: [{size: 4K}]}\n");
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    low = (struct rlimit){.rlim_cur = 20, .rlim_max = limit.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    status = RUN("run", "t.yaml");
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(status, 0);
 }
 
 static void who_failed_is_named(void **state)
@@ -364,6 +396,25 @@ static void a_console_in_a_file(void **state)
     assert_string_equal(file_read("out"), "");
 }
 
+static void a_console_in_a_fifo(void **state)
+{
+    char said[16] = "";
+    int reader;
+
+    (void)state;
+    file_write("a", "echo hello\n");
+    assert_int_equal(mkfifo("console", 0600), 0);
+    assert_int_equal(tool_finish(start(VM("a", ", console: {file: console}"))), 2);
+    assert_string_equal(file_read("err"), "crossvm: VM a: cannot make its console ./console: nobody reads this FIFO\n");
+
+    reader = open("console", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    assert_true(reader >= 0);
+    assert_int_equal(tool_finish(start(VM("a", ", console: {file: console}"))), 0);
+    assert_int_equal(read(reader, said, sizeof(said) - 1), 6);
+    assert_string_equal(said, "hello\n");
+    close(reader);
+}
+
 static int connect_to(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -429,6 +480,19 @@ static void a_console_at_a_socket(void **state)
     assert_string_equal(file_read("out"), "");
 }
 
+/* With room for one in its queue. */
+static int listen_at(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(listen(fd, 0), 0);
+    return fd;
+}
+
 static void a_socket_that_cannot_be(void **state)
 {
     (void)state;
@@ -436,6 +500,18 @@ static void a_socket_that_cannot_be(void **state)
     assert_int_equal(tool_finish(start(VM("a", ", console: {socket: no/where}"))), 2);
     assert_non_null(strstr(file_read("err"), "cannot listen at ./no/where for a console: No such file or directory"));
     assert_int_equal(access("started", F_OK), -1);
+
+    /* Nor is a socket taken for one that was left whose process has not come to all who are in its queue. */
+    {
+        int listener = listen_at("busy"), client = connect_to("busy");
+
+        assert_true(client >= 0);
+        assert_int_equal(tool_finish(start(VM("a", ", console: {socket: busy}"))), 2);
+        assert_non_null(strstr(file_read("err"), "cannot listen at ./busy for a console: Address already in use"));
+        assert_int_equal(access("busy", F_OK), 0);
+        close(client);
+        close(listener);
+    }
 
     /* Nor is a file taken for a socket that was left. */
     assert_int_equal(tool_finish(start(VM("a", ", console: {socket: kernel}"))), 2);
@@ -459,6 +535,8 @@ int main(int argc, char **argv)
         RUNNER_TEST(no_control_function_passes),
         RUNNER_TEST(no_line_is_lost),
         RUNNER_TEST(arguments_say_it_all),
+        RUNNER_TEST(an_empty_command_line),
+        RUNNER_TEST(many_descriptors),
         RUNNER_TEST(who_failed_is_named),
         RUNNER_TEST(failed_vms_are_started_again),
         RUNNER_TEST(without_end),
@@ -470,6 +548,7 @@ int main(int argc, char **argv)
         RUNNER_TEST(ignored_signals_stay_so),
         RUNNER_TEST(a_killed_runner_takes_them_along),
         RUNNER_TEST(a_console_in_a_file),
+        RUNNER_TEST(a_console_in_a_fifo),
         RUNNER_TEST(a_console_at_a_socket),
         RUNNER_TEST(a_socket_that_cannot_be),
         RUNNER_TEST(no_program),

@@ -64,6 +64,8 @@ static void no_topology(void **state)
     assert_all_said(faults, sizeof(faults) / sizeof(faults[0]));
     assert_int_equal(RUN("run", "--check", "nowhere.yaml"), 2);
     assert_string_equal(file_read("err"), "nowhere.yaml: cannot read it: No such file or directory\n");
+    assert_int_equal(RUN("run", "--check", "."), 2);
+    assert_string_equal(file_read("err"), ".: this is a directory; name a file\n");
 }
 
 static void wrong_vms(void **state)
@@ -89,12 +91,19 @@ static void wrong_vms(void **state)
         {"vms:\n  - {name: [a], kernel: kernel}\n", "t.yaml:2: vms[0].name: this must be a single value\n"},
         {"vms:\n  - {name: host, kernel: kernel}\n",
          "t.yaml:2: vms[0]: no VM can have the name \"host\", which means the host\n"},
+        {"vms:\n  - {name: both, kernel: kernel}\n",
+         "t.yaml:2: vms[0]: no VM can have the name \"both\", which means both ends\n"},
         {ONE_VM "  - {name: a, kernel: kernel}\n",
          "t.yaml:3: vms[1]: the name \"a\" is another VM's; choose one for each\n"},
         {"vms:\n  - name: a\n    kernel: nowhere\n",
          "t.yaml:3: vms[0].kernel: cannot read ./nowhere: No such file or directory\n"},
         {"vms:\n  - name: a\n    kernel: kernel\n    initramfs: /no/where\n",
          "t.yaml:4: vms[0].initramfs: cannot read /no/where: No such file or directory\n"},
+        {"vms:\n  - {name: a, kernel: /}\n", "t.yaml:2: vms[0].kernel: / is a directory; name a file\n"},
+        {"vms:\n  - {name: a, kernel: kernel, memory: 08x}\n",
+         "t.yaml:2: vms[0].memory: \"08x\" is no size; give bytes, or a number with K, M or G, such as 64K\n"},
+        {"vms:\n  - {name: a, kernel: kernel, command_line: [x]}\n",
+         "t.yaml:2: vms[0].command_line: this must be a single value\n"},
         {"vms:\n  - {name: a, kernel: kernel, memory: much}\n",
          "t.yaml:2: vms[0].memory: \"much\" is no size; give bytes, or a number with K, M or G, such as 64K\n"},
         {"vms:\n  - {name: a, kernel: kernel, memory: 100K}\n",
@@ -163,9 +172,9 @@ static void wrong_connections(void **state)
         {TWO_VMS "  - name: x\n    ends: [a, bee]\n    dataports:\n      - size: 4K\n      - size: 1000\n",
          "t.yaml:9: connections[0].dataports[1].size: 1000 is no multiple of 4 KiB\n"},
         {TWO_VMS "  - {name: x, ends: [a, bee], dataports: [{size: 0}]}\n",
-         "t.yaml:5: connections[0].dataports[0].size: 0 is not from 4 KiB to 2048 MiB\n"},
-        {TWO_VMS "  - {name: x, ends: [a, bee], dataports: [{size: 3G}]}\n",
-         "t.yaml:5: connections[0].dataports[0].size: 3G is not from 4 KiB to 2048 MiB\n"},
+         "t.yaml:5: connections[0].dataports[0].size: 0 is not from 4 KiB to 512 MiB\n"},
+        {TWO_VMS "  - {name: x, ends: [a, bee], dataports: [{size: 513M}]}\n",
+         "t.yaml:5: connections[0].dataports[0].size: 513M is not from 4 KiB to 512 MiB\n"},
         {TWO_VMS "  - {name: x, ends: [a, bee], dataports: [{size: 4K, writer: host}]}\n",
          "t.yaml:5: connections[0].dataports[0].writer: \"host\" is none of a, bee, both\n"},
         {TWO_VMS "  - {name: x, ends: [a, bee], legacy: yes}\n",
@@ -176,6 +185,41 @@ static void wrong_connections(void **state)
 
     (void)state;
     assert_all_said(faults, sizeof(faults) / sizeof(faults[0]));
+}
+
+/* As many BARs as a VM has room for, and a page more. */
+static void room_for_bars(void **state)
+{
+    (void)state;
+    /* 512 + 128 + 64 + 32 + 16 + 8 MiB, and 16 KiB of registers */
+    file_write(FILE_NAME, ONE_VM "connections:\n"
+                                 "  - {name: x, ends: [a, host], dataports: [{size: 512M}, {size: 65M}, {size: 64M}]}\n"
+                                 "  - {name: y, ends: [a, host], dataports: [{size: 32M}, {size: 16M}, {size: 8M}]}\n");
+    assert_int_equal(RUN("run", "--check", FILE_NAME), 0);
+    assert_int_equal(RUN("run", "--dump", FILE_NAME), 0);
+    assert_said(
+        ONE_VM "connections:\n"
+               "  - {name: x, ends: [a, host], dataports: [{size: 512M}, {size: 65M}, {size: 64M}]}\n"
+               "  - {name: y, ends: [a, host], dataports: [{size: 32M}, {size: 16M}, {size: 16M}]}\n",
+        "t.yaml:4: connections: the connections of VM a take 786448 KiB, and there are 768 MiB; a dataport takes "
+        "the next power of two\n");
+}
+
+#define TEN "/a23456789"
+#define LONG_FOLDER TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN /* 100 bytes */
+
+static void sockets_with_long_paths(void **state)
+{
+    (void)state;
+    file_write(FILE_NAME, ONE_VM "connections:\n  - {name: x, ends: [a, host]}\n  - {name: xx, ends: [host, a]}\n");
+    assert_int_equal(RUN("run", "--check", "-d", LONG_FOLDER, FILE_NAME), 2);
+    assert_string_equal(file_read("err"), "t.yaml:5: connections[1]: the path " LONG_FOLDER
+                                          "/xx.sock is too long for a socket; choose a shorter --socket-dir\n");
+    assert_int_equal(setenv("CROSSVM_DIR", LONG_FOLDER, 1), 0);
+    assert_int_equal(RUN("run", "--check", FILE_NAME), 2);
+    assert_int_equal(setenv("CROSSVM_DIR", "", 1), 0);
+    assert_int_equal(RUN("run", "--check", FILE_NAME), 0);
+    assert_int_equal(unsetenv("CROSSVM_DIR"), 0);
 }
 
 static void many_vms_and_connections(void **state)
@@ -301,13 +345,18 @@ static void the_devices_of_a_good_file(void **state)
     assert_null(strstr(file_read("out"), "right: connection sensor"));
 }
 
-/* What does not fit shows without a VM. */
+/* What does not fit shows without a VM: a bus has fewer functions than a topology has connections. */
 static void a_dump_that_fails(void **state)
 {
+    static char text[65536];
+    size_t used = (size_t)snprintf(text, sizeof(text), ONE_VM "connections:\n");
+
     (void)state;
-    file_write(FILE_NAME, ONE_VM "connections:\n  - {name: x, ends: [a, host], dataports: [{size: 2G}]}\n");
+    for (int i = 0; i < 256; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, "  - {name: c%d, ends: [a, host]}\n", i);
+    file_write(FILE_NAME, text);
     assert_int_equal(RUN("run", "--dump", FILE_NAME), 2);
-    assert_non_null(strstr(file_read("err"), "do not fit"));
+    assert_non_null(strstr(file_read("err"), "the PCI bus is full"));
 }
 
 static void wrong_usage(void **state)
@@ -327,6 +376,7 @@ int main(int argc, char **argv)
         FOLDER_TEST(long_names),        FOLDER_TEST(all_faults_at_once),
         FOLDER_TEST(a_good_file),       FOLDER_TEST(the_devices_of_a_good_file),
         FOLDER_TEST(a_dump_that_fails), FOLDER_TEST(wrong_usage),
+        FOLDER_TEST(room_for_bars),     FOLDER_TEST(sockets_with_long_paths),
     };
 
     char path[4096];
