@@ -152,7 +152,7 @@ __attribute__((noreturn)) static void become_vm(const struct standard *standard,
     (void)dup2(standard->out, STDOUT_FILENO);
     (void)dup2(standard->error, STDERR_FILENO);
     (void)signal(SIGPIPE, SIG_DFL);
-    /* What this program was told to ignore it may still say to the VM. */
+    /* Where this program was told to ignore signals, the VM is not: it is to end when this program sends one. */
     (void)signal(SIGINT, SIG_DFL);
     (void)signal(SIGTERM, SIG_DFL);
     (void)signal(SIGHUP, SIG_DFL);

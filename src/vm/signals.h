@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Signals that end the VM in good order: SIGINT, SIGTERM and SIGHUP.
+ * Signals that end the VM in good order: SIGINT, SIGTERM and SIGHUP, but for those that were ignored at the start.
  */
 #pragma once
 
