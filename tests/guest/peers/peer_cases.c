@@ -425,6 +425,24 @@ static void killed_vm_is_noticed_and_replaced(void)
     CHECK(output_has("crossvm: VM right was killed by signal 9"), "the runner does not tell");
 }
 
+/* Its topology says so: a reboot ends a VM as failed. */
+static void a_guest_that_reboots_is_started_again(void)
+{
+    int64_t deadline = now_ms() + 60000;
+    pid_t vm = find_vm("right");
+    int result;
+
+    order(RIGHT, ORDER_REBOOT, 0);
+    do
+        result = crossvm_wait(control[RIGHT], 1000);
+    while (result >= 0 && now_ms() < deadline);
+    CHECK(result == -EPIPE, "the VM's process goes on: %d", result);
+    connect_to(RIGHT);
+    CHECK(find_vm("right") != vm, "the process is the same");
+    CHECK(output_has("crossvm: VM right asked for a reset (a reboot, or a panic); it is started again"),
+          "the runner does not tell");
+}
+
 static void consoles_have_their_place(void)
 {
     struct stat status;
@@ -496,6 +514,7 @@ int main(void)
         RUN(killed_programs_are_noticed);
         RUN(killed_programs_are_noticed_by_the_host);
         RUN(killed_vm_is_noticed_and_replaced);
+        RUN(a_guest_that_reboots_is_started_again);
         RUN(consoles_have_their_place);
         RUN(all_end_in_good_order);
         RUN(a_vm_that_fails_is_named);

@@ -22,7 +22,7 @@ enum order_kind {
     ORDER_READ,     /* these words */
     ORDER_GIVE,     /* number blocks of a stream */
     ORDER_TAKE,     /* number blocks from the other side */
-    ORDER_REBOOT,   /* the guest ends with that status */
+    ORDER_REBOOT,   /* of the guest, which answers no more */
 };
 
 struct order {
