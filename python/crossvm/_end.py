@@ -3,19 +3,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import ctypes
 import enum
 import errno
-import math
-import time
+import os
+import weakref
 from dataclasses import dataclass
 from types import TracebackType
-from typing import List, Optional, Set, Tuple, Type
+from typing import Any, List, Optional, Tuple, Type, Union
 
-from . import _channel
+from ._bell import Bell
+from ._channel import Channel
+from ._datagram import Datagram
+from ._deadline import FOREVER, NOW, deadline, nanoseconds_left, poll_timeout, seconds_left
 from ._errors import Error
-from ._library import EndInfoStruct, Memory, free, last_error, lib
+from ._handle import Handle
+from ._library import EndInfoStruct, free, last_error, lib
+from ._memory import Exports, Memory, call_in
+from ._stream import Stream
 
 RIGHT_WRITE = 2
 
@@ -83,129 +88,161 @@ class EndInfo:
 class Dataport:
     """Memory that both ends map."""
 
-    def __init__(self, mapped: Memory, size: int, writable: bool) -> None:
-        self._mapped = mapped
+    def __init__(self, memory: Memory, size: int, writable: bool) -> None:
+        self._memory = memory
         self._size = size
         self.writable = writable
 
     @property
     def memory(self) -> memoryview:
         """The memory itself, as the other end sees it."""
-        return self._mapped.view
+        return self._memory.view
 
     def __len__(self) -> int:
         return self._size
 
 
 class End:
-    """An open end of a connection: by its name, or the path of its device or socket. A context manager."""
+    """An open end of a connection: by its name, or the path of its device or socket. A context manager.
 
-    def __init__(self, name: str) -> None:
-        self._handle: Optional[int] = None
-        self._channels: Set[_channel.Channel] = set()
-        self._sleepers: Set[asyncio.Future[None]] = set()
-        self.dataports: List[Dataport] = []
-        handle = ctypes.c_void_p()
-        error = lib.crossvm_open(ctypes.byref(handle), name.encode())
+    Use it and its channels from threads, or from the tasks of one event loop, not from both at a time: there is one
+    descriptor, and whoever sleeps on it takes the wake-ups of the others. Where that is noticed, it is a RuntimeError.
+
+    An end that is not closed is closed, with a ResourceWarning, once nobody holds it, a channel or memory of it."""
+
+    def __init__(self, name: Union[str, os.PathLike[str]]) -> None:
+        encoded = os.fsencode(name)
+        if b"\0" in encoded:
+            raise ValueError(f"{name!r} is no name of a connection: it has a null character")
+        pointer = ctypes.c_void_p()
+        error = lib.crossvm_open(ctypes.byref(pointer), encoded)
         if error:
             raise last_error(error)
-        self._handle = handle.value
-        for i in range(lib.crossvm_num_dataports(handle)):
-            region = lib.crossvm_dataport(handle, i)
+        self._handle = Handle("end", pointer.value or 0, lib.crossvm_close, unclosed=f"unclosed end {str(name)!r}")
+        self._bell = Bell(lib.crossvm_fd(pointer))
+        # Not held: a channel that nobody holds is closed, and the end with the last of them.
+        self._channels: weakref.WeakValueDictionary[int, Channel] = weakref.WeakValueDictionary()
+        self._exports = Exports()
+        self.dataports: List[Dataport] = []
+        for i in range(lib.crossvm_num_dataports(pointer)):
+            region = lib.crossvm_dataport(pointer, i)
             writable = bool(region.rights & RIGHT_WRITE)
-            mapped = Memory(region.address, region.size, writable)
-            self.dataports.append(Dataport(mapped, region.size, writable))
+            memory = Memory(region.address, region.size, writable, self._handle, self._exports)
+            self.dataports.append(Dataport(memory, region.size, writable))
 
     @property
     def handle(self) -> int:
         """The crossvm_t; an error when the end is closed."""
-        if self._handle is None:
-            raise ValueError("this end is closed")
-        return self._handle
+        return self._handle.pointer
 
     @property
     def name(self) -> str:
         """Name of the connection."""
-        return lib.crossvm_name(self.handle).decode()
+        return self._handle.use(lambda pointer: lib.crossvm_name(pointer).decode())
 
     @property
     def number(self) -> int:
         """Which of the connection's two ends this is: 0 or 1."""
-        return lib.crossvm_end_number(self.handle)
+        return self._handle.use(lib.crossvm_end_number)
 
     @property
     def peer(self) -> PeerState:
         """What is at the other end."""
-        state = lib.crossvm_peer_state(self.handle, None)
+        state = self._handle.use(lib.crossvm_peer_state, None)
         return PeerState(state) if state <= PeerState.READY else PeerState.UNKNOWN
 
     @property
     def peer_generation(self) -> int:
         """A number that grows each time that something comes to the other end."""
         generation = ctypes.c_uint32()
-        lib.crossvm_peer_state(self.handle, ctypes.byref(generation))
+        self._handle.use(lib.crossvm_peer_state, ctypes.byref(generation))
         return generation.value
 
     def info(self) -> EndInfo:
         """What is known of this end."""
         raw = EndInfoStruct()
-        error = lib.crossvm_info(self.handle, ctypes.byref(raw))
+        error = self._handle.use(lib.crossvm_info, ctypes.byref(raw))
         if error:
             raise last_error(error)
         return EndInfo._of(raw)
 
     def emit(self) -> None:
         """Sends one event. What was written before is visible to the other end after its wait()."""
-        error = lib.crossvm_emit(self.handle)
+        error = self._handle.use(lib.crossvm_emit)
         if error:
             raise last_error(error)
 
     def wait(self, timeout: Optional[float] = None) -> int:
-        """Waits for events: how many came; 0 when the time is over, or the other end came or went."""
-        until = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left = -1 if until is None else max(0, math.ceil((until - time.monotonic()) * 1000))
-            events = lib.crossvm_wait(self.handle, min(left, 2**31 - 1))
-            if events != -errno.EINTR:
-                break
+        """Waits for events: how many came; 0 when the time is over, or the other end came or went. For one thread, and
+        not while there are channels, which take the events."""
+        return self._wait(deadline(timeout))
+
+    def _wait(self, until: int) -> int:
+        this = object()
+        try:
+            if until != NOW:
+                self._bell.enter(this)
+            while True:
+                events = self._handle.use(lib.crossvm_wait, poll_timeout(until))
+                if events != -errno.EINTR:
+                    break
+        finally:
+            self._bell.leave(this)
         if events < 0:
             raise last_error(events)
         return events
 
     async def async_wait(self, timeout: Optional[float] = None) -> int:
         """The same, in an event loop."""
-        until = None if timeout is None else time.monotonic() + timeout
+        until = deadline(timeout)
         while True:
-            events = self.wait(0)
-            if events:
+            events = self._wait(NOW)
+            if events or (until != FOREVER and nanoseconds_left(until) == 0):
                 return events
-            left = None if until is None else until - time.monotonic()
-            if left is not None and left <= 0:
-                return 0
-            await self._sleep(left)
+            await self._bell.sleep(seconds_left(until))
 
     def fileno(self) -> int:
         """A descriptor that polls readable when wait() would not block."""
-        return lib.crossvm_fd(self.handle)
+        return self._handle.use(lib.crossvm_fd)
 
-    def stream(self, dataport: Optional[int] = None, spin: Optional[int] = None) -> _channel.Stream:
+    def stream(self, dataport: Optional[int] = None, spin: Optional[int] = None) -> Stream:
         """A channel of bytes, through the first dataport that will do or a chosen one."""
-        return _channel.Stream(self, dataport, spin)
+        return Stream(self, dataport, spin)
 
-    def datagram(self, dataport: Optional[int] = None, spin: Optional[int] = None) -> _channel.Datagram:
+    def datagram(self, dataport: Optional[int] = None, spin: Optional[int] = None) -> Datagram:
         """A channel of datagrams, through the first dataport that will do or a chosen one."""
-        return _channel.Datagram(self, dataport, spin)
+        return Datagram(self, dataport, spin)
 
     def close(self) -> None:
-        """Closes the end and its channels. Views of its memory must be released before: they would lead nowhere."""
-        if self._handle is None:
+        """Closes the end and its channels. Tasks that wait for them get a ValueError, and so does who uses memory of
+        the end.
+
+        A BufferError, and all stays open, while another thread is in a call of it (a timeout lets that one end), or
+        while a memoryview that was made of its memory is in use: it would lead nowhere."""
+        if self._handle.is_closed:
             return
-        for channel in list(self._channels):
-            channel.close()
-        for dataport in self.dataports:
-            dataport._mapped.release()
-        handle, self._handle = self._handle, None
-        lib.crossvm_close(handle)
+        channels = self._open_channels()
+        self._handle.check_unused()
+        self._bell.check_thread()
+        for channel in channels:
+            channel._check_unused()
+        exports = [self._exports, *(channel._exports for channel in channels)]
+        call_in(exports)
+        self._bell.close()
+        try:
+            for channel in channels:
+                channel._end_it()
+            call_in(exports)  # of another thread's last call
+            self._handle.close()
+        except BufferError:  # a thread began a call just now
+            self._bell.open_again()
+            for dataport in self.dataports:
+                dataport._memory.show()
+            raise
+
+    def _open_channels(self) -> List[Channel]:
+        references: List[Any] = self._channels.valuerefs()
+        return [channel for channel in (reference() for reference in references) if channel is not None]
 
     def __enter__(self) -> End:
         return self
@@ -216,16 +253,15 @@ class End:
         self.close()
 
     def __repr__(self) -> str:
-        return "<End, closed>" if self._handle is None else f"<End {self.number} of {self.name!r}>"
-
-    # Event loops: one descriptor wakes all who wait for something of this end. Whoever looks takes the bell for all, so
-    # before anybody sleeps, all channels with somebody waiting are looked at, and all are woken when one has something.
+        return "<End, closed>" if self._handle.is_closed else f"<End {self.number} of {self.name!r}>"
 
     def _prepare_all(self) -> Tuple[bool, Optional[float]]:
-        """Whether some channel has something for who waits there, and how long to sleep at most if not."""
+        """Whether some channel has something for who waits there, and how long to sleep at most if not. Whoever looks
+        takes the bell for all, so all channels with somebody waiting are looked at before anybody sleeps."""
+        self._bell.check_no_thread()
         limits = []
         found = False
-        for channel in self._channels:
+        for channel in self._open_channels():
             if channel._wanted:
                 ready, limit = channel.prepare(channel._wanted)
                 channel._ready |= ready
@@ -233,31 +269,6 @@ class End:
                 if limit is not None:
                     limits.append(limit)
         return found, min(limits, default=None)
-
-    async def _sleep(self, timeout: Optional[float]) -> None:
-        """Sleeps until the descriptor polls readable or the time is over."""
-        loop = asyncio.get_running_loop()
-        woken: asyncio.Future[None] = loop.create_future()
-        timer = None if timeout is None else loop.call_later(timeout, self._wake_all)
-        if not self._sleepers:
-            loop.add_reader(self.fileno(), self._wake_all)
-        self._sleepers.add(woken)
-        try:
-            await woken
-        finally:
-            if timer:
-                timer.cancel()
-            self._sleepers.discard(woken)
-            if not self._sleepers and self._handle is not None:
-                loop.remove_reader(self.fileno())
-
-    def _wake_all(self) -> None:
-        for woken in self._sleepers:
-            if not woken.done():
-                woken.set_result(None)
-        self._sleepers.clear()
-        if self._handle is not None:
-            asyncio.get_running_loop().remove_reader(self.fileno())
 
 
 def ends() -> List[EndInfo]:

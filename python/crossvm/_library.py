@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import sys
 from ctypes import CDLL, POINTER, Structure, c_bool, c_char, c_char_p, c_int, c_int64, c_size_t, c_ssize_t
 from ctypes import c_uint, c_uint32, c_uint64, c_void_p
 
@@ -121,22 +120,6 @@ lib = _load()
 def last_error(result: int) -> Error:
     """The exception for what a call of crossvm/crossvm.h returned last in this thread."""
     return error_of(-result, lib.crossvm_strerror().decode())
-
-
-class Memory:
-    """Memory that is not Python's, as a memoryview without a copy, until release()."""
-
-    def __init__(self, address: int, size: int, writable: bool) -> None:
-        self._exporter = (c_char * size).from_address(address) if size else (c_char * 0)()
-        view = memoryview(self._exporter).cast("B") if size else memoryview(bytearray())
-        self.view = view if writable else view.toreadonly()
-
-    def release(self) -> None:
-        """Before the memory goes: makes the view unusable, and complains when others were made of it."""
-        self.view.release()
-        # All views share one buffer, which holds a reference to the exporter as long as one of them lives.
-        if sys.getrefcount(self._exporter) > 2:
-            raise BufferError("a memoryview made of this memory is still in use: release it first")
 
 
 def free(pointer: object) -> None:

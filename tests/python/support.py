@@ -5,11 +5,49 @@ import os
 import shutil
 import subprocess
 import tempfile
+import threading
+import time
 import unittest
 
 import crossvm
 
 TOOL = os.environ["CROSSVM_TOOL"]
+
+
+def until(condition):
+    """Waits for something that happens in another thread."""
+    while not condition():
+        time.sleep(0.001)
+
+
+class Thread(threading.Thread):
+    """Runs a function at once, and has what it returned or raised."""
+
+    def __init__(self, function, *arguments):
+        super().__init__(daemon=True)
+        self.call = lambda: function(*arguments)
+        self.error = self.value = None
+        self.start()
+
+    def run(self):
+        try:
+            self.value = self.call()
+        except Exception as error:
+            self.error = error
+
+    def result(self):
+        self.join()
+        if self.error:
+            raise self.error
+        return self.value
+
+    @classmethod
+    def asleep(cls, channel, function, *arguments):
+        """One that sleeps in a call of the channel."""
+        waits = channel.counts.waits
+        thread = cls(function, *arguments)
+        until(lambda: channel.counts.waits > waits)
+        return thread
 
 
 class PairTest(unittest.TestCase):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import tracemalloc
 import unittest
 
 import crossvm
@@ -73,6 +74,36 @@ class DatagramTest(PairTest):
             with region:
                 pass
         kept.release()
+
+    def test_an_exception_sends_nothing(self):
+        left, right = self.both("datagram")
+        largest = left.max_message
+        for i in range(50):  # at all places of the ring
+            with self.assertRaises(ZeroDivisionError):
+                with left.reserve(largest - i * 8, 0) as region:
+                    region.memory[:5] = b"never"
+                    1 / 0
+            with self.assertRaises(crossvm.WouldBlock):
+                right.recv(0)
+            left.send(b"%d" % i * 40, 0)
+            self.assertEqual(right.recv(0), b"%d" % i * 40)
+            with self.assertRaises(crossvm.WouldBlock):
+                right.recv(0)
+
+    def test_an_exception_leaves_nothing_to_tell(self):
+        left, right = self.both("datagram")
+        for _ in range(50):  # at all places of the ring
+            left.send(bytes(left.max_message // 3), 0)
+            right.recv(0)
+            with self.assertRaises(ZeroDivisionError):
+                with left.reserve(left.max_message, 0):
+                    1 / 0
+            left.send_many([], 0)
+            with self.assertRaises(crossvm.WouldBlock):
+                right.recv(0)
+        left.shutdown()
+        with self.assertRaises(crossvm.PeerGone):
+            right.recv()
 
     def test_many(self):
         left, right = self.both("datagram")
@@ -145,6 +176,15 @@ class StreamTest(PairTest):
             self.assertEqual(len(region), 0)
         right.send(b"answer", 0)
         self.assertEqual(left.recv(timeout=0), b"answer")
+
+    def test_an_exception_sends_nothing(self):
+        left, right = self.both("stream")
+        with self.assertRaises(ZeroDivisionError):
+            with left.reserve(1000, 0) as region:
+                region.memory[:5] = b"never"
+                1 / 0
+        left.send(b"next", 0)
+        self.assertEqual(right.recv(timeout=0), b"next")
 
     def test_threads(self):
         left, right = self.both("stream")
@@ -227,6 +267,39 @@ class LoopTest(PairTest):
 
         async def play():
             await asyncio.gather(send_bytes(), receive_bytes(), ask(), answer())
+
+        asyncio.run(play())
+
+    def test_a_timeout_is_for_all_pieces(self):
+        left, right = self.both("stream")
+
+        async def receive_slowly():
+            while True:
+                await right.async_recv()
+                await asyncio.sleep(0.02)
+
+        async def play():
+            receives = asyncio.create_task(receive_slowly())
+            with self.assertRaises(crossvm.Timeout):
+                await left.async_send(bytes(50_000_000), 0.3)
+            receives.cancel()
+
+        asyncio.run(play())
+
+    def test_pieces_are_not_copied(self):
+        left, right = self.both("stream")
+        data = bytes(2_000_000)
+
+        async def receive():
+            left_over = len(data)
+            while left_over:
+                left_over -= len(await right.async_recv())
+
+        async def play():
+            tracemalloc.start()
+            await asyncio.gather(left.async_send(data), receive())
+            self.assertLess(tracemalloc.get_traced_memory()[1], 1_000_000)
+            tracemalloc.stop()
 
         asyncio.run(play())
 
