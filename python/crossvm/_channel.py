@@ -110,7 +110,7 @@ class Channel:
 
     def _error(self, result: int) -> Error:
         sentence = self._handle.use(lib.crossvm_channel_strerror, result)
-        return error_of(-result, sentence.decode())
+        return error_of(-result, sentence.decode(errors="replace"))
 
     def _call(self, pointer: int, function: Callable[..., int], *arguments: Any) -> int:
         """Calls until no signal interrupts; handlers of Python run in between, and may raise."""

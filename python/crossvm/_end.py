@@ -66,7 +66,7 @@ class EndInfo:
     def _of(cls, raw: EndInfoStruct) -> EndInfo:
         is_socket = raw.via == Via.SOCKET
         return cls(
-            name=raw.name.decode(),
+            name=raw.name.decode(errors="replace"),
             via=Via(raw.via),
             path=raw.path.decode(errors="replace"),
             location=raw.location.decode(errors="replace"),
@@ -138,7 +138,7 @@ class End:
     @property
     def name(self) -> str:
         """Name of the connection."""
-        return self._handle.use(lambda pointer: lib.crossvm_name(pointer).decode())
+        return self._handle.use(lambda pointer: lib.crossvm_name(pointer).decode(errors="replace"))
 
     @property
     def number(self) -> int:

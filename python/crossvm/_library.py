@@ -119,7 +119,7 @@ lib = _load()
 
 def last_error(result: int) -> Error:
     """The exception for what a call of crossvm/crossvm.h returned last in this thread."""
-    return error_of(-result, lib.crossvm_strerror().decode())
+    return error_of(-result, lib.crossvm_strerror().decode(errors="replace"))
 
 
 def free(pointer: object) -> None:

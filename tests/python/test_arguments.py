@@ -177,6 +177,9 @@ class NamesTest(PairTest):
     def test_names(self):
         with self.assertRaisesRegex(ValueError, "null"):
             crossvm.End("link.0\0")
+        for name in ("\u00e4" * 400, "a" + "\u00e4" * 400, "\udcff"):  # sentences are cut, and of bytes
+            with self.assertRaises(crossvm.Error):
+                crossvm.End(name)
         with crossvm.End(pathlib.Path(self.directory) / "link.0.sock") as end:
             self.assertEqual(end.name, "link.0")
 
