@@ -6,7 +6,7 @@
 #define BUSY_ENOUGH 16
 
 /* Looks at an empty ring are at most this many pauses apart: each takes the cache line away from the peer. */
-#define MAX_DELAY 16
+#define MAX_DELAY 64
 
 /* So often a receiver looks without a pause: whoever waits for an answer wants it at once. */
 #define EAGER_LOOKS 32
