@@ -45,6 +45,7 @@ ptrdiff_t crossvm_channel_peek_slow(crossvm_channel_t *channel, const void **dat
 int crossvm_channel_commit_slow(crossvm_channel_t *channel, size_t length);
 int crossvm_channel_release_slow(crossvm_channel_t *channel, size_t length);
 void crossvm_channel_wake_receiver(crossvm_channel_t *channel);
+void crossvm_channel_end_batch(crossvm_channel_t *channel);
 
 /* Bytes that a datagram takes in the ring. 64 bits, since a hostile length must not overflow. */
 CROSSVM_CHANNEL_INLINE uint64_t crossvm_channel_record_bytes(uint64_t length)
@@ -53,9 +54,12 @@ CROSSVM_CHANNEL_INLINE uint64_t crossvm_channel_record_bytes(uint64_t length)
            ~(uint64_t)(CROSSVM_CHANNEL_RECORD_ALIGN - 1);
 }
 
-/* Batches go in groups of this many, so that a message costs its copy and little else. */
+/* Short messages of a batch are copied in groups of this many, so that a message costs its copy and little else. */
 #define CROSSVM_CHANNEL_GROUP 8
-#define CROSSVM_CHANNEL_MAX_SURE 65536 /* so that its product with a length does not overflow */
+#define CROSSVM_CHANNEL_MAX_ALIKE 65536 /* so that its product with a length does not overflow */
+
+/* A batch is at most this long, so that the receiver can take one while the next is written. */
+#define CROSSVM_CHANNEL_BATCH_BYTES 8192
 
 /* As wide as one instruction moves without asking for alignment. */
 #ifdef __AVX__
@@ -124,32 +128,49 @@ crossvm_channel_fits(const struct crossvm_channel_sender *send, const uint8_t *a
            (uintptr_t)at + (size_t)crossvm_channel_record_bytes(length) <= (uintptr_t)send->end;
 }
 
-/* Writes the header of a record. Returns where the next one goes. */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) uint8_t *crossvm_channel_seal(uint8_t *at, size_t length)
+/* Writes the header of a record, of several datagrams of `each` bytes if that is not 0. Returns where the next one
+ * goes. */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) uint8_t *crossvm_channel_seal(uint8_t *at, size_t length,
+                                                                                    uint32_t each)
 {
     typedef uint64_t __attribute__((may_alias)) header_t;
 
-    *(header_t *)(void *)at = length; /* the upper half is reserved and 0 */
+    *(header_t *)(void *)at = length | (uint64_t)each << 32;
     return at + crossvm_channel_record_bytes(length);
 }
 
-/* Writes a whole record. */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void crossvm_channel_write(uint8_t *at, const uint8_t *from,
-                                                                                 size_t length)
+/* Copies messages that lie one behind the other, as they are to lie. `fresh`: the first was probably written just now.
+ */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void
+crossvm_channel_copy_row(uint8_t *to, const uint8_t *from, size_t length, size_t count, bool fresh)
 {
-    crossvm_channel_copy(at + CROSSVM_CHANNEL_RECORD_HEADER, from, length);
-    (void)crossvm_channel_seal(at, length);
-}
+    uint8_t *const end = to + count * length;
 
-/* Writes so many records, a number that is known when the caller is compiled and at most CROSSVM_CHANNEL_GROUP. */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void crossvm_channel_write_some(uint8_t *at, const uint8_t *from,
-                                                                                      size_t length, size_t count)
-{
-    const size_t record = (size_t)crossvm_channel_record_bytes(length);
-
+    if (!CROSSVM_CHANNEL_IS_SHORT(length)) {
+        crossvm_channel_copy_any(to, from, count * length);
+        return;
+    }
+    if (fresh && count >= CROSSVM_CHANNEL_GROUP) {
+        crossvm_channel_copy_fresh(to, from, length);
 #pragma GCC unroll 8
-    for (size_t i = 0; i < count; i++)
-        crossvm_channel_write(at + i * record, from + i * length, length);
+        for (size_t i = 1; i < CROSSVM_CHANNEL_GROUP; i++)
+            crossvm_channel_copy(to + i * length, from + i * length, length);
+        to += CROSSVM_CHANNEL_GROUP * length;
+        from += CROSSVM_CHANNEL_GROUP * length;
+    }
+    while ((uintptr_t)to + CROSSVM_CHANNEL_GROUP * length <= (uintptr_t)end) {
+#pragma GCC unroll 8
+        for (size_t i = 0; i < CROSSVM_CHANNEL_GROUP; i++)
+            crossvm_channel_copy(to + i * length, from + i * length, length);
+        to += CROSSVM_CHANNEL_GROUP * length;
+        from += CROSSVM_CHANNEL_GROUP * length;
+    }
+    for (; to < end; to += length, from += length) {
+        if (fresh)
+            crossvm_channel_copy_fresh(to, from, length);
+        else
+            crossvm_channel_copy(to, from, length);
+    }
 }
 
 /* Tells the peer of everything up to `at`. */
@@ -177,7 +198,7 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send(crossvm_channel_t *channel
     if (__builtin_expect(!crossvm_channel_fits(send, at, length), 0))
         return crossvm_channel_send_slow(channel, data, length, deadline);
     crossvm_channel_copy_fresh(at + CROSSVM_CHANNEL_RECORD_HEADER, data, length);
-    at = crossvm_channel_seal(at, length);
+    at = crossvm_channel_seal(at, length, 0);
     send->at = at;
     crossvm_channel_publish(channel, at);
     return (ptrdiff_t)length;
@@ -198,7 +219,7 @@ CROSSVM_CHANNEL_INLINE int crossvm_channel_commit_more(crossvm_channel_t *channe
 {
     if (__builtin_expect(!crossvm_channel_fits(&channel->send, channel->send.at, length), 0))
         return crossvm_channel_commit_slow(channel, length);
-    channel->send.at = crossvm_channel_seal(channel->send.at, length);
+    channel->send.at = crossvm_channel_seal(channel->send.at, length, 0);
     return 0;
 }
 
@@ -218,59 +239,49 @@ CROSSVM_CHANNEL_INLINE int crossvm_channel_commit(crossvm_channel_t *channel, si
     return 0;
 }
 
+/* How many of `left` datagrams go into one record at `at`: less than 2 where that is not to be. */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) size_t
+crossvm_channel_batch(const struct crossvm_channel_sender *send, size_t length, size_t left)
+{
+    const size_t room = (size_t)(send->end - send->at);
+    size_t most = CROSSVM_CHANNEL_BATCH_BYTES;
+
+    if (!send->batches || length == 0 || length % CROSSVM_CHANNEL_RECORD_ALIGN != 0 ||
+        room < CROSSVM_CHANNEL_RECORD_HEADER)
+        return 0;
+    most = room - CROSSVM_CHANNEL_RECORD_HEADER < most ? room - CROSSVM_CHANNEL_RECORD_HEADER : most;
+    most = (send->longest < most ? send->longest : most) / length;
+    return left < most ? left : most;
+}
+
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send_many(crossvm_channel_t *channel, const void *data, size_t length,
                                                            size_t count, int64_t deadline)
 {
     struct crossvm_channel_sender *send = &channel->send;
     const uint8_t *from = (const uint8_t *)data;
-    const size_t record = (size_t)crossvm_channel_record_bytes(length);
     ptrdiff_t result = 0;
     size_t left = count;
 
     if (channel->config.mode != CROSSVM_CHANNEL_DATAGRAM)
         return -CROSSVM_CHANNEL_EINVAL;
     while (left > 0) {
-        if (__builtin_expect(!crossvm_channel_fits(send, send->at, length), 0)) {
+        size_t some = crossvm_channel_batch(send, length, left);
+
+        if (some > 1) {
+            crossvm_channel_copy_row(send->at + CROSSVM_CHANNEL_RECORD_HEADER, from, length, some, true);
+            send->at = crossvm_channel_seal(send->at, some * length, (uint32_t)length);
+        } else if (crossvm_channel_fits(send, send->at, length)) {
+            some = 1;
+            crossvm_channel_copy_fresh(send->at + CROSSVM_CHANNEL_RECORD_HEADER, from, length);
+            send->at = crossvm_channel_seal(send->at, length, 0);
+        } else {
+            some = 1;
             result = crossvm_channel_send_slow(channel, from, length, deadline);
             if (result < 0)
                 break;
-            from += length;
-            left--;
-            continue;
         }
-        /* Without a look at the space for each, where it suffices for all. */
-        uint8_t *at = send->at;
-        const size_t room = (size_t)(send->end - at);
-        size_t sure = 1;
-
-        if (left <= CROSSVM_CHANNEL_MAX_SURE && (uint64_t)left * record <= room)
-            sure = left;
-        else if (left >= CROSSVM_CHANNEL_GROUP && (uint64_t)CROSSVM_CHANNEL_GROUP * record <= room)
-            sure = CROSSVM_CHANNEL_GROUP;
-        uint8_t *const end = at + sure * record;
-
-        if (left == count) { /* the first of them was probably written just now */
-            const size_t first = sure >= CROSSVM_CHANNEL_GROUP ? CROSSVM_CHANNEL_GROUP : 1;
-
-            crossvm_channel_copy_fresh(at + CROSSVM_CHANNEL_RECORD_HEADER, from, length);
-            (void)crossvm_channel_seal(at, length);
-            if (first > 1)
-                crossvm_channel_write_some(at + record, from + length, length, CROSSVM_CHANNEL_GROUP - 1);
-            at += first * record;
-            from += first * length;
-        }
-        left -= sure;
-        while ((uintptr_t)at + CROSSVM_CHANNEL_GROUP * record <= (uintptr_t)end) {
-            crossvm_channel_write_some(at, from, length, CROSSVM_CHANNEL_GROUP);
-            at += CROSSVM_CHANNEL_GROUP * record;
-            from += CROSSVM_CHANNEL_GROUP * length;
-        }
-        while (at < end) {
-            crossvm_channel_write(at, from, length);
-            at += record;
-            from += length;
-        }
-        send->at = at;
+        from += some * length;
+        left -= some;
     }
     if (left == count)
         return result;
@@ -279,20 +290,37 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send_many(crossvm_channel_t *ch
 }
 
 /*
+ * The header of a record: LENGTH in the lower half, EACH in the upper one. The only look at it: what follows uses the
+ * private copy. The acquire when `end` was set orders it.
+ */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) uint64_t crossvm_channel_load_header(const uint8_t *at)
+{
+    typedef uint64_t __attribute__((may_alias)) header_t;
+
+    if (sizeof(void *) == sizeof(uint64_t))
+        return __atomic_load_n((const header_t *)(const void *)at, __ATOMIC_RELAXED);
+    return crossvm_channel_load((const crossvm_channel_word_t *)(const void *)at) |
+           (uint64_t)crossvm_channel_load(
+               (const crossvm_channel_word_t *)(const void *)(at + CROSSVM_CHANNEL_RECORD_EACH))
+               << 32;
+}
+
+/*
  * Looks at the next record: its length, and how far it goes. False when the slow path has to look: nothing there, the
- * end of the ring, a length that is impossible, or so much taken that the peer must be told.
+ * end of the ring, a length that is impossible, a batch, or so much taken that the peer must be told.
  */
 CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) bool
 crossvm_channel_next_record(const struct crossvm_channel_receiver *recv, uint32_t *length, uint64_t *record)
 {
     const size_t there = (size_t)(recv->end - recv->at);
+    uint64_t header;
 
     if (there == 0)
         return false;
-    /* The only look at it: what follows uses the private copy. The acquire when `end` was set orders it. */
-    *length = crossvm_channel_load((const crossvm_channel_word_t *)(const void *)recv->at);
+    header = crossvm_channel_load_header(recv->at);
+    *length = (uint32_t)header;
     *record = crossvm_channel_record_bytes(*length);
-    return *record <= there;
+    return header == *length && *record <= there;
 }
 
 /* The same for a length that is known beforehand and the usual one: whether the record at `at` has it. */
@@ -300,45 +328,55 @@ CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) bool crossvm_channel_next_
                                                                                    const uint8_t *end, size_t length)
 {
     return (uintptr_t)at + (size_t)crossvm_channel_record_bytes(length) <= (uintptr_t)end &&
-           crossvm_channel_load((const crossvm_channel_word_t *)(const void *)at) == length;
+           crossvm_channel_load_header(at) == length;
 }
 
-/* Whether the next records, a group of them that is known to be there, all have that length. */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) bool crossvm_channel_next_are(const uint8_t *at, size_t length)
-{
-    const size_t record = (size_t)crossvm_channel_record_bytes(length);
-
-#pragma GCC unroll 8
-    for (int i = 0; i < CROSSVM_CHANNEL_GROUP; i++, at += record)
-        if (crossvm_channel_load((const crossvm_channel_word_t *)(const void *)at) != length)
-            return false;
-    return true;
-}
-
-/* Takes up to count records of one length. Returns how many there were. */
+/*
+ * Takes up to count datagrams of one length: records of one, and whole batches. Returns how many there were. Another
+ * kind of record, and a batch of more than are wanted, is left to the slow path.
+ */
 CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) size_t
 crossvm_channel_take_alike(struct crossvm_channel_receiver *recv, uint8_t *to, size_t length, size_t count)
 {
-    const size_t record = (size_t)crossvm_channel_record_bytes(length), there = (size_t)(recv->end - recv->at);
-    const uint64_t all = (uint64_t)(count < CROSSVM_CHANNEL_MAX_SURE ? count : CROSSVM_CHANNEL_MAX_SURE) * record;
-    uint8_t *at = recv->at, *const end = at + (all < there ? (size_t)all : there);
-    size_t done;
+    uint8_t *at = recv->at;
+    size_t done = 0;
 
-    while ((uintptr_t)at + CROSSVM_CHANNEL_GROUP * record <= (uintptr_t)end && crossvm_channel_next_are(at, length)) {
-#pragma GCC unroll 8
-        for (size_t i = 0; i < CROSSVM_CHANNEL_GROUP; i++)
-            crossvm_channel_copy(to + i * length, at + i * record + CROSSVM_CHANNEL_RECORD_HEADER, length);
-        at += CROSSVM_CHANNEL_GROUP * record;
-        to += CROSSVM_CHANNEL_GROUP * length;
+    while (done < count && at < recv->end) {
+        const uint64_t header = crossvm_channel_load_header(at);
+        const size_t bytes = (uint32_t)header;
+        size_t some = 1;
+
+        if (header != length) { /* not one datagram, whose EACH is 0 */
+            some = bytes / length;
+            if (header >> 32 != length || length % CROSSVM_CHANNEL_RECORD_ALIGN != 0 || some < 2 ||
+                some * length != bytes)
+                break;
+        }
+        if (some > count - done || crossvm_channel_record_bytes(bytes) > (size_t)(recv->end - at))
+            break;
+        crossvm_channel_copy_row(to, at + CROSSVM_CHANNEL_RECORD_HEADER, length, some, false);
+        at += crossvm_channel_record_bytes(bytes);
+        to += some * length;
+        done += some;
     }
-    while (crossvm_channel_next_is(at, end, length)) {
-        crossvm_channel_copy(to, at + CROSSVM_CHANNEL_RECORD_HEADER, length);
-        at += record;
-        to += length;
-    }
-    done = (size_t)(at - recv->at) / record;
     recv->at = at;
     return done;
+}
+
+/* Takes up to count datagrams out of a batch of that length. Returns how many there were. */
+CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) size_t
+crossvm_channel_take_batch(crossvm_channel_t *channel, uint8_t *to, size_t length, size_t count)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+    size_t some = (size_t)(recv->part_end - recv->part) / length;
+
+    if (some > count)
+        some = count;
+    crossvm_channel_copy_row(to, recv->part, length, some, false);
+    recv->part += some * length;
+    if (recv->part == recv->part_end)
+        crossvm_channel_end_batch(channel);
+    return some;
 }
 
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv(crossvm_channel_t *channel, void *buffer, size_t capacity,
@@ -397,9 +435,15 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv_many(crossvm_channel_t *ch
         const void *from;
         ptrdiff_t length;
 
-        if (CROSSVM_CHANNEL_IS_SHORT(capacity) && capacity > 0 && !lengths) {
-            const size_t some = crossvm_channel_take_alike(recv, to, capacity, count - done);
+        if (!lengths && capacity > 0) {
+            size_t some = 0;
 
+            if (recv->part) {
+                if (recv->each == capacity)
+                    some = crossvm_channel_take_batch(channel, to, capacity, count - done);
+            } else if (CROSSVM_CHANNEL_IS_SHORT(capacity) && recv->end != recv->at) {
+                some = crossvm_channel_take_alike(recv, to, capacity, count - done);
+            }
             done += some;
             to += some * capacity;
             if (done == count)
@@ -410,6 +454,8 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv_many(crossvm_channel_t *ch
             return done ? (ptrdiff_t)done : length;
         if (__builtin_expect(lengths ? (size_t)length > capacity : (size_t)length != capacity, 0))
             return done ? (ptrdiff_t)done : -CROSSVM_CHANNEL_EMSGSIZE;
+        if (recv->part && !lengths)
+            continue; /* a batch of that length, to be taken in one go */
         crossvm_channel_copy_any(to, from, (size_t)length);
         (void)crossvm_channel_release(channel, (size_t)length);
         if (lengths)

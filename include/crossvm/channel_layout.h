@@ -42,7 +42,8 @@
 #define CROSSVM_CHANNEL_VERSION (CROSSVM_CHANNEL_VERSION_MAJOR << 16 | CROSSVM_CHANNEL_VERSION_MINOR)
 #define CROSSVM_CHANNEL_STREAM 1
 #define CROSSVM_CHANNEL_DATAGRAM 2
-#define CROSSVM_CHANNEL_FEATURES 0 /* none so far; a session has those that both ends offer */
+#define CROSSVM_CHANNEL_FEATURE_BATCHES 0x1                      /* a record may hold several datagrams (section 5) */
+#define CROSSVM_CHANNEL_FEATURES CROSSVM_CHANNEL_FEATURE_BATCHES /* a session has those that both ends offer */
 
 /* A wake word: two flags, and above them a number that changes each time a bell is asked for (section 6). */
 #define CROSSVM_CHANNEL_WAKE_FENCE 0x1 /* order your index before you look at this word */
@@ -55,7 +56,8 @@
 #define CROSSVM_CHANNEL_RING_ALIGN 64
 
 /* A datagram in a ring (section 5): a header, then the payload, padded to a multiple of 8. */
-#define CROSSVM_CHANNEL_RECORD_HEADER 8
+#define CROSSVM_CHANNEL_RECORD_HEADER 8 /* LENGTH, and EACH behind it */
+#define CROSSVM_CHANNEL_RECORD_EACH 4   /* 0, or the bytes of each of several datagrams */
 #define CROSSVM_CHANNEL_RECORD_ALIGN 8
 #define CROSSVM_CHANNEL_RECORD_SKIP 0xffffffff /* in place of a length: go on at the start of the ring */
 

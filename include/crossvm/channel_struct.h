@@ -44,6 +44,7 @@ struct crossvm_channel_sender {
     unsigned vain;     /* spins in a row that ended in a sleep */
     int error;         /* 0, or what all sending calls return */
     bool shut;         /* this end said fin */
+    bool batches;      /* a record may hold several datagrams in this session */
     uint64_t rings;
     uint64_t waits;
 };
@@ -64,19 +65,22 @@ struct crossvm_channel_receiver {
     const crossvm_channel_word_t *peer_fin;
     const crossvm_channel_word_t *peer_wake;
     const crossvm_channel_word_t *peer_want;
-    uint32_t produced; /* index up to which data is known to be there */
-    uint32_t released; /* index that the peer was told */
-    size_t shown;      /* bytes that were peeked at, where the slow path releases them */
-    uint32_t rung;     /* the peer's wake word that the last bell answered */
-    uint32_t epoch;    /* of this end's wake word */
-    unsigned busy;     /* how often data came without a sleep in between */
-    unsigned delay;    /* pauses between two looks at an empty ring */
-    unsigned vain;     /* spins in a row that ended in a sleep */
-    bool spun;         /* the data that there is came during a spin */
-    bool relaxed;      /* the peer may look at this end's wake word without a fence */
-    bool settled;      /* no look of the peer without a fence can be under way any more */
-    bool at_end;       /* end of file was met */
-    int error;         /* 0, or what all receiving calls return once the ring is empty */
+    uint32_t produced;   /* index up to which data is known to be there */
+    uint32_t released;   /* index that the peer was told */
+    size_t shown;        /* bytes that were peeked at, where the slow path releases them */
+    const uint8_t *part; /* in a batch: the next datagram, or NULL. The record at `at` is the batch's until its end */
+    const uint8_t *part_end; /* ... behind the last one, a multiple of `each` further */
+    uint32_t each;           /* ... bytes of each */
+    uint32_t rung;           /* the peer's wake word that the last bell answered */
+    uint32_t epoch;          /* of this end's wake word */
+    unsigned busy;           /* how often data came without a sleep in between */
+    unsigned delay;          /* pauses between two looks at an empty ring */
+    unsigned vain;           /* spins in a row that ended in a sleep */
+    bool spun;               /* the data that there is came during a spin */
+    bool relaxed;            /* the peer may look at this end's wake word without a fence */
+    bool settled;            /* no look of the peer without a fence can be under way any more */
+    bool at_end;             /* end of file was met */
+    int error;               /* 0, or what all receiving calls return once the ring is empty */
     uint64_t rings;
     uint64_t waits;
 };

@@ -46,6 +46,7 @@ void channel_receiver_begin(crossvm_channel_t *channel)
     recv->bias = 0 - (uint32_t)(uintptr_t)recv->ring;
     recv->produced = recv->released = 0;
     recv->shown = 0;
+    recv->part = NULL;
     recv->rung = 0;
     recv->busy = 0;
     recv->delay = 0;
@@ -68,6 +69,7 @@ void channel_receiver_forget(crossvm_channel_t *channel)
     recv->end = recv->next = recv->at;
     recv->produced = recv_index(recv);
     recv->shown = 0;
+    recv->part = NULL;
 }
 
 void channel_give_space(crossvm_channel_t *channel)
@@ -299,16 +301,16 @@ bool channel_can_receive(crossvm_channel_t *channel)
 
 static int break_record(crossvm_channel_t *channel, const char *reason)
 {
-    channel->recv.end = channel->recv.next = channel->recv.at;
-    channel->recv.produced = recv_index(&channel->recv);
+    channel_receiver_forget(channel);
     return channel->recv.error = channel_break(channel, reason);
 }
 
 /*
  * Lets the fast path take the record at `at`, and what follows in the bytes that are there in one piece, as far as the
- * space need not be told of. A record that is longer than that stays with the slow path.
+ * space need not be told of. A record that is longer than that stays with the slow path. The header of a batch leads
+ * there by itself.
  */
-static void open_fast_path(crossvm_channel_t *channel, uint32_t record, uint32_t there)
+static void open_fast_path(crossvm_channel_t *channel, uint32_t record, uint32_t there, bool is_batch)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
     uint32_t most;
@@ -319,11 +321,18 @@ static void open_fast_path(crossvm_channel_t *channel, uint32_t record, uint32_t
     if (record > most) {
         recv->end = recv->next = recv->at;
         recv->shown = record;
-    } else {
-        recv->end = recv->at + (there < most ? there : most);
-        recv->next = recv->at + record;
-        recv->shown = 0;
+        return;
     }
+    recv->end = recv->at + (there < most ? there : most);
+    recv->next = is_batch ? recv->at : recv->at + record;
+    recv->shown = is_batch ? record : 0;
+}
+
+/* Whether a record of that length can be a batch of datagrams of `each` bytes. */
+static bool is_batch_possible(const crossvm_channel_t *channel, uint32_t length, uint32_t each)
+{
+    return channel->features & CROSSVM_CHANNEL_FEATURE_BATCHES && each % CROSSVM_CHANNEL_RECORD_ALIGN == 0 &&
+           length > each && length % each == 0;
 }
 
 /*
@@ -333,37 +342,55 @@ static void open_fast_path(crossvm_channel_t *channel, uint32_t record, uint32_t
 static ptrdiff_t find_record(crossvm_channel_t *channel, int64_t deadline)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
-    int result = await_data(channel, deadline);
-    uint32_t length, tail, there;
-    uint64_t record;
+    uint32_t length, each, tail, there;
+    uint64_t header, record;
+    int result;
 
+    if (recv->part)
+        return recv->each;
+    result = await_data(channel, deadline);
     if (result < 0)
         return result;
     note_data(channel);
     tail = recv_tail(channel);
     if (tail == 0)
         recv_wrap(channel);
-    length = crossvm_channel_load((crossvm_channel_word_t *)(void *)recv->at);
+    header = crossvm_channel_load_header(recv->at);
     tail = recv_tail(channel);
-    if (length == CROSSVM_CHANNEL_RECORD_SKIP && tail < channel->ring_bytes) {
+    if ((uint32_t)header == CROSSVM_CHANNEL_RECORD_SKIP && tail < channel->ring_bytes) {
         if (recv_there(recv) <= tail)
             return break_record(channel, "the other end skips the end of the ring, and nothing follows");
         recv_wrap(channel);
-        length = crossvm_channel_load((crossvm_channel_word_t *)(void *)recv->at);
+        header = crossvm_channel_load_header(recv->at);
         tail = channel->ring_bytes;
     }
+    length = (uint32_t)header;
+    each = (uint32_t)(header >> 32);
     record = crossvm_channel_record_bytes(length);
     there = recv_there(recv);
     there = there < tail ? there : tail;
     if (length > crossvm_channel_max_message(channel) || record > there)
         return break_record(channel, "the other end sent a datagram with an impossible length");
+    if (each > 0 && !is_batch_possible(channel, length, each))
+        return break_record(channel, "the other end sent a batch that cannot be");
     if (recv->spun)
         adapt_delay(recv, record);
-    open_fast_path(channel, (uint32_t)record, there);
-    return length;
+    open_fast_path(channel, (uint32_t)record, there, each > 0);
+    if (each == 0)
+        return length;
+    recv->part = recv->at + CROSSVM_CHANNEL_RECORD_HEADER;
+    recv->part_end = recv->part + length;
+    recv->each = each;
+    return each;
 }
 
-/* Goes behind the datagram that find_record() found. */
+/* Where the datagram lies that find_record() found. */
+static const uint8_t *datagram(const struct crossvm_channel_receiver *recv)
+{
+    return recv->part ? recv->part : recv->at + CROSSVM_CHANNEL_RECORD_HEADER;
+}
+
+/* Goes behind a record. */
 static void take_record(crossvm_channel_t *channel, uint64_t record)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
@@ -374,6 +401,26 @@ static void take_record(crossvm_channel_t *channel, uint64_t record)
         recv->end = recv->at;
     if (recv_withheld(recv) >= channel->withhold)
         channel_give_space(channel);
+}
+
+void crossvm_channel_end_batch(crossvm_channel_t *channel)
+{
+    channel->recv.part = NULL;
+    take_record(channel, channel->recv.shown);
+}
+
+/* Goes behind the datagram that find_record() found, in a record of so many bytes when that is all of it. */
+static void take_datagram(crossvm_channel_t *channel, uint64_t record)
+{
+    struct crossvm_channel_receiver *recv = &channel->recv;
+
+    if (!recv->part) {
+        take_record(channel, record);
+        return;
+    }
+    recv->part += recv->each;
+    if (recv->part == recv->part_end)
+        crossvm_channel_end_batch(channel);
 }
 
 /* Finds what there is of a stream in one piece. Returns how much, or 0 at end of file. */
@@ -437,8 +484,8 @@ ptrdiff_t crossvm_channel_recv_slow(crossvm_channel_t *channel, void *buffer, si
         return length;
     if ((size_t)length > capacity)
         return -CHANNEL_EMSGSIZE;
-    crossvm_channel_copy_any(buffer, recv->at + CROSSVM_CHANNEL_RECORD_HEADER, (size_t)length);
-    take_record(channel, crossvm_channel_record_bytes((uint64_t)length));
+    crossvm_channel_copy_any(buffer, datagram(recv), (size_t)length);
+    take_datagram(channel, crossvm_channel_record_bytes((uint64_t)length));
     return length;
 }
 
@@ -456,7 +503,7 @@ ptrdiff_t crossvm_channel_peek_slow(crossvm_channel_t *channel, const void **dat
     length = find_record(channel, deadline);
     if (length < 0)
         return length;
-    *data = recv->at + CROSSVM_CHANNEL_RECORD_HEADER;
+    *data = datagram(recv);
     return length;
 }
 
@@ -470,7 +517,7 @@ int crossvm_channel_release_slow(crossvm_channel_t *channel, size_t length)
     if (channel->config.mode == CROSSVM_CHANNEL_DATAGRAM) {
         if (recv->shown == 0)
             return -CHANNEL_EINVAL;
-        take_record(channel, recv->shown);
+        take_datagram(channel, recv->shown);
         return 0;
     }
     if (length > recv->shown)

@@ -320,7 +320,7 @@ ptrdiff_t crossvm_channel_send_slow(crossvm_channel_t *channel, const void *data
     if (result < 0)
         return result;
     crossvm_channel_copy_any(channel->send.at + CROSSVM_CHANNEL_RECORD_HEADER, data, length);
-    channel->send.at = crossvm_channel_seal(channel->send.at, length);
+    channel->send.at = crossvm_channel_seal(channel->send.at, length, 0);
     crossvm_channel_publish(channel, channel->send.at);
     return (ptrdiff_t)length;
 }
@@ -364,7 +364,7 @@ static int commit_held(crossvm_channel_t *channel, size_t length)
         return -CHANNEL_EINVAL;
     place_record(channel, send->held);
     send->held = 0;
-    send->at = crossvm_channel_seal(send->at, length);
+    send->at = crossvm_channel_seal(send->at, length, 0);
     return 0;
 }
 

@@ -112,6 +112,7 @@ static int enter(crossvm_channel_t *channel)
     if (reason)
         return channel_break(channel, reason);
     channel->features = peer_word(channel, CROSSVM_CHANNEL_FEATURES_AT) & CROSSVM_CHANNEL_FEATURES;
+    channel->send.batches = channel->features & CROSSVM_CHANNEL_FEATURE_BATCHES;
     channel->sessions++;
     channel->send.produced = channel->own + WORD(CROSSVM_CHANNEL_PRODUCED_AT);
     set_state(channel, CROSSVM_CHANNEL_CONNECTED);

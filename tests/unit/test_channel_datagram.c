@@ -342,6 +342,123 @@ static void a_reservation_behind_a_skip_may_be_abandoned(void **state)
     (void)state;
 }
 
+/* The next datagrams, in one of all the ways, by chance. Returns how many came. */
+static int take_some(crossvm_channel_t *two, unsigned *number, size_t length)
+{
+    static uint8_t in[16 * 512];
+    uint32_t lengths[16];
+    const void *shown;
+    ptrdiff_t n;
+
+    switch (rand() % 6) {
+    case 0:
+        n = crossvm_channel_recv(two, in, length, NOW);
+        break;
+    case 1:
+        n = crossvm_channel_peek(two, &shown, NOW);
+        if (n >= 0) {
+            memcpy(in, shown, (size_t)n);
+            assert_int_equal(crossvm_channel_release(two, (size_t)n), 0);
+        }
+        break;
+    case 2: /* too small: it stays */
+        n = crossvm_channel_recv(two, in, length - 1, NOW);
+        assert_true(n == -EMSGSIZE || n == -EAGAIN);
+        return 0;
+    case 3:
+        n = crossvm_channel_recv_many(two, in, 512, lengths, (size_t)rand() % 16 + 1, NOW);
+        for (ptrdiff_t i = 0; i < n; i++, ++*number) {
+            assert_int_equal(lengths[i], length);
+            assert_filled(in + 512 * i, length, *number);
+        }
+        return (int)n;
+    default:
+        n = length == 64 && rand() % 2 ? crossvm_channel_recv_many(two, in, 64, NULL, (size_t)rand() % 16 + 1, NOW)
+                                       : crossvm_channel_recv_many(two, in, length, NULL, (size_t)rand() % 16 + 1, NOW);
+        for (ptrdiff_t i = 0; i < n; i++, ++*number)
+            assert_filled(in + length * (size_t)i, length, *number);
+        return (int)n;
+    }
+    if (n < 0)
+        return (int)n;
+    assert_int_equal(n, length);
+    assert_filled(in, length, (*number)++);
+    return 1;
+}
+
+static void batches_are_taken_in_all_ways(void **state)
+{
+    static const size_t lengths[] = {8, 24, 64, 100, 512};
+
+    srand(4);
+    for (size_t s = 0; s < 3; s++) {
+        for (size_t l = 0; l < sizeof(lengths) / sizeof(lengths[0]); l++) {
+            struct pair *pair = pair_connected(sizes[s], CROSSVM_CHANNEL_DATAGRAM);
+            crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+            static uint8_t out[40 * 512];
+            unsigned sent = 0, received = 0;
+
+            while (received < 20000) {
+                size_t count = (size_t)rand() % 40 + 1;
+                ptrdiff_t n;
+
+                for (size_t i = 0; i < count; i++)
+                    fill(out + i * lengths[l], lengths[l], sent + (unsigned)i);
+                n = rand() % 8 ? crossvm_channel_send_many(one, out, lengths[l], count, NOW)
+                               : crossvm_channel_send(one, out, lengths[l], NOW) / (ptrdiff_t)lengths[l];
+                assert_true(n >= -EAGAIN);
+                sent += n > 0 ? (unsigned)n : 0;
+                for (int i = rand() % 12; i > 0; i--)
+                    (void)take_some(two, &received, lengths[l]);
+            }
+            while (received < sent)
+                assert_true(take_some(two, &received, lengths[l]) >= 0);
+            assert_int_equal(crossvm_channel_recv(two, out, sizeof(out), NOW), -EAGAIN);
+            pair_free(pair);
+        }
+    }
+    (void)state;
+}
+
+static void a_batch_that_is_half_taken_ends_with_its_session(void **state)
+{
+    struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    uint8_t buffer[10 * 16] = {0};
+
+    assert_int_equal(crossvm_channel_send_many(one, buffer, 16, 10, NOW), 10);
+    assert_int_equal(crossvm_channel_recv(two, buffer, sizeof(buffer), NOW), 16);
+    pair_open(pair);
+    assert_int_equal(crossvm_channel_recv(two, buffer, sizeof(buffer), NOW), -EAGAIN);
+    assert_int_equal(crossvm_channel_send(one, "new", 3, NOW), 3);
+    assert_int_equal(crossvm_channel_recv(two, buffer, sizeof(buffer), NOW), 3);
+    pair_free(pair);
+    (void)state;
+}
+
+static void a_peer_without_batches_gets_none(void **state)
+{
+    struct pair *pair = pair_new(4096, CROSSVM_CHANNEL_DATAGRAM, 0);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    uint8_t buffer[4 * 16] = {0};
+
+    crossvm_channel_open(one);
+    crossvm_channel_open(two);
+    *pair_word(pair, 1, CROSSVM_CHANNEL_FEATURES_AT) = 0;
+    for (int i = 0; i < 4; i++)
+        (void)crossvm_channel_connect(&pair->end[i % 2].channel, NOW);
+    assert_int_equal(crossvm_channel_send_many(one, buffer, 16, 4, NOW), 4);
+    assert_int_equal(*pair_word(pair, 0, CROSSVM_CHANNEL_PRODUCED_AT), 4 * (8 + 16));
+    /* ... and may not send any. */
+    assert_int_equal(crossvm_channel_send(two, buffer, 16, NOW), 16);
+    assert_int_equal(crossvm_channel_send_many(two, buffer, 16, 4, NOW), 4);
+    assert_int_equal(*pair_word(pair, 1, CROSSVM_CHANNEL_PRODUCED_AT), 8 + 16 + 8 + 4 * 16);
+    assert_int_equal(crossvm_channel_recv(one, buffer, sizeof(buffer), NOW), 16);
+    assert_int_equal(crossvm_channel_recv(one, buffer, sizeof(buffer), NOW), -EPROTO);
+    pair_free(pair);
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +475,9 @@ int main(void)
         cmocka_unit_test(drain_waits_until_all_is_taken),
         cmocka_unit_test(indices_wrap_at_two_to_the_thirty_second),
         cmocka_unit_test(a_reservation_behind_a_skip_may_be_abandoned),
+        cmocka_unit_test(batches_are_taken_in_all_ways),
+        cmocka_unit_test(a_batch_that_is_half_taken_ends_with_its_session),
+        cmocka_unit_test(a_peer_without_batches_gets_none),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,8 +38,11 @@ static void use(crossvm_channel_t *channel)
         memcpy(buffer, shown, (size_t)length);
         is_an_answer(crossvm_channel_release(channel, (size_t)length));
     }
-    if (channel->config.mode == CROSSVM_CHANNEL_DATAGRAM)
+    if (channel->config.mode == CROSSVM_CHANNEL_DATAGRAM) {
         is_an_answer(crossvm_channel_recv_many(channel, buffer, sizeof(buffer) / 4, lengths, 4, NOW));
+        is_an_answer(crossvm_channel_recv_many(channel, buffer, 64, NULL, sizeof(buffer) / 64, NOW));
+        is_an_answer(crossvm_channel_send_many(channel, buffer, 24, 5, NOW));
+    }
     is_an_answer(crossvm_channel_recv(channel, buffer, sizeof(buffer), 1));
     is_an_answer(crossvm_channel_send(channel, buffer, 100, NOW));
     length = crossvm_channel_reserve(channel, &room, 300, NOW);
@@ -97,6 +100,57 @@ static void every_index_with_every_length(void **state)
         }
         pair_free(pair);
     }
+    (void)state;
+}
+
+/* Every LENGTH with every EACH, taken one by one and all at once. */
+static void every_length_with_every_each(void **state)
+{
+    struct pair *pair = pair_at(832);
+    crossvm_channel_t *channel = &pair->end[0].channel;
+    const crossvm_channel_t before = *channel;
+    uint32_t *header = (uint32_t *)(void *)channel->recv.at;
+    uint32_t *produced = pair_word(pair, 1, CROSSVM_CHANNEL_PRODUCED_AT);
+    const uint32_t most = (uint32_t)crossvm_channel_max_message(channel), index = *produced;
+
+    for (uint32_t length = 0; length <= most + 16; length++) {
+        for (uint32_t each = 1; each <= most + 16; each++) {
+            const bool fits = length <= most && each % 8 == 0 && length > each && length % each == 0;
+            const int expected = fits ? (int)each : -EPROTO;
+
+            *channel = before;
+            *produced = index + ((length + 15) & ~7u);
+            header[0] = length;
+            header[1] = each;
+            if (crossvm_channel_recv(channel, buffer, sizeof(buffer), NOW) != expected)
+                fail_msg("a batch of %u bytes, %u each", length, each);
+            if (!fits)
+                continue;
+            header[0] = header[1] = 0xffffffff; /* it was read, and no more */
+            assert_int_equal(crossvm_channel_recv_many(channel, buffer, each, NULL, SIZE, NOW), length / each - 1);
+            assert_int_equal(crossvm_channel_recv(channel, buffer, sizeof(buffer), NOW), -EAGAIN);
+        }
+    }
+    /* On the fast path, which a record before it has opened. */
+    for (uint32_t length = 0; length <= most + 16; length += 8) {
+        for (uint32_t each = 8; each <= 64; each += 8) {
+            const bool fits = length <= most && length > each && length % each == 0;
+            ptrdiff_t expected = fits ? each == 16 ? 1 + (ptrdiff_t)length / 16 : 1 : 1, result;
+
+            *channel = before;
+            *produced = index + 24 + ((length + 15) & ~7u);
+            header[0] = 16;
+            header[1] = 0;
+            header[6] = length;
+            header[7] = each;
+            result = crossvm_channel_recv_many(channel, buffer, 16, NULL, SIZE / 16, NOW);
+            if (result != expected)
+                fail_msg("a batch of %u bytes, %u each, behind another: %td", length, each, result);
+            if (!fits)
+                assert_int_equal(crossvm_channel_recv(channel, buffer, sizeof(buffer), NOW), -EPROTO);
+        }
+    }
+    pair_free(pair);
     (void)state;
 }
 
@@ -302,6 +356,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_index_with_every_length),
+        cmocka_unit_test(every_length_with_every_each),
         cmocka_unit_test(skips_lead_to_a_record_or_to_nothing),
         cmocka_unit_test(produced_is_a_multiple_of_8_and_within_the_ring),
         cmocka_unit_test(consumed_is_between_what_was_known_and_what_was_sent),
