@@ -231,9 +231,13 @@ static void print_table(int repetitions, const char *only, void *memory)
 
     for (int repetition = 0; repetition < repetitions; repetition++)
         for (int measure = 0; measure < NUM_MEASURES; measure++)
-            for (size_t i = 0; i < NUM_RIVALS; i++)
+            for (size_t k = 0; k < NUM_RIVALS; k++) {
+                /* Every other time backwards: who comes after a rival that sleeps meets a machine that slept, too. */
+                const size_t i = repetition % 2 ? NUM_RIVALS - 1 - k : k;
+
                 if (is_wanted(rivals[i], only) && can(rivals[i], (enum measure)measure))
                     results[i][measure][repetition] = measure_once(rivals[i], (enum measure)measure, memory);
+            }
     printf("%-20s", "");
     for (int measure = 0; measure < NUM_MEASURES; measure++)
         printf("%14s", titles[measure]);
