@@ -187,8 +187,9 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv(crossvm_channel_t *channel
                                                       int64_t deadline);
 
 /**
- * Sends datagrams of one length, one after the other in memory, and tells the peer at the end: faster than one by one.
- * For datagrams of different lengths use crossvm_channel_commit_more().
+ * Sends datagrams of one length, one after the other in memory, and tells the peer at the end: faster than one by one,
+ * most of all where the length is a multiple of 8. The peer may receive them as it likes. For datagrams of different
+ * lengths use crossvm_channel_commit_more().
  *
  * @return datagrams sent, at least 1: all, unless the deadline or an error comes first. Errors as
  * crossvm_channel_send()
