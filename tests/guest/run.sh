@@ -91,17 +91,16 @@ came_to_its_end() {
     grep -a -q '^scenario .*: .* failed' "$log"
 }
 
-# QEMU's emulation of SVM is known to mix up a guest's interrupts. Where a guest loses its timer to that, it stands still,
-# and mostly its kernel says so; this has been seen in one run of ten with two vCPUs, and now and then with one. Another run
-# is then worth it, and one only.
+# QEMU's emulation of SVM is known to mix up interrupts, mostly a guest's with two vCPUs. Who loses its timer to that stands
+# still, and mostly its kernel says so. Another run is then worth it, and one only.
 lost_its_timer() {
     [ "$arch" = amd64 ] && [ "${CROSSVM_KVM:-$("$top/scripts/kvm-probe")}" = emulated ] &&
-        grep -a -q 'soft lockup - CPU\|rcu_preempt kthread timer wakeup\|the guest stood still' "$log"
+        grep -a -q 'soft lockup - CPU\|rcu_preempt kthread timer wakeup\|the guest stood still\|with-kvm: .* did not end within' "$log"
 }
 
 run_guests "$@"
 if ! came_to_its_end && lost_its_timer; then
-    echo "the guest lost its timer to the emulation: running it once more"
+    echo "a guest stood still, as one may where QEMU emulates SVM: running it once more"
     run_guests "$@"
 fi
 came_to_its_end

@@ -92,6 +92,17 @@ static void order(int guest, uint32_t kind, uint32_t number)
     CHECK(crossvm_emit(control[guest]) == 0, "%s", crossvm_strerror());
 }
 
+/* That is none of the cases' failures, and none after it can pass: who started this decides what to make of it. */
+__attribute__((noreturn)) static void stood_still(int guest)
+{
+    (void)printf("%s: the guest stood still; the last that all said:\n", names[guest]);
+    (void)fflush(stdout);
+    (void)kill(runner, SIGTERM);
+    (void)waitpid(runner, NULL, 0);
+    (void)system("tail -n 40 " OUTPUT "; tail -n 20 /tmp/intx.console");
+    _exit(EXIT_FAILURE);
+}
+
 static struct answer answer(int guest)
 {
     int64_t deadline = now_ms() + 2 * PATIENCE_MS;
@@ -102,7 +113,8 @@ static struct answer answer(int guest)
         events = crossvm_wait(control[guest], 1000);
         CHECK(events >= 0 || events == -EINTR, "%s: %s", names[guest], crossvm_strerror());
     }
-    CHECK(events > 0, "%s does not answer", names[guest]);
+    if (events <= 0)
+        stood_still(guest);
     memcpy(&given, &board(guest)->answer, sizeof(given));
     given.text[sizeof(given.text) - 1] = '\0';
     CHECK(given.done, "%s: %s", names[guest], given.text);

@@ -45,4 +45,4 @@ struct board {
     struct answer answer;
 };
 
-#define PATIENCE_MS 90000
+#define PATIENCE_MS 60000
