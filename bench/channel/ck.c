@@ -18,7 +18,7 @@ CK_RING_PROTOTYPE(messages, message)
 
 static bool try_put(queue_t *queue, const struct message *message)
 {
-    return CK_RING_ENQUEUE_SPSC(messages, &queue->ring, queue->slot, (struct message *)(uintptr_t)message);
+    return CK_RING_ENQUEUE_SPSC(messages, &queue->ring, queue->slot, (struct message *)message);
 }
 
 static bool try_get(queue_t *queue, struct message *message)

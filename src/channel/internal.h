@@ -72,8 +72,8 @@ bool channel_can_send(crossvm_channel_t *channel);
 /** Asks for the bell once the peer has taken enough; look again after this. */
 void channel_arm_space(crossvm_channel_t *channel, uint32_t want);
 
-/** Index of the peer at which a call that needs `needed` free bytes should be woken. */
-uint32_t channel_space_wanted(const crossvm_channel_t *channel, uint32_t needed);
+/** Index of the peer at which a call that needs `bytes` free bytes should be woken. */
+uint32_t channel_space_wanted(const crossvm_channel_t *channel, uint32_t bytes);
 
 /** Asks for no bell. */
 void channel_disarm_space(crossvm_channel_t *channel);

@@ -59,7 +59,7 @@ static void check_bytes(const uint8_t *in, uint64_t at, size_t length)
         const size_t skip = (at + done) % 8, left = length - done, count = left < 8 - skip ? left : 8 - skip;
 
         if (memcmp(in + done, (const uint8_t *)&word + skip, count) != 0)
-            die("the stream is wrong at byte %llu", (unsigned long long)(at + done));
+            die("the stream is wrong at byte %llu", (unsigned long long)at + done);
         done += count;
     }
 }

@@ -159,7 +159,7 @@ static void batches_stop_where_a_message_does_not_fit(void **state)
 {
     struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
     crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
-    uint32_t lengths[4];
+    uint32_t lengths[4] = {0};
     char buffer[32];
 
     assert_int_equal(crossvm_channel_recv_many(two, buffer, 8, NULL, 4, NOW), -EAGAIN);

@@ -296,8 +296,9 @@ static void write_garbage(struct pair *pair, uint32_t seed)
         else if (kind == 6) /* a session from its start */
             block[CROSSVM_CHANNEL_PRODUCED_AT / 4] = block[CROSSVM_CHANNEL_CONSUMED_AT / 4] = 0;
         else
-            memset((void *)(uintptr_t)(own + CROSSVM_CHANNEL_RINGS_AT / 4), (int)(next_random(&seed) % 3),
-                   next_random(&seed) % (SIZE - CROSSVM_CHANNEL_RINGS_AT));
+            for (uint32_t i = CROSSVM_CHANNEL_RINGS_AT / 4, fill = 0x1010101 * (next_random(&seed) % 3); i < SIZE / 4;
+                 i++)
+                own[i] = fill;
         if (next_random(&seed) % 16 == 0) { /* what lets a session begin */
             block[CROSSVM_CHANNEL_MAGIC_AT / 4] = CROSSVM_CHANNEL_MAGIC;
             block[CROSSVM_CHANNEL_VERSION_AT / 4] = CROSSVM_CHANNEL_VERSION;
