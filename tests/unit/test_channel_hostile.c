@@ -273,6 +273,12 @@ static uint32_t next_random(uint32_t *seed)
     return *seed ^= *seed << 5;
 }
 
+static void fill_words(volatile uint32_t *words, uint32_t value, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        words[i] = value;
+}
+
 /* Writes garbage at full speed, much of it nearly right, so that it gets far. */
 static void write_garbage(struct pair *pair, uint32_t seed)
 {
@@ -296,9 +302,8 @@ static void write_garbage(struct pair *pair, uint32_t seed)
         else if (kind == 6) /* a session from its start */
             block[CROSSVM_CHANNEL_PRODUCED_AT / 4] = block[CROSSVM_CHANNEL_CONSUMED_AT / 4] = 0;
         else
-            for (uint32_t i = CROSSVM_CHANNEL_RINGS_AT / 4, fill = 0x1010101 * (next_random(&seed) % 3); i < SIZE / 4;
-                 i++)
-                own[i] = fill;
+            fill_words(own + CROSSVM_CHANNEL_RINGS_AT / 4, 0x1010101 * (next_random(&seed) % 3),
+                       next_random(&seed) % ((SIZE - CROSSVM_CHANNEL_RINGS_AT) / 4));
         if (next_random(&seed) % 16 == 0) { /* what lets a session begin */
             block[CROSSVM_CHANNEL_MAGIC_AT / 4] = CROSSVM_CHANNEL_MAGIC;
             block[CROSSVM_CHANNEL_VERSION_AT / 4] = CROSSVM_CHANNEL_VERSION;
