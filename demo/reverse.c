@@ -32,7 +32,7 @@ static ptrdiff_t answer_lines(crossvm_channel_t *channel, char *text, size_t len
         ptrdiff_t sent;
 
         reverse(text + done, line);
-        sent = crossvm_channel_send(channel, text + done, line + 1, CROSSVM_CHANNEL_FOREVER);
+        sent = crossvm_channel_send(channel, text + done, line + 1, CROSSVM_FOREVER);
         if (sent < 0)
             return sent;
         done += line + 1;
@@ -46,7 +46,7 @@ static int serve(crossvm_channel_t *channel)
     size_t kept = 0;
 
     for (;;) {
-        ptrdiff_t result = crossvm_channel_recv(channel, text + kept, sizeof(text) - kept, CROSSVM_CHANNEL_FOREVER);
+        ptrdiff_t result = crossvm_channel_recv(channel, text + kept, sizeof(text) - kept, CROSSVM_FOREVER);
 
         if (result <= 0) /* 0: end of file, or a line that is too long, which nobody sends here */
             return (int)result;
@@ -62,7 +62,7 @@ static int serve(crossvm_channel_t *channel)
 int main(int argc, char **argv)
 {
     crossvm_channel_t *channel = NULL;
-    crossvm_t *end = NULL;
+    crossvm_end_t *end = NULL;
     int status = EXIT_FAILURE;
     int error;
 

@@ -449,7 +449,7 @@ static int crossvm_describe(struct crossvm_device *cv)
 	int ret = 0;
 
 	cv->extended = magic == CROSSVM_MAGIC;
-	if (cv->extended && version >> 16 != CROSSVM_VERSION_MAJOR) {
+	if (cv->extended && version >> 16 != CROSSVM_DEVICE_VERSION_MAJOR) {
 		dev_warn(&cv->pdev->dev,
 			 "interface %u.%u is not known: update the driver to use more than the base block\n",
 			 version >> 16, version & 0xffff);

@@ -7,17 +7,17 @@
 
 #include "rival.h"
 
-#define FOREVER CROSSVM_CHANNEL_FOREVER
+#define FOREVER CROSSVM_FOREVER
 #define SMALL (256 << 10) /* a ring for as many messages as the rivals have slots: a larger one would only flatter */
 
 /* Nobody sleeps here: both ends spin. */
-static int ring(void *cookie)
+static int emit(void *cookie)
 {
     (void)cookie;
     return 0;
 }
 
-static int wait_for_bell(void *cookie, int64_t deadline, uint32_t limit_us)
+static int wait_for_bell(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
 {
     (void)cookie;
     (void)deadline;
@@ -43,7 +43,7 @@ static void *attach_with(void *memory, int end, unsigned flags, size_t size)
         .mode = CROSSVM_CHANNEL_DATAGRAM,
         .flags = flags,
         .spin = UINT_MAX,
-        .ring = ring,
+        .emit = emit,
         .wait = wait_for_bell,
     };
 
@@ -52,7 +52,7 @@ static void *attach_with(void *memory, int end, unsigned flags, size_t size)
             die("the channel is refused");
         crossvm_channel_open(channel);
     }
-    (void)crossvm_channel_connect(channel, CROSSVM_CHANNEL_NOW);
+    (void)crossvm_channel_connect(channel, CROSSVM_NOW);
     return channel;
 }
 

@@ -12,12 +12,12 @@
 #define TEXT_BYTES 64
 
 /* Events are counted, but wake-ups without one are possible: when the other end comes or goes. */
-static void await_event(crossvm_t *end)
+static void await_event(crossvm_end_t *end)
 {
     int events;
 
     do
-        events = crossvm_wait(end, -1);
+        events = crossvm_wait(end, CROSSVM_FOREVER);
     while (events == 0);
     if (events < 0) {
         fprintf(stderr, "%s\n", crossvm_strerror());
@@ -43,7 +43,7 @@ static void reverse(char *text)
 
 int main(int argc, char **argv)
 {
-    crossvm_t *end = open_end(argc, argv);
+    crossvm_end_t *end = open_end(argc, argv);
     char *mine = crossvm_dataport(end, 0).address, *theirs = mine + TEXT_BYTES;
     char text[TEXT_BYTES];
 

@@ -7,12 +7,12 @@
 
 #include <crossvm/end_channel.h>
 
-#define FOREVER CROSSVM_CHANNEL_FOREVER
+#define FOREVER CROSSVM_FOREVER
 
 /** The end that the command line names. */
-static inline crossvm_t *open_end(int argc, char **argv)
+static inline crossvm_end_t *open_end(int argc, char **argv)
 {
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     if (argc != 2) {
         fprintf(stderr, "usage: %s NAME\n", argv[0]);
@@ -26,7 +26,7 @@ static inline crossvm_t *open_end(int argc, char **argv)
 }
 
 /** A channel of it, of that mode. */
-static inline crossvm_channel_t *open_channel(crossvm_t *end, unsigned int mode)
+static inline crossvm_channel_t *open_channel(crossvm_end_t *end, unsigned int mode)
 {
     const crossvm_channel_options_t options = {mode, CROSSVM_CHANNEL_AUTO, CROSSVM_CHANNEL_AUTO, CROSSVM_CHANNEL_AUTO};
     crossvm_channel_t *channel;
@@ -48,7 +48,7 @@ static inline ptrdiff_t check(crossvm_channel_t *channel, ptrdiff_t result)
     return result;
 }
 
-static inline void close_all(crossvm_channel_t *channel, crossvm_t *end)
+static inline void close_all(crossvm_channel_t *channel, crossvm_end_t *end)
 {
     crossvm_channel_destroy(channel);
     crossvm_close(end);

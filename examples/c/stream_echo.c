@@ -60,7 +60,7 @@ static void echo(crossvm_channel_t *channel)
 
 int main(int argc, char **argv)
 {
-    crossvm_t *end = open_end(argc, argv);
+    crossvm_end_t *end = open_end(argc, argv);
     crossvm_channel_t *channel = open_channel(end, CROSSVM_CHANNEL_STREAM);
 
     if (crossvm_end_number(end) == 0)

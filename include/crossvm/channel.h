@@ -15,7 +15,7 @@
  * The content of messages is the caller's to judge; what crossvm_channel_peek() shows can still change while it is
  * looked at, so copy what is to be parsed (crossvm_channel_recv() does) before you check it.
  *
- * Deadlines: CROSSVM_CHANNEL_NOW does not block (-EAGAIN), CROSSVM_CHANNEL_FOREVER waits without end, and anything else
+ * Deadlines: CROSSVM_NOW does not block (-EAGAIN), CROSSVM_FOREVER waits without end, and anything else
  * is a point in time that means what the wait callback makes of it (-ETIMEDOUT).
  *
  * Errors are negative errno values, the numbers of Linux. All receiving calls: -EPIPE after the last message of a peer
@@ -37,13 +37,11 @@
 #include <stdint.h>
 
 #include <crossvm/channel_layout.h>
+#include <crossvm/deadline.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-#define CROSSVM_CHANNEL_NOW INT64_C(0)
-#define CROSSVM_CHANNEL_FOREVER INT64_MAX
 
 /* What to wait for, or what is ready. */
 #define CROSSVM_CHANNEL_IN 0x1 /* a receiving call would not block: data, end of file or an error */
@@ -77,24 +75,24 @@ typedef struct crossvm_channel_config {
      * Rings the peer's bell. Orders all earlier stores of this CPU before it, as crossvm_emit() does. A negative result
      * says that the peer is gone, as crossvm_channel_set_peer() would.
      */
-    int (*ring)(void *cookie);
+    int (*emit)(void *cookie);
     /**
      * Waits for this end's bell. A bell that rang since the last wait ends it at once, even one that rang before the
      * call.
      *
-     * @param deadline what the caller of a channel call gave; never CROSSVM_CHANNEL_NOW
+     * @param deadline what the caller of a channel call gave; never CROSSVM_NOW
      * @param limit_us not 0: return -EAGAIN after that many microseconds. Always 0 without CROSSVM_CHANNEL_RELAXED
      * @return 0 when the bell rang or anything may have changed, -EAGAIN when limit_us passed, -ETIMEDOUT when the
      * deadline passed, also when bells never stop: the channel has no clock of its own, and looks once more; another
      * negative errno value (-EINTR) ends the call that waits
      */
-    int (*wait)(void *cookie, int64_t deadline, uint32_t limit_us);
+    int (*wait)(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us);
     void *cookie; /**< passed to both */
 } crossvm_channel_config_t;
 
 /** Counts since crossvm_channel_init(), to see what a channel costs. */
 typedef struct crossvm_channel_counts {
-    uint64_t rings;    /**< bells rung for data or space */
+    uint64_t emits;    /**< bells rung for data or space */
     uint64_t waits;    /**< calls of the wait callback */
     uint64_t sessions; /**< sessions entered */
 } crossvm_channel_counts_t;
@@ -122,7 +120,7 @@ void crossvm_channel_open(crossvm_channel_t *channel);
  *
  * @return 0, -EAGAIN or -ETIMEDOUT while it is not; -EPROTO when the peer has another version, mode or size of dataport
  */
-int crossvm_channel_connect(crossvm_channel_t *channel, int64_t deadline);
+int crossvm_channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadline);
 
 /** Ends the sending direction: the peer meets end of file after what was sent. Receiving goes on. */
 void crossvm_channel_shutdown(crossvm_channel_t *channel);
@@ -136,7 +134,7 @@ void crossvm_channel_close(crossvm_channel_t *channel);
  *
  * @return 0, -EAGAIN, -ETIMEDOUT, or -EPIPE when it is gone without having done so
  */
-int crossvm_channel_drain(crossvm_channel_t *channel, int64_t deadline);
+int crossvm_channel_drain(crossvm_channel_t *channel, crossvm_deadline_t deadline);
 
 /**
  * Tells a channel what memory cannot show: that nobody is at the other end (the end of its process or VM), or that
@@ -168,13 +166,13 @@ void crossvm_channel_get_counts(const crossvm_channel_t *channel, crossvm_channe
  * Sends one datagram, or bytes of a stream.
  *
  * A datagram goes whole or not at all. Of a stream goes as much as there is space for until the deadline; with
- * CROSSVM_CHANNEL_FOREVER that is everything, unless the peer goes or the wait callback ends the call (a signal).
+ * CROSSVM_FOREVER that is everything, unless the peer goes or the wait callback ends the call (a signal).
  *
  * @return bytes sent, -EMSGSIZE for a datagram over crossvm_channel_max_message(), -EAGAIN or -ETIMEDOUT when there was
  * no space, or another error as above
  */
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send(crossvm_channel_t *channel, const void *data, size_t length,
-                                                      int64_t deadline);
+                                                      crossvm_deadline_t deadline);
 
 /**
  * Receives one datagram, or what there is of a stream: blocks only while there is nothing.
@@ -184,7 +182,7 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send(crossvm_channel_t *channel
  * tells its length
  */
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv(crossvm_channel_t *channel, void *buffer, size_t capacity,
-                                                      int64_t deadline);
+                                                      crossvm_deadline_t deadline);
 
 /**
  * Sends datagrams of one length, one after the other in memory, and tells the peer at the end: faster than one by one,
@@ -195,7 +193,7 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv(crossvm_channel_t *channel
  * crossvm_channel_send()
  */
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send_many(crossvm_channel_t *channel, const void *data, size_t length,
-                                                           size_t count, int64_t deadline);
+                                                           size_t count, crossvm_deadline_t deadline);
 
 /**
  * Receives up to count datagrams, into slots of capacity bytes one after the other; blocks only while there is none.
@@ -206,7 +204,8 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send_many(crossvm_channel_t *ch
  * and the first has another length than capacity
  */
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv_many(crossvm_channel_t *channel, void *buffer, size_t capacity,
-                                                           uint32_t *lengths, size_t count, int64_t deadline);
+                                                           uint32_t *lengths, size_t count,
+                                                           crossvm_deadline_t deadline);
 
 /*
  * Calls that move data in place
@@ -222,7 +221,7 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv_many(crossvm_channel_t *ch
  * crossvm_channel_send()
  */
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_reserve(crossvm_channel_t *channel, void **data, size_t length,
-                                                         int64_t deadline);
+                                                         crossvm_deadline_t deadline);
 
 /**
  * Sends what was written into reserved memory.
@@ -249,7 +248,8 @@ CROSSVM_CHANNEL_INLINE void crossvm_channel_flush(crossvm_channel_t *channel);
  * @param data receives the address, in a datagram channel aligned to 8 bytes
  * @return its length; for a stream 0 at end of file. Errors as crossvm_channel_recv()
  */
-CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_peek(crossvm_channel_t *channel, const void **data, int64_t deadline);
+CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_peek(crossvm_channel_t *channel, const void **data,
+                                                      crossvm_deadline_t deadline);
 
 /**
  * Gives the memory of what crossvm_channel_peek() showed back to the peer.
@@ -269,7 +269,7 @@ CROSSVM_CHANNEL_INLINE int crossvm_channel_release(crossvm_channel_t *channel, s
  * @param events CROSSVM_CHANNEL_IN, CROSSVM_CHANNEL_OUT or both
  * @return which of them, or a negative errno value (-EAGAIN, -ETIMEDOUT, or the wait callback's)
  */
-int crossvm_channel_wait(crossvm_channel_t *channel, unsigned events, int64_t deadline);
+int crossvm_channel_wait(crossvm_channel_t *channel, unsigned events, crossvm_deadline_t deadline);
 
 /**
  * Asks for the bell, so that the caller can wait for it elsewhere, in poll() for example. After 0, sleep until the bell

@@ -38,10 +38,13 @@ CROSSVM_CHANNEL_INLINE void crossvm_channel_fence(void)
 }
 #endif
 
-ptrdiff_t crossvm_channel_send_slow(crossvm_channel_t *channel, const void *data, size_t length, int64_t deadline);
-ptrdiff_t crossvm_channel_recv_slow(crossvm_channel_t *channel, void *buffer, size_t capacity, int64_t deadline);
-ptrdiff_t crossvm_channel_reserve_slow(crossvm_channel_t *channel, void **data, size_t length, int64_t deadline);
-ptrdiff_t crossvm_channel_peek_slow(crossvm_channel_t *channel, const void **data, int64_t deadline);
+ptrdiff_t crossvm_channel_send_slow(crossvm_channel_t *channel, const void *data, size_t length,
+                                    crossvm_deadline_t deadline);
+ptrdiff_t crossvm_channel_recv_slow(crossvm_channel_t *channel, void *buffer, size_t capacity,
+                                    crossvm_deadline_t deadline);
+ptrdiff_t crossvm_channel_reserve_slow(crossvm_channel_t *channel, void **data, size_t length,
+                                       crossvm_deadline_t deadline);
+ptrdiff_t crossvm_channel_peek_slow(crossvm_channel_t *channel, const void **data, crossvm_deadline_t deadline);
 int crossvm_channel_commit_slow(crossvm_channel_t *channel, size_t length);
 int crossvm_channel_release_slow(crossvm_channel_t *channel, size_t length);
 void crossvm_channel_wake_receiver(crossvm_channel_t *channel);
@@ -190,7 +193,7 @@ CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void crossvm_channel_publi
 }
 
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send(crossvm_channel_t *channel, const void *data, size_t length,
-                                                      int64_t deadline)
+                                                      crossvm_deadline_t deadline)
 {
     struct crossvm_channel_sender *send = &channel->send;
     uint8_t *at = send->at;
@@ -205,7 +208,7 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send(crossvm_channel_t *channel
 }
 
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_reserve(crossvm_channel_t *channel, void **data, size_t length,
-                                                         int64_t deadline)
+                                                         crossvm_deadline_t deadline)
 {
     struct crossvm_channel_sender *send = &channel->send;
 
@@ -255,7 +258,7 @@ crossvm_channel_batch(const struct crossvm_channel_sender *send, size_t length, 
 }
 
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send_many(crossvm_channel_t *channel, const void *data, size_t length,
-                                                           size_t count, int64_t deadline)
+                                                           size_t count, crossvm_deadline_t deadline)
 {
     struct crossvm_channel_sender *send = &channel->send;
     const uint8_t *from = (const uint8_t *)data;
@@ -380,7 +383,7 @@ crossvm_channel_take_batch(crossvm_channel_t *channel, uint8_t *to, size_t lengt
 }
 
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv(crossvm_channel_t *channel, void *buffer, size_t capacity,
-                                                      int64_t deadline)
+                                                      crossvm_deadline_t deadline)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
     uint8_t *at = recv->at;
@@ -399,7 +402,8 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv(crossvm_channel_t *channel
     return (ptrdiff_t)length;
 }
 
-CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_peek(crossvm_channel_t *channel, const void **data, int64_t deadline)
+CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_peek(crossvm_channel_t *channel, const void **data,
+                                                      crossvm_deadline_t deadline)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
     uint64_t record;
@@ -423,7 +427,7 @@ CROSSVM_CHANNEL_INLINE int crossvm_channel_release(crossvm_channel_t *channel, s
 }
 
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv_many(crossvm_channel_t *channel, void *buffer, size_t capacity,
-                                                           uint32_t *lengths, size_t count, int64_t deadline)
+                                                           uint32_t *lengths, size_t count, crossvm_deadline_t deadline)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
     uint8_t *to = (uint8_t *)buffer;
@@ -449,7 +453,7 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv_many(crossvm_channel_t *ch
             if (done == count)
                 break;
         }
-        length = crossvm_channel_peek(channel, &from, done ? CROSSVM_CHANNEL_NOW : deadline);
+        length = crossvm_channel_peek(channel, &from, done ? CROSSVM_NOW : deadline);
         if (__builtin_expect(length < 0, 0))
             return done ? (ptrdiff_t)done : length;
         if (__builtin_expect(lengths ? (size_t)length > capacity : (size_t)length != capacity, 0))

@@ -26,7 +26,7 @@
 
 /* Sender. */
 #define CROSSVM_CHANNEL_PRODUCED_AT 0x80  /* bytes put into this end's ring, modulo 2^32 */
-#define CROSSVM_CHANNEL_SEND_WAKE_AT 0x84 /* CROSSVM_CHANNEL_WAKE_BELL: tell me of space */
+#define CROSSVM_CHANNEL_SEND_WAKE_AT 0x84 /* CROSSVM_CHANNEL_WAKE_EMIT: tell me of space */
 #define CROSSVM_CHANNEL_SEND_WANT_AT 0x88 /* ... once the peer's CONSUMED has reached this */
 #define CROSSVM_CHANNEL_FIN_AT 0x8c       /* this end's generation: nothing follows PRODUCED */
 
@@ -47,7 +47,7 @@
 
 /* A wake word: two flags, and above them a number that changes each time a bell is asked for (section 6). */
 #define CROSSVM_CHANNEL_WAKE_FENCE 0x1 /* order your index before you look at this word */
-#define CROSSVM_CHANNEL_WAKE_BELL 0x2  /* ring */
+#define CROSSVM_CHANNEL_WAKE_EMIT 0x2  /* ring */
 #define CROSSVM_CHANNEL_WAKE_FLAGS 0x3
 #define CROSSVM_CHANNEL_WAKE_STEP 0x4
 

@@ -37,7 +37,7 @@ struct crossvm_channel_sender {
     const crossvm_channel_word_t *peer_consumed;
     const crossvm_channel_word_t *peer_stop;
     uint32_t consumed; /* index up to which the peer is known to have taken */
-    uint32_t rung;     /* the peer's wake word that the last bell answered */
+    uint32_t answered; /* the peer's wake word that the last bell answered */
     uint32_t epoch;    /* of this end's wake word */
     uint32_t held;     /* bytes of the record that is reserved behind a skip, neither written yet, or 0 */
     uint32_t refused;  /* free bytes that the last call lacked, or 0 */
@@ -45,7 +45,7 @@ struct crossvm_channel_sender {
     int error;         /* 0, or what all sending calls return */
     bool shut;         /* this end said fin */
     bool batches;      /* a record may hold several datagrams in this session */
-    uint64_t rings;
+    uint64_t emits;
     uint64_t waits;
 };
 
@@ -71,7 +71,7 @@ struct crossvm_channel_receiver {
     const uint8_t *part; /* in a batch: the next datagram, or NULL. The record at `at` is the batch's until its end */
     const uint8_t *part_end; /* ... behind the last one, a multiple of `each` further */
     uint32_t each;           /* ... bytes of each */
-    uint32_t rung;           /* the peer's wake word that the last bell answered */
+    uint32_t answered;       /* the peer's wake word that the last bell answered */
     uint32_t epoch;          /* of this end's wake word */
     unsigned busy;           /* how often data came without a sleep in between */
     unsigned delay;          /* pauses between two looks at an empty ring */
@@ -81,7 +81,7 @@ struct crossvm_channel_receiver {
     bool settled;            /* no look of the peer without a fence can be under way any more */
     bool at_end;             /* end of file was met */
     int error;               /* 0, or what all receiving calls return once the ring is empty */
-    uint64_t rings;
+    uint64_t emits;
     uint64_t waits;
 };
 

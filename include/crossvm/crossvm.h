@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <crossvm/deadline.h>
 #include <crossvm/device.h>
 
 #ifdef __cplusplus
@@ -29,7 +30,7 @@ extern "C" {
 #endif
 
 /** An open end of a connection. */
-typedef struct crossvm crossvm_t;
+typedef struct crossvm_end crossvm_end_t;
 
 /** How an end is reached. */
 enum crossvm_via {
@@ -40,11 +41,11 @@ enum crossvm_via {
 };
 
 /** A mapped dataport. */
-typedef struct crossvm_region {
+typedef struct crossvm_dataport {
     void *address;   /**< in this process; NULL for a size of 0 */
     size_t size;     /**< bytes, exact */
     uint32_t rights; /**< of this end: CROSSVM_RIGHT_*; a store without CROSSVM_RIGHT_WRITE raises SIGSEGV or is lost */
-} crossvm_region_t;
+} crossvm_dataport_t;
 
 /** What is known of an end. */
 typedef struct crossvm_end_info {
@@ -68,6 +69,9 @@ typedef struct crossvm_end_info {
     uint64_t vm_user_exits; /**< host: of these, to the VM's process; else 0 */
 } crossvm_end_info_t;
 
+/** The deadline that is so many milliseconds from now; 0 is CROSSVM_NOW, a negative number CROSSVM_FOREVER. */
+crossvm_deadline_t crossvm_deadline_after_ms(int64_t milliseconds);
+
 /**
  * Opens an end by name and maps its dataports.
  *
@@ -80,52 +84,52 @@ typedef struct crossvm_end_info {
  * the VM's process is gone, -ETIMEDOUT when it does not answer, -EPROTO when it speaks another protocol or the device
  * contradicts itself, -ENOMEM
  */
-int crossvm_open(crossvm_t **end, const char *name);
+int crossvm_open(crossvm_end_t **end, const char *name);
 
 /** Closes an end: unmaps its dataports and frees the handle. NULL is allowed. */
-void crossvm_close(crossvm_t *end);
+void crossvm_close(crossvm_end_t *end);
 
 /** Name of the connection, valid until crossvm_close(). */
-const char *crossvm_name(const crossvm_t *end);
+const char *crossvm_name(const crossvm_end_t *end);
 
 /**
  * Which of the connection's two ends this is: 0 or 1, and the other end has the other number, so that programs can
  * agree on roles without a word. Of a guest and a host program, the guest is 0. Between guests the VMM decides; on a
  * device without extended block the number is 0 at both.
  */
-unsigned int crossvm_end_number(const crossvm_t *end);
+unsigned int crossvm_end_number(const crossvm_end_t *end);
 
 /** How many dataports the connection has. */
-size_t crossvm_num_dataports(const crossvm_t *end);
+size_t crossvm_num_dataports(const crossvm_end_t *end);
 
 /** Dataport i, counted from 0. An index beyond the last gives a region of size 0. The memory is the handle's. */
-crossvm_region_t crossvm_dataport(const crossvm_t *end, size_t i);
+crossvm_dataport_t crossvm_dataport(const crossvm_end_t *end, size_t i);
 
 /**
  * Sends one event to the other end. Orders it after all memory accesses before the call.
  *
  * @return 0, or -EIO when the other end's process is gone for good
  */
-int crossvm_emit(crossvm_t *end);
+int crossvm_emit(crossvm_end_t *end);
 
 /**
  * Waits for events of the other end.
  *
- * @param timeout_ms milliseconds; 0 looks only, -1 waits without end
+ * @param deadline CROSSVM_NOW looks only; see crossvm_deadline_after_ms()
  * @return how many events came since the last call that returned some (at least 1; at most INT_MAX, the rest is kept);
  * 0 when the time is over or, with a device of the base block only or a change of the peer's state, when there was a
  *         wake-up without an event; -EINTR after a signal (a handler with SA_RESTART may let the wait go on); -EPIPE
  *         when the VM's process ended (host) or the device was removed (guest); -EPROTO when the VM's process turns out
  *         to break the protocol
  */
-int crossvm_wait(crossvm_t *end, int timeout_ms);
+int crossvm_wait(crossvm_end_t *end, crossvm_deadline_t deadline);
 
 /**
  * A descriptor that polls readable (POLLIN) when crossvm_wait() would not block. It belongs to the handle: do not read
- * from it; call crossvm_wait() with timeout 0 instead. It may poll readable once with no event behind it. With a driver
- * other than this project's or uio_pci_generic, events from before crossvm_open() do not make it readable.
+ * from it; call crossvm_wait() with CROSSVM_NOW instead. It may poll readable once with no event behind it. With a
+ * driver other than this project's or uio_pci_generic, events from before crossvm_open() do not make it readable.
  */
-int crossvm_fd(const crossvm_t *end);
+int crossvm_fd(const crossvm_end_t *end);
 
 /**
  * What is at the other end: CROSSVM_PEER_READY, a program or component has opened it; CROSSVM_PEER_PRESENT, a guest
@@ -136,10 +140,10 @@ int crossvm_fd(const crossvm_t *end);
  * @param generation may be NULL; receives a number that grows each time that something comes: first a driver, then a
  *                   program. While it stays the same and the state is READY, the program is the same.
  */
-uint32_t crossvm_peer_state(const crossvm_t *end, uint32_t *generation);
+uint32_t crossvm_peer_state(const crossvm_end_t *end, uint32_t *generation);
 
 /** Fills in what is known of an open end. Returns 0 or a negative errno value. */
-int crossvm_info(crossvm_t *end, crossvm_end_info_t *info);
+int crossvm_info(crossvm_end_t *end, crossvm_end_info_t *info);
 
 /**
  * Lists the ends of this machine, devices first, then sockets, each by name. Does not disturb who uses them.

@@ -40,7 +40,7 @@
 #define CROSSVM_REG_FEATURES 0x5c      /* R 32: CROSSVM_FEATURE_* */
 #define CROSSVM_REG_NUM_DATAPORTS 0x60 /* R 32 */
 #define CROSSVM_REG_END 0x64           /* R 32: which end of the connection this is, 0 or 1 */
-#define CROSSVM_REG_RING 0x68          /* W, any width: signals an event that the guest counted in OWN_SEQ */
+#define CROSSVM_REG_DOORBELL 0x68      /* W, any width: signals an event that the guest counted in OWN_SEQ */
 #define CROSSVM_REG_FULL_NAME 0x80     /* R: NUL-padded */
 #define CROSSVM_FULL_NAME_BYTES 64
 #define CROSSVM_REG_DATAPORT(i) (0xc0 + 16 * (i)) /* R: one entry a dataport */
@@ -49,9 +49,9 @@
 #define CROSSVM_DATAPORT_BAR 0xc                  /* R 32: the BAR that holds it */
 
 #define CROSSVM_MAGIC 0x4d565843 /* "CXVM" */
-#define CROSSVM_VERSION_MAJOR 1
-#define CROSSVM_VERSION_MINOR 1
-#define CROSSVM_VERSION (CROSSVM_VERSION_MAJOR << 16 | CROSSVM_VERSION_MINOR)
+#define CROSSVM_DEVICE_VERSION_MAJOR 1
+#define CROSSVM_DEVICE_VERSION_MINOR 1
+#define CROSSVM_DEVICE_VERSION (CROSSVM_DEVICE_VERSION_MAJOR << 16 | CROSSVM_DEVICE_VERSION_MINOR)
 
 /* PEER_STATE */
 #define CROSSVM_PEER_UNKNOWN 0 /* the VMM does not track this peer */

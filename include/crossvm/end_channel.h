@@ -8,9 +8,9 @@
  *
  *     crossvm_channel_t *channel;
  *     if (crossvm_open(&end, "sensor") || crossvm_channel_create(&channel, end, NULL)) ... crossvm_strerror()
- *     crossvm_channel_send(channel, "hello", 5, CROSSVM_CHANNEL_FOREVER);
+ *     crossvm_channel_send(channel, "hello", 5, CROSSVM_FOREVER);
  *
- * Deadlines are nanoseconds of CLOCK_MONOTONIC: crossvm_channel_deadline() makes them.
+ * Deadlines are nanoseconds of CLOCK_MONOTONIC: crossvm_deadline_after_ms() makes them.
  *
  * An end may have several channels, one for each dataport. They share its bell, so while there is one, leave
  * crossvm_wait() to them; crossvm_peer_state() too, while another thread is in a call of a channel. Destroy channels
@@ -48,16 +48,13 @@ typedef struct crossvm_channel_options {
  * @return 0; -EINVAL for options out of range, -ENOENT when there is no such dataport or none that will do, -EACCES
  * when it is read-only for this end, -ENOMEM. crossvm_strerror() has the sentence
  */
-int crossvm_channel_create(crossvm_channel_t **channel, crossvm_t *end, const crossvm_channel_options_t *options);
+int crossvm_channel_create(crossvm_channel_t **channel, crossvm_end_t *end, const crossvm_channel_options_t *options);
 
 /** Closes a channel and frees it. What was sent can still be received by the other end. NULL is allowed. */
 void crossvm_channel_destroy(crossvm_channel_t *channel);
 
 /** The end of a channel. */
-crossvm_t *crossvm_channel_get_end(const crossvm_channel_t *channel);
-
-/** The deadline that is so many milliseconds from now; 0 is CROSSVM_CHANNEL_NOW, -1 CROSSVM_CHANNEL_FOREVER. */
-int64_t crossvm_channel_deadline(int timeout_ms);
+crossvm_end_t *crossvm_channel_get_end(const crossvm_channel_t *channel);
 
 /**
  * A descriptor to sleep on together with others, in poll(), epoll or an event loop. It belongs to the end, and is of
@@ -70,7 +67,7 @@ int crossvm_channel_fd(const crossvm_channel_t *channel);
  * to do, for each channel of the end:
  *
  *     for (;;) {
- *         ptrdiff_t length = crossvm_channel_recv(channel, buffer, size, CROSSVM_CHANNEL_NOW);
+ *         ptrdiff_t length = crossvm_channel_recv(channel, buffer, size, CROSSVM_NOW);
  *         if (length != -EAGAIN)
  *             ... a message, end of file or an error
  *         else if (crossvm_channel_prepare(channel, CROSSVM_CHANNEL_IN, &timeout_ms) == 0)

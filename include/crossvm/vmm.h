@@ -43,24 +43,24 @@ typedef struct crossvm_msi {
 } crossvm_msi_t;
 
 /** Memory that both ends map: a run of frames of one size. */
-typedef struct crossvm_dataport {
+typedef struct crossvm_dataport_config {
     const seL4_CPtr *frames; /**< the frames that back it, in order */
     size_t num_frames;       /**< how many, at least 1 */
     size_t frame_size_bits;  /**< log2 of a frame's size in bytes: 12 for 4 KiB, 21 for 2 MiB */
     uint32_t guest_rights;   /**< CROSSVM_RIGHT_READ, or that and CROSSVM_RIGHT_WRITE */
-} crossvm_dataport_t;
+} crossvm_dataport_config_t;
 
 /** What a VMM says of one connection. */
-typedef struct crossvm_config {
+typedef struct crossvm_connection_config {
     /** 1 to 63 of the characters A-Z a-z 0-9 . _ - and not . or .. ; unique in the VM, so that it can name a file. */
     const char *name;
-    const crossvm_dataport_t *dataports; /**< may be NULL for a connection of events only */
-    size_t num_dataports;                /**< 0 to CROSSVM_MAX_DATAPORTS */
+    const crossvm_dataport_config_t *dataports; /**< may be NULL for a connection of events only */
+    size_t num_dataports;                       /**< 0 to CROSSVM_MAX_DATAPORTS */
 
     /**
      * The guest rang: pass one event to the peer. Runs in the guest's store, so it must not block. The result is 0 or a
-     * negative errno value, which is counted in crossvm_info_t (the guest cannot be told). NULL: the guest's events are
-     * counted and dropped.
+     * negative errno value, which is counted in crossvm_connection_info_t (the guest cannot be told). NULL: the guest's
+     * events are counted and dropped.
      */
     int (*emit)(void *cookie);
     /** The guest's driver, or a program there, came or went: state is CROSSVM_DRIVER_*. CROSSVM_DRIVER_OPEN again is
@@ -77,7 +77,7 @@ typedef struct crossvm_config {
      * The guest counted an event in its own page and rang: signal the peer without counting it again. Like emit
      * otherwise. Needed with own_page, even where RING is wired to the peer and seldom comes here.
      */
-    int (*ring)(void *cookie);
+    int (*emit_counted)(void *cookie);
     void *cookie; /**< passed to the four calls above */
 
     /** Which end of the connection the guest has, 0 or 1; the peer has the other. A guest whose peer is on the host is
@@ -94,7 +94,7 @@ typedef struct crossvm_config {
     seL4_CPtr own_page;
     /** Offer registers 0x00 to 0x37 only, as devices in the field do. */
     bool base_block_only;
-} crossvm_config_t;
+} crossvm_connection_config_t;
 
 /** Where connections are installed. */
 typedef struct crossvm_bus {
@@ -111,7 +111,7 @@ typedef struct crossvm_bus {
 } crossvm_bus_t;
 
 /** What is known of an installed connection. A snapshot. */
-typedef struct crossvm_info {
+typedef struct crossvm_connection_info {
     char name[CROSSVM_FULL_NAME_BYTES];
     vmm_pci_address_t pci;
     int irq;                                          /**< INTx: number of the interrupt controller's input */
@@ -128,7 +128,7 @@ typedef struct crossvm_info {
     uint64_t failed_emits; /**< of these, refused by the emit call, or without one */
     uint64_t events;       /**< EVENT_SEQ */
     uint64_t injections;   /**< interrupts raised */
-} crossvm_info_t;
+} crossvm_connection_info_t;
 
 /**
  * Installs connections into a VM: all of them, or none.
@@ -144,7 +144,7 @@ typedef struct crossvm_info {
  * interrupt that is registered, or a number from alloc_irq: where it comes to these and then fails, they stay with the
  * module, inert, and the next install uses them.)
  */
-int crossvm_install(const crossvm_bus_t *bus, const crossvm_config_t *configs, size_t n,
+int crossvm_install(const crossvm_bus_t *bus, const crossvm_connection_config_t *configs, size_t n,
                     crossvm_connection_t **handles);
 
 /**
@@ -174,7 +174,7 @@ void crossvm_count(crossvm_connection_t *connection, uint32_t events);
 void crossvm_interrupt(crossvm_connection_t *connection);
 
 /** One event of the peer: crossvm_count() of 1, and crossvm_interrupt(). */
-void crossvm_notify(crossvm_connection_t *connection);
+void crossvm_consume_event(crossvm_connection_t *connection);
 
 /**
  * Tells the guest of its peer's state, and, if the guest's driver says that it is there (DRIVER), raises an interrupt
@@ -191,4 +191,4 @@ crossvm_connection_t *crossvm_find(vm_t *vm, const char *name);
 uint32_t crossvm_get_register(const crossvm_connection_t *connection, size_t offset);
 
 /** Fills in what is known of a connection. */
-void crossvm_get_info(const crossvm_connection_t *connection, crossvm_info_t *info);
+void crossvm_get_connection_info(const crossvm_connection_t *connection, crossvm_connection_info_t *info);

@@ -41,7 +41,7 @@ class ChannelState(enum.IntEnum):
 class Counts(NamedTuple):
     """What a channel did since it was made."""
 
-    rings: int
+    emits: int
     waits: int
     sessions: int
 
@@ -104,7 +104,7 @@ class Channel:
         """Bells rung, sleeps and sessions so far."""
         raw = CountsStruct()
         self._handle.use(lib.crossvm_channel_get_counts, ctypes.byref(raw))
-        return Counts(raw.rings, raw.waits, raw.sessions)
+        return Counts(raw.emits, raw.waits, raw.sessions)
 
     # Calls of the library
 

@@ -42,7 +42,3 @@ def lock_timeout(until: int) -> float:
     """The same as the timeout of a lock."""
     return -1 if until == FOREVER else nanoseconds_left(until) / 1e9
 
-
-def poll_timeout(until: int) -> int:
-    """The same in milliseconds, as poll() has it: rounded up, so that it is not over before the deadline."""
-    return -1 if until == FOREVER else min(-(-nanoseconds_left(until) // 1_000_000), 2**31 - 1)

@@ -15,7 +15,7 @@ from typing import Any, List, Optional, Tuple, Type, Union
 from ._bell import Bell
 from ._channel import Channel
 from ._datagram import Datagram
-from ._deadline import FOREVER, NOW, deadline, nanoseconds_left, poll_timeout, seconds_left
+from ._deadline import FOREVER, NOW, deadline, nanoseconds_left, seconds_left
 from ._errors import Error
 from ._handle import Handle
 from ._library import EndInfoStruct, free, last_error, lib
@@ -132,7 +132,7 @@ class End:
 
     @property
     def handle(self) -> int:
-        """The crossvm_t; an error when the end is closed."""
+        """The crossvm_end_t; an error when the end is closed."""
         return self._handle.pointer
 
     @property
@@ -183,7 +183,7 @@ class End:
             if until != NOW:
                 self._bell.enter(this)
             while True:
-                events = self._handle.use(lib.crossvm_wait, poll_timeout(until))
+                events = self._handle.use(lib.crossvm_wait, until)
                 if events != -errno.EINTR:
                     break
         finally:

@@ -13,8 +13,8 @@ from ._errors import Error, error_of
 MAX_DATAPORTS = 4
 
 
-class RegionStruct(Structure):
-    """crossvm_region_t"""
+class DataportStruct(Structure):
+    """crossvm_dataport_t"""
 
     _fields_ = [("address", c_void_p), ("size", c_size_t), ("rights", c_uint32)]
 
@@ -45,6 +45,16 @@ class EndInfoStruct(Structure):
     ]
 
 
+class DeadlineStruct(Structure):
+    """crossvm_deadline_t; functions take its nanoseconds as a number, too"""
+
+    _fields_ = [("ns", c_int64)]
+
+    @classmethod
+    def from_param(cls, ns: int) -> DeadlineStruct:
+        return cls(ns)
+
+
 class OptionsStruct(Structure):
     """crossvm_channel_options_t"""
 
@@ -54,7 +64,7 @@ class OptionsStruct(Structure):
 class CountsStruct(Structure):
     """crossvm_channel_counts_t"""
 
-    _fields_ = [("rings", c_uint64), ("waits", c_uint64), ("sessions", c_uint64)]
+    _fields_ = [("emits", c_uint64), ("waits", c_uint64), ("sessions", c_uint64)]
 
 
 _FUNCTIONS = {
@@ -64,9 +74,9 @@ _FUNCTIONS = {
     "crossvm_name": (c_char_p, [c_void_p]),
     "crossvm_end_number": (c_uint, [c_void_p]),
     "crossvm_num_dataports": (c_size_t, [c_void_p]),
-    "crossvm_dataport": (RegionStruct, [c_void_p, c_size_t]),
+    "crossvm_dataport": (DataportStruct, [c_void_p, c_size_t]),
     "crossvm_emit": (c_int, [c_void_p]),
-    "crossvm_wait": (c_int, [c_void_p, c_int]),
+    "crossvm_wait": (c_int, [c_void_p, DeadlineStruct]),
     "crossvm_fd": (c_int, [c_void_p]),
     "crossvm_peer_state": (c_uint32, [c_void_p, POINTER(c_uint32)]),
     "crossvm_info": (c_int, [c_void_p, POINTER(EndInfoStruct)]),
@@ -80,22 +90,22 @@ _FUNCTIONS = {
     "crossvm_channel_strerror": (c_char_p, [c_void_p, c_int]),
     # crossvm/channel.h
     "crossvm_channel_open": (None, [c_void_p]),
-    "crossvm_channel_connect": (c_int, [c_void_p, c_int64]),
+    "crossvm_channel_connect": (c_int, [c_void_p, DeadlineStruct]),
     "crossvm_channel_shutdown": (None, [c_void_p]),
-    "crossvm_channel_drain": (c_int, [c_void_p, c_int64]),
+    "crossvm_channel_drain": (c_int, [c_void_p, DeadlineStruct]),
     "crossvm_channel_state": (c_int, [c_void_p]),
     "crossvm_channel_max_message": (c_size_t, [c_void_p]),
     "crossvm_channel_ring_bytes": (c_size_t, [c_void_p]),
     "crossvm_channel_get_counts": (None, [c_void_p, POINTER(CountsStruct)]),
-    "crossvm_channel_send": (c_ssize_t, [c_void_p, c_void_p, c_size_t, c_int64]),
-    "crossvm_channel_recv": (c_ssize_t, [c_void_p, c_void_p, c_size_t, c_int64]),
-    "crossvm_channel_reserve": (c_ssize_t, [c_void_p, POINTER(c_void_p), c_size_t, c_int64]),
+    "crossvm_channel_send": (c_ssize_t, [c_void_p, c_void_p, c_size_t, DeadlineStruct]),
+    "crossvm_channel_recv": (c_ssize_t, [c_void_p, c_void_p, c_size_t, DeadlineStruct]),
+    "crossvm_channel_reserve": (c_ssize_t, [c_void_p, POINTER(c_void_p), c_size_t, DeadlineStruct]),
     "crossvm_channel_commit": (c_int, [c_void_p, c_size_t]),
     "crossvm_channel_commit_more": (c_int, [c_void_p, c_size_t]),
     "crossvm_channel_flush": (None, [c_void_p]),
-    "crossvm_channel_peek": (c_ssize_t, [c_void_p, POINTER(c_void_p), c_int64]),
+    "crossvm_channel_peek": (c_ssize_t, [c_void_p, POINTER(c_void_p), DeadlineStruct]),
     "crossvm_channel_release": (c_int, [c_void_p, c_size_t]),
-    "crossvm_channel_wait": (c_int, [c_void_p, c_uint, c_int64]),
+    "crossvm_channel_wait": (c_int, [c_void_p, c_uint, DeadlineStruct]),
 }
 
 

@@ -57,7 +57,7 @@ static int add_sensor(vm_t *vm, vmm_pci_space_t *pci, struct vmm_shared *shared)
 {
     seL4_CPtr guest_commands[COMMAND_FRAMES];
     seL4_CPtr guest_samples[SAMPLE_FRAMES];
-    const crossvm_dataport_t dataports[] = {
+    const crossvm_dataport_config_t dataports[] = {
         {
             .frames = guest_commands,
             .num_frames = COMMAND_FRAMES,
@@ -71,7 +71,7 @@ static int add_sensor(vm_t *vm, vmm_pci_space_t *pci, struct vmm_shared *shared)
             .guest_rights = CROSSVM_RIGHT_READ,
         },
     };
-    const crossvm_config_t config = {
+    const crossvm_connection_config_t config = {
         .name = "sensor",
         .dataports = dataports,
         .num_dataports = ARRAY_SIZE(dataports),
@@ -112,7 +112,7 @@ static int notified(vm_t *vm, seL4_Word badge, seL4_MessageInfo_t tag, void *coo
     if (badge & BADGE_CONSOLE)
         consume_connection_event(vm, BADGE_CONSOLE, true);
     if (badge & BADGE_SENSOR)
-        crossvm_notify(sensor);
+        crossvm_consume_event(sensor);
     return 0; /* anything else would end the guest */
 }
 

@@ -33,7 +33,7 @@ static bool is_valid(const crossvm_channel_config_t *config)
     return config && config->memory && (uintptr_t)config->memory % 64 == 0 &&
            config->size >= CROSSVM_CHANNEL_MIN_SIZE && config->end <= 1 &&
            (config->mode == CROSSVM_CHANNEL_STREAM || config->mode == CROSSVM_CHANNEL_DATAGRAM) &&
-           (config->flags & ~(unsigned)CROSSVM_CHANNEL_RELAXED) == 0 && config->ring && config->wait;
+           (config->flags & ~(unsigned)CROSSVM_CHANNEL_RELAXED) == 0 && config->emit && config->wait;
 }
 
 static void connect_words(crossvm_channel_t *channel)
@@ -85,12 +85,13 @@ int crossvm_channel_init(crossvm_channel_t *channel, const crossvm_channel_confi
 
 crossvm_channel_state_t crossvm_channel_state(const crossvm_channel_t *channel)
 {
-    return (crossvm_channel_state_t)channel_state(channel);
+    return (crossvm_channel_state_t)cvm_channel_state(channel);
 }
 
 const char *crossvm_channel_reason(const crossvm_channel_t *channel)
 {
-    return channel_state(channel) == CROSSVM_CHANNEL_BROKEN ? __atomic_load_n(&channel->reason, __ATOMIC_RELAXED) : "";
+    return cvm_channel_state(channel) == CROSSVM_CHANNEL_BROKEN ? __atomic_load_n(&channel->reason, __ATOMIC_RELAXED)
+                                                                : "";
 }
 
 size_t crossvm_channel_max_message(const crossvm_channel_t *channel)
@@ -105,7 +106,7 @@ size_t crossvm_channel_ring_bytes(const crossvm_channel_t *channel)
 
 void crossvm_channel_get_counts(const crossvm_channel_t *channel, crossvm_channel_counts_t *counts)
 {
-    counts->rings = channel->send.rings + channel->recv.rings;
+    counts->emits = channel->send.emits + channel->recv.emits;
     counts->waits = channel->send.waits + channel->recv.waits + channel->waits;
     counts->sessions = channel->sessions;
 }

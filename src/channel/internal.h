@@ -32,79 +32,79 @@ enum {
  */
 
 /** How far the channel has come. */
-int channel_state(const crossvm_channel_t *channel);
+int cvm_channel_state(const crossvm_channel_t *channel);
 
 /** Takes one step towards a session if there is none. Returns 0 in a session, also one that ended; -EAGAIN, -EPROTO or
  * -ENOTCONN. */
-int channel_join(crossvm_channel_t *channel);
+int cvm_channel_join(crossvm_channel_t *channel);
 
 /** The peer has left this session: no index of it will change any more. Look at the indices once more after this. */
-bool channel_peer_left(const crossvm_channel_t *channel);
+bool cvm_channel_peer_left(const crossvm_channel_t *channel);
 
 /** Notes that the session is over, though the ring may still hold data. */
-void channel_end(crossvm_channel_t *channel);
+void cvm_channel_end(crossvm_channel_t *channel);
 
 /** Ends the session since the peer broke the protocol. Returns -EPROTO. */
-int channel_break(crossvm_channel_t *channel, const char *reason);
+int cvm_channel_break(crossvm_channel_t *channel, const char *reason);
 
 /** Rings the peer's bell. */
-void channel_ring(crossvm_channel_t *channel);
+void cvm_channel_emit(crossvm_channel_t *channel);
 
 /** Sleeps until the bell rings. Returns 0, -EAGAIN after limit_us, or what ends the call. */
-int channel_sleep(crossvm_channel_t *channel, int64_t deadline, uint32_t limit_us);
+int cvm_channel_sleep(crossvm_channel_t *channel, crossvm_deadline_t deadline, uint32_t limit_us);
 
 /*
  * Sender (send.c)
  */
 
 /** Makes the sender ready for a session, at index 0. */
-void channel_sender_begin(crossvm_channel_t *channel);
+void cvm_channel_sender_begin(crossvm_channel_t *channel);
 
 /** Closes the fast path. For the thread that sends. */
-void channel_close_fast_path(crossvm_channel_t *channel);
+void cvm_channel_close_fast_path(crossvm_channel_t *channel);
 
 /** Makes the next call that sends look up, whatever thread makes it. */
-void channel_alarm_sender(crossvm_channel_t *channel);
+void cvm_channel_alarm_sender(crossvm_channel_t *channel);
 
 /** Whether a sending call would not block. Looks at the peer's index. */
-bool channel_can_send(crossvm_channel_t *channel);
+bool cvm_channel_can_send(crossvm_channel_t *channel);
 
 /** Asks for the bell once the peer has taken enough; look again after this. */
-void channel_arm_space(crossvm_channel_t *channel, uint32_t want);
+void cvm_channel_arm_space(crossvm_channel_t *channel, uint32_t want);
 
 /** Index of the peer at which a call that needs `bytes` free bytes should be woken. */
-uint32_t channel_space_wanted(const crossvm_channel_t *channel, uint32_t bytes);
+uint32_t cvm_channel_space_wanted(const crossvm_channel_t *channel, uint32_t bytes);
 
 /** Asks for no bell. */
-void channel_disarm_space(crossvm_channel_t *channel);
+void cvm_channel_disarm_space(crossvm_channel_t *channel);
 
 /*
  * Receiver (recv.c)
  */
 
 /** Makes the receiver ready for a session, at index 0. */
-void channel_receiver_begin(crossvm_channel_t *channel);
+void cvm_channel_receiver_begin(crossvm_channel_t *channel);
 
 /** Forgets what was not received: there is nothing to receive outside of a session. */
-void channel_receiver_forget(crossvm_channel_t *channel);
+void cvm_channel_receiver_forget(crossvm_channel_t *channel);
 
 /** Tells the peer of all that was taken, and wakes it if it waits for that. */
-void channel_give_space(crossvm_channel_t *channel);
+void cvm_channel_give_space(crossvm_channel_t *channel);
 
 /** Whether a receiving call would not block. Looks at the peer's index. */
-bool channel_can_receive(crossvm_channel_t *channel);
+bool cvm_channel_can_receive(crossvm_channel_t *channel);
 
 /** Asks for the bell when there is data, and tells the peer of all space; look again after this. */
-void channel_arm_data(crossvm_channel_t *channel);
+void cvm_channel_arm_data(crossvm_channel_t *channel);
 
 /** Asks for no bell. */
-void channel_disarm_data(crossvm_channel_t *channel);
+void cvm_channel_disarm_data(crossvm_channel_t *channel);
 
 /** How long the next sleep may be: microseconds, or 0 for any time. */
-uint32_t channel_sleep_limit(const crossvm_channel_t *channel);
+uint32_t cvm_channel_sleep_limit(const crossvm_channel_t *channel);
 
 /** A sleep as long as that limit is over. */
-void channel_settled(crossvm_channel_t *channel);
+void cvm_channel_settled(crossvm_channel_t *channel);
 
 /*
  * Spinning (wait.c)
@@ -115,10 +115,10 @@ void channel_settled(crossvm_channel_t *channel);
  * while that pays. Where it does not, since the peer is slow or runs on this CPU, it soon gives up, and only now and
  * then a spin finds out whether that has changed.
  */
-unsigned channel_looks(const crossvm_channel_t *channel, unsigned vain);
+unsigned cvm_channel_looks(const crossvm_channel_t *channel, unsigned vain);
 
 /** One look later at a word that another CPU writes. */
-static inline void channel_pause(void)
+static inline void cvm_channel_pause(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
     __builtin_ia32_pause();

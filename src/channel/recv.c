@@ -38,7 +38,7 @@ static void recv_wrap(crossvm_channel_t *channel)
     recv->bias = index - (uint32_t)(uintptr_t)recv->ring;
 }
 
-void channel_receiver_begin(crossvm_channel_t *channel)
+void cvm_channel_receiver_begin(crossvm_channel_t *channel)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
 
@@ -47,7 +47,7 @@ void channel_receiver_begin(crossvm_channel_t *channel)
     recv->produced = recv->released = 0;
     recv->shown = 0;
     recv->part = NULL;
-    recv->rung = 0;
+    recv->answered = 0;
     recv->busy = 0;
     recv->delay = 0;
     recv->relaxed = false;
@@ -62,7 +62,7 @@ static uint32_t recv_withheld(const struct crossvm_channel_receiver *recv)
     return recv_index(recv) - recv->released;
 }
 
-void channel_receiver_forget(crossvm_channel_t *channel)
+void cvm_channel_receiver_forget(crossvm_channel_t *channel)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
 
@@ -72,7 +72,7 @@ void channel_receiver_forget(crossvm_channel_t *channel)
     recv->part = NULL;
 }
 
-void channel_give_space(crossvm_channel_t *channel)
+void cvm_channel_give_space(crossvm_channel_t *channel)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
     uint32_t index = recv_index(recv), wake;
@@ -86,13 +86,13 @@ void channel_give_space(crossvm_channel_t *channel)
      */
     crossvm_channel_fence();
     wake = crossvm_channel_load_acquire(recv->peer_wake);
-    if (!(wake & CROSSVM_CHANNEL_WAKE_BELL) || wake == recv->rung)
+    if (!(wake & CROSSVM_CHANNEL_WAKE_EMIT) || wake == recv->answered)
         return;
     if ((int32_t)(index - crossvm_channel_load(recv->peer_want)) < 0)
         return;
-    recv->rung = wake;
-    recv->rings++;
-    channel_ring(channel);
+    recv->answered = wake;
+    recv->emits++;
+    cvm_channel_emit(channel);
 }
 
 /* Learns what the peer has sent. It cannot have sent more than there is space for, nor parts of records. */
@@ -104,9 +104,9 @@ static int look_at_produced(crossvm_channel_t *channel)
     uint32_t produced = crossvm_channel_load_acquire(recv->peer_produced);
 
     if (produced - index > channel->ring_bytes || produced - index < recv->produced - index)
-        return channel_break(channel, "the other end claims to have sent more than there is space for");
+        return cvm_channel_break(channel, "the other end claims to have sent more than there is space for");
     if (channel->config.mode == CROSSVM_CHANNEL_DATAGRAM && produced % CROSSVM_CHANNEL_RECORD_ALIGN != 0)
-        return channel_break(channel, "the other end claims to have sent a part of a datagram");
+        return cvm_channel_break(channel, "the other end claims to have sent a part of a datagram");
     recv->produced = produced;
     return 0;
 }
@@ -118,7 +118,7 @@ static int end_of_receiving(crossvm_channel_t *channel)
     bool fin, left;
 
     fin = crossvm_channel_load_acquire(recv->peer_fin) == channel->peer_generation;
-    left = channel_state(channel) != CROSSVM_CHANNEL_CONNECTED || channel_peer_left(channel);
+    left = cvm_channel_state(channel) != CROSSVM_CHANNEL_CONNECTED || cvm_channel_peer_left(channel);
     if (!fin && !left)
         return 0;
     /* The index was final before these words said so; only now it is known to be the last. */
@@ -127,44 +127,44 @@ static int end_of_receiving(crossvm_channel_t *channel)
     if (recv_there(recv) > 0)
         return 0;
     if (left)
-        channel_end(channel);
+        cvm_channel_end(channel);
     if (fin) {
         recv->at_end = true;
         if (recv_withheld(recv) > 0) /* a peer that waits until all is taken learns it now */
-            channel_give_space(channel);
+            cvm_channel_give_space(channel);
     } else {
         recv->error = -CHANNEL_EPIPE;
     }
     return -CHANNEL_EPIPE;
 }
 
-void channel_arm_data(crossvm_channel_t *channel)
+void cvm_channel_arm_data(crossvm_channel_t *channel)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
 
     if (recv_withheld(recv) > 0)
-        channel_give_space(channel);
+        cvm_channel_give_space(channel);
     if (recv->relaxed) {
         recv->relaxed = false;
         recv->settled = false;
     }
     recv->epoch += CROSSVM_CHANNEL_WAKE_STEP;
-    crossvm_channel_store_release(recv->wake, recv->epoch | CROSSVM_CHANNEL_WAKE_BELL | CROSSVM_CHANNEL_WAKE_FENCE);
+    crossvm_channel_store_release(recv->wake, recv->epoch | CROSSVM_CHANNEL_WAKE_EMIT | CROSSVM_CHANNEL_WAKE_FENCE);
     /* The wake word, before the look at the peer's index that follows: see crossvm_channel_wake_receiver(). */
     crossvm_channel_fence();
 }
 
-void channel_disarm_data(crossvm_channel_t *channel)
+void cvm_channel_disarm_data(crossvm_channel_t *channel)
 {
     crossvm_channel_store_release(channel->recv.wake, channel->recv.epoch | CROSSVM_CHANNEL_WAKE_FENCE);
 }
 
-uint32_t channel_sleep_limit(const crossvm_channel_t *channel)
+uint32_t cvm_channel_sleep_limit(const crossvm_channel_t *channel)
 {
     return channel->recv.settled ? 0 : CHANNEL_SETTLE_US;
 }
 
-void channel_settled(crossvm_channel_t *channel)
+void cvm_channel_settled(crossvm_channel_t *channel)
 {
     channel->recv.settled = true;
 }
@@ -186,11 +186,11 @@ static bool spin_for_data(crossvm_channel_t *channel)
     struct crossvm_channel_receiver *recv = &channel->recv;
     unsigned eager = EAGER_LOOKS;
 
-    for (unsigned left = channel_looks(channel, recv->vain), step; left > 0; left -= step < left ? step : left) {
+    for (unsigned left = cvm_channel_looks(channel, recv->vain), step; left > 0; left -= step < left ? step : left) {
         const unsigned pauses = eager > 0 || recv->delay > 0 ? recv->delay : 1;
 
         for (unsigned i = 0; i < pauses; i++)
-            channel_pause();
+            cvm_channel_pause();
         step = pauses > 0 ? pauses : 1;
         eager -= eager > 0;
         if (crossvm_channel_load(recv->peer_produced) != recv->produced) {
@@ -216,26 +216,26 @@ static void adapt_delay(struct crossvm_channel_receiver *recv, uint64_t record)
 }
 
 /* Waits until there may be data. Returns 0 to look again. */
-static int wait_for_data(crossvm_channel_t *channel, int64_t deadline)
+static int wait_for_data(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
     int result = 0;
 
     if (spin_for_data(channel))
         return 0;
-    channel_arm_data(channel);
+    cvm_channel_arm_data(channel);
     if (crossvm_channel_load(recv->peer_produced) == recv->produced && end_of_receiving(channel) == 0 &&
         recv_there(recv) == 0) {
         recv->busy = 0;
         recv->vain++;
         recv->waits++;
-        result = channel_sleep(channel, deadline, channel_sleep_limit(channel));
+        result = cvm_channel_sleep(channel, deadline, cvm_channel_sleep_limit(channel));
         if (result == -CHANNEL_EAGAIN) {
-            channel_settled(channel);
+            cvm_channel_settled(channel);
             result = 0;
         }
     }
-    channel_disarm_data(channel);
+    cvm_channel_disarm_data(channel);
     return result;
 }
 
@@ -244,23 +244,23 @@ static void give_wanted_space(crossvm_channel_t *channel)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
 
-    if (recv_withheld(recv) > 0 && crossvm_channel_load(recv->peer_wake) & CROSSVM_CHANNEL_WAKE_BELL)
-        channel_give_space(channel);
+    if (recv_withheld(recv) > 0 && crossvm_channel_load(recv->peer_wake) & CROSSVM_CHANNEL_WAKE_EMIT)
+        cvm_channel_give_space(channel);
 }
 
 /* Waits until there is data. Returns 0, or what a receiving call returns: end of file is -EPIPE with at_end set. */
-static int await_data(crossvm_channel_t *channel, int64_t deadline)
+static int await_data(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
     int result;
 
-    if (channel_state(channel) == CROSSVM_CHANNEL_OPENING) {
+    if (cvm_channel_state(channel) == CROSSVM_CHANNEL_OPENING) {
         result = crossvm_channel_connect(channel, deadline);
         if (result < 0)
             return result;
     }
     while (recv_there(recv) == 0) {
-        if (channel_state(channel) == CROSSVM_CHANNEL_BROKEN && !recv->error)
+        if (cvm_channel_state(channel) == CROSSVM_CHANNEL_BROKEN && !recv->error)
             recv->error = -CHANNEL_EPROTO;
         if (recv->error)
             return recv->error;
@@ -276,7 +276,7 @@ static int await_data(crossvm_channel_t *channel, int64_t deadline)
         if (recv_there(recv) > 0)
             break;
         give_wanted_space(channel);
-        if (deadline == CROSSVM_CHANNEL_NOW)
+        if (crossvm_deadline_is_now(deadline))
             return -CHANNEL_EAGAIN;
         result = wait_for_data(channel, deadline);
         if (result < 0)
@@ -285,10 +285,10 @@ static int await_data(crossvm_channel_t *channel, int64_t deadline)
     return 0;
 }
 
-bool channel_can_receive(crossvm_channel_t *channel)
+bool cvm_channel_can_receive(crossvm_channel_t *channel)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
-    int result = channel_join(channel);
+    int result = cvm_channel_join(channel);
 
     if (recv->error || recv->at_end || (result < 0 && result != -CHANNEL_EAGAIN))
         return true;
@@ -301,8 +301,8 @@ bool channel_can_receive(crossvm_channel_t *channel)
 
 static int break_record(crossvm_channel_t *channel, const char *reason)
 {
-    channel_receiver_forget(channel);
-    return channel->recv.error = channel_break(channel, reason);
+    cvm_channel_receiver_forget(channel);
+    return channel->recv.error = cvm_channel_break(channel, reason);
 }
 
 /*
@@ -316,7 +316,7 @@ static void open_fast_path(crossvm_channel_t *channel, uint32_t record, uint32_t
     uint32_t most;
 
     if (recv_withheld(recv) > 0 && recv_withheld(recv) + record > channel->withhold)
-        channel_give_space(channel);
+        cvm_channel_give_space(channel);
     most = channel->withhold - recv_withheld(recv);
     if (record > most) {
         recv->end = recv->next = recv->at;
@@ -339,7 +339,7 @@ static bool is_batch_possible(const crossvm_channel_t *channel, uint32_t length,
  * Goes to the next datagram, over what is skipped, and opens the fast path around it. Returns its length. The header is
  * read once; this copy of it is what counts.
  */
-static ptrdiff_t find_record(crossvm_channel_t *channel, int64_t deadline)
+static ptrdiff_t find_record(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
     uint32_t length, each, tail, there;
@@ -400,7 +400,7 @@ static void take_record(crossvm_channel_t *channel, uint64_t record)
     if (recv->end < recv->at)
         recv->end = recv->at;
     if (recv_withheld(recv) >= channel->withhold)
-        channel_give_space(channel);
+        cvm_channel_give_space(channel);
 }
 
 void crossvm_channel_end_batch(crossvm_channel_t *channel)
@@ -424,7 +424,7 @@ static void take_datagram(crossvm_channel_t *channel, uint64_t record)
 }
 
 /* Finds what there is of a stream in one piece. Returns how much, or 0 at end of file. */
-static ptrdiff_t find_bytes(crossvm_channel_t *channel, int64_t deadline)
+static ptrdiff_t find_bytes(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
     int result = await_data(channel, deadline);
@@ -448,15 +448,15 @@ static void take_bytes(crossvm_channel_t *channel, size_t count)
     recv->end = recv->next = recv->at;
     recv->shown = 0;
     if (recv_withheld(recv) >= channel->withhold)
-        channel_give_space(channel);
+        cvm_channel_give_space(channel);
 }
 
-static ptrdiff_t recv_bytes(crossvm_channel_t *channel, uint8_t *buffer, size_t capacity, int64_t deadline)
+static ptrdiff_t recv_bytes(crossvm_channel_t *channel, uint8_t *buffer, size_t capacity, crossvm_deadline_t deadline)
 {
     size_t received = 0;
 
     while (received < capacity) {
-        ptrdiff_t there = find_bytes(channel, received > 0 ? CROSSVM_CHANNEL_NOW : deadline);
+        ptrdiff_t there = find_bytes(channel, received > 0 ? CROSSVM_NOW : deadline);
         size_t piece = capacity - received;
 
         if (there <= 0)
@@ -472,7 +472,8 @@ static ptrdiff_t recv_bytes(crossvm_channel_t *channel, uint8_t *buffer, size_t 
     return (ptrdiff_t)received;
 }
 
-ptrdiff_t crossvm_channel_recv_slow(crossvm_channel_t *channel, void *buffer, size_t capacity, int64_t deadline)
+ptrdiff_t crossvm_channel_recv_slow(crossvm_channel_t *channel, void *buffer, size_t capacity,
+                                    crossvm_deadline_t deadline)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
     ptrdiff_t length;
@@ -489,7 +490,7 @@ ptrdiff_t crossvm_channel_recv_slow(crossvm_channel_t *channel, void *buffer, si
     return length;
 }
 
-ptrdiff_t crossvm_channel_peek_slow(crossvm_channel_t *channel, const void **data, int64_t deadline)
+ptrdiff_t crossvm_channel_peek_slow(crossvm_channel_t *channel, const void **data, crossvm_deadline_t deadline)
 {
     struct crossvm_channel_receiver *recv = &channel->recv;
     ptrdiff_t length;

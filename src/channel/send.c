@@ -36,7 +36,7 @@ static void send_advance(struct crossvm_channel_sender *send, size_t bytes)
     send->end = send->at;
 }
 
-void channel_sender_begin(crossvm_channel_t *channel)
+void cvm_channel_sender_begin(crossvm_channel_t *channel)
 {
     struct crossvm_channel_sender *send = &channel->send;
 
@@ -45,7 +45,7 @@ void channel_sender_begin(crossvm_channel_t *channel)
     send->longest = crossvm_channel_max_message(channel);
     send->bias = 0 - (uint32_t)(uintptr_t)send->ring;
     send->consumed = 0;
-    send->rung = 0;
+    send->answered = 0;
     send->held = 0;
     send->refused = 0;
     crossvm_channel_store_release(channel->own + CROSSVM_CHANNEL_PRODUCED_AT / 4, 0);
@@ -53,7 +53,7 @@ void channel_sender_begin(crossvm_channel_t *channel)
     crossvm_channel_store_release(send->fin, send->shut ? channel->generation : 0);
 }
 
-void channel_close_fast_path(crossvm_channel_t *channel)
+void cvm_channel_close_fast_path(crossvm_channel_t *channel)
 {
     channel->send.end = channel->send.at;
 }
@@ -61,7 +61,7 @@ void channel_close_fast_path(crossvm_channel_t *channel)
 /* A wake word that always wants something. */
 static const crossvm_channel_word_t alarm_word = CROSSVM_CHANNEL_WAKE_FLAGS;
 
-void channel_alarm_sender(crossvm_channel_t *channel)
+void cvm_channel_alarm_sender(crossvm_channel_t *channel)
 {
     __atomic_store_n(&channel->send.looked_at, &alarm_word, __ATOMIC_RELAXED);
 }
@@ -72,7 +72,7 @@ void crossvm_channel_wake_receiver(crossvm_channel_t *channel)
     uint32_t wake = crossvm_channel_load(send->peer_wake);
 
     if (__atomic_load_n(&send->looked_at, __ATOMIC_RELAXED) == &alarm_word)
-        channel_close_fast_path(channel);
+        cvm_channel_close_fast_path(channel);
 
     if (wake & CROSSVM_CHANNEL_WAKE_FENCE) {
         /*
@@ -82,11 +82,11 @@ void crossvm_channel_wake_receiver(crossvm_channel_t *channel)
         crossvm_channel_fence();
         wake = crossvm_channel_load(send->peer_wake);
     }
-    if (!(wake & CROSSVM_CHANNEL_WAKE_BELL) || wake == send->rung)
+    if (!(wake & CROSSVM_CHANNEL_WAKE_EMIT) || wake == send->answered)
         return;
-    send->rung = wake;
-    send->rings++;
-    channel_ring(channel);
+    send->answered = wake;
+    send->emits++;
+    cvm_channel_emit(channel);
 }
 
 /* Learns what the peer has taken. It can only have taken what it was told of, and never takes it back. */
@@ -97,7 +97,7 @@ static int look_at_consumed(crossvm_channel_t *channel)
     uint32_t consumed = crossvm_channel_load_acquire(send->peer_consumed);
 
     if (consumed - send->consumed > send_index(send) - send->consumed)
-        return channel_break(channel, "the other end claims to have received what was not sent");
+        return cvm_channel_break(channel, "the other end claims to have received what was not sent");
     send->consumed = consumed;
     return 0;
 }
@@ -126,24 +126,24 @@ static uint32_t needed(const crossvm_channel_t *channel, uint32_t record)
     return record <= send_tail(channel) ? record : send_tail(channel) + record;
 }
 
-void channel_arm_space(crossvm_channel_t *channel, uint32_t want)
+void cvm_channel_arm_space(crossvm_channel_t *channel, uint32_t want)
 {
     struct crossvm_channel_sender *send = &channel->send;
 
     send->epoch += CROSSVM_CHANNEL_WAKE_STEP;
     crossvm_channel_store_release(send->want, want);
-    crossvm_channel_store_release(send->wake, send->epoch | CROSSVM_CHANNEL_WAKE_BELL);
-    /* The wake word, before the look at the peer's index that follows: see channel_give_space(). */
+    crossvm_channel_store_release(send->wake, send->epoch | CROSSVM_CHANNEL_WAKE_EMIT);
+    /* The wake word, before the look at the peer's index that follows: see cvm_channel_give_space(). */
     crossvm_channel_fence();
 }
 
-void channel_disarm_space(crossvm_channel_t *channel)
+void cvm_channel_disarm_space(crossvm_channel_t *channel)
 {
     crossvm_channel_store_release(channel->send.wake, channel->send.epoch);
 }
 
 /* Half of the ring, where that is more than needed: a bell for each piece of space would cost more than it gives. */
-uint32_t channel_space_wanted(const crossvm_channel_t *channel, uint32_t bytes)
+uint32_t cvm_channel_space_wanted(const crossvm_channel_t *channel, uint32_t bytes)
 {
     uint32_t space = channel->ring_bytes / 2;
 
@@ -153,8 +153,8 @@ uint32_t channel_space_wanted(const crossvm_channel_t *channel, uint32_t bytes)
 /* Nothing more can be sent: the peer has gone, or takes nothing. */
 static bool is_over(crossvm_channel_t *channel)
 {
-    if (channel_state(channel) != CROSSVM_CHANNEL_CONNECTED || channel_peer_left(channel)) {
-        channel_end(channel);
+    if (cvm_channel_state(channel) != CROSSVM_CHANNEL_CONNECTED || cvm_channel_peer_left(channel)) {
+        cvm_channel_end(channel);
         return true;
     }
     return crossvm_channel_load_acquire(channel->send.peer_stop) == channel->peer_generation;
@@ -164,8 +164,8 @@ static int end_of_sending(crossvm_channel_t *channel)
 {
     struct crossvm_channel_sender *send = &channel->send;
 
-    channel_close_fast_path(channel);
-    send->error = channel_state(channel) == CROSSVM_CHANNEL_BROKEN ? -CHANNEL_EPROTO : -CHANNEL_EPIPE;
+    cvm_channel_close_fast_path(channel);
+    send->error = cvm_channel_state(channel) == CROSSVM_CHANNEL_BROKEN ? -CHANNEL_EPROTO : -CHANNEL_EPIPE;
     return send->error;
 }
 
@@ -174,12 +174,12 @@ static bool spin_for_space(crossvm_channel_t *channel)
 {
     struct crossvm_channel_sender *send = &channel->send;
 
-    for (unsigned left = channel_looks(channel, send->vain); left > 0; left--) {
+    for (unsigned left = cvm_channel_looks(channel, send->vain); left > 0; left--) {
         if (crossvm_channel_load(send->peer_consumed) != send->consumed) {
             send->vain = 0;
             return true;
         }
-        channel_pause();
+        cvm_channel_pause();
     }
     return false;
 }
@@ -188,25 +188,25 @@ static bool spin_for_space(crossvm_channel_t *channel)
  * Waits until the peer may have taken something, after a look that found too little: once its index has reached `want`
  * for sure. Returns 0 to look again.
  */
-static int wait_for_space(crossvm_channel_t *channel, uint32_t want, int64_t deadline)
+static int wait_for_space(crossvm_channel_t *channel, uint32_t want, crossvm_deadline_t deadline)
 {
     struct crossvm_channel_sender *send = &channel->send;
     int result = 0;
 
     if (spin_for_space(channel))
         return 0;
-    channel_arm_space(channel, want);
+    cvm_channel_arm_space(channel, want);
     if (crossvm_channel_load(send->peer_consumed) == send->consumed && !is_over(channel)) {
         send->vain++;
         send->waits++;
-        result = channel_sleep(channel, deadline, 0);
+        result = cvm_channel_sleep(channel, deadline, 0);
     }
-    channel_disarm_space(channel);
+    cvm_channel_disarm_space(channel);
     return result == -CHANNEL_EAGAIN ? 0 : result;
 }
 
 /* Waits until a record (datagrams) or a byte (streams, record 0) can be written. */
-static int make_room(crossvm_channel_t *channel, uint32_t record, int64_t deadline)
+static int make_room(crossvm_channel_t *channel, uint32_t record, crossvm_deadline_t deadline)
 {
     struct crossvm_channel_sender *send = &channel->send;
     int result;
@@ -214,7 +214,7 @@ static int make_room(crossvm_channel_t *channel, uint32_t record, int64_t deadli
     send->held = 0;
     if (send->error)
         return send->error;
-    if (channel_state(channel) == CROSSVM_CHANNEL_OPENING) {
+    if (cvm_channel_state(channel) == CROSSVM_CHANNEL_OPENING) {
         result = crossvm_channel_connect(channel, deadline);
         if (result < 0)
             return result;
@@ -233,9 +233,9 @@ static int make_room(crossvm_channel_t *channel, uint32_t record, int64_t deadli
             break;
         send->refused = bytes;
         crossvm_channel_publish(channel, send->at); /* what the peer is to make room for, it must know of */
-        if (deadline == CROSSVM_CHANNEL_NOW)
+        if (crossvm_deadline_is_now(deadline))
             return -CHANNEL_EAGAIN;
-        result = wait_for_space(channel, channel_space_wanted(channel, bytes), deadline);
+        result = wait_for_space(channel, cvm_channel_space_wanted(channel, bytes), deadline);
         if (result < 0)
             return result;
     }
@@ -243,10 +243,10 @@ static int make_room(crossvm_channel_t *channel, uint32_t record, int64_t deadli
     return 0;
 }
 
-bool channel_can_send(crossvm_channel_t *channel)
+bool cvm_channel_can_send(crossvm_channel_t *channel)
 {
     struct crossvm_channel_sender *send = &channel->send;
-    int result = channel_join(channel);
+    int result = cvm_channel_join(channel);
 
     if (send->error || (result < 0 && result != -CHANNEL_EAGAIN))
         return true;
@@ -259,7 +259,7 @@ bool channel_can_send(crossvm_channel_t *channel)
 }
 
 /* A datagram of that length can be written at `at`. */
-static int make_room_for_record(crossvm_channel_t *channel, size_t length, int64_t deadline)
+static int make_room_for_record(crossvm_channel_t *channel, size_t length, crossvm_deadline_t deadline)
 {
     uint32_t record;
     int result;
@@ -274,7 +274,7 @@ static int make_room_for_record(crossvm_channel_t *channel, size_t length, int64
 }
 
 /* At least one byte of a stream can be written at `at`. Returns how many in one piece. */
-static ptrdiff_t make_room_for_bytes(crossvm_channel_t *channel, int64_t deadline)
+static ptrdiff_t make_room_for_bytes(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
     int result = make_room(channel, 0, deadline);
     uint32_t space, tail;
@@ -288,7 +288,7 @@ static ptrdiff_t make_room_for_bytes(crossvm_channel_t *channel, int64_t deadlin
     return space < tail ? space : tail;
 }
 
-static ptrdiff_t send_bytes(crossvm_channel_t *channel, const uint8_t *data, size_t length, int64_t deadline)
+static ptrdiff_t send_bytes(crossvm_channel_t *channel, const uint8_t *data, size_t length, crossvm_deadline_t deadline)
 {
     size_t sent = 0;
 
@@ -310,7 +310,8 @@ static ptrdiff_t send_bytes(crossvm_channel_t *channel, const uint8_t *data, siz
     return (ptrdiff_t)sent;
 }
 
-ptrdiff_t crossvm_channel_send_slow(crossvm_channel_t *channel, const void *data, size_t length, int64_t deadline)
+ptrdiff_t crossvm_channel_send_slow(crossvm_channel_t *channel, const void *data, size_t length,
+                                    crossvm_deadline_t deadline)
 {
     int result;
 
@@ -325,7 +326,8 @@ ptrdiff_t crossvm_channel_send_slow(crossvm_channel_t *channel, const void *data
     return (ptrdiff_t)length;
 }
 
-ptrdiff_t crossvm_channel_reserve_slow(crossvm_channel_t *channel, void **data, size_t length, int64_t deadline)
+ptrdiff_t crossvm_channel_reserve_slow(crossvm_channel_t *channel, void **data, size_t length,
+                                       crossvm_deadline_t deadline)
 {
     ptrdiff_t result;
     uint32_t record;
@@ -345,7 +347,7 @@ ptrdiff_t crossvm_channel_reserve_slow(crossvm_channel_t *channel, void **data, 
         return result;
     if (record > send_tail(channel)) {
         /* A skip must be told of together with its record, which may never be committed: so commit writes both. */
-        channel_close_fast_path(channel);
+        cvm_channel_close_fast_path(channel);
         channel->send.held = record;
         *data = channel->send.ring + CROSSVM_CHANNEL_RECORD_HEADER;
         return (ptrdiff_t)length;
@@ -385,7 +387,7 @@ int crossvm_channel_commit_slow(crossvm_channel_t *channel, size_t length)
     return 0;
 }
 
-int crossvm_channel_drain(crossvm_channel_t *channel, int64_t deadline)
+int crossvm_channel_drain(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
     struct crossvm_channel_sender *send = &channel->send;
 
@@ -401,7 +403,7 @@ int crossvm_channel_drain(crossvm_channel_t *channel, int64_t deadline)
             return 0;
         if (is_over(channel)) /* it can have taken the rest before it left */
             return look_at_consumed(channel) == 0 && send->consumed == send_index(send) ? 0 : end_of_sending(channel);
-        if (deadline == CROSSVM_CHANNEL_NOW)
+        if (crossvm_deadline_is_now(deadline))
             return -CHANNEL_EAGAIN;
         result = wait_for_space(channel, send_index(send), deadline);
         if (result < 0)

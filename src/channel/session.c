@@ -10,7 +10,7 @@
 
 #define WORD(at) ((at) / 4)
 
-int channel_state(const crossvm_channel_t *channel)
+int cvm_channel_state(const crossvm_channel_t *channel)
 {
     return __atomic_load_n(&channel->state, __ATOMIC_RELAXED);
 }
@@ -31,13 +31,13 @@ static void put(crossvm_channel_t *channel, unsigned at, uint32_t value)
     crossvm_channel_store_release(channel->own + WORD(at), value);
 }
 
-void channel_ring(crossvm_channel_t *channel)
+void cvm_channel_emit(crossvm_channel_t *channel)
 {
-    if (channel->config.ring(channel->config.cookie) < 0)
+    if (channel->config.emit(channel->config.cookie) < 0)
         crossvm_channel_set_peer(channel, false);
 }
 
-int channel_sleep(crossvm_channel_t *channel, int64_t deadline, uint32_t limit_us)
+int cvm_channel_sleep(crossvm_channel_t *channel, crossvm_deadline_t deadline, uint32_t limit_us)
 {
     return channel->config.wait(channel->config.cookie, deadline, limit_us);
 }
@@ -47,7 +47,7 @@ static void tell(crossvm_channel_t *channel)
 {
     /* What was stored, before the bell, and before the next look at the peer's words. */
     crossvm_channel_fence();
-    channel_ring(channel);
+    cvm_channel_emit(channel);
 }
 
 void crossvm_channel_open(crossvm_channel_t *channel)
@@ -64,11 +64,11 @@ void crossvm_channel_open(crossvm_channel_t *channel)
     channel->reason = "";
     channel->send.shut = false;
     channel->send.error = 0;
-    channel_close_fast_path(channel);
+    cvm_channel_close_fast_path(channel);
     channel->send.produced = NULL;
     channel->recv.error = 0;
     channel->recv.at_end = false;
-    channel_receiver_forget(channel);
+    cvm_channel_receiver_forget(channel);
     set_state(channel, CROSSVM_CHANNEL_OPENING);
 
     /* In this order: this end leaves the old session before a new generation can be seen. */
@@ -85,8 +85,8 @@ void crossvm_channel_open(crossvm_channel_t *channel)
 /* Starts at index 0 and says so: the peer reads the indices after it has seen the acknowledgement. */
 static void acknowledge(crossvm_channel_t *channel, uint32_t peer_generation)
 {
-    channel_sender_begin(channel);
-    channel_receiver_begin(channel);
+    cvm_channel_sender_begin(channel);
+    cvm_channel_receiver_begin(channel);
     channel->peer_generation = peer_generation;
     put(channel, CROSSVM_CHANNEL_ACK_AT, peer_generation);
 }
@@ -110,7 +110,7 @@ static int enter(crossvm_channel_t *channel)
     const char *reason = misfit(channel);
 
     if (reason)
-        return channel_break(channel, reason);
+        return cvm_channel_break(channel, reason);
     channel->features = peer_word(channel, CROSSVM_CHANNEL_FEATURES_AT) & CROSSVM_CHANNEL_FEATURES;
     channel->send.batches = channel->features & CROSSVM_CHANNEL_FEATURE_BATCHES;
     channel->sessions++;
@@ -121,12 +121,12 @@ static int enter(crossvm_channel_t *channel)
     return 0;
 }
 
-int channel_join(crossvm_channel_t *channel)
+int cvm_channel_join(crossvm_channel_t *channel)
 {
     uint32_t generation, ack;
     bool changed = false;
 
-    switch (channel_state(channel)) {
+    switch (cvm_channel_state(channel)) {
     case CROSSVM_CHANNEL_OPENING:
         break;
     case CROSSVM_CHANNEL_CLOSED:
@@ -158,41 +158,41 @@ int channel_join(crossvm_channel_t *channel)
     return enter(channel);
 }
 
-int crossvm_channel_connect(crossvm_channel_t *channel, int64_t deadline)
+int crossvm_channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
     for (;;) {
-        int result = channel_join(channel);
+        int result = cvm_channel_join(channel);
 
-        if (result == 0 && channel_state(channel) == CROSSVM_CHANNEL_ENDED)
+        if (result == 0 && cvm_channel_state(channel) == CROSSVM_CHANNEL_ENDED)
             return -CHANNEL_EPIPE;
-        if (result != -CHANNEL_EAGAIN || deadline == CROSSVM_CHANNEL_NOW)
+        if (result != -CHANNEL_EAGAIN || crossvm_deadline_is_now(deadline))
             return result;
         channel->waits++;
-        result = channel_sleep(channel, deadline, 0);
+        result = cvm_channel_sleep(channel, deadline, 0);
         if (result < 0 && result != -CHANNEL_EAGAIN)
             return result;
     }
 }
 
-bool channel_peer_left(const crossvm_channel_t *channel)
+bool cvm_channel_peer_left(const crossvm_channel_t *channel)
 {
     return __atomic_load_n(&channel->peer_lost, __ATOMIC_RELAXED) ||
            peer_word(channel, CROSSVM_CHANNEL_GENERATION_AT) != channel->peer_generation ||
            peer_word(channel, CROSSVM_CHANNEL_ACK_AT) != channel->generation;
 }
 
-void channel_end(crossvm_channel_t *channel)
+void cvm_channel_end(crossvm_channel_t *channel)
 {
-    if (channel_state(channel) == CROSSVM_CHANNEL_CONNECTED)
+    if (cvm_channel_state(channel) == CROSSVM_CHANNEL_CONNECTED)
         set_state(channel, CROSSVM_CHANNEL_ENDED);
-    channel_alarm_sender(channel);
+    cvm_channel_alarm_sender(channel);
 }
 
-int channel_break(crossvm_channel_t *channel, const char *reason)
+int cvm_channel_break(crossvm_channel_t *channel, const char *reason)
 {
     __atomic_store_n(&channel->reason, reason, __ATOMIC_RELAXED); /* two threads may find a breach */
     set_state(channel, CROSSVM_CHANNEL_BROKEN);
-    channel_alarm_sender(channel);
+    cvm_channel_alarm_sender(channel);
     /* A peer that is merely mistaken shall learn that nobody listens. */
     crossvm_channel_store_release(channel->recv.stop, channel->generation);
     crossvm_channel_store_release(channel->send.fin, channel->generation);
@@ -203,37 +203,37 @@ int channel_break(crossvm_channel_t *channel, const char *reason)
 void crossvm_channel_set_peer(crossvm_channel_t *channel, bool here)
 {
     __atomic_store_n(&channel->peer_here, here, __ATOMIC_RELAXED);
-    if (!here && channel_state(channel) == CROSSVM_CHANNEL_CONNECTED) {
+    if (!here && cvm_channel_state(channel) == CROSSVM_CHANNEL_CONNECTED) {
         __atomic_store_n(&channel->peer_lost, true, __ATOMIC_RELAXED);
-        channel_alarm_sender(channel);
+        cvm_channel_alarm_sender(channel);
     }
 }
 
 void crossvm_channel_shutdown(crossvm_channel_t *channel)
 {
-    if (channel->send.shut || channel_state(channel) == CROSSVM_CHANNEL_CLOSED)
+    if (channel->send.shut || cvm_channel_state(channel) == CROSSVM_CHANNEL_CLOSED)
         return;
     crossvm_channel_flush(channel);
     channel->send.shut = true;
     if (!channel->send.error)
         channel->send.error = -CHANNEL_EPIPE;
-    channel_close_fast_path(channel);
+    cvm_channel_close_fast_path(channel);
     crossvm_channel_store_release(channel->send.fin, channel->generation);
     tell(channel);
 }
 
 void crossvm_channel_close(crossvm_channel_t *channel)
 {
-    if (channel_state(channel) == CROSSVM_CHANNEL_CLOSED)
+    if (cvm_channel_state(channel) == CROSSVM_CHANNEL_CLOSED)
         return;
     crossvm_channel_disarm(channel);
-    if (channel_state(channel) == CROSSVM_CHANNEL_CONNECTED)
-        channel_give_space(channel);
+    if (cvm_channel_state(channel) == CROSSVM_CHANNEL_CONNECTED)
+        cvm_channel_give_space(channel);
     crossvm_channel_shutdown(channel);
     crossvm_channel_store_release(channel->recv.stop, channel->generation);
     tell(channel);
     set_state(channel, CROSSVM_CHANNEL_CLOSED);
     channel->send.produced = NULL;
     channel->send.error = channel->recv.error = -CHANNEL_ENOTCONN;
-    channel_receiver_forget(channel);
+    cvm_channel_receiver_forget(channel);
 }

@@ -6,7 +6,7 @@
 #define PATIENT_SPINS 4
 #define PROBE_EVERY 32
 
-unsigned channel_looks(const crossvm_channel_t *channel, unsigned vain)
+unsigned cvm_channel_looks(const crossvm_channel_t *channel, unsigned vain)
 {
     return vain < PATIENT_SPINS || vain % PROBE_EVERY == 0 ? channel->config.spin : 0;
 }
@@ -15,9 +15,9 @@ static unsigned ready(crossvm_channel_t *channel, unsigned events)
 {
     unsigned found = 0;
 
-    if (events & CROSSVM_CHANNEL_IN && channel_can_receive(channel))
+    if (events & CROSSVM_CHANNEL_IN && cvm_channel_can_receive(channel))
         found |= CROSSVM_CHANNEL_IN;
-    if (events & CROSSVM_CHANNEL_OUT && channel_can_send(channel))
+    if (events & CROSSVM_CHANNEL_OUT && cvm_channel_can_send(channel))
         found |= CROSSVM_CHANNEL_OUT;
     return found;
 }
@@ -36,14 +36,14 @@ unsigned crossvm_channel_arm(crossvm_channel_t *channel, unsigned events, uint32
     flush_for(channel, events);
     found = ready(channel, events);
     *limit_us = 0;
-    if (found || channel_state(channel) == CROSSVM_CHANNEL_OPENING)
+    if (found || cvm_channel_state(channel) == CROSSVM_CHANNEL_OPENING)
         return found; /* a peer that comes rings without being asked */
     if (events & CROSSVM_CHANNEL_IN) {
-        channel_arm_data(channel);
-        *limit_us = channel_sleep_limit(channel);
+        cvm_channel_arm_data(channel);
+        *limit_us = cvm_channel_sleep_limit(channel);
     }
     if (events & CROSSVM_CHANNEL_OUT)
-        channel_arm_space(channel, channel_space_wanted(channel, channel->send.refused));
+        cvm_channel_arm_space(channel, cvm_channel_space_wanted(channel, channel->send.refused));
     found = ready(channel, events);
     if (found)
         crossvm_channel_disarm(channel);
@@ -52,10 +52,10 @@ unsigned crossvm_channel_arm(crossvm_channel_t *channel, unsigned events, uint32
 
 void crossvm_channel_disarm(crossvm_channel_t *channel)
 {
-    if (channel_state(channel) == CROSSVM_CHANNEL_OPENING)
+    if (cvm_channel_state(channel) == CROSSVM_CHANNEL_OPENING)
         return;
-    channel_disarm_data(channel);
-    channel_disarm_space(channel);
+    cvm_channel_disarm_data(channel);
+    cvm_channel_disarm_space(channel);
 }
 
 /* Looks for a while. Returns what is ready. */
@@ -63,17 +63,17 @@ static unsigned spin(crossvm_channel_t *channel, unsigned events)
 {
     unsigned found = ready(channel, events);
 
-    for (unsigned left = channel_looks(channel, channel->vain); !found && left > 0; left--) {
-        channel_pause();
+    for (unsigned left = cvm_channel_looks(channel, channel->vain); !found && left > 0; left--) {
+        cvm_channel_pause();
         found = ready(channel, events);
     }
     return found;
 }
 
-int crossvm_channel_wait(crossvm_channel_t *channel, unsigned events, int64_t deadline)
+int crossvm_channel_wait(crossvm_channel_t *channel, unsigned events, crossvm_deadline_t deadline)
 {
     flush_for(channel, events);
-    if (deadline == CROSSVM_CHANNEL_NOW) {
+    if (crossvm_deadline_is_now(deadline)) {
         unsigned found = ready(channel, events);
 
         return found ? (int)found : -CHANNEL_EAGAIN;
@@ -91,10 +91,10 @@ int crossvm_channel_wait(crossvm_channel_t *channel, unsigned events, int64_t de
         }
         channel->vain++;
         channel->waits++;
-        result = channel_sleep(channel, deadline, limit_us);
+        result = cvm_channel_sleep(channel, deadline, limit_us);
         crossvm_channel_disarm(channel);
         if (result == -CHANNEL_EAGAIN)
-            channel_settled(channel);
+            cvm_channel_settled(channel);
         else if (result < 0)
             return result;
     }

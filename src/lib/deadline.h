@@ -10,7 +10,7 @@
 #define DEADLINE_NOW 0
 #define DEADLINE_NEVER INT64_MAX
 
-/** Nanoseconds of CLOCK_MONOTONIC, or one of DEADLINE_*. */
+/** What is in a crossvm_deadline_t: nanoseconds of CLOCK_MONOTONIC, or one of DEADLINE_*. */
 typedef int64_t deadline_t;
 
 static inline int64_t deadline_clock(void)
@@ -21,12 +21,17 @@ static inline int64_t deadline_clock(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/** The deadline of a timeout as crossvm_wait() has it. Waits that look only or never end need no clock. */
-static inline deadline_t deadline_in(int timeout_ms)
+/** The deadline of a timeout; negative: never. Waits that look only or never end need no clock. */
+static inline deadline_t deadline_in(int64_t timeout_ms)
 {
+    int64_t now;
+
     if (timeout_ms < 0)
         return DEADLINE_NEVER;
-    return timeout_ms == 0 ? DEADLINE_NOW : deadline_clock() + (int64_t)timeout_ms * 1000000;
+    if (timeout_ms == 0)
+        return DEADLINE_NOW;
+    now = deadline_clock();
+    return timeout_ms > (DEADLINE_NEVER - now) / 1000000 ? DEADLINE_NEVER : now + timeout_ms * 1000000;
 }
 
 /** What remains, as the timeout of poll(): rounded up, so that poll() does not return before the time is over. */

@@ -8,21 +8,12 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "../common/name.h"
 #include "error.h"
 #include "guest.h"
 #include "guest_device.h"
 #include "host.h"
 #include "uio_device.h"
-
-bool cvm_name_is_valid(const char *name)
-{
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    size_t length = strlen(name);
-
-    if (length == 0 || length >= CROSSVM_FULL_NAME_BYTES || strspn(name, allowed) != length)
-        return false;
-    return strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
-}
 
 void cvm_copy_text(char *to, size_t size, const char *from)
 {
@@ -32,7 +23,7 @@ void cvm_copy_text(char *to, size_t size, const char *from)
     memset(to + length, 0, size - length);
 }
 
-void cvm_unmap_dataports(struct crossvm *end)
+void cvm_unmap_dataports(struct crossvm_end *end)
 {
     for (size_t i = 0; i < end->num_dataports; i++)
         munmap(end->dataports[i].address, end->dataports[i].size);
@@ -62,13 +53,13 @@ static int no_such_connection(const char *name, const struct uio_device *unreada
         name, cvm_host_directory(), name);
 }
 
-static int open_name(struct crossvm **end, const char *name)
+static int open_name(struct crossvm_end **end, const char *name)
 {
     struct uio_device device;
     char *path;
     int found, error;
 
-    if (!cvm_name_is_valid(name))
+    if (!name_is_valid(name))
         return cvm_fail(EINVAL,
                         "\"%s\" is no name of a connection: a name has 1 to %d of the characters A-Z a-z 0-9 . _ -",
                         name, CROSSVM_FULL_NAME_BYTES - 1);
@@ -85,7 +76,7 @@ static int open_name(struct crossvm **end, const char *name)
     return error == -ENOENT ? no_such_connection(name, found == -EACCES ? &device : NULL) : error;
 }
 
-static int open_path(struct crossvm **end, const char *path)
+static int open_path(struct crossvm_end **end, const char *path)
 {
     struct uio_device device;
     struct stat status;
@@ -100,7 +91,7 @@ static int open_path(struct crossvm **end, const char *path)
         EINVAL, "%s is neither the UIO device of a connection nor a socket; `crossvm ls` lists what there is", path);
 }
 
-int crossvm_open(crossvm_t **end, const char *name)
+int crossvm_open(crossvm_end_t **end, const char *name)
 {
     if (!end || !name)
         return cvm_fail(EINVAL, "crossvm_open() needs a place for the handle and a name");
@@ -108,58 +99,63 @@ int crossvm_open(crossvm_t **end, const char *name)
     return strchr(name, '/') ? open_path(end, name) : open_name(end, name);
 }
 
-void crossvm_close(crossvm_t *end)
+void crossvm_close(crossvm_end_t *end)
 {
     if (end)
         end->ops->close(end);
 }
 
-const char *crossvm_name(const crossvm_t *end)
+const char *crossvm_name(const crossvm_end_t *end)
 {
     return end->name;
 }
 
-unsigned int crossvm_end_number(const crossvm_t *end)
+unsigned int crossvm_end_number(const crossvm_end_t *end)
 {
     return end->number;
 }
 
-size_t crossvm_num_dataports(const crossvm_t *end)
+size_t crossvm_num_dataports(const crossvm_end_t *end)
 {
     return end->num_dataports;
 }
 
-crossvm_region_t crossvm_dataport(const crossvm_t *end, size_t i)
+crossvm_dataport_t crossvm_dataport(const crossvm_end_t *end, size_t i)
 {
     if (i >= end->num_dataports)
-        return (crossvm_region_t){NULL, 0, 0};
+        return (crossvm_dataport_t){NULL, 0, 0};
     return end->dataports[i];
 }
 
-int crossvm_emit(crossvm_t *end)
+int crossvm_emit(crossvm_end_t *end)
 {
     return end->ops->emit(end);
 }
 
-int crossvm_wait(crossvm_t *end, int timeout_ms)
+crossvm_deadline_t crossvm_deadline_after_ms(int64_t milliseconds)
 {
-    return end->ops->wait(end, timeout_ms);
+    return CROSSVM_DEADLINE(deadline_in(milliseconds));
 }
 
-int crossvm_fd(const crossvm_t *end)
+int crossvm_wait(crossvm_end_t *end, crossvm_deadline_t deadline)
+{
+    return end->ops->wait(end, deadline.ns);
+}
+
+int crossvm_fd(const crossvm_end_t *end)
 {
     return end->fd;
 }
 
-uint32_t crossvm_peer_state(const crossvm_t *end, uint32_t *generation)
+uint32_t crossvm_peer_state(const crossvm_end_t *end, uint32_t *generation)
 {
     uint32_t unwanted;
 
     /* The handle is const for the caller only: an end on the host takes the news from its socket first. */
-    return end->ops->peer_state((struct crossvm *)end, generation ? generation : &unwanted);
+    return end->ops->peer_state((struct crossvm_end *)end, generation ? generation : &unwanted);
 }
 
-int crossvm_info(crossvm_t *end, crossvm_end_info_t *info)
+int crossvm_info(crossvm_end_t *end, crossvm_end_info_t *info)
 {
     memset(info, 0, sizeof(*info));
     cvm_copy_text(info->name, sizeof(info->name), end->name);

@@ -24,7 +24,7 @@
 
 struct end_channel {
     crossvm_channel_t channel; /* first: what callers have is this */
-    crossvm_t *end;
+    crossvm_end_t *end;
     uint64_t serial; /* of no other channel of this process, ever */
     struct peer_watch watch;
     deadline_t settles; /* a sleep that crossvm_channel_prepare() limited is as long as it must be then; or 0 */
@@ -37,7 +37,7 @@ static struct end_channel *bound_of(const crossvm_channel_t *channel)
 
 /* --- the callbacks --- */
 
-static int ring(void *cookie)
+static int emit(void *cookie)
 {
     struct end_channel *bound = cookie;
 
@@ -76,16 +76,17 @@ static deadline_t sooner(deadline_t a, deadline_t b)
     return a < b ? a : b;
 }
 
-static int wait_for_bell(void *cookie, int64_t deadline, uint32_t limit_us)
+static int wait_for_event(void *cookie, crossvm_deadline_t until, uint32_t limit_us)
 {
     struct end_channel *bound = cookie;
-    struct bell *bell = &bound->end->bell;
+    const deadline_t deadline = until.ns;
+    struct waiters *waiters = &bound->end->waiters;
     deadline_t limit = limit_us ? deadline_clock() + (int64_t)limit_us * 1000 : DEADLINE_NEVER;
     bool known;
     uint32_t *rung = known_rings(bound, &known);
     /* The channel has just looked, so a bell that rings on and on is no reason to go on beyond the deadline. */
     const int look_again = deadline_is_over(deadline) ? -ETIMEDOUT : 0;
-    uint32_t gone = __atomic_load_n(&bell->gone, __ATOMIC_ACQUIRE);
+    uint32_t gone = __atomic_load_n(&waiters->gone, __ATOMIC_ACQUIRE);
     deadline_t again = cvm_peer_watch(&bound->watch, &bound->channel, bound->end);
     int result;
 
@@ -94,10 +95,10 @@ static int wait_for_bell(void *cookie, int64_t deadline, uint32_t limit_us)
     if (again == DEADLINE_NOW)
         return 0;
     if (!known) {
-        *rung = __atomic_load_n(&bell->rung, __ATOMIC_ACQUIRE);
+        *rung = __atomic_load_n(&waiters->rung, __ATOMIC_ACQUIRE);
         return look_again;
     }
-    result = cvm_bell_wait(bound->end, rung, sooner(deadline, sooner(limit, again)));
+    result = cvm_waiters_wait(bound->end, rung, sooner(deadline, sooner(limit, again)));
     if (result == 0)
         return look_again;
     if (result == -EINTR)
@@ -111,12 +112,12 @@ static int wait_for_bell(void *cookie, int64_t deadline, uint32_t limit_us)
 
 /* --- creation --- */
 
-static bool is_writable(const crossvm_region_t *region)
+static bool is_writable(const crossvm_dataport_t *region)
 {
     return region->rights & CROSSVM_RIGHT_WRITE;
 }
 
-static int find_dataport(const crossvm_t *end, crossvm_region_t *region)
+static int find_dataport(const crossvm_end_t *end, crossvm_dataport_t *region)
 {
     for (size_t i = 0; i < end->num_dataports; i++) {
         *region = end->dataports[i];
@@ -129,7 +130,7 @@ static int find_dataport(const crossvm_t *end, crossvm_region_t *region)
                     end->name, CROSSVM_CHANNEL_MIN_SIZE);
 }
 
-static int take_dataport(const crossvm_t *end, int index, crossvm_region_t *region)
+static int take_dataport(const crossvm_end_t *end, int index, crossvm_dataport_t *region)
 {
     if (index == CROSSVM_CHANNEL_AUTO)
         return find_dataport(end, region);
@@ -145,7 +146,7 @@ static int take_dataport(const crossvm_t *end, int index, crossvm_region_t *regi
     return 0;
 }
 
-static int check_options(const crossvm_t *end, const crossvm_channel_options_t *options)
+static int check_options(const crossvm_end_t *end, const crossvm_channel_options_t *options)
 {
     if (options->mode != CROSSVM_CHANNEL_STREAM && options->mode != CROSSVM_CHANNEL_DATAGRAM)
         return cvm_fail(EINVAL, "a channel of connection \"%s\" is a stream (%d) or for datagrams (%d), not %u",
@@ -163,7 +164,7 @@ static int check_options(const crossvm_t *end, const crossvm_channel_options_t *
  * there are for the VM and the peer; but where there is one, its store to the doorbell makes the peer run at once, and
  * the answer is there when the guest goes on: so it looks, and neither end needs another bell.
  */
-static unsigned int usual_spin(const crossvm_t *end)
+static unsigned int usual_spin(const crossvm_end_t *end)
 {
     return end->in_guest || sysconf(_SC_NPROCESSORS_ONLN) != 1 ? SPIN_LOOKS : 0;
 }
@@ -184,12 +185,12 @@ static struct end_channel *allocate(void)
     return bound;
 }
 
-int crossvm_channel_create(crossvm_channel_t **channel, crossvm_t *end, const crossvm_channel_options_t *options)
+int crossvm_channel_create(crossvm_channel_t **channel, crossvm_end_t *end, const crossvm_channel_options_t *options)
 {
     static const crossvm_channel_options_t defaults = {CROSSVM_CHANNEL_STREAM, CROSSVM_CHANNEL_AUTO,
                                                        CROSSVM_CHANNEL_AUTO, CROSSVM_CHANNEL_AUTO};
-    crossvm_channel_config_t config = {.flags = CROSSVM_CHANNEL_RELAXED, .ring = ring, .wait = wait_for_bell};
-    crossvm_region_t region = {NULL, 0, 0};
+    crossvm_channel_config_t config = {.flags = CROSSVM_CHANNEL_RELAXED, .emit = emit, .wait = wait_for_event};
+    crossvm_dataport_t region = {NULL, 0, 0};
     struct end_channel *bound;
     int error;
 
@@ -218,8 +219,8 @@ int crossvm_channel_create(crossvm_channel_t **channel, crossvm_t *end, const cr
         return cvm_fail(-error, "the dataport of connection \"%s\" (%zu bytes) cannot hold a channel", end->name,
                         region.size);
     }
-    (void)cvm_bell_look(end); /* where another thread keeps us from it, the last look must do */
-    bound->watch.first = __atomic_load_n(&end->bell.peer, __ATOMIC_RELAXED);
+    (void)cvm_waiters_look(end); /* where another thread keeps us from it, the last look must do */
+    bound->watch.first = __atomic_load_n(&end->waiters.peer, __ATOMIC_RELAXED);
     bound->watch.late_ns = end->in_guest ? LATE_IN_GUEST_NS : LATE_ON_HOST_NS;
     crossvm_channel_open(&bound->channel);
     *channel = &bound->channel;
@@ -237,14 +238,9 @@ void crossvm_channel_destroy(crossvm_channel_t *channel)
 
 /* --- the other calls --- */
 
-crossvm_t *crossvm_channel_get_end(const crossvm_channel_t *channel)
+crossvm_end_t *crossvm_channel_get_end(const crossvm_channel_t *channel)
 {
     return bound_of(channel)->end;
-}
-
-int64_t crossvm_channel_deadline(int timeout_ms)
-{
-    return deadline_in(timeout_ms);
 }
 
 int crossvm_channel_fd(const crossvm_channel_t *channel)
@@ -263,7 +259,7 @@ static unsigned int arm(struct end_channel *bound, unsigned int events, deadline
     unsigned int ready;
 
     if (bound->settles && deadline_is_over(bound->settles)) {
-        channel_settled(&bound->channel);
+        cvm_channel_settled(&bound->channel);
         bound->settles = 0;
     }
     if (bound->channel.recv.relaxed) /* asked for the bell anew, with another fence */
@@ -282,7 +278,7 @@ int crossvm_channel_prepare(crossvm_channel_t *channel, unsigned int events, int
 {
     struct end_channel *bound = bound_of(channel);
     uint32_t rung = 0;
-    int result = cvm_bell_take(bound->end, &rung);
+    int result = cvm_waiters_take(bound->end, &rung);
     deadline_t again = cvm_peer_watch(&bound->watch, channel, bound->end);
     unsigned int ready;
 
@@ -300,12 +296,12 @@ int crossvm_channel_prepare(crossvm_channel_t *channel, unsigned int events, int
 
 const char *crossvm_channel_strerror(const crossvm_channel_t *channel, int error)
 {
-    const crossvm_t *end = bound_of(channel)->end;
+    const crossvm_end_t *end = bound_of(channel)->end;
     const char *reason = crossvm_channel_reason(channel);
 
     switch (-error) {
     case EPIPE:
-        if (__atomic_load_n(&end->bell.gone, __ATOMIC_RELAXED))
+        if (__atomic_load_n(&end->waiters.gone, __ATOMIC_RELAXED))
             (void)cvm_fail(EPIPE,
                            "connection \"%s\" has ended: its VM or its device is gone; open it again when it is "
                            "back",

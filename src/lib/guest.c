@@ -18,7 +18,7 @@
 #include "error.h"
 #include "guest_device.h"
 
-static struct guest_end *guest_of(struct crossvm *end)
+static struct guest_end *guest_of(struct crossvm_end *end)
 {
     return (struct guest_end *)end;
 }
@@ -27,16 +27,16 @@ static struct guest_end *guest_of(struct crossvm *end)
 
 void cvm_guest_start(struct guest_end *guest)
 {
-    uint64_t sequence = event_page_sequence(&guest->page);
+    uint64_t sequence = registers_sequence(&guest->page);
     uint32_t unseen;
 
-    guest->seen_register = event_page_load32(&guest->page, CROSSVM_REG_SEEN);
+    guest->seen_register = registers_load32(&guest->page, CROSSVM_REG_SEEN);
     unseen = (uint32_t)sequence - guest->seen_register;
     /* A SEEN that the sequence has not reached was stored while it counted from elsewhere: see take_events(). */
     if (unseen > INT32_MAX || unseen > sequence)
         unseen = sequence > 0;
     guest->seen = sequence - unseen;
-    guest->peer = event_page_peer(&guest->page);
+    guest->peer = registers_peer(&guest->page);
 }
 
 /*
@@ -46,7 +46,7 @@ void cvm_guest_start(struct guest_end *guest)
  */
 static int take_events(struct guest_end *guest)
 {
-    uint64_t sequence = event_page_sequence(&guest->page);
+    uint64_t sequence = registers_sequence(&guest->page);
     uint64_t fresh = sequence - guest->seen;
 
     if (fresh > INT64_MAX) {
@@ -61,7 +61,7 @@ static int take_events(struct guest_end *guest)
 
 static bool take_peer_change(struct guest_end *guest)
 {
-    uint64_t peer = event_page_peer(&guest->page);
+    uint64_t peer = registers_peer(&guest->page);
     bool changed = peer != guest->peer;
 
     guest->peer = peer;
@@ -72,7 +72,7 @@ static bool take_peer_change(struct guest_end *guest)
 static void store_seen(struct guest_end *guest, uint64_t sequence)
 {
     guest->seen_register = (uint32_t)sequence;
-    event_page_store32(&guest->page, CROSSVM_REG_SEEN, guest->seen_register);
+    registers_store32(&guest->page, CROSSVM_REG_SEEN, guest->seen_register);
 }
 
 static int device_is_gone(struct guest_end *guest)
@@ -126,15 +126,14 @@ static int rearm(struct guest_end *guest)
 {
     int error;
 
-    store_seen(guest, event_page_sequence(&guest->page));
+    store_seen(guest, registers_sequence(&guest->page));
     error = cvm_intx_unmask(&guest->intx);
     return error ? device_is_gone(guest) : 0;
 }
 
-static int wait_for_sequence(struct crossvm *end, int timeout_ms)
+static int wait_for_sequence(struct crossvm_end *end, deadline_t deadline)
 {
     struct guest_end *guest = guest_of(end);
-    deadline_t deadline = deadline_in(timeout_ms);
 
     /*
      * An event raises the sequence before the interrupt that tells of it, so one that this comparison misses is counted
@@ -162,7 +161,7 @@ static int wait_for_sequence(struct crossvm *end, int timeout_ms)
     }
 }
 
-static int wait_for_interrupt(struct crossvm *end, int timeout_ms)
+static int wait_for_interrupt(struct crossvm_end *end, deadline_t deadline)
 {
     struct guest_end *guest = guest_of(end);
     uint32_t unclaimed = guest->unclaimed;
@@ -171,22 +170,22 @@ static int wait_for_interrupt(struct crossvm *end, int timeout_ms)
         guest->unclaimed = 0;
         return unclaimed > INT_MAX ? INT_MAX : (int)unclaimed;
     }
-    return sleep_for_interrupt(guest, deadline_in(timeout_ms));
+    return sleep_for_interrupt(guest, deadline);
 }
 
 /* --- the other calls --- */
 
-static int guest_emit(struct crossvm *end)
+static int guest_emit(struct crossvm_end *end)
 {
     struct guest_end *guest = guest_of(end);
-    size_t bell = CROSSVM_REG_EMIT;
+    size_t doorbell = CROSSVM_REG_EMIT;
 
     if (__atomic_load_n(&guest->gone, __ATOMIC_RELAXED))
         return cvm_fail(EIO, "the device of connection \"%s\" (%s) was removed; open it again when it is back",
                         end->name, guest->device.pci_address);
     if (guest->page.has_own_page) {
-        event_page_count_own(&guest->page);
-        bell = CROSSVM_REG_RING;
+        registers_count_own(&guest->page);
+        doorbell = CROSSVM_REG_DOORBELL;
     }
     /*
      * Orders all loads and stores of dataports, and the count, before the store that rings: that one leaves the guest
@@ -194,27 +193,27 @@ static int guest_emit(struct crossvm *end)
      * itself.
      */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    event_page_store32(&guest->page, bell, 1);
+    registers_store32(&guest->page, doorbell, 1);
     return 0;
 }
 
-static uint32_t extended_peer_state(struct crossvm *end, uint32_t *generation)
+static uint32_t extended_peer_state(struct crossvm_end *end, uint32_t *generation)
 {
     struct guest_end *guest = guest_of(end);
-    uint64_t peer = event_page_peer(&guest->page);
+    uint64_t peer = registers_peer(&guest->page);
 
     *generation = (uint32_t)(peer >> 32);
     return guest->gone ? CROSSVM_PEER_ABSENT : (uint32_t)peer;
 }
 
-static uint32_t base_peer_state(struct crossvm *end, uint32_t *generation)
+static uint32_t base_peer_state(struct crossvm_end *end, uint32_t *generation)
 {
     (void)end;
     *generation = 0;
     return CROSSVM_PEER_UNKNOWN;
 }
 
-static int guest_info(struct crossvm *end, crossvm_end_info_t *info)
+static int guest_info(struct crossvm_end *end, crossvm_end_info_t *info)
 {
     struct guest_end *guest = guest_of(end);
 
@@ -222,7 +221,7 @@ static int guest_info(struct crossvm *end, crossvm_end_info_t *info)
     return 0;
 }
 
-static void guest_close(struct crossvm *end)
+static void guest_close(struct crossvm_end *end)
 {
     struct guest_end *guest = guest_of(end);
 
@@ -230,7 +229,7 @@ static void guest_close(struct crossvm *end)
         if (guest->seen_register != (uint32_t)guest->seen)
             store_seen(guest, guest->seen);
         if (guest->generic)
-            event_page_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_NONE);
+            registers_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_NONE);
     }
     cvm_guest_release(guest);
 }

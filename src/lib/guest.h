@@ -6,4 +6,4 @@
 #include "uio_device.h"
 
 /** Opens the end of a device. Returns 0 or a negative errno value with a sentence. */
-int cvm_guest_open(struct crossvm **end, const struct uio_device *device);
+int cvm_guest_open(struct crossvm_end **end, const struct uio_device *device);

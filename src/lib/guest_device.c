@@ -10,15 +10,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/name.h"
 #include "end.h"
 #include "sysfs.h"
 
-void cvm_guest_name(const struct uio_device *device, const struct event_page_description *description,
+void cvm_guest_name(const struct uio_device *device, const struct device_description *description,
                     char name[CROSSVM_FULL_NAME_BYTES])
 {
     if (!cvm_uio_is_own(device) && description && description->name[0])
         cvm_copy_text(name, CROSSVM_FULL_NAME_BYTES, description->name);
-    else if (!cvm_uio_is_generic(device) && cvm_name_is_valid(device->label))
+    else if (!cvm_uio_is_generic(device) && name_is_valid(device->label))
         cvm_copy_text(name, CROSSVM_FULL_NAME_BYTES, device->label);
     else
         snprintf(name, CROSSVM_FULL_NAME_BYTES, "uio%u", device->number);
@@ -29,18 +30,18 @@ void cvm_guest_name(const struct uio_device *device, const struct event_page_des
  * are reached by opening the device, which must not be done with the crossvm driver: it takes who opens for a program
  * that came, tells the other end so, and with the base block gives it events that wait for somebody else.
  */
-static int map_for_look(struct event_page *page, const struct uio_device *device)
+static int map_for_look(struct registers *page, const struct uio_device *device)
 {
     int fd, error;
 
     if (cvm_uio_is_generic(device))
-        return cvm_event_page_map(page, device, -1, PROT_READ);
+        return cvm_registers_map(page, device, -1, PROT_READ);
     if (cvm_uio_is_own(device))
         return -ENOTSUP;
     fd = open(device->node, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    error = cvm_event_page_map(page, device, fd, PROT_READ);
+    error = cvm_registers_map(page, device, fd, PROT_READ);
     close(fd); /* the mapping stays */
     return error;
 }
@@ -48,17 +49,17 @@ static int map_for_look(struct event_page *page, const struct uio_device *device
 /* Whether a device has a name: 0, -ENOENT, or an error that kept it from being read. */
 static int match_name(const struct uio_device *device, const char *name)
 {
-    struct event_page_description description;
+    struct device_description description;
     char own[CROSSVM_FULL_NAME_BYTES];
-    struct event_page page;
+    struct registers page;
     int error;
 
     if (cvm_uio_is_generic(device)) {
         error = map_for_look(&page, device);
         if (error)
             return error;
-        error = cvm_event_page_describe(&page, &description);
-        cvm_event_page_unmap(&page);
+        error = cvm_registers_describe(&page, &description);
+        cvm_registers_unmap(&page);
         if (error)
             return error;
         cvm_guest_name(device, &description, own);
@@ -105,7 +106,7 @@ static enum crossvm_via guess_via(const struct uio_device *device)
     return cvm_uio_is_own(device) && strcmp(device->version, "base") != 0 ? CROSSVM_VIA_DRIVER : CROSSVM_VIA_BASE_BLOCK;
 }
 
-void cvm_guest_describe(const struct uio_device *device, const struct event_page *page, crossvm_end_info_t *info)
+void cvm_guest_describe(const struct uio_device *device, const struct registers *page, crossvm_end_info_t *info)
 {
     uint64_t peer;
 
@@ -120,12 +121,12 @@ void cvm_guest_describe(const struct uio_device *device, const struct event_page
         info->via = page->extended ? CROSSVM_VIA_DRIVER : CROSSVM_VIA_BASE_BLOCK;
     if (!page->extended)
         return;
-    peer = event_page_peer(page);
-    info->version = event_page_load32(page, CROSSVM_REG_VERSION);
-    info->end = event_page_load32(page, CROSSVM_REG_END) & 1;
+    peer = registers_peer(page);
+    info->version = registers_load32(page, CROSSVM_REG_VERSION);
+    info->end = registers_load32(page, CROSSVM_REG_END) & 1;
     info->peer_state = (uint32_t)peer;
     info->peer_generation = (uint32_t)(peer >> 32);
-    info->events = event_page_sequence(page);
+    info->events = registers_sequence(page);
     info->msi = cvm_uio_has_msi(device);
 }
 
@@ -182,15 +183,15 @@ static void look_at_attributes(const struct uio_device *device, crossvm_end_info
 
 void cvm_guest_look(const struct uio_device *device, crossvm_end_info_t *info)
 {
-    struct event_page_description description = {0};
-    struct event_page page = {0};
+    struct device_description description = {0};
+    struct registers page = {0};
     bool described = false;
 
     memset(info, 0, sizeof(*info));
     if (map_for_look(&page, device) == 0) {
-        described = cvm_event_page_describe(&page, &description) == 0;
+        described = cvm_registers_describe(&page, &description) == 0;
         cvm_guest_describe(device, &page, info);
-        cvm_event_page_unmap(&page);
+        cvm_registers_unmap(&page);
     } else {
         cvm_guest_describe(device, NULL, info);
     }

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "api.h"
-#include "event_page.h"
+#include "registers.h"
 #include "uio_device.h"
 
 /**
@@ -15,11 +15,11 @@
 int cvm_guest_find(const char *name, struct uio_device *device);
 
 /** The name to show: the driver's, the device's, or else that of the UIO device. description may be NULL. */
-void cvm_guest_name(const struct uio_device *device, const struct event_page_description *description,
+void cvm_guest_name(const struct uio_device *device, const struct device_description *description,
                     char name[CROSSVM_FULL_NAME_BYTES]);
 
 /** Looks at a device without disturbing who uses it. What this user may not read stays 0. */
 void cvm_guest_look(const struct uio_device *device, crossvm_end_info_t *info);
 
 /** Fills in what does not depend on who asks: path, location, MSI, and with the registers version, peer, sequence. */
-void cvm_guest_describe(const struct uio_device *device, const struct event_page *page, crossvm_end_info_t *info);
+void cvm_guest_describe(const struct uio_device *device, const struct registers *page, crossvm_end_info_t *info);

@@ -3,14 +3,14 @@
 #pragma once
 
 #include "end.h"
-#include "event_page.h"
 #include "intx.h"
+#include "registers.h"
 #include "uio_device.h"
 
 struct guest_end {
-    struct crossvm end; /* end.fd is the UIO device */
+    struct crossvm_end end; /* end.fd is the UIO device */
     struct uio_device device;
-    struct event_page page;
+    struct registers page;
     struct intx intx;       /* open with uio_pci_generic only */
     bool generic;           /* no kernel driver speaks for the device: this library is its driver */
     bool gone;              /* the device was removed; atomic, for crossvm_emit() in other threads */

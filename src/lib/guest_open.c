@@ -17,7 +17,7 @@ void cvm_guest_release(struct guest_end *guest)
 {
     cvm_intx_close(&guest->intx);
     cvm_unmap_dataports(&guest->end);
-    cvm_event_page_unmap(&guest->page);
+    cvm_registers_unmap(&guest->page);
     if (guest->end.fd >= 0)
         close(guest->end.fd);
     free(guest);
@@ -46,7 +46,7 @@ static int open_node(struct guest_end *guest)
 
 static int map_registers(struct guest_end *guest)
 {
-    int error = cvm_event_page_map(&guest->page, &guest->device, guest->end.fd, PROT_READ | PROT_WRITE);
+    int error = cvm_registers_map(&guest->page, &guest->device, guest->end.fd, PROT_READ | PROT_WRITE);
 
     if (error == -EACCES || error == -EPERM)
         return cvm_fail(-error,
@@ -69,7 +69,7 @@ static int map_registers(struct guest_end *guest)
 static int map_dataport(struct guest_end *guest, unsigned int bar, uint64_t size, uint32_t rights)
 {
     size_t i = guest->end.num_dataports;
-    crossvm_region_t *region = &guest->end.dataports[i];
+    crossvm_dataport_t *region = &guest->end.dataports[i];
     int prot = rights & CROSSVM_RIGHT_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
     size_t offered = cvm_uio_bar_size(&guest->device, bar);
     int error;
@@ -89,7 +89,7 @@ static int map_dataport(struct guest_end *guest, unsigned int bar, uint64_t size
     return 0;
 }
 
-static int map_described_dataports(struct guest_end *guest, const struct event_page_description *description)
+static int map_described_dataports(struct guest_end *guest, const struct device_description *description)
 {
     for (size_t i = 0; i < description->num_dataports; i++) {
         /* Drivers number their maps by dataport; the resource files that stand in for them are numbered by BAR. */
@@ -126,9 +126,9 @@ static int map_all_bars(struct guest_end *guest)
  */
 static void claim_count(struct guest_end *guest)
 {
-    guest->unclaimed = event_page_load32(&guest->page, CROSSVM_REG_COUNT);
+    guest->unclaimed = registers_load32(&guest->page, CROSSVM_REG_COUNT);
     if (guest->unclaimed)
-        event_page_store32(&guest->page, CROSSVM_REG_COUNT, 0);
+        registers_store32(&guest->page, CROSSVM_REG_COUNT, 0);
 }
 
 /*
@@ -142,19 +142,19 @@ static int become_driver(struct guest_end *guest)
     if (error)
         return cvm_fail(-error, "cannot access the configuration space of PCI device %s: %s; this needs root",
                         guest->device.pci_address, strerror(-error));
-    event_page_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
+    registers_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
     error = cvm_intx_unmask(&guest->intx);
     if (error) {
-        event_page_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_NONE);
+        registers_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_NONE);
         return cvm_fail(-error, "cannot enable the interrupt of PCI device %s: %s", guest->device.pci_address,
                         strerror(-error));
     }
     return 0;
 }
 
-int cvm_guest_open(struct crossvm **end, const struct uio_device *device)
+int cvm_guest_open(struct crossvm_end **end, const struct uio_device *device)
 {
-    struct event_page_description description;
+    struct device_description description;
     struct guest_end *guest = calloc(1, sizeof(*guest));
     int error;
 
@@ -172,7 +172,7 @@ int cvm_guest_open(struct crossvm **end, const struct uio_device *device)
     error = map_registers(guest);
     if (error)
         goto cleanup;
-    error = cvm_event_page_describe(&guest->page, &description);
+    error = cvm_registers_describe(&guest->page, &description);
     if (error) {
         cvm_fail(-error, "PCI device %s claims more than %d dataports: its VMM is broken", device->pci_address,
                  CROSSVM_MAX_DATAPORTS);

@@ -33,7 +33,7 @@
 enum { FD_FROM_GUEST, FD_TO_GUEST, FD_PEER_PAGE, FD_DATAPORTS };
 
 struct host_end {
-    struct crossvm end; /* end.fd is an epoll of the socket and from_guest */
+    struct crossvm_end end; /* end.fd is an epoll of the socket and from_guest */
     char *path;
     int socket;
     int from_guest;      /* eventfd: counts events of the guest */
@@ -47,7 +47,7 @@ struct host_end {
 
 _Static_assert(CROSSVM_REG_PEER_SEQ == CROSSVM_PEER_PAGE, "PEER_SEQ is the first word of the peer page");
 
-static struct host_end *host_of(struct crossvm *end)
+static struct host_end *host_of(struct crossvm_end *end)
 {
     return (struct host_end *)end;
 }
@@ -107,10 +107,9 @@ static int take_driver_news(struct host_end *host)
     return host->driver.state != before.state || host->driver.generation != before.generation;
 }
 
-static int host_wait(struct crossvm *end, int timeout_ms)
+static int host_wait(struct crossvm_end *end, deadline_t deadline)
 {
     struct host_end *host = host_of(end);
-    deadline_t deadline = deadline_in(timeout_ms);
     struct pollfd fds[] = {{.fd = host->from_guest, .events = POLLIN}, {.fd = host->socket, .events = POLLIN}};
 
     if (host->told != host->events)
@@ -140,7 +139,7 @@ static int host_wait(struct crossvm *end, int timeout_ms)
 
 /* --- the other calls --- */
 
-static int host_emit(struct crossvm *end)
+static int host_emit(struct crossvm_end *end)
 {
     static const uint64_t one = 1;
     struct host_end *host = host_of(end);
@@ -176,7 +175,7 @@ static uint32_t peer_state_of(uint32_t driver_state)
     }
 }
 
-static uint32_t host_peer_state(struct crossvm *end, uint32_t *generation)
+static uint32_t host_peer_state(struct crossvm_end *end, uint32_t *generation)
 {
     struct host_end *host = host_of(end);
 
@@ -219,7 +218,7 @@ int cvm_host_look(const char *path, crossvm_end_info_t *info)
     return error;
 }
 
-static int host_info(struct crossvm *end, crossvm_end_info_t *info)
+static int host_info(struct crossvm_end *end, crossvm_end_info_t *info)
 {
     struct host_end *host = host_of(end);
     int error = cvm_host_look(host->path, info);
@@ -230,7 +229,7 @@ static int host_info(struct crossvm *end, crossvm_end_info_t *info)
 }
 
 /* Gives back what an end has so far. Closing the socket is what tells the VM's process. */
-static void host_close(struct crossvm *end)
+static void host_close(struct crossvm_end *end)
 {
     struct host_end *host = host_of(end);
     int fds[] = {end->fd, host->from_guest, host->to_guest, host->socket};
@@ -329,7 +328,7 @@ static int map_all(struct host_end *host, const struct wire_answer *answer)
         error = map_memory(host, "a dataport", answer->fds[FD_DATAPORTS + i], dataport->size, prot, &address);
         if (error)
             return error;
-        host->end.dataports[i] = (crossvm_region_t){address, dataport->size, dataport->host_rights};
+        host->end.dataports[i] = (crossvm_dataport_t){address, dataport->size, dataport->host_rights};
         host->end.num_dataports++;
     }
     return 0;
@@ -356,7 +355,7 @@ static int take(int *descriptor)
     return fd;
 }
 
-int cvm_host_open(struct crossvm **end, const char *path)
+int cvm_host_open(struct crossvm_end **end, const char *path)
 {
     struct wire_answer answer;
     struct host_end *host;

@@ -11,7 +11,7 @@ const char *cvm_host_directory(void);
 char *cvm_host_path(const char *name);
 
 /** Opens the end behind a socket. Returns 0 or a negative errno value with a sentence. */
-int cvm_host_open(struct crossvm **end, const char *path);
+int cvm_host_open(struct crossvm_end **end, const char *path);
 
 /**
  * Asks the process behind a socket about its end, without taking it.

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/name.h"
 #include "end.h"
 #include "error.h"
 #include "guest_device.h"
@@ -57,7 +58,7 @@ static bool parse_socket_name(const char *file, char name[CROSSVM_FULL_NAME_BYTE
         return false;
     memcpy(name, file, length - suffix);
     name[length - suffix] = '\0';
-    return cvm_name_is_valid(name);
+    return name_is_valid(name);
 }
 
 /*

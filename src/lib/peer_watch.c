@@ -23,21 +23,21 @@ static bool is_tracked(const struct peer_watch *watch, uint64_t peer)
            ((uint32_t)peer == (uint32_t)watch->first && peer != watch->first);
 }
 
-static uint64_t peer_of(const struct crossvm *end)
+static uint64_t peer_of(const struct crossvm_end *end)
 {
-    return __atomic_load_n(&end->bell.peer, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(&end->waiters.peer, __ATOMIC_ACQUIRE);
 }
 
 /* A new session: news that are here by now are older than it. Where another thread leads, it has read them. */
-static void begin(struct peer_watch *watch, const crossvm_channel_t *channel, struct crossvm *end)
+static void begin(struct peer_watch *watch, const crossvm_channel_t *channel, struct crossvm_end *end)
 {
-    (void)cvm_bell_look(end);
+    (void)cvm_waiters_look(end);
     watch->session = channel->sessions;
     watch->peer = peer_of(end);
     watch->settled = deadline_clock() + watch->late_ns;
 }
 
-static deadline_t look(struct peer_watch *watch, crossvm_channel_t *channel, struct crossvm *end)
+static deadline_t look(struct peer_watch *watch, crossvm_channel_t *channel, struct crossvm_end *end)
 {
     const bool was_tracked = watch->tracked;
     uint64_t peer;
@@ -59,7 +59,7 @@ static deadline_t look(struct peer_watch *watch, crossvm_channel_t *channel, str
     return deadline_is_over(watch->settled) ? say_gone(channel) : watch->settled;
 }
 
-deadline_t cvm_peer_watch(struct peer_watch *watch, crossvm_channel_t *channel, struct crossvm *end)
+deadline_t cvm_peer_watch(struct peer_watch *watch, crossvm_channel_t *channel, struct crossvm_end *end)
 {
     deadline_t again;
 

@@ -11,15 +11,15 @@
 #include <pthread.h>
 
 #include "api.h"
-#include "bell.h"
+#include "waiters.h"
 
 struct peer_watch {
     pthread_mutex_t lock; /* sender and receiver may look at the same time */
     int64_t late_ns;      /* how late news may be */
-    uint64_t first;       /* struct bell's peer when the channel was made */
+    uint64_t first;       /* struct waiters's peer when the channel was made */
     bool tracked;         /* programs at the other end are seen to come: this one can be missed */
     uint64_t session;     /* which session this is about */
-    uint64_t peer;        /* struct bell's, of its peer */
+    uint64_t peer;        /* struct waiters's, of its peer */
     deadline_t settled;   /* news of before the session have come by then */
 };
 
@@ -28,4 +28,4 @@ struct peer_watch {
  *
  * @return when to look again even without news; DEADLINE_NOW when it is gone
  */
-deadline_t cvm_peer_watch(struct peer_watch *watch, crossvm_channel_t *channel, struct crossvm *end);
+deadline_t cvm_peer_watch(struct peer_watch *watch, crossvm_channel_t *channel, struct crossvm_end *end);

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../common/name.h"
 #include "deadline.h"
 #include "end.h"
 #include "error.h"
@@ -188,7 +189,7 @@ static const char *find_fault(struct crossvm_wire_reply *reply, ssize_t length, 
     if (reply->header.type != type)
         return "a reply to another request";
     reply->name[sizeof(reply->name) - 1] = '\0';
-    if (!cvm_name_is_valid(reply->name))
+    if (!name_is_valid(reply->name))
         return "no name";
     clean_text(reply->vm, sizeof(reply->vm));
     if (reply->num_dataports > CROSSVM_MAX_DATAPORTS)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The client's side of src/host/wire.h: one request, one reply, and driver messages after that.
+ * The client's side of src/wire/wire.h: one request, one reply, and driver messages after that.
  *
  * The process behind the socket is not trusted: a reply is copied, checked, and used from the copy.
  */
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../host/wire.h"
+#include "../wire/wire.h"
 
 /** An answered request. */
 struct wire_answer {

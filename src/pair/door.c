@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "../tool/tool.h"
+#include "../common/message.h"
 
 #define BACKLOG 16
 
@@ -25,12 +25,12 @@ static int take_lock(struct door *door, const char *dir, const char *name)
     (void)snprintf(path, sizeof(path), "%s/%s.lock", dir, name); /* as long as that of the socket, which fits */
     door->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
     if (door->lock < 0) {
-        tool_error("connection \"%s\": cannot make %s: %s", name, path, strerror(errno));
+        message("connection \"%s\": cannot make %s: %s", name, path, strerror(errno));
         return -1;
     }
     if (flock(door->lock, LOCK_EX | LOCK_NB)) {
-        tool_error("connection \"%s\": another process serves %s; choose another name or directory", name,
-                   door->address.sun_path);
+        message("connection \"%s\": another process serves %s; choose another name or directory", name,
+                door->address.sun_path);
         return -1;
     }
     return 0;
@@ -44,8 +44,8 @@ static int make_address(struct door *door, const char *dir, const char *name)
     address->sun_family = AF_UNIX;
     length = snprintf(address->sun_path, sizeof(address->sun_path), "%s/%s.sock", dir, name);
     if (length < 0 || (size_t)length >= sizeof(address->sun_path)) {
-        tool_error("connection \"%s\": the path %s/%s.sock is too long for a socket; choose a shorter directory", name,
-                   dir, name);
+        message("connection \"%s\": the path %s/%s.sock is too long for a socket; choose a shorter directory", name,
+                dir, name);
         return -1;
     }
     return 0;
@@ -59,8 +59,7 @@ int door_open(struct door *door, const char *dir, const char *name)
     if (make_address(door, dir, name))
         return -1;
     if (mkdir(dir, S_IRWXU) && errno != EEXIST) {
-        tool_error("cannot make the directory %s for sockets: %s; choose another with --socket-dir", dir,
-                   strerror(errno));
+        message("cannot make the directory %s for sockets: %s; choose another with --socket-dir", dir, strerror(errno));
         return -1;
     }
     if (take_lock(door, dir, name))
@@ -68,7 +67,7 @@ int door_open(struct door *door, const char *dir, const char *name)
     (void)unlink(door->address.sun_path); /* what a dead process left */
     door->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (door->listener < 0 || bind(door->listener, address, sizeof(door->address)) || listen(door->listener, BACKLOG)) {
-        tool_error("connection \"%s\": cannot serve %s: %s", name, door->address.sun_path, strerror(errno));
+        message("connection \"%s\": cannot serve %s: %s", name, door->address.sun_path, strerror(errno));
         return -1;
     }
     door->bound = true;

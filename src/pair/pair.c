@@ -12,10 +12,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../host/descriptors.h"
-#include "../host/hang_up.h"
-#include "../host/wire.h"
-#include "../tool/tool.h"
+#include "../common/message.h"
+#include "../wire/descriptors.h"
+#include "../wire/hang_up.h"
+#include "../wire/wire.h"
 #include "door.h"
 
 #define MAX_CLIENTS 16 /* an end; more are turned away, so that nobody can use up our descriptors */
@@ -52,9 +52,7 @@ static uint32_t number_of(const struct pair *pair, const struct place *place)
 
 static bool may_write(const struct pair *pair, size_t dataport, uint32_t end)
 {
-    int writer = pair->options.dataports[dataport].writer;
-
-    return writer < 0 || (uint32_t)writer == end;
+    return dataport_rights(&pair->options.dataports[dataport], end) & CROSSVM_RIGHT_WRITE;
 }
 
 /* --- news --- */
@@ -260,7 +258,7 @@ int pair_serve(struct pair *pair, int stop)
         if (poll(fds, POLL_COUNT, -1) < 0) {
             if (errno == EINTR)
                 continue;
-            tool_error("connection \"%s\": cannot wait for programs: %s", pair->options.name, strerror(errno));
+            message("connection \"%s\": cannot wait for programs: %s", pair->options.name, strerror(errno));
             return -1;
         }
         if (fds[POLL_STOP].revents)
@@ -327,13 +325,13 @@ struct pair *pair_create(const struct pair_options *options)
     struct pair *pair = calloc(1, sizeof(*pair));
 
     if (!pair) {
-        tool_error("no memory for connection \"%s\"", options->name);
+        message("no memory for connection \"%s\"", options->name);
         return NULL;
     }
     pair->options = *options;
     make_empty(pair);
     if (!make_shared(pair)) {
-        tool_error("connection \"%s\": cannot make what its ends share: %s", options->name, strerror(errno));
+        message("connection \"%s\": cannot make what its ends share: %s", options->name, strerror(errno));
         goto failed;
     }
     for (int end = 0; end < 2; end++) {

@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A connection between two programs of this machine, without a VM: both ends are sockets that speak src/host/wire.h,
+ * A connection between two programs of this machine, without a VM: both ends are sockets that speak src/wire/wire.h,
  * and each program finds in the other what it would find in a guest. Memory and doorbells are handed out once and then
  * shared; this process only says who comes and goes.
  */
 #pragma once
 
 #include <stddef.h>
-#include <stdint.h>
 
-#include <crossvm/device.h>
+#include "../common/dataport_spec.h"
 
 struct pair_options {
     const char *name; /**< the ends are called NAME.0 and NAME.1 */
     const char *dir;  /**< of the sockets */
-    struct {
-        uint64_t size; /**< bytes, a multiple of 4 KiB */
-        int writer;    /**< 0 or 1: only that end writes; -1: both do */
-    } dataports[CROSSVM_MAX_DATAPORTS];
+    struct dataport_spec dataports[CROSSVM_MAX_DATAPORTS];
     size_t num_dataports;
 };
 

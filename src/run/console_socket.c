@@ -3,13 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../tool/tool.h"
+#include "../common/message.h"
 
 /* Whether a program listens at the address; it may have a full queue. */
 static bool is_served(const struct sockaddr_un *address)
@@ -51,7 +52,7 @@ int console_socket_open(struct console_socket *console, const char *path)
         console->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
         return 0;
     }
-    tool_error("cannot listen at %s for a console: %s", path, strerror(errno));
+    message("cannot listen at %s for a console: %s", path, strerror(errno));
     if (console->listener >= 0)
         close(console->listener);
     console->listener = -1;

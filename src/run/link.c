@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../host/descriptors.h"
-#include "../tool/tool.h"
+#include "../common/message.h"
+#include "../wire/descriptors.h"
 
 /* --- making --- */
 
@@ -48,7 +48,7 @@ int link_create(struct link *link, const struct topology_connection *connection)
     }
     if (made)
         return 0;
-    tool_error("connection %s: cannot make what its ends share: %s", connection->name, strerror(errno));
+    message("connection %s: cannot make what its ends share: %s", connection->name, strerror(errno));
     return -1;
 }
 
@@ -97,16 +97,13 @@ static void describe(const struct link *link, int end, struct crossvm_wire_join 
     *join = (struct crossvm_wire_join){
         .header = {.magic = CROSSVM_WIRE_MAGIC, .version = CROSSVM_WIRE_VERSION, .type = CROSSVM_WIRE_JOIN},
         .end = (uint32_t)end,
-        .base_block_only = connection->legacy,
+        .base_block_only = connection->base_block_only,
         .num_dataports = (uint32_t)connection->num_dataports,
     };
     memcpy(join->name, connection->name, strlen(connection->name));
     for (size_t i = 0; i < connection->num_dataports; i++) {
-        int writer = connection->dataports[i].writer;
-
         join->dataports[i].size = connection->dataports[i].size;
-        join->dataports[i].guest_rights =
-            writer < 0 || writer == end ? CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE : CROSSVM_RIGHT_READ;
+        join->dataports[i].guest_rights = dataport_rights(&connection->dataports[i], (unsigned int)end);
     }
 }
 
@@ -130,12 +127,12 @@ int link_join(struct link *link, int end)
 
     link_leave(link, end);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
-        tool_error("connection %s: cannot make a socket: %s", link->connection->name, strerror(errno));
+        message("connection %s: cannot make a socket: %s", link->connection->name, strerror(errno));
         return -1;
     }
     at->socket = pair[0];
     if (send_join(link, end)) {
-        tool_error("connection %s: cannot hand over what its ends share: %s", link->connection->name, strerror(errno));
+        message("connection %s: cannot hand over what its ends share: %s", link->connection->name, strerror(errno));
         link_leave(link, end);
         close(pair[1]);
         return -1;

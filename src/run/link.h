@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * What two VMs of a connection share, held here so that each of their processes can end and be started again: memory,
- * doorbells, and the word of who is there (src/host/wire.h).
+ * doorbells, and the word of who is there (src/wire/wire.h).
  *
  * Events go from VM to VM by themselves. Only driver messages come here, to be passed on.
  */
@@ -10,7 +10,7 @@
 #include <poll.h>
 #include <stdbool.h>
 
-#include "../host/wire.h"
+#include "../wire/wire.h"
 #include "topology.h"
 
 /** One of the two ends. */

@@ -12,8 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "../host/end_signals.h"
-#include "../tool/tool.h"
+#include "../common/end_signals.h"
+#include "../common/exit_status.h"
+#include "../common/message.h"
 #include "link.h"
 #include "vm_process.h"
 
@@ -93,7 +94,7 @@ static int make_links(struct runner *runner)
 
     runner->links = calloc(n ? n : 1, sizeof(*runner->links));
     if (!runner->links) {
-        tool_error("no memory for %zu connections", n);
+        message("no memory for %zu connections", n);
         return -1;
     }
     for (; runner->num_links < n; runner->num_links++) {
@@ -127,7 +128,7 @@ static int watch_signals(struct runner *runner)
         runner->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (runner->signals >= 0)
         return 0;
-    tool_error("cannot watch for signals: %s", strerror(errno));
+    message("cannot watch for signals: %s", strerror(errno));
     return -1;
 }
 
@@ -140,7 +141,7 @@ static int prepare(struct runner *runner)
     runner->polled =
         calloc(AT_FIRST_VM + AT_PER_VM * topology->num_vms + 2 * topology->num_connections, sizeof(struct pollfd));
     if (!runner->processes || !runner->polled) {
-        tool_error("no memory for %zu VMs", topology->num_vms);
+        message("no memory for %zu VMs", topology->num_vms);
         return -1;
     }
     for (size_t i = 0; i < topology->num_vms; i++)
@@ -376,7 +377,7 @@ static void destroy(struct runner *runner)
 
 static int exit_status(struct runner *runner)
 {
-    int status = TOOL_OK;
+    int status = STATUS_OK;
 
     for (size_t i = 0; i < runner->topology->num_vms; i++) {
         if (runner->processes[i].failed && !runner->ending)
@@ -388,12 +389,12 @@ static int exit_status(struct runner *runner)
 int runner_run(const struct topology *topology, const struct vm_program_options *options)
 {
     struct runner *runner = calloc(1, sizeof(*runner));
-    int status = TOOL_ERROR;
+    int status = STATUS_ERROR;
     int error;
 
     if (!runner) {
-        tool_error("no memory to run a topology");
-        return TOOL_ERROR;
+        message("no memory to run a topology");
+        return STATUS_ERROR;
     }
     runner->topology = topology;
     runner->options = options;
@@ -428,7 +429,7 @@ static int dump_vm(struct runner *runner, size_t i)
         if (pid == 0)
             vm_command_execute(&command);
         if (pid < 0)
-            tool_error("cannot start a process: %s", strerror(errno));
+            message("cannot start a process: %s", strerror(errno));
         error = pid < 0 || waitpid(pid, &status, 0) != pid || status ? -1 : 0;
     }
     vm_command_free(&command);
@@ -443,5 +444,5 @@ int runner_dump(const struct topology *topology, const struct vm_program_options
     for (size_t i = 0; i < topology->num_vms && !error; i++)
         error = dump_vm(&runner, i);
     destroy_links(&runner);
-    return error ? TOOL_ERROR : TOOL_OK;
+    return error ? STATUS_ERROR : STATUS_OK;
 }

@@ -10,6 +10,8 @@
 
 #include <crossvm/device.h>
 
+#include "../common/dataport_spec.h"
+
 #define TOPOLOGY_MAX_VMS 32
 #define TOPOLOGY_MAX_CONNECTIONS 256
 
@@ -41,17 +43,12 @@ struct topology_vm {
     enum restart_policy restart;
 };
 
-struct topology_dataport {
-    uint64_t size; /**< bytes */
-    int writer;    /**< 0 or 1: only that end writes; -1: both do */
-};
-
 struct topology_connection {
     char *name;
     int ends[2]; /**< index of a VM, or TOPOLOGY_HOST; of a connection to the host, the VM comes first */
-    struct topology_dataport dataports[CROSSVM_MAX_DATAPORTS];
+    struct dataport_spec dataports[CROSSVM_MAX_DATAPORTS];
     size_t num_dataports;
-    bool legacy; /**< registers 0x00 to 0x37 only */
+    bool base_block_only; /**< registers 0x00 to 0x37 only */
 };
 
 struct topology {

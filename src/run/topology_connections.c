@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "../host/wire.h"
+#include "../wire/wire.h"
 #include "topology_read.h"
 #include "value.h"
 
@@ -66,12 +66,12 @@ static bool read_ends(const struct topology *topology, const struct part *connec
 }
 
 static void read_dataport(const struct topology *topology, const struct part *part, const int ends[2],
-                          struct topology_dataport *dataport)
+                          struct dataport_spec *dataport)
 {
     static const char *const keys[] = {"size", "writer", NULL};
     struct part value;
 
-    *dataport = (struct topology_dataport){.writer = -1};
+    *dataport = (struct dataport_spec){.writer = WRITER_BOTH};
     if (!part_check_mapping(part, keys))
         return;
     if (part_require(part, "size", &value))
@@ -82,7 +82,7 @@ static void read_dataport(const struct topology *topology, const struct part *pa
                                NULL};
         int word = read_word(&value, names);
 
-        dataport->writer = word == 2 ? -1 : word;
+        dataport->writer = word == 2 ? WRITER_BOTH : word;
     }
 }
 
@@ -106,13 +106,13 @@ static void read_dataports(const struct topology *topology, const struct part *l
     connection->num_dataports = n;
 }
 
-static void read_legacy(const struct part *part, struct topology_connection *connection)
+static void read_base_block_only(const struct part *part, struct topology_connection *connection)
 {
     static const char *const words[] = {"false", "true", NULL};
 
-    connection->legacy = read_word(part, words) == 1;
-    if (connection->legacy && connection->num_dataports > 1)
-        part_error(part, "a legacy device has one dataport, not %zu", connection->num_dataports);
+    connection->base_block_only = read_word(part, words) == 1;
+    if (connection->base_block_only && connection->num_dataports > 1)
+        part_error(part, "a device of the base block only has one dataport, not %zu", connection->num_dataports);
 }
 
 /* The host's end comes second: the guest's is end 0. */
@@ -123,7 +123,7 @@ static void put_host_last(struct topology_connection *connection)
     connection->ends[0] = connection->ends[1];
     connection->ends[1] = TOPOLOGY_HOST;
     for (size_t i = 0; i < connection->num_dataports; i++) {
-        if (connection->dataports[i].writer >= 0)
+        if (connection->dataports[i].writer != WRITER_BOTH)
             connection->dataports[i].writer = 1 - connection->dataports[i].writer;
     }
 }
@@ -161,7 +161,7 @@ static void check_socket(const char *socket_dir, const struct part *part, const 
 
 static void read_connection(struct topology *topology, const char *socket_dir, const struct part *part)
 {
-    static const char *const keys[] = {"name", "ends", "dataports", "legacy", NULL};
+    static const char *const keys[] = {"name", "ends", "dataports", "base_block_only", NULL};
     struct topology_connection *connection = &topology->connections[topology->num_connections];
     struct part value;
 
@@ -176,8 +176,8 @@ static void read_connection(struct topology *topology, const char *socket_dir, c
     }
     if (part_find(part, "dataports", &value))
         read_dataports(topology, &value, connection);
-    if (part_find(part, "legacy", &value))
-        read_legacy(&value, connection);
+    if (part_find(part, "base_block_only", &value))
+        read_base_block_only(&value, connection);
     put_host_last(connection);
     if (connection->name) {
         check_connection_name(topology, part, connection);
@@ -201,7 +201,7 @@ static uint64_t bar_bytes(uint64_t size)
 /* The registers, and the pages in which a peer and the guest count (docs/device.md, section 3). */
 static uint64_t event_bar_bytes(const struct topology_connection *connection)
 {
-    if (connection->legacy)
+    if (connection->base_block_only)
         return CROSSVM_PAGE_SIZE;
     return connection_is_between_vms(connection) ? bar_bytes(3 * CROSSVM_PAGE_SIZE) : 2 * CROSSVM_PAGE_SIZE;
 }

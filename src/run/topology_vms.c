@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "../common/size.h"
 #include "topology_read.h"
 #include "value.h"
 
@@ -46,7 +47,7 @@ static void read_vcpus(const struct part *part, struct topology_vm *vm)
 
     if (!text)
         return;
-    if (!parse_size(text, &number) || number < 1 || number > MAX_VCPUS)
+    if (!number_parse(text, NULL, &number) || number < 1 || number > MAX_VCPUS)
         part_error(part, "\"%s\" is not a number from 1 to %d", text, MAX_VCPUS);
     vm->vcpus = (unsigned int)number;
 }

@@ -20,9 +20,6 @@ char *copy_text(const char *text);
 /** One of a list of words that ends with NULL: its index, or -1 after an error. */
 int read_word(const struct part *part, const char *const *words);
 
-/** The number that a text stands for, with a suffix K, M or G or none. False when it is none. */
-bool parse_size(const char *text, uint64_t *size);
-
 /** A size that is a multiple of unit, from least to most. */
 void read_size(const struct part *part, uint64_t unit, uint64_t least, uint64_t most, uint64_t *size);
 

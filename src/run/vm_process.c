@@ -13,8 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../host/wire.h"
-#include "../tool/tool.h"
+#include "../common/message.h"
+#include "../wire/wire.h"
 
 #define READ_BYTES 4096
 
@@ -39,7 +39,7 @@ int vm_process_create(struct vm_process *process, const struct topology_vm *vm, 
         return 0;
     process->at = calloc(1, sizeof(*process->at));
     if (!process->at) {
-        tool_error("VM %s: no memory for its console", vm->name);
+        message("VM %s: no memory for its console", vm->name);
         return -1;
     }
     process->at->listener = process->at->client = -1;
@@ -113,14 +113,14 @@ static int open_standard(struct vm_process *process, struct standard *standard)
     int pair[2];
 
     if (open_console(process, standard)) {
-        tool_error("VM %s: cannot make its console%s%s: %s", process->vm->name, process->vm->console_path ? " " : "",
-                   process->vm->console_path ? process->vm->console_path : "", open_fault());
+        message("VM %s: cannot make its console%s%s: %s", process->vm->name, process->vm->console_path ? " " : "",
+                process->vm->console_path ? process->vm->console_path : "", open_fault());
         return -1;
     }
     if (standard->in < 0)
         standard->in = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (standard->in < 0 || pipe2(pair, O_CLOEXEC)) {
-        tool_error("VM %s: cannot make pipes: %s", process->vm->name, strerror(errno));
+        message("VM %s: cannot make pipes: %s", process->vm->name, strerror(errno));
         return -1;
     }
     process->messages = pair[0];
@@ -172,7 +172,7 @@ int vm_process_start(struct vm_process *process, const struct vm_command *comman
         if (process->pid == 0)
             become_vm(&standard, command, parent);
         if (process->pid < 0) {
-            tool_error("VM %s: cannot start a process: %s", process->vm->name, strerror(errno));
+            message("VM %s: cannot start a process: %s", process->vm->name, strerror(errno));
             process->pid = 0;
             error = -1;
         }

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../tool/tool.h"
+#include "../common/message.h"
 
 #define PROGRAM "crossvm-vm"
 #define FIXED_ARGUMENTS 12 /* more than there are without connections, with the NULL */
@@ -31,7 +31,7 @@ static int add(struct vm_command *command, const char *format, ...)
     va_end(values);
     if (length < 0) {
         *argument = NULL;
-        tool_error("no memory for a command line");
+        message("no memory for a command line");
         return -1;
     }
     command->num_arguments++;
@@ -41,13 +41,13 @@ static int add(struct vm_command *command, const char *format, ...)
 static int add_vm(struct vm_command *command, const struct topology_vm *vm, const struct vm_program_options *options)
 {
     int error = add(command, PROGRAM) | add(command, "--name=%s", vm->name) |
-                add(command, "--memory=%llu", (unsigned long long)vm->memory >> 20) |
-                add(command, "--cpus=%u", vm->vcpus) | add(command, "--kernel=%s", vm->kernel);
+                add(command, "--memory=%lluM", (unsigned long long)vm->memory >> 20) |
+                add(command, "--vcpus=%u", vm->vcpus) | add(command, "--kernel=%s", vm->kernel);
 
     if (vm->initramfs)
-        error |= add(command, "--initrd=%s", vm->initramfs);
+        error |= add(command, "--initramfs=%s", vm->initramfs);
     if (vm->command_line)
-        error |= add(command, "--append=%s", vm->command_line);
+        error |= add(command, "--command-line=%s", vm->command_line);
     if (options->socket_dir)
         error |= add(command, "--socket-dir=%s", options->socket_dir);
     if (options->stats)
@@ -67,12 +67,12 @@ static int add_host_connection(struct vm_command *command, const struct topology
     for (size_t i = 0; i < connection->num_dataports; i++) {
         int writer = connection->dataports[i].writer;
 
-        used +=
-            (size_t)snprintf(specification + used, size - used, ",%llu:%s",
-                             (unsigned long long)connection->dataports[i].size, writer < 0 ? "both" : writers[writer]);
+        used += (size_t)snprintf(specification + used, size - used, ",%llu:%s",
+                                 (unsigned long long)connection->dataports[i].size,
+                                 writer == WRITER_BOTH ? "both" : writers[writer]);
     }
-    if (connection->legacy)
-        (void)snprintf(specification + used, size - used, ",legacy");
+    if (connection->base_block_only)
+        (void)snprintf(specification + used, size - used, ",base-block-only");
     return add(command, "--connection=%s", specification);
 }
 
@@ -97,7 +97,7 @@ int vm_command_make(struct vm_command *command, const struct topology *topology,
         .sockets = calloc(n ? n : 1, sizeof(int)),
     };
     if (!command->arguments || !command->sockets) {
-        tool_error("no memory for a command line");
+        message("no memory for a command line");
         return -1;
     }
     error = add_vm(command, &topology->vms[vm], options);

@@ -44,7 +44,7 @@ static void parse_sizes(struct argp_state *state, struct request *request, char 
     for (char *size = strtok(text, ","); size; size = strtok(NULL, ",")) {
         if (request->num_sizes == MAX_SIZES)
             argp_error(state, "--sizes: at most %d", MAX_SIZES);
-        request->sizes[request->num_sizes] = tool_parse_number(state, "--sizes", size);
+        request->sizes[request->num_sizes] = tool_parse_size(state, "--sizes", size);
         if (request->sizes[request->num_sizes++] == 0)
             argp_error(state, "--sizes: at least 1 byte");
     }
@@ -241,8 +241,8 @@ static bool sizes_fit(const struct request *request, const crossvm_channel_t *ch
 
     for (size_t i = 0; i < request->num_sizes; i++) {
         if (request->sizes[i] > largest) {
-            tool_error("%" PRIu64 " bytes are too large: connection \"%s\" carries up to %zu", request->sizes[i],
-                       crossvm_name(crossvm_channel_get_end(channel)), largest);
+            message("%" PRIu64 " bytes are too large: connection \"%s\" carries up to %zu", request->sizes[i],
+                    crossvm_name(crossvm_channel_get_end(channel)), largest);
             return false;
         }
     }
@@ -254,19 +254,19 @@ static int run(const struct bench *bench, const struct request *request)
     struct bench_result results[MAX_SIZES] = {{0}};
     int status = channel_connect(bench->channel, channel_deadline(&request->choice));
 
-    for (size_t i = 0; i < request->num_sizes && status == TOOL_OK; i++) {
+    for (size_t i = 0; i < request->num_sizes && status == STATUS_OK; i++) {
         int error;
 
         results[i].size = request->sizes[i];
         error = measure(bench, &results[i]);
         if (error == -EBADMSG) {
-            tool_error("the other end is no `crossvm bench --serve` of this release");
-            return TOOL_ERROR;
+            message("the other end is no `crossvm bench --serve` of this release");
+            return STATUS_ERROR;
         }
         if (error)
             return channel_error(bench->channel, error);
     }
-    if (status != TOOL_OK)
+    if (status != STATUS_OK)
         return status;
     if (request->json)
         return bench_print_json(crossvm_name(crossvm_channel_get_end(bench->channel)), results, request->num_sizes);
@@ -277,18 +277,18 @@ static int run_at(crossvm_channel_t *channel, struct request *request)
 {
     const size_t largest = crossvm_channel_max_message(channel);
     struct bench bench = {.channel = channel, .ns = (int64_t)(request->seconds * 1e9)};
-    int status = TOOL_ERROR;
+    int status = STATUS_ERROR;
 
     if (request->num_sizes == 0)
         choose_sizes(request, largest);
     if (!sizes_fit(request, channel))
-        return TOOL_ERROR;
+        return STATUS_ERROR;
     bench.buffer = calloc(1, largest);
     bench.samples = malloc(MAX_SAMPLES * sizeof(*bench.samples));
     if (bench.buffer && bench.samples)
         status = run(&bench, request);
     else
-        tool_error("no memory for messages of %zu bytes", largest);
+        message("no memory for messages of %zu bytes", largest);
     free(bench.buffer);
     free(bench.samples);
     return status;
@@ -303,7 +303,7 @@ int cmd_bench(int argc, char **argv)
     tool_parse(&argp, argc, argv, &request);
     channel = channel_open(&request.choice);
     if (!channel)
-        return TOOL_ERROR;
+        return STATUS_ERROR;
     catch_signals(&signaled);
     status = request.serve ? bench_serve(channel, &signaled) : run_at(channel, &request);
     channel_close(channel);

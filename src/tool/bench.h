@@ -2,7 +2,7 @@
 /* What the two sides of `crossvm bench` say to each other, and what is measured. */
 #pragma once
 
-#include "channel.h"
+#include "end_channel.h"
 
 #define BENCH_MAGIC 0x484e4243u /* "CBNH" */
 

@@ -13,7 +13,7 @@ int bench_send(crossvm_channel_t *channel, const void *message, uint64_t size)
 
     /* Of a stream, less goes at once when a signal comes in between. */
     for (uint64_t sent = 0; sent < size;) {
-        ptrdiff_t piece = crossvm_channel_send(channel, from + sent, size - sent, CROSSVM_CHANNEL_FOREVER);
+        ptrdiff_t piece = crossvm_channel_send(channel, from + sent, size - sent, CROSSVM_FOREVER);
 
         if (piece < 0)
             return (int)piece;
@@ -29,7 +29,7 @@ int bench_recv(crossvm_channel_t *channel, void *message, uint64_t size)
     uint64_t received = 0;
 
     do {
-        ptrdiff_t piece = crossvm_channel_recv(channel, to + received, size - received, CROSSVM_CHANNEL_FOREVER);
+        ptrdiff_t piece = crossvm_channel_recv(channel, to + received, size - received, CROSSVM_FOREVER);
 
         if (piece < 0)
             return piece == -EMSGSIZE ? -EBADMSG : (int)piece;
@@ -104,12 +104,12 @@ static int obey(const struct peer *peer)
 int bench_serve(crossvm_channel_t *channel, const volatile int *signaled)
 {
     struct peer peer = {.channel = channel, .size = crossvm_channel_max_message(channel)};
-    int status = TOOL_OK;
+    int status = STATUS_OK;
 
     peer.buffer = calloc(1, peer.size);
     if (!peer.buffer) {
-        tool_error("no memory for messages of %zu bytes", peer.size);
-        return TOOL_ERROR;
+        message("no memory for messages of %zu bytes", peer.size);
+        return STATUS_ERROR;
     }
     while (!*signaled) {
         int error = obey(&peer);
@@ -117,7 +117,7 @@ int bench_serve(crossvm_channel_t *channel, const volatile int *signaled)
         if (!error || error == -EINTR)
             continue;
         if (error == -EBADMSG)
-            tool_error("the other end is no `crossvm bench` of this release");
+            message("the other end is no `crossvm bench` of this release");
         else if (error != -EPIPE || channel_is_gone(channel)) {
             status = channel_error(channel, error);
             break;

@@ -14,7 +14,7 @@ static double rate(const struct bench_result *result, double per_s)
 
 int bench_print_text(const struct bench_result *results, size_t count)
 {
-    char size[32], exits[32];
+    char size[SIZE_TEXT_BYTES], exits[32];
 
     puts("          round trip, us                                      to the other end       from the other end");
     puts("   SIZE      MIN   MEDIAN      90%      99%    99.9%    EXITS  MESSAGES/S    GB/s   MESSAGES/S    GB/s");
@@ -25,11 +25,11 @@ int bench_print_text(const struct bench_result *results, size_t count)
             strcpy(exits, "-");
         else
             snprintf(exits, sizeof(exits), "%.2f", r->exits);
-        printf("%7s %8.1f %8.1f %8.1f %8.1f %8.1f %8s %11.0f %7.3f  %11.0f %7.3f\n", tool_size(size, r->size),
+        printf("%7s %8.1f %8.1f %8.1f %8.1f %8.1f %8s %11.0f %7.3f  %11.0f %7.3f\n", size_format(size, r->size),
                r->min_us, r->median_us, r->p90_us, r->p99_us, r->p999_us, exits, r->to_peer_per_s,
                rate(r, r->to_peer_per_s), r->from_peer_per_s, rate(r, r->from_peer_per_s));
     }
-    return TOOL_OK;
+    return STATUS_OK;
 }
 
 static json_t *direction_to_json(const struct bench_result *result, double per_s)
@@ -50,14 +50,14 @@ int bench_print_json(const char *name, const struct bench_result *results, size_
 {
     json_t *array = json_array(), *all;
     bool failed = !array;
-    int status = TOOL_OK;
+    int status = STATUS_OK;
 
     for (size_t i = 0; i < count && !failed; i++)
         failed = json_array_append_new(array, result_to_json(&results[i])) != 0;
     all = json_pack("{s:s, s:o}", "name", name, "results", array);
     if (failed || !all || json_dumpf(all, stdout, JSON_INDENT(2))) {
-        tool_error("no memory for JSON");
-        status = TOOL_ERROR;
+        message("no memory for JSON");
+        status = STATUS_ERROR;
     }
     putchar('\n');
     json_decref(all);

@@ -5,7 +5,7 @@
  * One loop moves both directions, and neither ever waits for the other: a program that writes much before it reads what
  * comes must not get stuck.
  */
-#include "channel.h"
+#include "end_channel.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -44,10 +44,10 @@ struct buffer {
 struct cat {
     struct request request;
     crossvm_channel_t *channel;
-    int64_t deadline; /* by which the other end is to come; CROSSVM_CHANNEL_FOREVER when it has */
-    struct buffer in; /* standard input to channel */
-    bool in_ended;    /* standard input came to its end */
-    bool shut;        /* ... and the other end was told so */
+    crossvm_deadline_t deadline; /* by which the other end is to come; CROSSVM_FOREVER when it has */
+    struct buffer in;            /* standard input to channel */
+    bool in_ended;               /* standard input came to its end */
+    bool shut;                   /* ... and the other end was told so */
     struct buffer out;
     bool out_ended; /* nothing comes any more in this session */
     bool over;      /* nor can anything be sent */
@@ -157,7 +157,7 @@ static bool receive(struct cat *cat)
 
     if (cat->out_ended || !is_empty(&cat->out))
         return false;
-    length = crossvm_channel_recv(cat->channel, cat->out.bytes, sizeof(cat->out.bytes), CROSSVM_CHANNEL_NOW);
+    length = crossvm_channel_recv(cat->channel, cat->out.bytes, sizeof(cat->out.bytes), CROSSVM_NOW);
     if (length == -EAGAIN || length == -EINTR)
         return false;
     if (length < 0)
@@ -182,7 +182,7 @@ static bool send_some(struct cat *cat)
 
     if (is_empty(&cat->in) || cat->over)
         return false;
-    length = crossvm_channel_send(cat->channel, cat->in.bytes + cat->in.moved, rest(&cat->in), CROSSVM_CHANNEL_NOW);
+    length = crossvm_channel_send(cat->channel, cat->in.bytes + cat->in.moved, rest(&cat->in), CROSSVM_NOW);
     if (length == -EAGAIN || length == -EINTR)
         return false;
     if (length < 0)
@@ -200,7 +200,7 @@ static void look_for_peer(struct cat *cat)
 
     if (cat->over || cat->shut || !cat->out_ended || !is_empty(&cat->in))
         return;
-    length = crossvm_channel_reserve(cat->channel, &room, 1, CROSSVM_CHANNEL_NOW);
+    length = crossvm_channel_reserve(cat->channel, &room, 1, CROSSVM_NOW);
     if (length < 0 && length != -EAGAIN && length != -EINTR)
         stop_sending(cat, length);
 }
@@ -230,21 +230,21 @@ static void pass_on_end(struct cat *cat)
         close_output(cat);
 }
 
-/* Returns TOOL_OK, or another exit status after a message. */
+/* Returns STATUS_OK, or another exit status after a message. */
 static int read_input(struct cat *cat)
 {
     ssize_t length = read(STDIN_FILENO, cat->in.bytes, sizeof(cat->in.bytes));
 
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
-        return TOOL_OK;
+        return STATUS_OK;
     if (length < 0 && errno != EBADF) { /* closed from the start: nothing to read */
-        tool_error("cannot read standard input: %s", strerror(errno));
-        return TOOL_ERROR;
+        message("cannot read standard input: %s", strerror(errno));
+        return STATUS_ERROR;
     }
     cat->in_ended = length <= 0;
     cat->in.used = length > 0 ? (size_t)length : 0;
     cat->in.moved = 0;
-    return TOOL_OK;
+    return STATUS_OK;
 }
 
 static int write_output(struct cat *cat)
@@ -253,14 +253,14 @@ static int write_output(struct cat *cat)
 
     if (length >= 0) {
         cat->out.moved += (size_t)length;
-        return TOOL_OK;
+        return STATUS_OK;
     }
     if (errno == EAGAIN || errno == EINTR)
-        return TOOL_OK;
+        return STATUS_OK;
     if (errno == EPIPE) /* who reads has seen enough: no reason for words */
         return 128 + SIGPIPE;
-    tool_error("cannot write to standard output: %s", strerror(errno));
-    return TOOL_ERROR;
+    message("cannot write to standard output: %s", strerror(errno));
+    return STATUS_ERROR;
 }
 
 /* --- the loop --- */
@@ -286,8 +286,8 @@ static int time_to_sleep(struct cat *cat, bool moved, int *timeout_ms)
     ready = crossvm_channel_prepare(cat->channel, events, timeout_ms);
     if (ready != 0)
         *timeout_ms = 0;
-    if (cat->deadline != CROSSVM_CHANNEL_FOREVER) {
-        int64_t left_ms = (cat->deadline - clock_ns()) / 1000000 + 1;
+    if (!crossvm_deadline_is_forever(cat->deadline)) {
+        int64_t left_ms = (cat->deadline.ns - clock_ns()) / 1000000 + 1;
 
         if (left_ms < 0)
             left_ms = 0;
@@ -306,13 +306,13 @@ static int wait_and_move(struct cat *cat, int timeout_ms)
         {.fd = is_empty(&cat->out) ? -1 : cat->out_fd, .events = POLLOUT},
         {.fd = crossvm_channel_fd(cat->channel), .events = POLLIN},
     };
-    int status = TOOL_OK;
+    int status = STATUS_OK;
 
     if (poll(fds, 3, timeout_ms) < 0)
-        return TOOL_OK; /* a signal: look again */
+        return STATUS_OK; /* a signal: look again */
     if (fds[0].revents)
         status = read_input(cat);
-    if (fds[1].revents && status == TOOL_OK)
+    if (fds[1].revents && status == STATUS_OK)
         status = write_output(cat);
     return status;
 }
@@ -320,11 +320,11 @@ static int wait_and_move(struct cat *cat, int timeout_ms)
 static bool is_late(struct cat *cat)
 {
     if (crossvm_channel_state(cat->channel) != CROSSVM_CHANNEL_OPENING)
-        cat->deadline = CROSSVM_CHANNEL_FOREVER;
-    return cat->deadline != CROSSVM_CHANNEL_FOREVER && clock_ns() >= cat->deadline;
+        cat->deadline = CROSSVM_FOREVER;
+    return !crossvm_deadline_is_forever(cat->deadline) && clock_ns() >= cat->deadline.ns;
 }
 
-/* One session, to its end. Returns TOOL_OK also when cat->error says why it ended early. */
+/* One session, to its end. Returns STATUS_OK also when cat->error says why it ended early. */
 static int run_session(struct cat *cat)
 {
     while (!is_finished(cat)) {
@@ -342,19 +342,19 @@ static int run_session(struct cat *cat)
         if (error)
             end_session(cat, error);
         status = wait_and_move(cat, timeout_ms);
-        if (status != TOOL_OK)
+        if (status != STATUS_OK)
             return status;
     }
     if (cat->request.no_recv && !cat->error)
-        cat->error = crossvm_channel_drain(cat->channel, CROSSVM_CHANNEL_FOREVER);
-    return TOOL_OK;
+        cat->error = crossvm_channel_drain(cat->channel, CROSSVM_FOREVER);
+    return STATUS_OK;
 }
 
 /* Opens the connection anew when its VM is back. */
 static void open_again(struct cat *cat)
 {
     const struct timespec pause = {.tv_nsec = RETRY_NS};
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     channel_close(cat->channel);
     cat->channel = NULL;
@@ -378,18 +378,18 @@ static int run(struct cat *cat)
     for (;;) {
         begin_session(cat);
         status = run_session(cat);
-        if (status != TOOL_OK)
+        if (status != STATUS_OK)
             return status;
         if (!cat->request.keep_open)
-            return cat->error ? channel_error(cat->channel, cat->error) : TOOL_OK;
+            return cat->error ? channel_error(cat->channel, cat->error) : STATUS_OK;
         if (cat->request.no_recv && cat->in_ended)
-            return TOOL_OK;
+            return STATUS_OK;
         if (channel_is_gone(cat->channel))
             open_again(cat);
         else
             crossvm_channel_open(cat->channel);
         if (!cat->channel)
-            return TOOL_ERROR;
+            return STATUS_ERROR;
     }
 }
 
@@ -406,7 +406,7 @@ int cmd_cat(int argc, char **argv)
     set_up_output(&cat);
     cat.channel = channel_open(&request.choice);
     if (!cat.channel)
-        return TOOL_ERROR;
+        return STATUS_ERROR;
     cat.deadline = channel_deadline(&request.choice);
     status = run(&cat);
     channel_close(cat.channel);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Commands send and recv. */
-#include "channel.h"
+#include "end_channel.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@ struct send_request {
 
 struct sender {
     crossvm_channel_t *channel;
-    int64_t deadline;
+    crossvm_deadline_t deadline;
 };
 
 static error_t parse_send(int key, char *argument, struct argp_state *state)
@@ -64,17 +64,17 @@ static int send_one(const struct sender *sender, const void *bytes, size_t lengt
     ptrdiff_t sent = crossvm_channel_send(sender->channel, bytes, length, sender->deadline);
 
     if (sent != -EMSGSIZE)
-        return sent < 0 ? channel_error(sender->channel, sent) : TOOL_OK;
-    tool_error("a message of %zu bytes is too large: connection \"%s\" carries up to %zu", length,
-               crossvm_name(crossvm_channel_get_end(sender->channel)), crossvm_channel_max_message(sender->channel));
-    return TOOL_ERROR;
+        return sent < 0 ? channel_error(sender->channel, sent) : STATUS_OK;
+    message("a message of %zu bytes is too large: connection \"%s\" carries up to %zu", length,
+            crossvm_name(crossvm_channel_get_end(sender->channel)), crossvm_channel_max_message(sender->channel));
+    return STATUS_ERROR;
 }
 
 static int send_words(const struct sender *sender, const struct send_request *request)
 {
-    int status = TOOL_OK;
+    int status = STATUS_OK;
 
-    for (int i = 0; i < request->count && status == TOOL_OK; i++)
+    for (int i = 0; i < request->count && status == STATUS_OK; i++)
         status = send_one(sender, request->words[i], strlen(request->words[i]));
     return status;
 }
@@ -84,16 +84,16 @@ static int send_lines(const struct sender *sender)
     char *line = NULL;
     size_t size = 0;
     ssize_t length;
-    int status = TOOL_OK;
+    int status = STATUS_OK;
 
-    while (status == TOOL_OK && (length = getline(&line, &size, stdin)) >= 0) {
+    while (status == STATUS_OK && (length = getline(&line, &size, stdin)) >= 0) {
         if (length > 0 && line[length - 1] == '\n')
             length--;
         status = send_one(sender, line, (size_t)length);
     }
-    if (status == TOOL_OK && ferror(stdin)) {
-        tool_error("cannot read standard input: %s", strerror(errno));
-        status = TOOL_ERROR;
+    if (status == STATUS_OK && ferror(stdin)) {
+        message("cannot read standard input: %s", strerror(errno));
+        status = STATUS_ERROR;
     }
     free(line);
     return status;
@@ -125,29 +125,29 @@ static int send_file(const struct sender *sender, const char *file, uint8_t *buf
     ssize_t length = fd < 0 ? -1 : read_all(fd, buffer, size);
 
     if (length < 0)
-        tool_error("cannot read %s: %s", is_input ? "standard input" : file, strerror(errno));
+        message("cannot read %s: %s", is_input ? "standard input" : file, strerror(errno));
     if (fd >= 0 && !is_input)
         close(fd);
     if (length < 0)
-        return TOOL_ERROR;
+        return STATUS_ERROR;
     if ((size_t)length < size)
         return send_one(sender, buffer, (size_t)length);
-    tool_error("%s is too large for a message: connection \"%s\" carries up to %zu bytes",
-               is_input ? "standard input" : file, crossvm_name(crossvm_channel_get_end(sender->channel)), size - 1);
-    return TOOL_ERROR;
+    message("%s is too large for a message: connection \"%s\" carries up to %zu bytes",
+            is_input ? "standard input" : file, crossvm_name(crossvm_channel_get_end(sender->channel)), size - 1);
+    return STATUS_ERROR;
 }
 
 static int send_files(const struct sender *sender, const struct send_request *request)
 {
     size_t size = crossvm_channel_max_message(sender->channel) + 1; /* one byte more shows that there is more */
     uint8_t *buffer = malloc(size);
-    int status = TOOL_OK;
+    int status = STATUS_OK;
 
     if (!buffer) {
-        tool_error("no memory for a message of %zu bytes", size);
-        return TOOL_ERROR;
+        message("no memory for a message of %zu bytes", size);
+        return STATUS_ERROR;
     }
-    for (int i = 0; i < request->count && status == TOOL_OK; i++)
+    for (int i = 0; i < request->count && status == STATUS_OK; i++)
         status = send_file(sender, request->words[i], buffer, size);
     free(buffer);
     return status;
@@ -158,17 +158,17 @@ static int send_all(const struct sender *sender, const struct send_request *requ
     int status = channel_connect(sender->channel, sender->deadline);
     int error;
 
-    if (status != TOOL_OK)
+    if (status != STATUS_OK)
         return status;
     if (request->files)
         status = send_files(sender, request);
     else
         status = request->count ? send_words(sender, request) : send_lines(sender);
-    if (status != TOOL_OK)
+    if (status != STATUS_OK)
         return status;
     crossvm_channel_shutdown(sender->channel);
     error = crossvm_channel_drain(sender->channel, sender->deadline);
-    return error ? channel_error(sender->channel, error) : TOOL_OK;
+    return error ? channel_error(sender->channel, error) : STATUS_OK;
 }
 
 int cmd_send(int argc, char **argv)
@@ -180,7 +180,7 @@ int cmd_send(int argc, char **argv)
     tool_parse(&send_argp, argc, argv, &request);
     sender.channel = channel_open(&request.choice);
     if (!sender.channel)
-        return TOOL_ERROR;
+        return STATUS_ERROR;
     sender.deadline = channel_deadline(&request.choice);
     status = send_all(&sender, &request);
     channel_close(sender.channel);
@@ -238,15 +238,15 @@ static const struct argp recv_argp = {
 static int print_messages(crossvm_channel_t *channel, const struct recv_request *request, uint8_t *buffer)
 {
     size_t size = crossvm_channel_max_message(channel);
-    int64_t deadline = channel_deadline(&request->choice);
+    crossvm_deadline_t deadline = channel_deadline(&request->choice);
     int status = channel_connect(channel, deadline);
     uint64_t count = 0;
 
-    while (status == TOOL_OK && count < request->count) {
+    while (status == STATUS_OK && count < request->count) {
         ptrdiff_t length = crossvm_channel_recv(channel, buffer, size, deadline);
 
         if (length == -EPIPE && request->count == UINT64_MAX)
-            return TOOL_OK;
+            return STATUS_OK;
         if (length < 0)
             return channel_error(channel, length);
         count++;
@@ -254,7 +254,7 @@ static int print_messages(crossvm_channel_t *channel, const struct recv_request 
         fwrite(request->separator, 1, request->separator_bytes, stdout);
         /* Who reads a pipe wants each message when it is there. */
         if (fflush(stdout))
-            return TOOL_ERROR; /* main() says what is wrong */
+            return STATUS_ERROR; /* main() says what is wrong */
     }
     return status;
 }
@@ -265,19 +265,19 @@ int cmd_recv(int argc, char **argv)
                                    .count = UINT64_MAX,
                                    .separator = "\n",
                                    .separator_bytes = 1};
-    int status = TOOL_ERROR;
+    int status = STATUS_ERROR;
     crossvm_channel_t *channel;
     uint8_t *buffer;
 
     tool_parse(&recv_argp, argc, argv, &request);
     channel = channel_open(&request.choice);
     if (!channel)
-        return TOOL_ERROR;
+        return STATUS_ERROR;
     buffer = malloc(crossvm_channel_max_message(channel));
     if (buffer)
         status = print_messages(channel, &request, buffer);
     else
-        tool_error("no memory for a message of %zu bytes", crossvm_channel_max_message(channel));
+        message("no memory for a message of %zu bytes", crossvm_channel_max_message(channel));
     free(buffer);
     channel_close(channel);
     return status;

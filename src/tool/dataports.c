@@ -28,10 +28,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         request->dataport = tool_parse_number(state, "--dataport", argument);
         return 0;
     case 'o':
-        request->offset = tool_parse_number(state, "--offset", argument);
+        request->offset = tool_parse_size(state, "--offset", argument);
         return 0;
     case 'l':
-        request->length = tool_parse_number(state, "--length", argument);
+        request->length = tool_parse_size(state, "--length", argument);
         request->has_length = true;
         return 0;
     case 'x':
@@ -161,23 +161,23 @@ static void copy_to_dataport(volatile uint8_t *port, const uint8_t *from, size_t
 }
 
 /* The dataport that a request means, from its offset on. False after saying what is wrong. */
-static bool find_region(crossvm_t *end, const struct request *request, crossvm_region_t *region)
+static bool find_region(crossvm_end_t *end, const struct request *request, crossvm_dataport_t *region)
 {
     size_t count = crossvm_num_dataports(end);
 
     if (count == 0) {
-        tool_error("connection \"%s\" has no dataport, only events", crossvm_name(end));
+        message("connection \"%s\" has no dataport, only events", crossvm_name(end));
         return false;
     }
     if (request->dataport >= count) {
-        tool_error("connection \"%s\" has no dataport %" PRIu64 ": its last one is %zu", crossvm_name(end),
-                   request->dataport, count - 1);
+        message("connection \"%s\" has no dataport %" PRIu64 ": its last one is %zu", crossvm_name(end),
+                request->dataport, count - 1);
         return false;
     }
     *region = crossvm_dataport(end, request->dataport);
     if (request->offset > region->size) {
-        tool_error("offset %" PRIu64 " is beyond dataport %" PRIu64 " of connection \"%s\", which has %zu bytes",
-                   request->offset, request->dataport, crossvm_name(end), region->size);
+        message("offset %" PRIu64 " is beyond dataport %" PRIu64 " of connection \"%s\", which has %zu bytes",
+                request->offset, request->dataport, crossvm_name(end), region->size);
         return false;
     }
     region->address = (uint8_t *)region->address + request->offset;
@@ -226,13 +226,13 @@ static void print_hex(uint64_t offset, const uint8_t *bytes, size_t length)
 }
 
 /* Copies first and writes then: write() fails for memory of a device. */
-static int read_region(const struct request *request, const crossvm_region_t *region, size_t length)
+static int read_region(const struct request *request, const crossvm_dataport_t *region, size_t length)
 {
     uint8_t *copy = malloc(length ? length : 1);
 
     if (!copy) {
-        tool_error("no memory to read %zu bytes", length);
-        return TOOL_ERROR;
+        message("no memory to read %zu bytes", length);
+        return STATUS_ERROR;
     }
     copy_from_dataport(copy, region->address, length);
     if (request->hex)
@@ -240,27 +240,27 @@ static int read_region(const struct request *request, const crossvm_region_t *re
     else
         fwrite(copy, 1, length, stdout); /* errors are found when the tool ends */
     free(copy);
-    return TOOL_OK;
+    return STATUS_OK;
 }
 
 int cmd_read(int argc, char **argv)
 {
     struct request request = {0};
-    int status = TOOL_ERROR;
-    crossvm_region_t region;
-    crossvm_t *end;
+    int status = STATUS_ERROR;
+    crossvm_dataport_t region;
+    crossvm_end_t *end;
 
     tool_parse(&read_argp, argc, argv, &request);
     end = tool_open(request.name);
     if (!end)
-        return TOOL_ERROR;
+        return STATUS_ERROR;
     if (!find_region(end, &request, &region))
         goto cleanup;
     if (!request.has_length)
         request.length = region.size;
     if (request.length > region.size) {
-        tool_error("dataport %" PRIu64 " of connection \"%s\" has %zu bytes from offset %" PRIu64 " on, not %" PRIu64,
-                   request.dataport, crossvm_name(end), region.size, request.offset, request.length);
+        message("dataport %" PRIu64 " of connection \"%s\" has %zu bytes from offset %" PRIu64 " on, not %" PRIu64,
+                request.dataport, crossvm_name(end), region.size, request.offset, request.length);
         goto cleanup;
     }
     status = read_region(&request, &region, request.length);
@@ -289,7 +289,7 @@ static uint8_t *read_input(size_t limit, size_t *length)
             size = limit + 1;
         grown = realloc(bytes, size);
         if (!grown) {
-            tool_error("no memory for %zu bytes of standard input", size);
+            message("no memory for %zu bytes of standard input", size);
             free(bytes);
             return NULL;
         }
@@ -298,7 +298,7 @@ static uint8_t *read_input(size_t limit, size_t *length)
     } while (used == size && size <= limit);
 
     if (ferror(stdin)) {
-        tool_error("cannot read standard input: %s", strerror(errno));
+        message("cannot read standard input: %s", strerror(errno));
         free(bytes);
         return NULL;
     }
@@ -306,26 +306,26 @@ static uint8_t *read_input(size_t limit, size_t *length)
     return bytes;
 }
 
-static int write_region(crossvm_t *end, const struct request *request, const crossvm_region_t *region)
+static int write_region(crossvm_end_t *end, const struct request *request, const crossvm_dataport_t *region)
 {
     const uint8_t *from = (const uint8_t *)request->text;
     size_t length = request->text ? strlen(request->text) : 0;
     uint8_t *input = NULL;
-    int status = TOOL_ERROR;
+    int status = STATUS_ERROR;
 
     if (!request->text) {
         input = read_input(region->size, &length);
         if (!input)
-            return TOOL_ERROR;
+            return STATUS_ERROR;
         from = input;
     }
     if (length > region->size) {
-        tool_error("this does not fit into dataport %" PRIu64 " of connection \"%s\", which has %zu bytes from offset "
-                   "%" PRIu64 " on; nothing was written",
-                   request->dataport, crossvm_name(end), region->size, request->offset);
+        message("this does not fit into dataport %" PRIu64 " of connection \"%s\", which has %zu bytes from offset "
+                "%" PRIu64 " on; nothing was written",
+                request->dataport, crossvm_name(end), region->size, request->offset);
     } else {
         copy_to_dataport(region->address, from, length);
-        status = TOOL_OK;
+        status = STATUS_OK;
     }
     free(input);
     return status;
@@ -334,19 +334,19 @@ static int write_region(crossvm_t *end, const struct request *request, const cro
 int cmd_write(int argc, char **argv)
 {
     struct request request = {0};
-    int status = TOOL_ERROR;
-    crossvm_region_t region;
-    crossvm_t *end;
+    int status = STATUS_ERROR;
+    crossvm_dataport_t region;
+    crossvm_end_t *end;
 
     tool_parse(&write_argp, argc, argv, &request);
     end = tool_open(request.name);
     if (!end)
-        return TOOL_ERROR;
+        return STATUS_ERROR;
     if (!find_region(end, &request, &region))
         goto cleanup;
     if (!(region.rights & CROSSVM_RIGHT_WRITE)) {
-        tool_error("dataport %" PRIu64 " of connection \"%s\" is read-only for this end", request.dataport,
-                   crossvm_name(end));
+        message("dataport %" PRIu64 " of connection \"%s\" is read-only for this end", request.dataport,
+                crossvm_name(end));
         goto cleanup;
     }
     status = write_region(end, &request, &region);

@@ -121,14 +121,14 @@ typedef char table_row[NUM_COLUMNS][128];
 static void describe_dataports(char *text, size_t size, const crossvm_end_info_t *end)
 {
     size_t used = 0;
-    char bytes[32];
+    char bytes[SIZE_TEXT_BYTES];
 
     snprintf(text, size, "-");
     for (size_t i = 0; i < end->num_dataports && used < size; i++) {
         const char *rights = end_rights(end->dataports[i].rights);
 
         used += (size_t)snprintf(text + used, size - used, "%s%s %s", i ? ", " : "",
-                                 tool_size(bytes, end->dataports[i].size), rights);
+                                 size_format(bytes, end->dataports[i].size), rights);
     }
 }
 
@@ -168,23 +168,23 @@ static int print_table(const crossvm_end_info_t *ends, size_t count)
     table_row *rows = malloc((count + 1) * sizeof(*rows));
 
     if (!rows) {
-        tool_error("no memory for a table");
-        return TOOL_ERROR;
+        message("no memory for a table");
+        return STATUS_ERROR;
     }
     memcpy(rows[0], heads, sizeof(heads));
     for (size_t i = 0; i < count; i++)
         make_row(rows[i + 1], &ends[i]);
     print_rows(rows, count + 1);
     free(rows);
-    return TOOL_OK;
+    return STATUS_OK;
 }
 
 /* Nothing to list is no error, but silence would look like one. */
 static int say_none(void)
 {
-    tool_error("there are no connections: no device that has a driver, and no socket of a running VM in the directory "
-               "CROSSVM_DIR (default /run/crossvm)");
-    return TOOL_OK;
+    message("there are no connections: no device that has a driver, and no socket of a running VM in the directory "
+            "CROSSVM_DIR (default /run/crossvm)");
+    return STATUS_OK;
 }
 
 int cmd_ls(int argc, char **argv)
@@ -196,8 +196,8 @@ int cmd_ls(int argc, char **argv)
 
     tool_parse(&ls_argp, argc, argv, &request);
     if (crossvm_list(&ends, &count)) {
-        tool_error("%s", crossvm_strerror());
-        return TOOL_ERROR;
+        message("%s", crossvm_strerror());
+        return STATUS_ERROR;
     }
     if (request.json)
         status = ends_print_json(ends, count);
@@ -214,7 +214,7 @@ int cmd_ls(int argc, char **argv)
 static void print_end(const crossvm_end_info_t *end)
 {
     bool socket = end->via == CROSSVM_VIA_SOCKET;
-    char bytes[32];
+    char bytes[SIZE_TEXT_BYTES];
 
     printf("name        %s\n", end->name);
     printf("via         %s\n", end_via(end));
@@ -234,7 +234,7 @@ static void print_end(const crossvm_end_info_t *end)
         printf("events      %" PRIu64 "\n", end->events);
     printf("interrupt   %s\n", end->msi ? "MSI" : "INTx");
     for (size_t i = 0; i < end->num_dataports; i++)
-        printf("dataport %zu  %s %s, %" PRIu64 " bytes\n", i, tool_size(bytes, end->dataports[i].size),
+        printf("dataport %zu  %s %s, %" PRIu64 " bytes\n", i, size_format(bytes, end->dataports[i].size),
                end_rights(end->dataports[i].rights), end->dataports[i].size);
     if (socket)
         printf("VM exits    %" PRIu64 ", of these %" PRIu64 " to its process\n", end->vm_exits, end->vm_user_exits);
@@ -272,7 +272,7 @@ static int look_up(const char *name, crossvm_end_info_t *info)
 {
     const crossvm_end_info_t *found;
     crossvm_end_info_t *ends;
-    crossvm_t *end;
+    crossvm_end_t *end;
     size_t count;
     int error = crossvm_list(&ends, &count);
 
@@ -300,11 +300,11 @@ int cmd_info(int argc, char **argv)
 
     tool_parse(&info_argp, argc, argv, &request);
     if (look_up(request.name, &info)) {
-        tool_error("%s", crossvm_strerror());
-        return TOOL_ERROR;
+        message("%s", crossvm_strerror());
+        return STATUS_ERROR;
     }
     if (request.json)
         return end_print_json(&info);
     print_end(&info);
-    return TOOL_OK;
+    return STATUS_OK;
 }

@@ -62,11 +62,11 @@ static json_t *end_to_json(const crossvm_end_info_t *end)
 /* Prints and frees a value, which may be NULL. */
 static int print(json_t *value)
 {
-    int status = TOOL_OK;
+    int status = STATUS_OK;
 
     if (!value || json_dumpf(value, stdout, JSON_INDENT(2))) {
-        tool_error("no memory for JSON");
-        status = TOOL_ERROR;
+        message("no memory for JSON");
+        status = STATUS_ERROR;
     }
     putchar('\n');
     json_decref(value);

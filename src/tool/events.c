@@ -66,18 +66,18 @@ int cmd_emit(int argc, char **argv)
 {
     struct request request = {.count = 1};
     int error = 0;
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     tool_parse(&emit_argp, argc, argv, &request);
     end = tool_open(request.name);
     if (!end)
-        return TOOL_ERROR;
+        return STATUS_ERROR;
     for (uint64_t i = 0; i < request.count && !error; i++)
         error = crossvm_emit(end);
     if (error)
-        tool_error("%s", crossvm_strerror());
+        message("%s", crossvm_strerror());
     crossvm_close(end);
-    return error ? TOOL_ERROR : TOOL_OK;
+    return error ? STATUS_ERROR : STATUS_OK;
 }
 
 static const struct argp wait_argp = {
@@ -114,7 +114,7 @@ static int remaining_ms(double until)
 }
 
 /* Waits for so many events or for the end of the time. Gives how many came, or -1 after saying what went wrong. */
-static int64_t count_events(crossvm_t *end, const struct request *request)
+static int64_t count_events(crossvm_end_t *end, const struct request *request)
 {
     bool endless = request->seconds < 0;
     double until = endless ? 0 : now() + request->seconds;
@@ -122,10 +122,10 @@ static int64_t count_events(crossvm_t *end, const struct request *request)
 
     for (;;) {
         int timeout_ms = endless ? -1 : remaining_ms(until);
-        int fresh = crossvm_wait(end, timeout_ms);
+        int fresh = crossvm_wait(end, crossvm_deadline_after_ms(timeout_ms));
 
         if (fresh < 0 && fresh != -EINTR) {
-            tool_error("%s", crossvm_strerror());
+            message("%s", crossvm_strerror());
             return -1;
         }
         if (fresh > 0)
@@ -139,17 +139,17 @@ static int64_t count_events(crossvm_t *end, const struct request *request)
 int cmd_wait(int argc, char **argv)
 {
     struct request request = {.count = 1, .seconds = -1};
-    crossvm_t *end;
+    crossvm_end_t *end;
     int64_t events;
 
     tool_parse(&wait_argp, argc, argv, &request);
     end = tool_open(request.name);
     if (!end)
-        return TOOL_ERROR;
+        return STATUS_ERROR;
     events = count_events(end, &request);
     crossvm_close(end);
     if (events < 0)
-        return TOOL_ERROR;
+        return STATUS_ERROR;
     printf("%" PRId64 "\n", events);
-    return (uint64_t)events >= request.count ? TOOL_OK : TOOL_TIMEOUT;
+    return (uint64_t)events >= request.count ? STATUS_OK : STATUS_TIMEOUT;
 }

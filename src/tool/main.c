@@ -95,8 +95,8 @@ static int run(int argc, char **argv)
             return commands[i].run(argc, argv);
         }
     }
-    tool_error("there is no command \"%s\"; `crossvm --help` lists the commands", argv[0]);
-    return TOOL_ERROR;
+    message("there is no command \"%s\"; `crossvm --help` lists the commands", argv[0]);
+    return STATUS_ERROR;
 }
 
 int main(int argc, char **argv)
@@ -105,18 +105,18 @@ int main(int argc, char **argv)
     int status;
     error_t error;
 
-    argp_err_exit_status = TOOL_ERROR;
+    argp_err_exit_status = STATUS_ERROR;
     error = argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &request);
     if (error) {
-        tool_error("cannot parse the command line: %s", strerror(error));
-        return TOOL_ERROR;
+        message("cannot parse the command line: %s", strerror(error));
+        return STATUS_ERROR;
     }
     status = run(argc - request.command, argv + request.command);
 
     /* A full disk shows only here. */
     if (fflush(stdout) || ferror(stdout)) {
-        tool_error("cannot write to standard output: %s", strerror(errno));
-        return TOOL_ERROR;
+        message("cannot write to standard output: %s", strerror(errno));
+        return STATUS_ERROR;
     }
     return status;
 }

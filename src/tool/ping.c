@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Commands ping and echo. */
-#include "channel.h"
+#include "end_channel.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -51,7 +51,7 @@ static error_t parse_ping(int key, char *argument, struct argp_state *state)
         request->interval = parse_seconds(state, "--interval", argument);
         return 0;
     case 's':
-        request->size = tool_parse_number(state, "--size", argument);
+        request->size = tool_parse_size(state, "--size", argument);
         if (request->size < sizeof(uint64_t))
             argp_error(state, "--size: at least 8, for a number");
         return 0;
@@ -92,7 +92,7 @@ static const struct argp ping_argp = {
  * Waits for the answer to the message that was sent last; answers to older ones, for which we had no patience, are
  * passed over. Returns 0 or a negative errno value.
  */
-static int await_answer(const struct ping *ping, int64_t deadline)
+static int await_answer(const struct ping *ping, crossvm_deadline_t deadline)
 {
     const struct request *request = ping->request;
 
@@ -124,7 +124,8 @@ static int exchange(struct ping *ping)
 {
     const struct request *request = ping->request;
     uint64_t number = ping->sent + 1;
-    int64_t start = clock_ns(), deadline = start + (int64_t)(request->patience * 1e9);
+    int64_t start = clock_ns();
+    crossvm_deadline_t deadline = CROSSVM_DEADLINE(start + (int64_t)(request->patience * 1e9));
     ptrdiff_t result;
 
     memcpy(ping->message, &number, sizeof(number));
@@ -138,7 +139,7 @@ static int exchange(struct ping *ping)
     else if (result == -ETIMEDOUT && !request->quiet)
         printf("no answer from %s: seq=%" PRIu64 "\n", crossvm_name(crossvm_channel_get_end(ping->channel)), number);
     else if (result == -EMSGSIZE || result == -EBADMSG)
-        tool_error("what came back is not what was sent: is the other end a `crossvm echo`?");
+        message("what came back is not what was sent: is the other end a `crossvm echo`?");
     fflush(stdout);
     return result == -ETIMEDOUT ? 0 : (int)result;
 }
@@ -160,7 +161,7 @@ static int run_ping(struct ping *ping)
 {
     int status = channel_connect(ping->channel, channel_deadline(&ping->request->choice));
 
-    if (status != TOOL_OK)
+    if (status != STATUS_OK)
         return status;
     ping->started_ns = clock_ns();
     printf("PING %s: %" PRIu64 " bytes\n", crossvm_name(crossvm_channel_get_end(ping->channel)), ping->request->size);
@@ -181,7 +182,7 @@ static int run_ping(struct ping *ping)
         if (goes_on(ping) && !ping->request->flood)
             sleep_until(next);
     }
-    return ping->received ? TOOL_OK : TOOL_TIMEOUT;
+    return ping->received ? STATUS_OK : STATUS_TIMEOUT;
 }
 
 static int by_size(const void *a, const void *b)
@@ -213,18 +214,18 @@ static void print_statistics(const struct ping *ping)
 static int ping_at(crossvm_channel_t *channel, const struct request *request)
 {
     struct ping ping = {.request = request, .channel = channel};
-    int status = TOOL_ERROR;
+    int status = STATUS_ERROR;
 
     if (request->size > crossvm_channel_max_message(channel)) {
-        tool_error("%" PRIu64 " bytes are too large: connection \"%s\" carries up to %zu", request->size,
-                   crossvm_name(crossvm_channel_get_end(channel)), crossvm_channel_max_message(channel));
-        return TOOL_ERROR;
+        message("%" PRIu64 " bytes are too large: connection \"%s\" carries up to %zu", request->size,
+                crossvm_name(crossvm_channel_get_end(channel)), crossvm_channel_max_message(channel));
+        return STATUS_ERROR;
     }
     ping.message = malloc(request->size);
     ping.answer = malloc(request->size);
     ping.samples = malloc(MAX_SAMPLES * sizeof(*ping.samples));
     if (!ping.message || !ping.answer || !ping.samples) {
-        tool_error("no memory for messages of %" PRIu64 " bytes", request->size);
+        message("no memory for messages of %" PRIu64 " bytes", request->size);
         goto cleanup;
     }
     for (size_t i = 0; i < request->size; i++)
@@ -252,7 +253,7 @@ int cmd_ping(int argc, char **argv)
     tool_parse(&ping_argp, argc, argv, &request);
     channel = channel_open(&request.choice);
     if (!channel)
-        return TOOL_ERROR;
+        return STATUS_ERROR;
     catch_signals(&signaled);
     status = ping_at(channel, &request);
     channel_close(channel);
@@ -300,20 +301,20 @@ static const struct argp echo_argp = {
  * One session. What comes is sent from where it lies in the ring: its content does not matter here, so that it may
  * change meanwhile. Returns what ended the session: 0 or a negative errno value.
  */
-static int echo_session(crossvm_channel_t *channel, int64_t deadline)
+static int echo_session(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
     int error = crossvm_channel_connect(channel, deadline);
 
     while (!error && !signaled) {
         const void *data;
-        ptrdiff_t length = crossvm_channel_peek(channel, &data, CROSSVM_CHANNEL_FOREVER);
+        ptrdiff_t length = crossvm_channel_peek(channel, &data, CROSSVM_FOREVER);
         ptrdiff_t sent;
 
         if (length < 0)
             return (int)length;
         if (length == 0 && channel->config.mode == CROSSVM_CHANNEL_STREAM)
             return 0;
-        sent = crossvm_channel_send(channel, data, (size_t)length, CROSSVM_CHANNEL_FOREVER);
+        sent = crossvm_channel_send(channel, data, (size_t)length, CROSSVM_FOREVER);
         if (sent < 0)
             return (int)sent;
         error = crossvm_channel_release(channel, (size_t)sent);
@@ -323,21 +324,21 @@ static int echo_session(crossvm_channel_t *channel, int64_t deadline)
 
 static int echo(crossvm_channel_t *channel, const struct echo_request *request)
 {
-    int64_t deadline = channel_deadline(&request->choice);
+    crossvm_deadline_t deadline = channel_deadline(&request->choice);
 
     for (;;) {
         int error = echo_session(channel, deadline);
 
         if (signaled)
-            return TOOL_OK;
+            return STATUS_OK;
         if (error == -EINTR)
             continue;
         if (error && (error != -EPIPE || channel_is_gone(channel)))
             return channel_error(channel, error);
         if (request->once)
-            return TOOL_OK;
+            return STATUS_OK;
         crossvm_channel_open(channel);
-        deadline = CROSSVM_CHANNEL_FOREVER;
+        deadline = CROSSVM_FOREVER;
     }
 }
 
@@ -350,7 +351,7 @@ int cmd_echo(int argc, char **argv)
     tool_parse(&echo_argp, argc, argv, &request);
     channel = channel_open(&request.choice);
     if (!channel)
-        return TOOL_ERROR;
+        return STATUS_ERROR;
     catch_signals(&signaled);
     status = echo(channel, &request);
     channel_close(channel);

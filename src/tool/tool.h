@@ -9,21 +9,15 @@
 
 #include <crossvm/crossvm.h>
 
-/** Exit statuses. */
-enum {
-    TOOL_OK = 0,
-    TOOL_TIMEOUT = 1, /* no error, but not all that was waited for */
-    TOOL_ERROR = 2,   /* usage errors, too */
-};
+#include "../common/exit_status.h"
+#include "../common/message.h"
+#include "../common/size.h"
 
 /** A command: runs with argv[0] "crossvm COMMAND" and gives an exit status. */
 typedef int tool_command(int argc, char **argv);
 
 tool_command cmd_ls, cmd_info, cmd_emit, cmd_wait, cmd_read, cmd_write, cmd_run;
 tool_command cmd_cat, cmd_send, cmd_recv, cmd_ping, cmd_echo, cmd_bench, cmd_pair;
-
-/** Says what went wrong, on standard error: one line that begins with "crossvm: ". */
-void tool_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /** For argp.help_filter of each command: leaves out a note that helps nobody. */
 char *tool_help_filter(int key, const char *text, void *input);
@@ -34,11 +28,11 @@ void tool_parse(const struct argp *argp, int argc, char **argv, void *input);
 /** Takes the one argument NAME of a command; ends the process when there is a second one. */
 void tool_take_name(struct argp_state *state, const char **name, char *argument);
 
-/** Parses a whole number, decimal or with 0x, with a suffix K, M or G or none; anything else is a usage error. */
+/** Parses a decimal number; anything else is a usage error. */
 uint64_t tool_parse_number(struct argp_state *state, const char *what, const char *text);
 
-/** Opens an end, or says why not. NULL on an error. */
-crossvm_t *tool_open(const char *name);
+/** Parses a size (size_parse()); anything else is a usage error. */
+uint64_t tool_parse_size(struct argp_state *state, const char *what, const char *text);
 
-/** Writes a size the short way: 64K, 2M, or the number itself if it is no multiple. Gives the buffer. */
-const char *tool_size(char buffer[32], uint64_t bytes);
+/** Opens an end, or says why not. NULL on an error. */
+crossvm_end_t *tool_open(const char *name);

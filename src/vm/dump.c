@@ -51,7 +51,7 @@ static void read_text(const struct wiring *wiring, size_t offset, size_t bytes, 
     text[bytes - 1] = '\0';
 }
 
-static void print_bar(FILE *out, const struct machine *machine, const crossvm_info_t *info, size_t i,
+static void print_bar(FILE *out, const struct machine *machine, const crossvm_connection_info_t *info, size_t i,
                       const char *content)
 {
     uint32_t address = config_read(machine, info->pci, PCI_BAR((unsigned int)i), 4) & BAR_ADDRESS_MASK;
@@ -85,7 +85,7 @@ static void print_registers(FILE *out, const struct wiring *wiring)
 }
 
 static void print_bars(FILE *out, const struct machine *machine, const struct wiring *wiring,
-                       const crossvm_info_t *info)
+                       const crossvm_connection_info_t *info)
 {
     uint32_t features = crossvm_get_register(wiring->connection, CROSSVM_REG_FEATURES);
     char content[96];
@@ -108,10 +108,10 @@ static void print_bars(FILE *out, const struct machine *machine, const struct wi
 
 static void print_device(FILE *out, const struct machine *machine, const struct wiring *wiring)
 {
-    crossvm_info_t info;
+    crossvm_connection_info_t info;
     uint32_t id, class, interrupt;
 
-    crossvm_get_info(wiring->connection, &info);
+    crossvm_get_connection_info(wiring->connection, &info);
     id = config_read(machine, info.pci, PCI_ID, 4);
     class = config_read(machine, info.pci, PCI_CLASS, 4);
     interrupt = config_read(machine, info.pci, PCI_INTERRUPT, 2);

@@ -12,7 +12,7 @@
 
 #include <sel4vm_kvm.h>
 
-#include "message.h"
+#include "../common/message.h"
 
 struct loop {
     int epoll;

@@ -9,7 +9,7 @@
 #include <sel4vm/guest_ram.h>
 #include <sel4vm/guest_vm.h>
 
-#include "message.h"
+#include "../common/message.h"
 
 _Static_assert(KVM_PCI_WINDOW_SIZE == CROSSVM_BAR_BYTES, "the runner checks topologies against another window");
 
@@ -39,9 +39,9 @@ static int create_vm(struct machine *machine, const struct options *options)
         message("cannot give the VM %zu MiB of memory", options->memory >> 20);
         return -1;
     }
-    for (unsigned int i = 0; i < options->cpus; i++) {
+    for (unsigned int i = 0; i < options->vcpus; i++) {
         if (!vm_create_vcpu(vm, 0)) {
-            message("cannot make vCPU %u of %u", i, options->cpus);
+            message("cannot make vCPU %u of %u", i, options->vcpus);
             return -1;
         }
     }
@@ -76,8 +76,8 @@ static int install(struct machine *machine, crossvm_connection_t **connections)
         .send_msi = kvm_msi_available(&machine->vm) ? send_msi : NULL,
     };
     size_t n = machine->num_connections;
-    crossvm_config_t *configs = calloc(n, sizeof(*configs));
-    crossvm_dataport_t(*dataports)[CROSSVM_MAX_DATAPORTS] = calloc(n, sizeof(*dataports));
+    crossvm_connection_config_t *configs = calloc(n, sizeof(*configs));
+    crossvm_dataport_config_t(*dataports)[CROSSVM_MAX_DATAPORTS] = calloc(n, sizeof(*dataports));
     int error = -1;
 
     if (configs && dataports) {

@@ -11,15 +11,15 @@
 #include <sel4vm_kvm.h>
 #include <sel4vm_kvm_test.h>
 
-#include "../host/descriptor_limit.h"
-#include "../host/wire.h"
+#include "../common/descriptor_limit.h"
+#include "../common/message.h"
+#include "../wire/wire.h"
 #include "dump.h"
 #include "machine.h"
-#include "message.h"
 #include "options.h"
 #include "signals.h"
 
-/* Before what --append says: the console is a serial port, and a panic resets, which ends the VM. */
+/* Before what --command-line says: the console is a serial port, and a panic resets, which ends the VM. */
 #define COMMAND_LINE "console=ttyS0 panic=-1"
 
 static void print_stats(struct machine *machine)
@@ -53,11 +53,11 @@ static int exit_status(const vm_t *vm)
 
 static int boot(struct machine *machine, const struct options *options)
 {
-    kvm_linux_t linux_image = {.kernel = options->kernel, .initrd = options->initrd, .pci = machine->pci};
+    kvm_linux_t linux_image = {.kernel = options->kernel, .initrd = options->initramfs, .pci = machine->pci};
     char *command_line;
     int error;
 
-    if (asprintf(&command_line, "%s %s", COMMAND_LINE, options->append) < 0) {
+    if (asprintf(&command_line, "%s %s", COMMAND_LINE, options->command_line) < 0) {
         message("no memory for the command line");
         return -1;
     }

@@ -2,8 +2,6 @@
 #include "options.h"
 
 #include <argp.h>
-#include <ctype.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
@@ -11,9 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../host/wire.h"
+#include "../common/size.h"
+#include "../wire/wire.h"
 
 #define MIB ((uint64_t)1 << 20)
+#define MAX_MEMORY (2048 * MIB)
 
 enum {
     OPTION_STATS = 256,
@@ -24,15 +24,15 @@ enum {
 
 static const struct argp_option known[] = {
     {"kernel", 'k', "FILE", 0, "Linux to boot (required): a bzImage or an ELF vmlinux on x86-64, an Image on arm64", 0},
-    {"initrd", 'i', "FILE", 0, "its initramfs", 0},
-    {"append", 'a', "STRING", 0, "its command line", 0},
-    {"memory", 'm', "MIB", 0, "RAM in MiB (default 256)", 0},
-    {"cpus", 'c', "N", 0, "vCPUs (default 1)", 0},
+    {"initramfs", 'i', "FILE", 0, "its initramfs", 0},
+    {"command-line", 'a', "STRING", 0, "its command line", 0},
+    {"memory", 'm', "SIZE", 0, "RAM, a multiple of 1M (default 256M)", 0},
+    {"vcpus", 'c', "N", 0, "vCPUs (default 1)", 0},
     {"name", 'n', "NAME", 0, "name of the VM in messages (default vm)", 0},
     {"connection", 'C', "SPEC", 0,
      "a connection; SPEC is NAME[,SIZE[:WRITER]]... with up to 4 dataports. SIZE is in bytes or with K, M, G, a "
      "multiple "
-     "of 4K; WRITER is both (default), guest or host. \",legacy\" offers registers 0x00 to 0x37 only",
+     "of 4K; WRITER is both (default), guest or host. \",base-block-only\" offers registers 0x00 to 0x37 only",
      0},
     {"join", OPTION_JOIN, "FD", 0,
      "a connection to another VM, as a socket describes it that this process inherited; for `crossvm run`", 0},
@@ -57,68 +57,19 @@ __attribute__((noreturn, format(printf, 2, 3))) static void wrong(struct argp_st
     exit(EXIT_FAILURE);
 }
 
-static bool parse_number(const char *text, char **end, uint64_t *value)
-{
-    if (!isdigit((unsigned char)*text))
-        return false;
-    errno = 0;
-    /* A 0 at the beginning is no sign of octal. */
-    *value = strtoull(text, end, strncmp(text, "0x", 2) == 0 ? 16 : 10);
-    return errno == 0;
-}
-
-static bool parse_size(const char *text, char **end, uint64_t *size)
-{
-    static const char suffixes[] = "KMG";
-    const char *suffix;
-
-    if (!parse_number(text, end, size))
-        return false;
-    suffix = **end ? strchr(suffixes, toupper((unsigned char)**end)) : NULL;
-    if (suffix) {
-        unsigned int shift = 10 * (unsigned int)(suffix - suffixes + 1);
-
-        if (*size > UINT64_MAX >> shift)
-            return false;
-        *size <<= shift;
-        (*end)++;
-    }
-    return true;
-}
-
-static bool parse_writer(const char *text, enum writer *writer)
-{
-    static const char *const names[] = {[WRITER_BOTH] = "both", [WRITER_GUEST] = "guest", [WRITER_HOST] = "host"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *writer = (enum writer)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 static void parse_dataport(struct argp_state *state, struct connection_option *connection, const char *text)
 {
-    uint64_t size = 0;
-    char *rest = NULL;
-    enum writer writer = WRITER_BOTH;
+    static const char *const ends[] = {"guest", "host"};
+    char reason[128];
 
-    if (strcmp(text, "legacy") == 0) {
+    if (strcmp(text, "base-block-only") == 0) {
         connection->base_block_only = true;
         return;
     }
     if (connection->num_dataports == CROSSVM_MAX_DATAPORTS)
         wrong(state, "connection %s: at most %d dataports", connection->name, CROSSVM_MAX_DATAPORTS);
-    if (!parse_size(text, &rest, &size) || (*rest && (*rest != ':' || !parse_writer(rest + 1, &writer))))
-        wrong(state, "connection %s: \"%s\" is not SIZE[:both|guest|host], such as 64K or 2M:host", connection->name,
-              text);
-    if (size == 0 || size % CROSSVM_PAGE_SIZE)
-        wrong(state, "connection %s: a dataport of %s is no multiple of 4 KiB", connection->name, text);
-    connection->dataports[connection->num_dataports].size = size;
-    connection->dataports[connection->num_dataports].writer = writer;
-    connection->num_dataports++;
+    if (!dataport_spec_parse(text, ends, &connection->dataports[connection->num_dataports++], reason))
+        wrong(state, "connection %s: \"%s\" %s", connection->name, text, reason);
 }
 
 static struct connection_option *add_connection(struct argp_state *state, struct options *options, const char *argument)
@@ -155,19 +106,26 @@ static void parse_connection(struct argp_state *state, struct options *options, 
 static uint64_t parse_count(struct argp_state *state, const char *what, const char *text, uint64_t max)
 {
     uint64_t value = 0;
-    char *rest;
 
-    if (!parse_number(text, &rest, &value) || *rest || value == 0 || value > max)
+    if (!number_parse(text, NULL, &value) || value == 0 || value > max)
         wrong(state, "%s: \"%s\" is not a number from 1 to %llu", what, text, (unsigned long long)max);
     return value;
+}
+
+static uint64_t parse_memory(struct argp_state *state, const char *text)
+{
+    uint64_t bytes = 0;
+
+    if (!size_parse(text, NULL, &bytes) || bytes == 0 || bytes % MIB || bytes > MAX_MEMORY)
+        wrong(state, "--memory: \"%s\" is not a multiple of 1M from 1M to 2G", text);
+    return bytes;
 }
 
 static void parse_join(struct argp_state *state, struct options *options, const char *argument)
 {
     uint64_t fd = 0;
-    char *rest;
 
-    if (!parse_number(argument, &rest, &fd) || *rest || fd > INT_MAX || fcntl((int)fd, F_GETFD) < 0)
+    if (!number_parse(argument, NULL, &fd) || fd > INT_MAX || fcntl((int)fd, F_GETFD) < 0)
         wrong(state, "--join: \"%s\" is not the number of an open descriptor", argument);
     add_connection(state, options, argument)->join_fd = (int)fd;
 }
@@ -181,16 +139,16 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         options->kernel = argument;
         return 0;
     case 'i':
-        options->initrd = argument;
+        options->initramfs = argument;
         return 0;
     case 'a':
-        options->append = argument;
+        options->command_line = argument;
         return 0;
     case 'm':
-        options->memory = parse_count(state, "--memory", argument, 2048) * MIB;
+        options->memory = parse_memory(state, argument);
         return 0;
     case 'c':
-        options->cpus = (unsigned int)parse_count(state, "--cpus", argument, 8);
+        options->vcpus = (unsigned int)parse_count(state, "--vcpus", argument, 8);
         return 0;
     case 'n':
         options->name = argument;
@@ -240,10 +198,10 @@ void options_parse(struct options *options, int argc, char **argv)
 
     *options = (struct options){
         .name = "vm",
-        .append = "",
+        .command_line = "",
         .socket_dir = dir && dir[0] ? dir : CROSSVM_DEFAULT_DIRECTORY,
         .memory = 256 * MIB,
-        .cpus = 1,
+        .vcpus = 1,
     };
     argp_parse(&argp, argc, argv, 0, NULL, options);
 }

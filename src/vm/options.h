@@ -10,12 +10,7 @@
 
 #include <crossvm/device.h>
 
-/** Which end may write a dataport. */
-enum writer {
-    WRITER_BOTH,
-    WRITER_GUEST,
-    WRITER_HOST,
-};
+#include "../common/dataport_spec.h"
 
 /** --connection or --join */
 struct connection_option {
@@ -23,21 +18,18 @@ struct connection_option {
     char name[CROSSVM_FULL_NAME_BYTES];
     bool base_block_only;
     size_t num_dataports;
-    struct {
-        uint64_t size; /**< bytes, a multiple of 4 KiB */
-        enum writer writer;
-    } dataports[CROSSVM_MAX_DATAPORTS];
+    struct dataport_spec dataports[CROSSVM_MAX_DATAPORTS]; /**< the guest is end 0 */
 };
 
 /** All options. Strings belong to the command line. */
 struct options {
     const char *name;
     const char *kernel;
-    const char *initrd;
-    const char *append;
+    const char *initramfs;
+    const char *command_line;
     const char *socket_dir;
     size_t memory; /**< bytes */
-    unsigned int cpus;
+    unsigned int vcpus;
     int gic; /**< version, or 0 for the best */
     bool stats;
     bool dump;

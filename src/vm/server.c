@@ -14,9 +14,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../host/descriptors.h"
-#include "../host/hang_up.h"
-#include "message.h"
+#include "../common/message.h"
+#include "../wire/descriptors.h"
+#include "../wire/hang_up.h"
 #include "report.h"
 
 #define MAX_CLIENTS 16 /* an end; more are turned away, so that nobody can use up our descriptors */
@@ -58,10 +58,10 @@ struct server {
 static void describe(const struct endpoint *endpoint, uint16_t type, uint32_t status, struct crossvm_wire_reply *reply)
 {
     const struct wiring *wiring = endpoint->wiring;
-    crossvm_info_t info;
+    crossvm_connection_info_t info;
     kvm_vm_stats_t stats = {0};
 
-    crossvm_get_info(wiring->connection, &info);
+    crossvm_get_connection_info(wiring->connection, &info);
     (void)kvm_vm_get_stats(wiring->vm, &stats);
     *reply = (struct crossvm_wire_reply){
         .header = {.magic = CROSSVM_WIRE_MAGIC, .version = CROSSVM_WIRE_VERSION, .type = type},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The server of host ends: one Unix socket a connection (src/host/wire.h), and who comes there.
+ * The server of host ends: one Unix socket a connection (src/wire/wire.h), and who comes there.
  */
 #pragma once
 

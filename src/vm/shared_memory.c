@@ -13,7 +13,7 @@
 #include <crossvm/device.h>
 #include <sel4vm_kvm.h>
 
-#include "message.h"
+#include "../common/message.h"
 
 #define HUGE_FRAME_BITS 21
 

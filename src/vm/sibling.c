@@ -9,8 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../host/descriptors.h"
-#include "message.h"
+#include "../common/message.h"
+#include "../wire/descriptors.h"
 
 #define JOIN_PATIENCE_MS 10000
 

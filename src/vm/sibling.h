@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A connection whose peer is another VM: the socket over which the process that started both says what the two share,
- * and passes on who is there (src/host/wire.h).
+ * and passes on who is there (src/wire/wire.h).
  */
 #pragma once
 

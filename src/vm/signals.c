@@ -10,8 +10,8 @@
 
 #include <sel4vm_kvm.h>
 
-#include "../host/end_signals.h"
-#include "message.h"
+#include "../common/end_signals.h"
+#include "../common/message.h"
 
 #define STATUS_OF_SIGNAL 128
 

@@ -8,7 +8,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "message.h"
+#include "../common/message.h"
 #include "shared_event.h"
 
 #define READ_WRITE (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE)
@@ -56,13 +56,13 @@ static volatile uint64_t *map_sequence(const struct wiring *wiring, const struct
     return sequence;
 }
 
-static int create_dataport(struct wiring *wiring, uint64_t size, enum writer writer)
+static int create_dataport(struct wiring *wiring, const struct dataport_spec *spec)
 {
-    uint32_t guest_rights = writer == WRITER_HOST ? CROSSVM_RIGHT_READ : READ_WRITE;
-    uint32_t host_rights = writer == WRITER_GUEST ? CROSSVM_RIGHT_READ : READ_WRITE;
+    uint32_t guest_rights = dataport_rights(spec, 0);
+    uint32_t host_rights = dataport_rights(spec, 1);
     size_t i = wiring->num_dataports;
 
-    if (shared_memory_create(&wiring->dataports[i], wiring->name, size, guest_rights, host_rights))
+    if (shared_memory_create(&wiring->dataports[i], wiring->name, spec->size, guest_rights, host_rights))
         return -1;
     wiring->num_dataports++;
     return 0;
@@ -89,7 +89,7 @@ int wiring_create(struct wiring *wiring, vm_t *vm, const struct connection_optio
     if (!wiring->peer_seq)
         return -1;
     for (size_t i = 0; i < option->num_dataports; i++) {
-        if (create_dataport(wiring, option->dataports[i].size, option->dataports[i].writer))
+        if (create_dataport(wiring, &option->dataports[i]))
             return -1;
     }
     return 0;
@@ -169,7 +169,7 @@ void wiring_destroy(struct wiring *wiring)
 /* --- guest to peer --- */
 
 /* RING came here instead of to the ioeventfd. */
-static int ring(void *cookie)
+static int signal_peer(void *cookie)
 {
     const struct wiring *wiring = cookie;
 
@@ -184,7 +184,7 @@ static int emit(void *cookie)
 
     /* Orders the guest's data before its count, for a peer that polls that; the signal's system call comes after it. */
     (void)__atomic_fetch_add(wiring->own_seq, 1, __ATOMIC_RELEASE);
-    return ring(wiring);
+    return signal_peer(wiring);
 }
 
 static void driver_changed(void *cookie, uint32_t state)
@@ -216,11 +216,11 @@ struct crossvm_wire_driver wiring_news(const struct wiring *wiring)
  */
 static void relay(struct wiring *wiring)
 {
-    crossvm_info_t info;
+    crossvm_connection_info_t info;
     uint64_t news;
 
     (void)take_notify(wiring);
-    crossvm_get_info(wiring->connection, &info);
+    crossvm_get_connection_info(wiring->connection, &info);
     news =
         __atomic_load_n(wiring->peer_seq, __ATOMIC_ACQUIRE) - info.events; /* orders the peer's data after its count */
     if (news == 0)
@@ -280,18 +280,18 @@ static bool route_msi(void *cookie, const crossvm_msi_t *msi)
 
 /* --- installation --- */
 
-void wiring_describe(struct wiring *wiring, crossvm_config_t *config, crossvm_dataport_t *dataports)
+void wiring_describe(struct wiring *wiring, crossvm_connection_config_t *config, crossvm_dataport_config_t *dataports)
 {
     bool to_guest = wiring->own_seq != NULL;
 
-    *config = (crossvm_config_t){
+    *config = (crossvm_connection_config_t){
         .name = wiring->name,
         .dataports = dataports,
         .num_dataports = wiring->num_dataports,
         .emit = to_guest ? emit : NULL,
         .driver_changed = driver_changed,
         .route_msi = route_msi,
-        .ring = to_guest ? ring : NULL,
+        .emit_counted = to_guest ? signal_peer : NULL,
         .cookie = wiring,
         .end = wiring->end,
         .base_block_only = wiring->base_block_only,
@@ -301,7 +301,7 @@ void wiring_describe(struct wiring *wiring, crossvm_config_t *config, crossvm_da
         config->own_page = to_guest ? wiring->own_page.frames[0] : seL4_CapNull;
     }
     for (size_t i = 0; i < wiring->num_dataports; i++) {
-        dataports[i] = (crossvm_dataport_t){
+        dataports[i] = (crossvm_dataport_config_t){
             .frames = wiring->dataports[i].frames,
             .num_frames = wiring->dataports[i].num_frames,
             .frame_size_bits = wiring->dataports[i].frame_size_bits,
@@ -326,14 +326,14 @@ static int seal_memory(const struct wiring *wiring)
 /* Stores to the doorbell signal the peer without this process, unless this process has to count them. */
 static int wire_doorbell(struct wiring *wiring)
 {
-    crossvm_info_t info;
+    crossvm_connection_info_t info;
     uintptr_t address;
     int error;
 
     if (wiring->own_seq && wiring->base_block_only)
         return 0;
-    crossvm_get_info(wiring->connection, &info);
-    address = info.bar_address[CROSSVM_BAR_EVENT] + (wiring->own_seq ? CROSSVM_REG_RING : CROSSVM_REG_EMIT);
+    crossvm_get_connection_info(wiring->connection, &info);
+    address = info.bar_address[CROSSVM_BAR_EVENT] + (wiring->own_seq ? CROSSVM_REG_DOORBELL : CROSSVM_REG_EMIT);
     error = kvm_ioeventfd_assign(wiring->vm, address, wiring->emit);
     if (error) {
         message("connection %s: KVM gives no ioeventfd: %s", wiring->name, strerror(-error));

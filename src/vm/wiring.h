@@ -21,7 +21,7 @@
 #include <crossvm/vmm.h>
 #include <sel4vm_kvm.h>
 
-#include "../host/wire.h"
+#include "../wire/wire.h"
 #include "loop.h"
 #include "options.h"
 #include "shared_memory.h"
@@ -61,7 +61,7 @@ int wiring_create(struct wiring *wiring, vm_t *vm, const struct connection_optio
 /**
  * Takes the wiring to another VM as that message describes it.
  *
- * @param fds in the order of src/host/wire.h; they become the wiring's, and -1 in the array
+ * @param fds in the order of src/wire/wire.h; they become the wiring's, and -1 in the array
  * @return 0, or -1 after a message; as with wiring_create()
  */
 int wiring_join(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_join *join, int *fds);
@@ -69,7 +69,7 @@ int wiring_join(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_join 
 void wiring_destroy(struct wiring *wiring);
 
 /** Describes the connection to crossvm_install(); dataports has room for CROSSVM_MAX_DATAPORTS. */
-void wiring_describe(struct wiring *wiring, crossvm_config_t *config, crossvm_dataport_t *dataports);
+void wiring_describe(struct wiring *wiring, crossvm_connection_config_t *config, crossvm_dataport_config_t *dataports);
 
 /** Takes the installed connection and wires the doorbells; the loop watches for the peer's events. 0, or -1 after a
  * message. */

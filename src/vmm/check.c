@@ -8,6 +8,8 @@
 
 #include <utils/util.h>
 
+#include "../common/name.h"
+
 /* A BAR of 32 bits. */
 #define MAX_DATAPORT_SIZE ((uint64_t)1 << 31)
 
@@ -26,16 +28,7 @@ int install_error(const char *name, const char *format, ...)
     return -1;
 }
 
-bool name_is_valid(const char *name)
-{
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    size_t length = strnlen(name, CROSSVM_FULL_NAME_BYTES);
-
-    return length > 0 && length < CROSSVM_FULL_NAME_BYTES && strspn(name, allowed) == length &&
-           strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
-}
-
-size_t dataport_size(const crossvm_dataport_t *dataport)
+size_t dataport_size(const crossvm_dataport_config_t *dataport)
 {
     return dataport->num_frames << dataport->frame_size_bits;
 }
@@ -69,7 +62,7 @@ int check_bus(const crossvm_bus_t *bus)
     return 0;
 }
 
-static int check_dataport(const char *name, size_t index, const crossvm_dataport_t *dataport)
+static int check_dataport(const char *name, size_t index, const crossvm_dataport_config_t *dataport)
 {
     uint64_t size;
 
@@ -96,7 +89,7 @@ static int check_dataport(const char *name, size_t index, const crossvm_dataport
     return 0;
 }
 
-static int check_config(const crossvm_config_t *config, size_t position)
+static int check_config(const crossvm_connection_config_t *config, size_t position)
 {
     if (!config->name)
         return install_error(NULL, "connection %zu of the installation has no name (NULL)", position);
@@ -115,7 +108,7 @@ static int check_config(const crossvm_config_t *config, size_t position)
                              "a device of the base block only has one dataport and no pages of sequences");
     if (config->end > 1)
         return install_error(config->name, "end %u is none of the ends 0 and 1", (unsigned int)config->end);
-    if (config->own_page != seL4_CapNull && (config->peer_page == seL4_CapNull || !config->ring))
+    if (config->own_page != seL4_CapNull && (config->peer_page == seL4_CapNull || !config->emit_counted))
         return install_error(config->name, "an own page needs a peer page and a ring call");
     for (size_t i = 0; i < config->num_dataports; i++) {
         if (check_dataport(config->name, i, &config->dataports[i]))
@@ -124,7 +117,7 @@ static int check_config(const crossvm_config_t *config, size_t position)
     return 0;
 }
 
-int check_configs(const crossvm_bus_t *bus, const crossvm_config_t *configs, size_t n)
+int check_configs(const crossvm_bus_t *bus, const crossvm_connection_config_t *configs, size_t n)
 {
     if (!configs)
         return install_error(NULL, "cannot install: no connections are given (NULL)");

@@ -12,11 +12,8 @@
 /** Logs one line about a connection (NULL: about the installation as a whole) and gives -1. */
 __attribute__((format(printf, 2, 3))) int install_error(const char *name, const char *format, ...);
 
-/** Whether a name can be shown to a guest and name a file there. */
-bool name_is_valid(const char *name);
-
 /** Exact size of a dataport in bytes, which check_config() found to be right. */
-size_t dataport_size(const crossvm_dataport_t *dataport);
+size_t dataport_size(const crossvm_dataport_config_t *dataport);
 
 /** Size of a BAR for that many bytes: the next power of two, at least a page. */
 size_t bar_size(size_t bytes);
@@ -26,4 +23,4 @@ int check_bus(const crossvm_bus_t *bus);
 
 /** Checks configs[0] to configs[n - 1], alone and against each other and the VM's connections. 0, or -1 after a line in
  * the log. */
-int check_configs(const crossvm_bus_t *bus, const crossvm_config_t *configs, size_t n);
+int check_configs(const crossvm_bus_t *bus, const crossvm_connection_config_t *configs, size_t n);

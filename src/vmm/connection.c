@@ -43,7 +43,7 @@ void crossvm_interrupt(crossvm_connection_t *c)
     }
 }
 
-void crossvm_notify(crossvm_connection_t *c)
+void crossvm_consume_event(crossvm_connection_t *c)
 {
     crossvm_count(c, 1);
     crossvm_interrupt(c);
@@ -89,7 +89,7 @@ static bool event_page_stored(const struct event_frame *frame, crossvm_connectio
     case EVENT_PAGE_NOTHING:
         return false;
     case EVENT_PAGE_RING:
-        emit(frame, c, c->ring);
+        emit(frame, c, c->emit_counted);
         break;
     case EVENT_PAGE_ACKNOWLEDGED:
         c->config.pending = false;
@@ -245,9 +245,9 @@ uint32_t crossvm_get_register(const crossvm_connection_t *c, size_t offset)
     return *(volatile const uint32_t *)(c->page.memory + offset);
 }
 
-void crossvm_get_info(const crossvm_connection_t *c, crossvm_info_t *info)
+void crossvm_get_connection_info(const crossvm_connection_t *c, crossvm_connection_info_t *info)
 {
-    *info = (crossvm_info_t){
+    *info = (crossvm_connection_info_t){
         .pci = c->pci_address,
         .irq = c->line->irq,
         .irq_shared = line_users(c->line) > 1,

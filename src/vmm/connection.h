@@ -37,7 +37,7 @@ struct crossvm_connection {
 
     /* Towards the peer */
     int (*emit)(void *cookie);
-    int (*ring)(void *cookie);
+    int (*emit_counted)(void *cookie);
     void (*driver_changed)(void *cookie, uint32_t state);
     bool (*route_msi)(void *cookie, const crossvm_msi_t *message);
     void *cookie;
@@ -64,7 +64,7 @@ struct crossvm_connection {
     crossvm_msi_t msi; /**< while msi_active */
     bool peer_counts;
 
-    /* Counters for crossvm_get_info() */
+    /* Counters for crossvm_get_connection_info() */
     uint64_t emits;
     uint64_t failed_emits;
     uint64_t injections;

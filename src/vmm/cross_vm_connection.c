@@ -17,7 +17,7 @@
 
 /* What an installation needs for each connection while it lasts. */
 struct translated {
-    crossvm_dataport_t dataport;
+    crossvm_dataport_config_t dataport;
     char name[CROSSVM_FULL_NAME_BYTES];
 };
 
@@ -30,8 +30,8 @@ static int emit_short(void *cookie)
     return 0;
 }
 
-static bool name_is_taken(vm_t *vm, const crossvm_config_t *configs, size_t n, const crossvm_handle_t *connections,
-                          size_t num_connections, const char *name)
+static bool name_is_taken(vm_t *vm, const crossvm_connection_config_t *configs, size_t n,
+                          const crossvm_handle_t *connections, size_t num_connections, const char *name)
 {
     if (crossvm_find(vm, name))
         return true;
@@ -47,15 +47,16 @@ static bool name_is_taken(vm_t *vm, const crossvm_config_t *configs, size_t n, c
 }
 
 /* The default name, with a number where it is taken. */
-static void make_name(vm_t *vm, const crossvm_config_t *configs, size_t n, const crossvm_handle_t *connections,
-                      size_t num_connections, char *name)
+static void make_name(vm_t *vm, const crossvm_connection_config_t *configs, size_t n,
+                      const crossvm_handle_t *connections, size_t num_connections, char *name)
 {
     (void)snprintf(name, CROSSVM_FULL_NAME_BYTES, "%s", DEFAULT_NAME);
     for (unsigned int k = 2; name_is_taken(vm, configs, n, connections, num_connections, name); k++)
         (void)snprintf(name, CROSSVM_FULL_NAME_BYTES, "%s-%u", DEFAULT_NAME, k);
 }
 
-static int translate_dataport(const char *name, const crossvm_dataport_handle_t *handle, crossvm_dataport_t *dataport)
+static int translate_dataport(const char *name, const crossvm_dataport_handle_t *handle,
+                              crossvm_dataport_config_t *dataport)
 {
     size_t frame_size;
 
@@ -77,8 +78,8 @@ static int translate_dataport(const char *name, const crossvm_dataport_handle_t 
     return 0;
 }
 
-static int translate(vm_t *vm, const crossvm_handle_t *connections, size_t n, size_t i, crossvm_config_t *configs,
-                     struct translated *room)
+static int translate(vm_t *vm, const crossvm_handle_t *connections, size_t n, size_t i,
+                     crossvm_connection_config_t *configs, struct translated *room)
 {
     const crossvm_handle_t *given = &connections[i];
 
@@ -99,7 +100,7 @@ int cross_vm_connections_init_common(vm_t *vm, uintptr_t connection_base_addr, c
 {
     crossvm_bus_t bus = {.vm = vm, .pci = pci, .base = connection_base_addr, .alloc_irq = alloc_irq};
     size_t n = num_connections > 0 ? (size_t)num_connections : 0;
-    crossvm_config_t *configs = NULL;
+    crossvm_connection_config_t *configs = NULL;
     crossvm_connection_t **handles = NULL;
     struct translated *room = NULL;
     int error = -1;
@@ -144,7 +145,7 @@ cleanup:
 static void consume(crossvm_connection_t *c, bool inject_irq)
 {
     if (inject_irq)
-        crossvm_notify(c);
+        crossvm_consume_event(c);
     else
         crossvm_count(c, 1);
 }

@@ -38,7 +38,7 @@ void event_page_init(struct event_page *page, volatile void *memory, const struc
         return;
 
     put_text(page, CROSSVM_REG_FULL_NAME, CROSSVM_FULL_NAME_BYTES, identity->name);
-    event_page_put32(page, CROSSVM_REG_VERSION, CROSSVM_VERSION);
+    event_page_put32(page, CROSSVM_REG_VERSION, CROSSVM_DEVICE_VERSION);
     event_page_put32(page, CROSSVM_REG_FEATURES, identity->features);
     event_page_put32(page, CROSSVM_REG_NUM_DATAPORTS, (uint32_t)identity->num_dataports);
     event_page_put32(page, CROSSVM_REG_END, identity->end);
@@ -57,7 +57,7 @@ void event_page_init(struct event_page *page, volatile void *memory, const struc
 
 enum event_page_action event_page_store_rare(struct event_page *page, size_t offset, size_t length, uint64_t value)
 {
-    if (offset == CROSSVM_REG_RING && page->has_ring)
+    if (offset == CROSSVM_REG_DOORBELL && page->has_ring)
         return EVENT_PAGE_RING;
     if (length != sizeof(uint32_t))
         return EVENT_PAGE_NOTHING;

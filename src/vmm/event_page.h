@@ -24,7 +24,7 @@ struct event_page_dataport {
 
 /** What the page tells and does not change. */
 struct event_page_identity {
-    const char *name; /**< valid, see name_is_valid() in install.c */
+    const char *name; /**< valid, see name_is_valid() */
     uint32_t features;
     uint32_t end;
     size_t num_dataports;

@@ -79,7 +79,7 @@ static int dataport_copy(struct dataport *dataport, const seL4_CPtr *frames, siz
 }
 
 static crossvm_connection_t *connection_create(struct guest *guest, const crossvm_bus_t *bus,
-                                               const crossvm_config_t *config)
+                                               const crossvm_connection_config_t *config)
 {
     crossvm_connection_t *c = calloc(1, sizeof(*c));
     int error = 0;
@@ -89,14 +89,14 @@ static crossvm_connection_t *connection_create(struct guest *guest, const crossv
     c->guest = guest;
     memcpy(c->name, config->name, strlen(config->name));
     c->emit = config->emit;
-    c->ring = config->ring;
+    c->emit_counted = config->emit_counted;
     c->driver_changed = config->driver_changed;
     c->route_msi = config->route_msi;
     c->cookie = config->cookie;
     c->send_msi = config->base_block_only ? NULL : bus->send_msi;
     c->num_dataports = config->num_dataports;
     for (size_t i = 0; i < config->num_dataports && !error; i++) {
-        const crossvm_dataport_t *given = &config->dataports[i];
+        const crossvm_dataport_config_t *given = &config->dataports[i];
 
         error = dataport_copy(&c->dataports[i], given->frames, given->num_frames, given->frame_size_bits,
                               given->guest_rights);
@@ -317,7 +317,8 @@ static void tell_limits(struct guest *guest, const crossvm_bus_t *bus)
                 bus->vm->vm_name);
 }
 
-int crossvm_install(const crossvm_bus_t *bus, const crossvm_config_t *configs, size_t n, crossvm_connection_t **handles)
+int crossvm_install(const crossvm_bus_t *bus, const crossvm_connection_config_t *configs, size_t n,
+                    crossvm_connection_t **handles)
 {
     struct install in = {.bus = bus, .configs = configs, .n = n};
     int error = -1;

@@ -14,7 +14,7 @@
 /** An installation. */
 struct install {
     const crossvm_bus_t *bus;
-    const crossvm_config_t *configs;
+    const crossvm_connection_config_t *configs;
     size_t n;
     struct guest *guest;
     crossvm_connection_t **connections;              /**< n of them */

@@ -35,13 +35,13 @@ void *memset(void *to, int value, size_t length)
     return to;
 }
 
-static int ring(void *cookie)
+static int emit(void *cookie)
 {
     (void)cookie;
     return 0;
 }
 
-static int wait_for_bell(void *cookie, int64_t deadline, uint32_t limit_us)
+static int wait_for_bell(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
 {
     (void)cookie;
     (void)deadline;
@@ -56,7 +56,7 @@ void _start(void)
     const crossvm_channel_config_t config = {.memory = memory,
                                              .size = sizeof(memory),
                                              .mode = CROSSVM_CHANNEL_DATAGRAM,
-                                             .ring = ring,
+                                             .emit = emit,
                                              .wait = wait_for_bell};
     static crossvm_channel_t channel;
     crossvm_channel_counts_t counts;
@@ -67,19 +67,19 @@ void _start(void)
 
     (void)crossvm_channel_init(&channel, &config);
     crossvm_channel_open(&channel);
-    (void)crossvm_channel_connect(&channel, CROSSVM_CHANNEL_FOREVER);
-    (void)crossvm_channel_send(&channel, buffer, sizeof(buffer), CROSSVM_CHANNEL_NOW);
-    (void)crossvm_channel_recv(&channel, buffer, sizeof(buffer), CROSSVM_CHANNEL_NOW);
-    (void)crossvm_channel_send_many(&channel, buffer, 8, 8, CROSSVM_CHANNEL_NOW);
-    (void)crossvm_channel_recv_many(&channel, buffer, 8, NULL, 8, CROSSVM_CHANNEL_NOW);
-    (void)crossvm_channel_reserve(&channel, &room, 8, CROSSVM_CHANNEL_NOW);
+    (void)crossvm_channel_connect(&channel, CROSSVM_FOREVER);
+    (void)crossvm_channel_send(&channel, buffer, sizeof(buffer), CROSSVM_NOW);
+    (void)crossvm_channel_recv(&channel, buffer, sizeof(buffer), CROSSVM_NOW);
+    (void)crossvm_channel_send_many(&channel, buffer, 8, 8, CROSSVM_NOW);
+    (void)crossvm_channel_recv_many(&channel, buffer, 8, NULL, 8, CROSSVM_NOW);
+    (void)crossvm_channel_reserve(&channel, &room, 8, CROSSVM_NOW);
     (void)crossvm_channel_commit(&channel, 8);
-    (void)crossvm_channel_peek(&channel, &shown, CROSSVM_CHANNEL_NOW);
+    (void)crossvm_channel_peek(&channel, &shown, CROSSVM_NOW);
     (void)crossvm_channel_release(&channel, 8);
-    (void)crossvm_channel_wait(&channel, CROSSVM_CHANNEL_IN, CROSSVM_CHANNEL_NOW);
+    (void)crossvm_channel_wait(&channel, CROSSVM_CHANNEL_IN, CROSSVM_NOW);
     (void)crossvm_channel_arm(&channel, CROSSVM_CHANNEL_IN, &limit_us);
     crossvm_channel_disarm(&channel);
-    (void)crossvm_channel_drain(&channel, CROSSVM_CHANNEL_NOW);
+    (void)crossvm_channel_drain(&channel, CROSSVM_NOW);
     crossvm_channel_set_peer(&channel, false);
     crossvm_channel_shutdown(&channel);
     crossvm_channel_get_counts(&channel, &counts);

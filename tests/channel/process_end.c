@@ -52,7 +52,7 @@ void process_link_destroy(struct process_link *link)
     close(link->bell[1]);
 }
 
-static int ring(void *cookie)
+static int emit(void *cookie)
 {
     const struct process_end *end = cookie;
     const uint64_t one = 1;
@@ -61,13 +61,14 @@ static int ring(void *cookie)
 }
 
 /* How long to sleep for a deadline and a limit; NULL for any time. Sets by_limit when the limit comes first. */
-static const struct timespec *sleep_time(int64_t deadline, uint32_t limit_us, struct timespec *time, bool *by_limit)
+static const struct timespec *sleep_time(crossvm_deadline_t deadline, uint32_t limit_us, struct timespec *time,
+                                         bool *by_limit)
 {
     int64_t left = INT64_MAX;
 
     *by_limit = false;
-    if (deadline != CROSSVM_CHANNEL_FOREVER) {
-        left = deadline - process_clock();
+    if (!crossvm_deadline_is_forever(deadline)) {
+        left = deadline.ns - process_clock();
         left = left > 0 ? left : 0;
     }
     if (limit_us > 0 && left > (int64_t)limit_us * 1000) {
@@ -81,7 +82,7 @@ static const struct timespec *sleep_time(int64_t deadline, uint32_t limit_us, st
     return time;
 }
 
-static int wait_for_bell(void *cookie, int64_t deadline, uint32_t limit_us)
+static int wait_for_bell(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
 {
     struct process_end *end = cookie;
     struct pollfd files[2] = {{.fd = end->link->bell[end->end], .events = POLLIN}, {.fd = end->peer}};
@@ -113,7 +114,7 @@ void process_end_open(struct process_end *end, const struct process_link *link, 
         .mode = mode,
         .flags = CROSSVM_CHANNEL_RELAXED,
         .spin = spin,
-        .ring = ring,
+        .emit = emit,
         .wait = wait_for_bell,
         .cookie = end,
     };

@@ -18,7 +18,7 @@
 
 #include "process_end.h"
 
-#define FOREVER CROSSVM_CHANNEL_FOREVER
+#define FOREVER CROSSVM_FOREVER
 #define SPIN 200
 #define PIECE 100000
 
@@ -86,7 +86,7 @@ static void print_counts(const char *who, const crossvm_channel_t *channel)
     crossvm_channel_counts_t counts;
 
     crossvm_channel_get_counts(channel, &counts);
-    printf("%s: %llu bells rung, slept %llu times\n", who, (unsigned long long)counts.rings,
+    printf("%s: %llu bells rung, slept %llu times\n", who, (unsigned long long)counts.emits,
            (unsigned long long)counts.waits);
     fflush(stdout);
 }
@@ -323,7 +323,8 @@ static int64_t one_life(struct process_end *end, const struct process_link *link
     killer = kill_later(victim, delay);
     process_end_open(end, link, survivor, CROSSVM_CHANNEL_DATAGRAM, SPIN, sockets[0]);
     /* A life may be too short to meet. */
-    if (crossvm_channel_connect(&end->channel, process_clock() + 50000000) == 0 && accompany(end, round) > 0)
+    if (crossvm_channel_connect(&end->channel, CROSSVM_DEADLINE(process_clock() + 50000000)) == 0 &&
+        accompany(end, round) > 0)
         noticed = process_clock();
     end_well(killer);
     if (waitpid(victim, NULL, 0) != victim)

@@ -9,7 +9,7 @@
 
 #include "world.h"
 
-#define FOREVER CROSSVM_CHANNEL_FOREVER
+#define FOREVER CROSSVM_FOREVER
 #define MANY 100
 
 /* Says for whom it is: the generations of both ends in the session in which it was sent. */
@@ -174,7 +174,7 @@ static bool waiting_receiver(int end, crossvm_channel_t *channel)
     for (char number = 1; number <= 2; number++) {
         if (crossvm_channel_wait(channel, CROSSVM_CHANNEL_IN, FOREVER) != CROSSVM_CHANNEL_IN)
             return false;
-        if (crossvm_channel_recv(channel, &byte, 1, CROSSVM_CHANNEL_NOW) != 1 || byte != number)
+        if (crossvm_channel_recv(channel, &byte, 1, CROSSVM_NOW) != 1 || byte != number)
             return false;
     }
     return true;

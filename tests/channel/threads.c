@@ -13,7 +13,7 @@
 #include <crossvm/channel.h>
 
 #define MEMORY_BYTES 16384
-#define FOREVER CROSSVM_CHANNEL_FOREVER
+#define FOREVER CROSSVM_FOREVER
 
 static uint8_t memory[MEMORY_BYTES] __attribute__((aligned(4096)));
 static crossvm_channel_t channels[2];
@@ -22,13 +22,13 @@ static unsigned failures;
 
 /* Nobody needs to ring: who waits looks again after a while. Both threads of an end wait, and a bell would wake but
  * one. */
-static int ring(void *cookie)
+static int emit(void *cookie)
 {
     (void)cookie;
     return 0;
 }
 
-static int wait_a_little(void *cookie, int64_t deadline, uint32_t limit_us)
+static int wait_a_little(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
 {
     (void)cookie;
     (void)deadline;
@@ -100,7 +100,7 @@ int main(int argc, char **argv)
             .mode = CROSSVM_CHANNEL_DATAGRAM,
             .flags = CROSSVM_CHANNEL_RELAXED,
             .spin = 50,
-            .ring = ring,
+            .emit = emit,
             .wait = wait_a_little,
         };
 
@@ -109,7 +109,7 @@ int main(int argc, char **argv)
         crossvm_channel_open(&channels[end]);
     }
     for (int i = 0; i < 4; i++)
-        (void)crossvm_channel_connect(&channels[i % 2], CROSSVM_CHANNEL_NOW);
+        (void)crossvm_channel_connect(&channels[i % 2], CROSSVM_NOW);
     for (int i = 0; i < 4; i++)
         if (pthread_create(&threads[i], NULL, i < 2 ? send_all : recv_all, &channels[i % 2]) != 0)
             return 1;

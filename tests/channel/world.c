@@ -150,7 +150,7 @@ void crossvm_channel_fence(void)
  * Bells
  */
 
-static int ring(void *cookie)
+static int emit(void *cookie)
 {
     struct actor *actor = cookie;
     struct actor *other = &world.actor[actor == world.actor];
@@ -163,7 +163,7 @@ static int ring(void *cookie)
     return 0;
 }
 
-static int wait_for_bell(void *cookie, int64_t deadline, uint32_t limit_us)
+static int wait_for_bell(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
 {
     struct actor *actor = cookie;
     struct actor *other = &world.actor[actor == world.actor];
@@ -226,7 +226,7 @@ static void initialise(int end)
         .end = (unsigned)end,
         .mode = story->mode,
         .flags = story->flags,
-        .ring = ring,
+        .emit = emit,
         .wait = wait_for_bell,
         .cookie = &world.actor[end],
     };
@@ -261,7 +261,7 @@ static void begin_world(void)
         for (int end = 0; end < 2; end++)
             crossvm_channel_open(&world.actor[end].channel);
         for (int i = 0; i < 4; i++)
-            (void)crossvm_channel_connect(&world.actor[i % 2].channel, CROSSVM_CHANNEL_NOW);
+            (void)crossvm_channel_connect(&world.actor[i % 2].channel, CROSSVM_NOW);
         world.actor[0].bell = world.actor[1].bell = false;
     }
     if (story->prepare)
@@ -367,7 +367,7 @@ static void mix_bytes(uint64_t *hash, const void *bytes, size_t length)
 static void forget_counts(crossvm_channel_t *channel)
 {
     channel->send.vain = channel->recv.vain = channel->vain = 0;
-    channel->send.rings = channel->send.waits = channel->recv.rings = channel->recv.waits = 0;
+    channel->send.emits = channel->send.waits = channel->recv.emits = channel->recv.waits = 0;
     channel->waits = channel->sessions = 0;
 }
 

@@ -12,7 +12,7 @@
 
 enum control_op {
     CONTROL_PING = 1,   /* out[0] = args[0] + 1 */
-    CONTROL_NOTIFY,     /* args[0] times crossvm_notify() on name */
+    CONTROL_NOTIFY,     /* args[0] times crossvm_consume_event() on name */
     CONTROL_COUNT,      /* args[0] events without an interrupt */
     CONTROL_PEER_STATE, /* state args[0] */
     CONTROL_INFO,       /* struct control_info in bytes */

@@ -56,8 +56,8 @@ case $scenario in
 host)
     guest_image guest.cpio "$top/tests/guest/host/init" "$programs/tests/guest/guest-echo"
     cp "$programs/tests/guest/host-cases" "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" "$bundle"
-    set -- ./host-cases "$interrupts" ./crossvm-vm --kernel vmlinux --initrd guest.cpio --append quiet --stats \
-        --connection echo,64K --connection base,8K,legacy --connection idle,4K --connection early,4K \
+    set -- ./host-cases "$interrupts" ./crossvm-vm --kernel vmlinux --initramfs guest.cpio --command-line quiet --stats \
+        --connection echo,64K --connection base,8K,base-block-only --connection idle,4K --connection early,4K \
         --connection control,4K --connection rights,64K:host,64K:guest
     ;;
 peers)

@@ -86,10 +86,10 @@ int pair_tear_down(void **state)
     return 0;
 }
 
-crossvm_t *pair_open(int end)
+crossvm_end_t *pair_open(int end)
 {
     char name[16];
-    crossvm_t *opened;
+    crossvm_end_t *opened;
 
     snprintf(name, sizeof(name), "link.%d", end);
     if (crossvm_open(&opened, name))
@@ -97,7 +97,7 @@ crossvm_t *pair_open(int end)
     return opened;
 }
 
-crossvm_channel_t *pair_channel(crossvm_t *end, unsigned int mode)
+crossvm_channel_t *pair_channel(crossvm_end_t *end, unsigned int mode)
 {
     const crossvm_channel_options_t options = {mode, CROSSVM_CHANNEL_AUTO, CROSSVM_CHANNEL_AUTO, CROSSVM_CHANNEL_AUTO};
     crossvm_channel_t *channel;
@@ -117,7 +117,7 @@ struct both pair_both(unsigned int mode)
     }
     /* In one thread neither may wait for the other: a few looks make both know each other. */
     for (int i = 0; i < 4; i++)
-        (void)crossvm_channel_connect(both.channel[i % 2], CROSSVM_CHANNEL_NOW);
+        (void)crossvm_channel_connect(both.channel[i % 2], CROSSVM_NOW);
     for (int i = 0; i < 2; i++)
         assert_int_equal(crossvm_channel_state(both.channel[i]), CROSSVM_CHANNEL_CONNECTED);
     return both;

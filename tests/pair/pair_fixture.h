@@ -29,14 +29,14 @@ void pair_signal_server(int number);
 void pair_start_server(void);
 
 /** Opens an end, or fails the case. */
-crossvm_t *pair_open(int end);
+crossvm_end_t *pair_open(int end);
 
 /** A channel of an end, with the defaults but for the mode. */
-crossvm_channel_t *pair_channel(crossvm_t *end, unsigned int mode);
+crossvm_channel_t *pair_channel(crossvm_end_t *end, unsigned int mode);
 
 /** Both ends in a session: with the same mode in this process. */
 struct both {
-    crossvm_t *end[2];
+    crossvm_end_t *end[2];
     crossvm_channel_t *channel[2];
 };
 

@@ -250,10 +250,10 @@ static void wrong_command_lines(void **state)
     assert_refused(start("ping", "link.0", "-s", "7"), "at least 8");
     assert_refused(start("ping", "link.0", "-s", "64K"), "carries up to");
     assert_refused(start("bench", "link.0", "-s", "64,1G"), "carries up to");
-    assert_refused(start("bench", "link.0", "-s", "64,x"), "not a whole number");
+    assert_refused(start("bench", "link.0", "-s", "64,x"), "is no size");
     assert_refused(start("pair", "a/b"), "is no name");
-    assert_refused(start("pair", "other", "-p", "100"), "no multiple of 4K");
-    assert_refused(start("pair", "other", "-p", "4K:2"), "the writer is 0, 1 or both");
+    assert_refused(start("pair", "other", "-p", "100"), "no multiple of 4 KiB");
+    assert_refused(start("pair", "other", "-p", "4K:2"), "names no writer: that is 0, 1 or both");
     assert_refused(start("pair", "link"), "another process serves");
 }
 

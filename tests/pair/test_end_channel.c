@@ -21,15 +21,15 @@
 
 #include "pair_fixture.h"
 
-#define FOREVER CROSSVM_CHANNEL_FOREVER
-#define NOW CROSSVM_CHANNEL_NOW
+#define FOREVER CROSSVM_FOREVER
+#define NOW CROSSVM_NOW
 
 /* --- ends and creation --- */
 
 static void ends_of_a_pair(void **state)
 {
     crossvm_end_info_t info;
-    crossvm_t *ends[2], *second;
+    crossvm_end_t *ends[2], *second;
     uint32_t generation;
 
     (void)state;
@@ -43,30 +43,30 @@ static void ends_of_a_pair(void **state)
         assert_int_equal(info.end, i);
         assert_int_equal(info.owner, 1);
     }
-    assert_int_equal(crossvm_wait(ends[0], 1000), 0);
+    assert_int_equal(crossvm_wait(ends[0], crossvm_deadline_after_ms(1000)), 0);
     assert_int_equal(crossvm_peer_state(ends[0], &generation), CROSSVM_PEER_READY);
     assert_int_equal(generation, 1);
     assert_int_equal(crossvm_open(&second, "link.1"), -EBUSY);
 
     assert_int_equal(crossvm_emit(ends[0]), 0);
     assert_int_equal(crossvm_emit(ends[0]), 0);
-    assert_int_equal(crossvm_wait(ends[1], 1000), 2);
+    assert_int_equal(crossvm_wait(ends[1], crossvm_deadline_after_ms(1000)), 2);
     memcpy(crossvm_dataport(ends[0], 1).address, "one way", 8);
     assert_string_equal(crossvm_dataport(ends[1], 1).address, "one way");
     assert_int_equal(crossvm_dataport(ends[1], 1).rights, CROSSVM_RIGHT_READ);
 
     crossvm_close(ends[1]);
-    assert_int_equal(crossvm_wait(ends[0], 1000), 0);
+    assert_int_equal(crossvm_wait(ends[0], crossvm_deadline_after_ms(1000)), 0);
     assert_int_equal(crossvm_peer_state(ends[0], NULL), CROSSVM_PEER_ABSENT);
     ends[1] = pair_open(1);
-    assert_int_equal(crossvm_wait(ends[0], 1000), 0);
+    assert_int_equal(crossvm_wait(ends[0], crossvm_deadline_after_ms(1000)), 0);
     assert_int_equal(crossvm_peer_state(ends[0], &generation), CROSSVM_PEER_READY);
     assert_int_equal(generation, 2);
     crossvm_close(ends[0]);
     crossvm_close(ends[1]);
 }
 
-static void assert_refused(crossvm_t *end, crossvm_channel_options_t options, int error, const char *sentence)
+static void assert_refused(crossvm_end_t *end, crossvm_channel_options_t options, int error, const char *sentence)
 {
     crossvm_channel_t *channel;
 
@@ -79,7 +79,7 @@ static void assert_refused(crossvm_t *end, crossvm_channel_options_t options, in
 static void wrong_options(void **state)
 {
     const unsigned int stream = CROSSVM_CHANNEL_STREAM;
-    crossvm_t *end = pair_open(1);
+    crossvm_end_t *end = pair_open(1);
 
     (void)state;
     assert_refused(end, (crossvm_channel_options_t){0, -1, -1, -1}, EINVAL, "is a stream (1) or for datagrams (2)");
@@ -94,7 +94,7 @@ static void wrong_options(void **state)
 
 static void modes_must_match(void **state)
 {
-    crossvm_t *ends[2] = {pair_open(0), pair_open(1)};
+    crossvm_end_t *ends[2] = {pair_open(0), pair_open(1)};
     crossvm_channel_t *channels[2] = {pair_channel(ends[0], CROSSVM_CHANNEL_STREAM),
                                       pair_channel(ends[1], CROSSVM_CHANNEL_DATAGRAM)};
     int result;
@@ -115,7 +115,7 @@ static void modes_must_match(void **state)
 static void sentences_name_the_connection(void **state)
 {
     static const int errors[] = {EPIPE, EPROTO, EAGAIN, ETIMEDOUT, EMSGSIZE, ENOTCONN, EINTR, EINVAL};
-    crossvm_t *end = pair_open(0);
+    crossvm_end_t *end = pair_open(0);
     crossvm_channel_t *channel = pair_channel(end, CROSSVM_CHANNEL_STREAM);
 
     (void)state;
@@ -135,16 +135,16 @@ static void sentences_name_the_connection(void **state)
 
 static void deadlines_pass(void **state)
 {
-    crossvm_t *end = pair_open(0);
+    crossvm_end_t *end = pair_open(0);
     crossvm_channel_t *channel = pair_channel(end, CROSSVM_CHANNEL_STREAM);
     double start = pair_ms();
     char byte;
 
     (void)state;
-    assert_int_equal(crossvm_channel_deadline(0), NOW);
-    assert_true(crossvm_channel_deadline(-1) == FOREVER);
+    assert_true(crossvm_deadline_is_now(crossvm_deadline_after_ms(0)));
+    assert_true(crossvm_deadline_is_forever(crossvm_deadline_after_ms(-1)));
     assert_int_equal(crossvm_channel_recv(channel, &byte, 1, NOW), -EAGAIN);
-    assert_int_equal(crossvm_channel_recv(channel, &byte, 1, crossvm_channel_deadline(60)), -ETIMEDOUT);
+    assert_int_equal(crossvm_channel_recv(channel, &byte, 1, crossvm_deadline_after_ms(60)), -ETIMEDOUT);
     assert_true(pair_ms() - start >= 60);
     assert_non_null(strstr(crossvm_channel_strerror(channel, -ETIMEDOUT), "did not come in time"));
     crossvm_channel_destroy(channel);
@@ -261,7 +261,7 @@ static void threads_share_a_bell(void **state)
 static void channels_share_a_bell(void **state)
 {
     static const int dataports[2] = {0, 2};
-    crossvm_t *ends[2] = {pair_open(0), pair_open(1)};
+    crossvm_end_t *ends[2] = {pair_open(0), pair_open(1)};
     crossvm_channel_t *channels[2][2];
     struct traffic traffic[4];
     pthread_t threads[4];
@@ -469,7 +469,7 @@ static void server_ends(void **state)
 /* A second channel of an end, through another dataport, whose peer never comes. */
 static void *wait_in_vain(void *argument)
 {
-    crossvm_t *end = argument;
+    crossvm_end_t *end = argument;
     const crossvm_channel_options_t options = {CROSSVM_CHANNEL_STREAM, 2, CROSSVM_CHANNEL_AUTO, CROSSVM_CHANNEL_AUTO};
     crossvm_channel_t *channel;
 
@@ -492,7 +492,7 @@ static void be_there(void *argument)
 /* Regression: the thread that read the news belonged to another channel, and kept them. */
 static void a_death_is_noticed_by_all_channels(void **state)
 {
-    crossvm_t *end = pair_open(0);
+    crossvm_end_t *end = pair_open(0);
     crossvm_channel_t *channel = pair_channel(end, CROSSVM_CHANNEL_STREAM);
     struct sigaction action = {.sa_handler = do_nothing};
     pthread_t other;
@@ -507,7 +507,7 @@ static void a_death_is_noticed_by_all_channels(void **state)
         assert_int_equal(crossvm_channel_recv(channel, &byte, 1, FOREVER), 1);
         assert_int_equal(kill(peer, SIGKILL), 0);
         assert_int_equal(waitpid(peer, NULL, 0), peer);
-        assert_int_equal(crossvm_channel_recv(channel, &byte, 1, crossvm_channel_deadline(10000)), -EPIPE);
+        assert_int_equal(crossvm_channel_recv(channel, &byte, 1, crossvm_deadline_after_ms(10000)), -EPIPE);
         crossvm_channel_open(channel);
     }
     do /* again, if it was just awake */

@@ -27,8 +27,8 @@
 #define HANG_MS 10000.0 /* no load of a machine is an excuse for this */
 #define LATE_PERCENT 10 /* so many may have waited for a CPU: other tests run at the same time */
 
-#define FOREVER CROSSVM_CHANNEL_FOREVER
-#define NOW CROSSVM_CHANNEL_NOW
+#define FOREVER CROSSVM_FOREVER
+#define NOW CROSSVM_NOW
 
 /* What the program does that will be killed. */
 enum role { ROLE_SENDS, ROLE_RECEIVES, ROLE_ECHOES, ROLE_SLEEPS, NUM_ROLES };
@@ -265,11 +265,11 @@ static void play_round(struct survivor *survivor, struct victim *victim, struct 
 
     victim->pid = pair_fork(be_victim, victim);
     if (meets) {
-        assert_int_equal(crossvm_channel_connect(survivor->channel, crossvm_channel_deadline(10000)), 0);
+        assert_int_equal(crossvm_channel_connect(survivor->channel, crossvm_deadline_after_ms(10000)), 0);
         note_delay(&tally->beginnings, pair_ms() - start);
     }
     assert_int_equal(pthread_create(&killer, NULL, kill_later, victim), 0);
-    if (meets || crossvm_channel_connect(survivor->channel, crossvm_channel_deadline(5)) == 0)
+    if (meets || crossvm_channel_connect(survivor->channel, crossvm_deadline_after_ms(5)) == 0)
         error = survive(survivor, victim);
     noticed = pair_ms();
     assert_int_equal(pthread_join(killer, NULL), 0);
@@ -299,7 +299,7 @@ static void killed_at_random(void **state)
     (void)state;
     srand(1);
     for (int way = 0; way < 4; way++) {
-        crossvm_t *end = pair_open(way % 2);
+        crossvm_end_t *end = pair_open(way % 2);
         struct survivor survivor = {pair_channel(end, modes[way / 2]), false};
 
         for (uint32_t i = 0; i < kills / 4; i++) {

@@ -16,7 +16,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "../../src/host/wire.h"
+#include "../../src/wire/wire.h"
 #include "pair_fixture.h"
 
 static int connect_to_end(int end)

@@ -26,20 +26,20 @@
 #include <sel4vm_kvm.h>
 #include <sel4vm_kvm_test.h>
 
-#include "../../src/host/descriptors.h"
 #include "../../src/run/link.h"
 #include "../../src/vm/sibling.h"
+#include "../../src/wire/descriptors.h"
 
 #define DATA_SIZE 0x3000
 
-static struct topology_connection plan(bool legacy)
+static struct topology_connection plan(bool base_block_only)
 {
     return (struct topology_connection){
         .name = (char *)"link",
         .ends = {0, 1},
-        .dataports = {{.size = DATA_SIZE, .writer = legacy ? -1 : 1}},
+        .dataports = {{.size = DATA_SIZE, .writer = base_block_only ? -1 : 1}},
         .num_dataports = 1,
-        .legacy = legacy,
+        .base_block_only = base_block_only,
     };
 }
 
@@ -66,10 +66,10 @@ static int send_msi(vm_t *vm, const crossvm_msi_t *msi)
 
 static void guest_start(struct guest *guest, int socket)
 {
-    crossvm_dataport_t dataports[CROSSVM_MAX_DATAPORTS];
-    crossvm_config_t config;
+    crossvm_dataport_config_t dataports[CROSSVM_MAX_DATAPORTS];
+    crossvm_connection_config_t config;
     crossvm_bus_t bus;
-    crossvm_info_t info;
+    crossvm_connection_info_t info;
 
     memset(guest, 0, sizeof(*guest));
     (void)kvm_use_backend_none();
@@ -88,7 +88,7 @@ static void guest_start(struct guest *guest, int socket)
     assert_int_equal(crossvm_install(&bus, &config, 1, &guest->connection), 0);
     assert_int_equal(wiring_attach(&guest->wiring, guest->connection, guest->loop), 0);
     assert_int_equal(sibling_start(&guest->sibling), 0);
-    crossvm_get_info(guest->connection, &info);
+    crossvm_get_connection_info(guest->connection, &info);
     guest->registers = info.bar_address[CROSSVM_BAR_EVENT];
 }
 
@@ -152,9 +152,9 @@ struct pair {
     struct guest b;
 };
 
-static void pair_start(struct pair *pair, bool legacy)
+static void pair_start(struct pair *pair, bool base_block_only)
 {
-    pair->plan = plan(legacy);
+    pair->plan = plan(base_block_only);
     assert_int_equal(link_create(&pair->link, &pair->plan), 0);
     guest_start(&pair->a, link_join(&pair->link, 0));
     guest_start(&pair->b, link_join(&pair->link, 1));
@@ -172,7 +172,7 @@ static void pair_end(struct pair *pair)
 static void guest_emit(struct guest *guest)
 {
     (void)__atomic_fetch_add(guest->wiring.own_seq, 1, __ATOMIC_SEQ_CST);
-    store(guest, CROSSVM_REG_RING, 1);
+    store(guest, CROSSVM_REG_DOORBELL, 1);
 }
 
 static void both_have_what_they_should(void **state)
@@ -216,8 +216,8 @@ static void plain_stores_are_counted(void **state)
     struct pair pair;
 
     (void)state;
-    for (int legacy = 0; legacy < 2; legacy++) {
-        pair_start(&pair, legacy);
+    for (int base_block_only = 0; base_block_only < 2; base_block_only++) {
+        pair_start(&pair, base_block_only);
         store(&pair.a, CROSSVM_REG_EMIT, 1);
         store(&pair.a, CROSSVM_REG_EMIT, 1);
         serve_all(&pair.link, &pair.a, &pair.b);
@@ -234,8 +234,8 @@ static void a_full_doorbell_stops_nobody(void **state)
     int doorbell;
 
     (void)state;
-    for (int legacy = 0; legacy < 2; legacy++) {
-        pair_start(&pair, legacy);
+    for (int base_block_only = 0; base_block_only < 2; base_block_only++) {
+        pair_start(&pair, base_block_only);
         doorbell = pair.b.wiring.notify;
         assert_int_equal(write(doorbell, &count, sizeof(count)), sizeof(count));
         assert_int_equal(fcntl(doorbell, F_SETFL, 0), 0);

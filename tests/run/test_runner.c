@@ -126,13 +126,14 @@ static void arguments_say_it_all(void **state)
                "  - {name: a, kernel: kernel, initramfs: initramfs, command_line: two words, memory: 0256M, vcpus: 3}\n"
                "connections:\n"
                "  - {name: x, ends: [host, a], dataports: [{size: 8K, writer: host}, {size: 4K}]}\n"
-               "  - {name: y, ends: [a, host], legacy: true, dataports: [{size: 4K, writer: a}]}\n"
+               "  - {name: y, ends: [a, host], base_block_only: true, dataports: [{size: 4K, writer: a}]}\n"
                "  - {name: z, ends: [a, host]}\n");
     assert_int_equal(RUN("run", "--stats", "-d", "sockets", "t.yaml"), 0);
-    assert_string_equal(file_read("out"),
-                        "a | --name=a --memory=256 --cpus=3 --kernel=./kernel --initrd=./initramfs --append=two words "
-                        "--socket-dir=sockets --stats --connection=x,8192:host,4096:both "
-                        "--connection=y,4096:guest,legacy --connection=z \n");
+    assert_string_equal(
+        file_read("out"),
+        "a | --name=a --memory=256M --vcpus=3 --kernel=./kernel --initramfs=./initramfs --command-line=two words "
+        "--socket-dir=sockets --stats --connection=x,8192:host,4096:both "
+        "--connection=y,4096:guest,base-block-only --connection=z \n");
 }
 
 static void an_empty_command_line(void **state)
@@ -141,7 +142,7 @@ static void an_empty_command_line(void **state)
     file_write("a", "printf '<%s> ' \"$@\"\n");
     assert_int_equal(tool_finish(start(VM("a", ", command_line: ''"))), 0);
     assert_string_equal(file_read("out"),
-                        "a | <--name=a> <--memory=256> <--cpus=1> <--kernel=./kernel> <--append=> \n");
+                        "a | <--name=a> <--memory=256M> <--vcpus=1> <--kernel=./kernel> <--command-line=> \n");
 }
 
 /* More than a low limit, of those that programs start with, has room for. */

@@ -84,8 +84,8 @@ static void wrong_vms(void **state)
          "console, restart\n"},
         {"vms:\n  - {name: a, kernl: kernel, kernel: kernel}\n",
          "t.yaml:2: vms[0]: there is no key \"kernl\"; did you mean \"kernel\"?\n"},
-        {"vms:\n  - {name: a/b, kernel: kernel}\n",
-         "t.yaml:2: vms[0].name: \"a/b\" is no name: a name has 1 to 63 of the characters A-Z a-z 0-9 . _ -\n"},
+        {"vms:\n  - {name: a/b, kernel: kernel}\n", "t.yaml:2: vms[0].name: \"a/b\" is no name: a name has 1 to 63 of "
+                                                    "the characters A-Z a-z 0-9 . _ - and is not . or ..\n"},
         {"vms:\n  - {name: '', kernel: kernel}\n", "t.yaml:2: vms[0].name: the value is empty\n"},
         {"vms:\n  - {name: \"a\\0b\", kernel: kernel}\n", "t.yaml:2: vms[0].name: the value has a NUL byte in it\n"},
         {"vms:\n  - {name: [a], kernel: kernel}\n", "t.yaml:2: vms[0].name: this must be a single value\n"},
@@ -145,8 +145,8 @@ static void wrong_connections(void **state)
         {TWO_VMS "  x\n", "t.yaml:5: connections: this must be a list\n"},
         {TWO_VMS "  - {ends: [a, bee]}\n", "t.yaml:5: connections[0]: the key \"name\" is missing\n"},
         {TWO_VMS "  - {name: x}\n", "t.yaml:5: connections[0]: the key \"ends\" is missing\n"},
-        {TWO_VMS "  - {name: .., ends: [a, bee]}\n",
-         "t.yaml:5: connections[0].name: \"..\" is no name: a name has 1 to 63 of the characters A-Z a-z 0-9 . _ -\n"},
+        {TWO_VMS "  - {name: .., ends: [a, bee]}\n", "t.yaml:5: connections[0].name: \"..\" is no name: a name has 1 "
+                                                     "to 63 of the characters A-Z a-z 0-9 . _ - and is not . or ..\n"},
         {TWO_VMS "  - {name: x, ends: a}\n", "t.yaml:5: connections[0].ends: this must be a list\n"},
         {TWO_VMS "  - {name: x, ends: [a]}\n", "t.yaml:5: connections[0].ends: a connection has two ends, not 1\n"},
         {TWO_VMS "  - name: x\n    ends:\n      - a\n      - be\n",
@@ -177,10 +177,10 @@ static void wrong_connections(void **state)
          "t.yaml:5: connections[0].dataports[0].size: 513M is not from 4 KiB to 512 MiB\n"},
         {TWO_VMS "  - {name: x, ends: [a, bee], dataports: [{size: 4K, writer: host}]}\n",
          "t.yaml:5: connections[0].dataports[0].writer: \"host\" is none of a, bee, both\n"},
-        {TWO_VMS "  - {name: x, ends: [a, bee], legacy: yes}\n",
-         "t.yaml:5: connections[0].legacy: \"yes\" is none of false, true\n"},
-        {TWO_VMS "  - {name: x, ends: [a, bee], legacy: true, dataports: [{size: 4K}, {size: 4K}]}\n",
-         "t.yaml:5: connections[0].legacy: a legacy device has one dataport, not 2\n"},
+        {TWO_VMS "  - {name: x, ends: [a, bee], base_block_only: yes}\n",
+         "t.yaml:5: connections[0].base_block_only: \"yes\" is none of false, true\n"},
+        {TWO_VMS "  - {name: x, ends: [a, bee], base_block_only: true, dataports: [{size: 4K}, {size: 4K}]}\n",
+         "t.yaml:5: connections[0].base_block_only: a device of the base block only has one dataport, not 2\n"},
     };
 
     (void)state;
@@ -264,7 +264,7 @@ static void all_faults_at_once(void **state)
     "  - &vm\n"                                                                                                        \
     "    name: left\n"                                                                                                 \
     "    kernel: kernel\n"                                                                                             \
-    "    memory: 0x2000000\n"                                                                                          \
+    "    memory: 32MiB\n"                                                                                              \
     "    vcpus: 2\n"                                                                                                   \
     "  - name: right\n"                                                                                                \
     "    kernel: kernel\n"                                                                                             \
@@ -281,7 +281,7 @@ static void all_faults_at_once(void **state)
     "  - name: sensor\n"                                                                                               \
     "    ends: [host, left]\n"                                                                                         \
     "    dataports: [{size: 2M, writer: host}, {size: 4K, writer: both}]\n"                                            \
-    "  - {name: old, ends: [right, host], legacy: true, dataports: [{size: 8K}]}\n"
+    "  - {name: old, ends: [right, host], base_block_only: true, dataports: [{size: 8K}]}\n"
 
 static void a_good_file(void **state)
 {

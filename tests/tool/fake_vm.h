@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../../src/host/wire.h"
+#include "../../src/wire/wire.h"
 
 enum fake_vm_manner {
     FAKE_VM_ANSWERS,

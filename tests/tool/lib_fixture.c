@@ -95,10 +95,10 @@ const char *lib_fixture_directory(void **state)
     return ((struct fixture *)*state)->directory;
 }
 
-crossvm_t *lib_fixture_open(void **state)
+crossvm_end_t *lib_fixture_open(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     if (crossvm_open(&end, vm->reply.name))
         fail_msg("%s", crossvm_strerror());

@@ -23,7 +23,7 @@ struct fake_vm *lib_fixture_vm(void **state);
 const char *lib_fixture_directory(void **state);
 
 /** Opens "alpha"; the case fails when that does. */
-crossvm_t *lib_fixture_open(void **state);
+crossvm_end_t *lib_fixture_open(void **state);
 
 /** Descriptors and mappings of memfds that this process has now. */
 size_t lib_fixture_count_held(void);

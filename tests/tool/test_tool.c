@@ -134,9 +134,9 @@ static void usage_errors(void **state)
     assert_result(run("emit", "alpha", "-n", "0"), 2, "", "at least 1");
     assert_result(run("emit", "alpha", "-n", "many"), 2, "", "\"many\" is not a whole number");
     assert_result(run("emit", "alpha", "-n", "-1"), 2, "", "\"-1\" is not a whole number");
-    assert_result(run("emit", "alpha", "-n", "1Q"), 2, "", "a suffix is K, M or G");
+    assert_result(run("emit", "alpha", "-n", "1Q"), 2, "", "is not a whole number");
     assert_result(run("emit", "alpha", "-n", "99999999999999999999"), 2, "", "not a whole number");
-    assert_result(run("read", "alpha", "-o", "18446744073709551615K"), 2, "", "too large");
+    assert_result(run("read", "alpha", "-o", "18446744073709551615K"), 2, "", "is no size");
     assert_result(run("wait", "alpha", "-t", "soon"), 2, "", "\"soon\" is not a number of seconds");
     assert_result(run("wait", "alpha", "-t", "-1"), 2, "", "not a number of seconds");
     assert_result(run("wait", "alpha", "-t", "nan"), 2, "", "not a number of seconds");
@@ -238,7 +238,7 @@ static void emit_sends(void **state)
 
     assert_result(run("emit", "alpha"), 0, "", "");
     assert_int_equal(fake_vm_take_signals(vm), 1);
-    assert_result(run("emit", "-n", "1K", "alpha"), 0, "", "");
+    assert_result(run("emit", "-n", "1024", "alpha"), 0, "", "");
     assert_int_equal(fake_vm_take_signals(vm), 1024);
     assert_int_equal(vm->peer_page[0], 1025);
 }
@@ -282,7 +282,7 @@ static void wait_goes_on_without_event(void **state)
 
 static void busy_end(void **state)
 {
-    crossvm_t *end = lib_fixture_open(state);
+    crossvm_end_t *end = lib_fixture_open(state);
 
     assert_result(run("wait", "alpha", "-t", "1"), 2, "", "in use by another program");
     assert_int_equal(run("info", "alpha")->status, 0);
@@ -312,7 +312,7 @@ static void write_refuses_whole(void **state)
     memset(large, 0xee, sizeof(large));
     assert_result(run_input(large, sizeof(large), "write", "alpha"), 2, "", "does not fit");
     assert_result(run_input(large, 17, "write", "alpha", "-o", "65520"), 2, "", "nothing was written");
-    assert_result(run("write", "alpha", "ab", "-o", "0xffff"), 2, "", "does not fit");
+    assert_result(run("write", "alpha", "ab", "-o", "65535"), 2, "", "does not fit");
     assert_result(run("write", "alpha", "x", "-d", "1"), 2, "", "dataport 1 of connection \"alpha\" is read-only");
     assert_result(run("write", "alpha", "x", "-d", "2"), 2, "", "has no dataport 2: its last one is 1");
     assert_result(run("write", "alpha", "x", "-o", "64K"), 2, "", "does not fit");

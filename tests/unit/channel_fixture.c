@@ -8,23 +8,23 @@
 
 #define GUARD 4096
 
-static int ring(void *cookie)
+static int emit(void *cookie)
 {
     struct end *end = cookie;
 
-    end->rings++;
+    end->emits++;
     end->other->bells++;
     return 0;
 }
 
 /* Nothing happens in one thread while it sleeps, other than what the test lets happen. */
-static int wait_for_bell(void *cookie, int64_t deadline, uint32_t limit_us)
+static int wait_for_bell(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
 {
     struct end *end = cookie;
 
     end->waits++;
     end->limit_us = limit_us;
-    assert_true(deadline != CROSSVM_CHANNEL_NOW);
+    assert_true(!crossvm_deadline_is_now(deadline));
     if (end->bells == 0 && end->asleep)
         end->asleep(end);
     if (end->bells > 0) {
@@ -33,7 +33,7 @@ static int wait_for_bell(void *cookie, int64_t deadline, uint32_t limit_us)
     }
     if (limit_us > 0)
         return -EAGAIN;
-    assert_true(deadline != CROSSVM_CHANNEL_FOREVER); /* would sleep for ever */
+    assert_true(!crossvm_deadline_is_forever(deadline)); /* would sleep for ever */
     return -ETIMEDOUT;
 }
 
@@ -61,7 +61,7 @@ struct pair *pair_new(size_t size, unsigned mode, unsigned flags)
             .end = i,
             .mode = mode,
             .flags = flags,
-            .ring = ring,
+            .emit = emit,
             .wait = wait_for_bell,
             .cookie = &pair->end[i],
         };
@@ -80,7 +80,7 @@ void pair_open(struct pair *pair)
         (void)crossvm_channel_connect(&pair->end[i % 2].channel, NOW);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(crossvm_channel_state(&pair->end[i].channel), CROSSVM_CHANNEL_CONNECTED);
-        pair->end[i].bells = pair->end[i].rings = 0;
+        pair->end[i].bells = pair->end[i].emits = 0;
     }
 }
 

@@ -11,12 +11,13 @@
 
 #include <crossvm/channel.h>
 
-#define NOW CROSSVM_CHANNEL_NOW
-#define FOREVER CROSSVM_CHANNEL_FOREVER
+#define NOW CROSSVM_NOW
+#define LATER CROSSVM_DEADLINE(1) /* a deadline that the wait callback finds to have passed */
+#define FOREVER CROSSVM_FOREVER
 
 struct end {
     crossvm_channel_t channel;
-    int rings;                    /* that this end rang */
+    int emits;                    /* of this end */
     int bells;                    /* that rang for this end, and that no wait took yet */
     int waits;                    /* calls of the wait callback */
     uint32_t limit_us;            /* of the last of them */

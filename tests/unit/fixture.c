@@ -164,11 +164,11 @@ seL4_CPtr *frames_make(size_t n, size_t bits)
 
 crossvm_connection_t *install_one(struct fixture *fixture, const char *name)
 {
-    crossvm_dataport_t dataport = {.frames = frames_make(1, 12),
-                                   .num_frames = 1,
-                                   .frame_size_bits = 12,
-                                   .guest_rights = CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE};
-    crossvm_config_t config = {.name = name, .dataports = &dataport, .num_dataports = 1};
+    crossvm_dataport_config_t dataport = {.frames = frames_make(1, 12),
+                                          .num_frames = 1,
+                                          .frame_size_bits = 12,
+                                          .guest_rights = CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE};
+    crossvm_connection_config_t config = {.name = name, .dataports = &dataport, .num_dataports = 1};
     crossvm_connection_t *c = NULL;
 
     assert_int_equal(crossvm_install(&fixture->bus, &config, 1, &c), 0);
@@ -187,9 +187,9 @@ void guest_store(struct fixture *fixture, uintptr_t address, size_t length, uint
 
 static vmm_pci_entry_t *pci_entry(const struct fixture *fixture, const crossvm_connection_t *c)
 {
-    crossvm_info_t info;
+    crossvm_connection_info_t info;
 
-    crossvm_get_info(c, &info);
+    crossvm_get_connection_info(c, &info);
     return find_device(fixture->pci, info.pci);
 }
 
@@ -220,9 +220,9 @@ void guest_enable(struct fixture *fixture, const crossvm_connection_t *c)
 
 uintptr_t bar(const crossvm_connection_t *c, unsigned int i)
 {
-    crossvm_info_t info;
+    crossvm_connection_info_t info;
 
-    crossvm_get_info(c, &info);
+    crossvm_get_connection_info(c, &info);
     return info.bar_address[i];
 }
 

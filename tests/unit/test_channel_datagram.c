@@ -98,7 +98,7 @@ static void a_full_ring_refuses_and_loses_nothing(void **state)
                 assert_int_equal(result, 8 + sent % 3 * 8);
             }
             assert_true(sent > received);
-            assert_int_equal(crossvm_channel_send(one, word, 24, 1), -ETIMEDOUT);
+            assert_int_equal(crossvm_channel_send(one, word, 24, LATER), -ETIMEDOUT);
             for (; received < sent - (uint64_t)round % 5; received++) {
                 assert_int_equal(crossvm_channel_recv(two, word, sizeof(word), NOW), 8 + received % 3 * 8);
                 assert_int_equal(word[0], received);
@@ -163,7 +163,7 @@ static void batches_stop_where_a_message_does_not_fit(void **state)
     char buffer[32];
 
     assert_int_equal(crossvm_channel_recv_many(two, buffer, 8, NULL, 4, NOW), -EAGAIN);
-    assert_int_equal(crossvm_channel_recv_many(two, buffer, 8, NULL, 4, 1), -ETIMEDOUT);
+    assert_int_equal(crossvm_channel_recv_many(two, buffer, 8, NULL, 4, LATER), -ETIMEDOUT);
     assert_int_equal(crossvm_channel_send(one, "11111111", 8, NOW), 8);
     assert_int_equal(crossvm_channel_send(one, "22", 2, NOW), 2);
     assert_int_equal(crossvm_channel_send(one, "333333333", 9, NOW), 9);
@@ -256,7 +256,7 @@ static void drain_waits_until_all_is_taken(void **state)
     assert_int_equal(crossvm_channel_drain(one, FOREVER), 0);
     assert_int_equal(crossvm_channel_send(one, buffer, 64, NOW), 64);
     assert_int_equal(crossvm_channel_drain(one, NOW), -EAGAIN);
-    assert_int_equal(crossvm_channel_drain(one, 1), -ETIMEDOUT);
+    assert_int_equal(crossvm_channel_drain(one, LATER), -ETIMEDOUT);
     assert_int_equal(crossvm_channel_recv(two, buffer, 64, NOW), 64);
     crossvm_channel_close(two); /* it had taken all */
     assert_int_equal(crossvm_channel_drain(one, FOREVER), 0);

@@ -43,7 +43,7 @@ static void use(crossvm_channel_t *channel)
         is_an_answer(crossvm_channel_recv_many(channel, buffer, 64, NULL, sizeof(buffer) / 64, NOW));
         is_an_answer(crossvm_channel_send_many(channel, buffer, 24, 5, NOW));
     }
-    is_an_answer(crossvm_channel_recv(channel, buffer, sizeof(buffer), 1));
+    is_an_answer(crossvm_channel_recv(channel, buffer, sizeof(buffer), LATER));
     is_an_answer(crossvm_channel_send(channel, buffer, 100, NOW));
     length = crossvm_channel_reserve(channel, &room, 300, NOW);
     is_an_answer(length);
@@ -51,11 +51,11 @@ static void use(crossvm_channel_t *channel)
         memset(room, 0x55, (size_t)length);
         is_an_answer(crossvm_channel_commit(channel, (size_t)length));
     }
-    is_an_answer(crossvm_channel_send(channel, buffer, crossvm_channel_max_message(channel), 1));
-    is_an_answer(crossvm_channel_drain(channel, 1));
+    is_an_answer(crossvm_channel_send(channel, buffer, crossvm_channel_max_message(channel), LATER));
+    is_an_answer(crossvm_channel_drain(channel, LATER));
     (void)crossvm_channel_arm(channel, CROSSVM_CHANNEL_IN | CROSSVM_CHANNEL_OUT, &limit_us);
     crossvm_channel_disarm(channel);
-    is_an_answer(crossvm_channel_wait(channel, CROSSVM_CHANNEL_IN, 1));
+    is_an_answer(crossvm_channel_wait(channel, CROSSVM_CHANNEL_IN, LATER));
 }
 
 /* A session with records in both directions, the one to be received starting at a place that is `start` bytes on. */

@@ -25,7 +25,7 @@ static void refuses_configurations_out_of_range(void **state)
     REFUSED(mode, 0);
     REFUSED(mode, 3);
     REFUSED(flags, 2);
-    REFUSED(ring, NULL);
+    REFUSED(emit, NULL);
     REFUSED(wait, NULL);
 #undef REFUSED
     assert_int_equal(crossvm_channel_init(NULL, &good), -EINVAL);
@@ -73,7 +73,7 @@ static void ends_meet_in_either_order(void **state)
 
         crossvm_channel_open(one);
         assert_int_equal(crossvm_channel_connect(one, NOW), -EAGAIN);
-        assert_int_equal(crossvm_channel_connect(one, 1), -ETIMEDOUT);
+        assert_int_equal(crossvm_channel_connect(one, LATER), -ETIMEDOUT);
         crossvm_channel_open(two);
         assert_int_equal(crossvm_channel_connect(two, NOW), -EAGAIN);
         assert_true(pair->end[first].bells > 0); /* it is told that there is something to do */
@@ -93,7 +93,7 @@ static void a_call_that_needs_the_peer_waits_for_it(void **state)
 
     crossvm_channel_open(one);
     assert_int_equal(crossvm_channel_send(one, &byte, 1, NOW), -EAGAIN);
-    assert_int_equal(crossvm_channel_recv(one, &byte, 1, 1), -ETIMEDOUT);
+    assert_int_equal(crossvm_channel_recv(one, &byte, 1, LATER), -ETIMEDOUT);
     crossvm_channel_open(two);
     assert_int_equal(crossvm_channel_recv(two, &byte, 1, NOW), -EAGAIN);
     assert_int_equal(crossvm_channel_send(one, &byte, 1, NOW), 1);
@@ -295,7 +295,7 @@ static void a_bell_that_cannot_be_rung_means_that_the_peer_is_gone(void **state)
     crossvm_channel_t *one = &pair->end[0].channel;
     uint32_t limit_us;
 
-    one->config.ring = failing_ring;
+    one->config.emit = failing_ring;
     assert_int_equal(crossvm_channel_arm(&pair->end[1].channel, CROSSVM_CHANNEL_IN, &limit_us), 0);
     assert_int_equal(crossvm_channel_send(one, "x", 1, NOW), 1);
     assert_int_equal(crossvm_channel_send(one, "y", 1, NOW), -EPIPE);
@@ -303,7 +303,7 @@ static void a_bell_that_cannot_be_rung_means_that_the_peer_is_gone(void **state)
     (void)state;
 }
 
-static int interrupted(void *cookie, int64_t deadline, uint32_t limit_us)
+static int interrupted(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
 {
     (void)cookie;
     (void)deadline;

@@ -56,9 +56,9 @@ static void a_full_ring_takes_a_part(void **state)
 
     assert_int_equal(crossvm_channel_send(one, buffer, sizeof(buffer), NOW), ring);
     assert_int_equal(crossvm_channel_send(one, buffer, 1, NOW), -EAGAIN);
-    assert_int_equal(crossvm_channel_send(one, buffer, 1, 1), -ETIMEDOUT);
+    assert_int_equal(crossvm_channel_send(one, buffer, 1, LATER), -ETIMEDOUT);
     assert_int_equal(crossvm_channel_recv(two, buffer, sizeof(buffer), FOREVER), ring);
-    assert_int_equal(crossvm_channel_send(one, buffer, sizeof(buffer), 1), ring);
+    assert_int_equal(crossvm_channel_send(one, buffer, sizeof(buffer), LATER), ring);
     assert_int_equal(crossvm_channel_send(one, buffer, 0, NOW), 0);
     assert_int_equal(crossvm_channel_recv(two, buffer, 0, NOW), 0);
     pair_free(pair);

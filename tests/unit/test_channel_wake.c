@@ -17,8 +17,8 @@ static void nobody_rings_while_nobody_sleeps(void **state)
         while (i % 10 == 9 && crossvm_channel_recv(&pair->end[1].channel, &word, 8, NOW) == 8)
             ;
     }
-    assert_int_equal(pair->end[0].rings, 0);
-    assert_int_equal(pair->end[1].rings, 0);
+    assert_int_equal(pair->end[0].emits, 0);
+    assert_int_equal(pair->end[1].emits, 0);
     pair_free(pair);
     (void)state;
 }
@@ -36,12 +36,12 @@ static void a_sleeping_receiver_is_rung_once(void **state)
         assert_int_equal(limit_us, 0);
         for (int i = 0; i < 10; i++)
             assert_int_equal(crossvm_channel_send(one, &byte, 1, NOW), 1);
-        assert_int_equal(pair->end[0].rings, sleep);
+        assert_int_equal(pair->end[0].emits, sleep);
         crossvm_channel_disarm(two);
         for (int i = 0; i < 10; i++)
             assert_int_equal(crossvm_channel_recv(two, &byte, 1, NOW), 1);
         assert_int_equal(crossvm_channel_send(one, &byte, 1, NOW), 1);
-        assert_int_equal(pair->end[0].rings, sleep);
+        assert_int_equal(pair->end[0].emits, sleep);
         assert_int_equal(crossvm_channel_recv(two, &byte, 1, NOW), 1);
     }
     pair_free(pair);
@@ -64,7 +64,7 @@ static void a_sleeping_sender_is_rung_when_half_is_free(void **state)
     assert_true(taken >= sent / 2 && taken < sent * 3 / 4);
     while (crossvm_channel_recv(two, buffer, sizeof(buffer), NOW) > 0)
         ;
-    assert_int_equal(pair->end[1].rings, 1);
+    assert_int_equal(pair->end[1].emits, 1);
     assert_int_equal(crossvm_channel_arm(one, CROSSVM_CHANNEL_OUT, &limit_us), CROSSVM_CHANNEL_OUT);
     pair_free(pair);
     (void)state;
@@ -112,7 +112,7 @@ static void wait_tells_what_is_ready(void **state)
 
     assert_int_equal(crossvm_channel_wait(two, both, FOREVER), CROSSVM_CHANNEL_OUT);
     assert_int_equal(crossvm_channel_wait(two, CROSSVM_CHANNEL_IN, NOW), -EAGAIN);
-    assert_int_equal(crossvm_channel_wait(two, CROSSVM_CHANNEL_IN, 1), -ETIMEDOUT);
+    assert_int_equal(crossvm_channel_wait(two, CROSSVM_CHANNEL_IN, LATER), -ETIMEDOUT);
     assert_int_equal(crossvm_channel_send(one, buffer, 100, NOW), 100);
     assert_int_equal(crossvm_channel_wait(two, both, FOREVER), both);
     assert_int_equal(crossvm_channel_arm(two, both, &limit_us), both);
@@ -121,7 +121,7 @@ static void wait_tells_what_is_ready(void **state)
     while (crossvm_channel_send(one, buffer, most, NOW) > 0)
         ;
     assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_OUT, NOW), -EAGAIN);
-    assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_OUT, 1), -ETIMEDOUT);
+    assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_OUT, LATER), -ETIMEDOUT);
     pair->end[0].asleep = take_everything;
     assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_OUT, FOREVER), CROSSVM_CHANNEL_OUT);
     assert_int_equal(crossvm_channel_send(one, buffer, most, NOW), most);
@@ -142,7 +142,7 @@ static void wait_waits_for_a_peer_to_come_and_to_go(void **state)
 
     assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_IN, FOREVER), CROSSVM_CHANNEL_IN); /* -ENOTCONN */
     crossvm_channel_open(one);
-    assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_OUT, 1), -ETIMEDOUT);
+    assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_OUT, LATER), -ETIMEDOUT);
     assert_int_equal(crossvm_channel_arm(one, CROSSVM_CHANNEL_OUT, &limit_us), 0);
     pair_open(pair);
     assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_OUT, FOREVER), CROSSVM_CHANNEL_OUT);
@@ -178,11 +178,11 @@ static void a_busy_relaxed_receiver_spares_the_sender_fences(void **state)
         assert_int_equal(*wake & CROSSVM_CHANNEL_WAKE_FLAGS, 0);
         /* It looks again after a while before it relies on the bell. */
         pair->end[1].waits = 0;
-        assert_int_equal(crossvm_channel_recv(two, &byte, 1, 1), -ETIMEDOUT);
+        assert_int_equal(crossvm_channel_recv(two, &byte, 1, LATER), -ETIMEDOUT);
         assert_int_equal(pair->end[1].waits, 2);
         assert_int_equal(pair->end[1].limit_us, 0);
         assert_int_equal(*wake & CROSSVM_CHANNEL_WAKE_FLAGS, CROSSVM_CHANNEL_WAKE_FENCE);
-        assert_int_equal(crossvm_channel_recv(two, &byte, 1, 1), -ETIMEDOUT);
+        assert_int_equal(crossvm_channel_recv(two, &byte, 1, LATER), -ETIMEDOUT);
         assert_int_equal(pair->end[1].waits, 3);
     }
     pair_free(pair);
@@ -199,7 +199,7 @@ static void an_early_bell_does_not_end_the_settling(void **state)
     pair_open(pair);
     busy_receiver(pair);
     pair->end[1].bells = 1; /* of an earlier time */
-    assert_int_equal(crossvm_channel_recv(two, &byte, 1, 1), -ETIMEDOUT);
+    assert_int_equal(crossvm_channel_recv(two, &byte, 1, LATER), -ETIMEDOUT);
     assert_int_equal(pair->end[1].waits, 3); /* the bell, the look after a while, the rest */
     busy_receiver(pair);
     assert_int_equal(crossvm_channel_arm(two, CROSSVM_CHANNEL_IN, &limit_us), 0);
@@ -232,11 +232,11 @@ static void counts_tell_what_it_cost(void **state)
     assert_int_equal(crossvm_channel_arm(two, CROSSVM_CHANNEL_IN, &limit_us), 0);
     assert_int_equal(crossvm_channel_send(one, &byte, 1, NOW), 1);
     crossvm_channel_get_counts(one, &counts);
-    assert_int_equal(counts.rings, 1);
+    assert_int_equal(counts.emits, 1);
     assert_int_equal(counts.sessions, 1);
     assert_int_equal(crossvm_channel_recv(two, &byte, 1, NOW), 1);
     pair->end[1].bells = 0;
-    assert_int_equal(crossvm_channel_recv(two, &byte, 1, 1), -ETIMEDOUT);
+    assert_int_equal(crossvm_channel_recv(two, &byte, 1, LATER), -ETIMEDOUT);
     crossvm_channel_get_counts(two, &counts);
     assert_int_equal(counts.waits, 1);
     pair_free(pair);

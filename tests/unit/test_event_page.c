@@ -59,7 +59,7 @@ static void power_on_values(void **state)
     assert_int_equal(word(CROSSVM_REG_FEATURES), 3);
     assert_int_equal(word(CROSSVM_REG_NUM_DATAPORTS), 2);
     assert_int_equal(word(0x64), 1);
-    assert_int_equal(word(CROSSVM_REG_RING), 0);
+    assert_int_equal(word(CROSSVM_REG_DOORBELL), 0);
     assert_string_equal((char *)memory + CROSSVM_REG_FULL_NAME, "sensor");
     assert_int_equal(quad(0xc0), 0x3000);
     assert_int_equal(word(0xc8), 1);
@@ -85,7 +85,7 @@ static void base_block_device_has_nothing_else(void **state)
     event_page_set_status(&page, CROSSVM_STATUS_PEER_COUNTS);
     assert_int_equal(event_page_store(&page, CROSSVM_REG_DRIVER, 4, 1), EVENT_PAGE_NOTHING);
     assert_int_equal(event_page_store(&page, CROSSVM_REG_SEEN, 4, 3), EVENT_PAGE_NOTHING);
-    assert_int_equal(event_page_store(&page, CROSSVM_REG_RING, 4, 1), EVENT_PAGE_NOTHING);
+    assert_int_equal(event_page_store(&page, CROSSVM_REG_DOORBELL, 4, 1), EVENT_PAGE_NOTHING);
     event_page_reset(&page);
     assert_int_equal(word(CROSSVM_REG_COUNT), 3);
     for (size_t offset = CROSSVM_REG_MAGIC; offset < sizeof(memory); offset++)
@@ -164,8 +164,8 @@ static void no_ring_without_an_own_page(void **state)
     (void)state;
     without.features = CROSSVM_FEATURE_PEER_PAGE;
     event_page_init(&page, memory, &without);
-    assert_int_equal(event_page_store(&page, CROSSVM_REG_RING, 4, 1), EVENT_PAGE_NOTHING);
-    assert_int_equal(event_page_store(&page, CROSSVM_REG_RING, 1, 1), EVENT_PAGE_NOTHING);
+    assert_int_equal(event_page_store(&page, CROSSVM_REG_DOORBELL, 4, 1), EVENT_PAGE_NOTHING);
+    assert_int_equal(event_page_store(&page, CROSSVM_REG_DOORBELL, 1, 1), EVENT_PAGE_NOTHING);
 }
 
 static void counters(void **state)

@@ -35,7 +35,8 @@ static void note_driver(void *cookie, uint32_t state)
 
 static crossvm_connection_t *install(struct fixture *f, const char *name)
 {
-    crossvm_config_t config = {.name = name, .emit = count_emit, .driver_changed = note_driver, .cookie = &emitted};
+    crossvm_connection_config_t config = {
+        .name = name, .emit = count_emit, .driver_changed = note_driver, .cookie = &emitted};
     crossvm_connection_t *c = NULL;
 
     emitted = 0;
@@ -71,7 +72,7 @@ static void emit_with_cookie_and_result(void **state)
 {
     struct fixture *f = *state;
     crossvm_connection_t *c = install(f, "a");
-    crossvm_info_t info;
+    crossvm_connection_info_t info;
 
     guest_store(f, bar(c, 0), 4, 0);
     guest_store(f, bar(c, 0), 1, 0xff);
@@ -79,7 +80,7 @@ static void emit_with_cookie_and_result(void **state)
     assert_int_equal(emitted, 3);
     emit_result = -EIO;
     guest_store(f, bar(c, 0), 2, 7);
-    crossvm_get_info(c, &info);
+    crossvm_get_connection_info(c, &info);
     assert_int_equal(info.emits, 4);
     assert_int_equal(info.failed_emits, 1);
     assert_int_equal(log_take(), 0);
@@ -88,14 +89,14 @@ static void emit_with_cookie_and_result(void **state)
 static void emit_without_a_receiver_is_counted(void **state)
 {
     struct fixture *f = *state;
-    crossvm_config_t config = {.name = "a"};
+    crossvm_connection_config_t config = {.name = "a"};
     crossvm_connection_t *c;
-    crossvm_info_t info;
+    crossvm_connection_info_t info;
 
     assert_int_equal(crossvm_install(&f->bus, &config, 1, &c), 0);
     for (int i = 0; i < 1000; i++)
         guest_store(f, bar(c, 0), 4, 0);
-    crossvm_get_info(c, &info);
+    crossvm_get_connection_info(c, &info);
     assert_int_equal(info.failed_emits, 1000);
     assert_int_equal(log_take(), 0);
 }
@@ -170,9 +171,9 @@ static void event_while_in_service_is_injected_again(void **state)
     crossvm_connection_t *c = install_bound(f, "a");
 
     for (int i = 0; i < 5; i++) {
-        crossvm_notify(c);
+        crossvm_consume_event(c);
         assert_true(pending(f));
-        crossvm_notify(c); /* dropped by the controller */
+        crossvm_consume_event(c); /* dropped by the controller */
         eoi(f);
         assert_true(pending(f)); /* raised again */
         eoi(f);
@@ -190,11 +191,11 @@ static void shared_line_serves_both(void **state)
     irq_limit = IRQ;
     a = install_bound(f, "a");
     b = install_bound(f, "b");
-    crossvm_notify(a);
-    crossvm_notify(b);
+    crossvm_consume_event(a);
+    crossvm_consume_event(b);
     eoi(f);
     assert_true(pending(f)); /* for b */
-    crossvm_notify(a);
+    crossvm_consume_event(a);
     eoi(f);
     assert_true(pending(f)); /* for a */
     eoi(f);
@@ -208,12 +209,12 @@ static void driver_of_the_base_block_is_served_like_before(void **state)
 
     guest_enable(f, c);
     for (int i = 0; i < 300; i++) { /* more than the silence would allow */
-        crossvm_notify(c);
+        crossvm_consume_event(c);
         assert_true(pending(f));
         assert_int_equal(page_word(c, CROSSVM_REG_COUNT), 1);
         guest_store(f, bar(c, 0) + CROSSVM_REG_COUNT, 4, 0);
         if (i % 2)
-            crossvm_notify(c); /* between acknowledgement and end of interrupt */
+            crossvm_consume_event(c); /* between acknowledgement and end of interrupt */
         eoi(f);
         if (i % 2) {
             assert_true(pending(f));
@@ -230,8 +231,8 @@ static void events_before_anyone_listens_are_kept(void **state)
     struct fixture *f = *state;
     crossvm_connection_t *c = install(f, "a");
 
-    crossvm_notify(c);
-    crossvm_notify(c);
+    crossvm_consume_event(c);
+    crossvm_consume_event(c);
     assert_false(pending(f)); /* memory space is disabled: nobody is there */
     assert_int_equal(log_take(), 0);
     assert_int_equal(page_word(c, CROSSVM_REG_COUNT), 2);
@@ -248,8 +249,8 @@ static void events_while_the_interrupt_is_disabled_are_kept(void **state)
 
     for (int i = 0; i < 3; i++) {
         assert_int_equal(kvm_test_irq_enable(&f->vm, IRQ, false), 0);
-        crossvm_notify(c);
-        crossvm_notify(c);
+        crossvm_consume_event(c);
+        crossvm_consume_event(c);
         assert_false(pending(f));
         assert_int_equal(log_take(), 0);
         assert_int_equal(kvm_test_irq_enable(&f->vm, IRQ, true), 0);
@@ -266,8 +267,8 @@ static void event_in_service_survives_disabling(void **state)
     struct fixture *f = *state;
     crossvm_connection_t *c = install_bound(f, "a");
 
-    crossvm_notify(c);
-    crossvm_notify(c);
+    crossvm_consume_event(c);
+    crossvm_consume_event(c);
     assert_int_equal(kvm_test_irq_enable(&f->vm, IRQ, false), 0);
     (void)kvm_test_irq_eoi(&f->vm, IRQ);
     assert_int_equal(kvm_test_irq_enable(&f->vm, IRQ, true), 0);
@@ -298,20 +299,20 @@ static void unanswered_device_falls_silent(void **state)
     other = install_bound(f, "other");
     guest_enable(f, unbound); /* by a driver that went without a word */
     for (int i = 0; i < 100000; i++) {
-        crossvm_notify(unbound);
+        crossvm_consume_event(unbound);
         if (pending(f)) {
             interrupts++;
             eoi(f);
         }
     }
     assert_in_range(interrupts, 1, 1000);
-    crossvm_notify(other);
+    crossvm_consume_event(other);
     assert_true(pending(f));
     eoi(f);
 
     /* A sign of life: what was held back comes. */
     guest_store(f, bar(unbound, 0) + CROSSVM_REG_COUNT, 4, 0);
-    crossvm_notify(unbound);
+    crossvm_consume_event(unbound);
     assert_true(pending(f));
     assert_int_equal(page_word(unbound, CROSSVM_REG_EVENT_SEQ), 100001);
 }
@@ -323,7 +324,7 @@ static void a_driver_that_binds_late_ends_the_silence(void **state)
 
     guest_enable(f, c);
     for (int i = 0; i < 500; i++) {
-        crossvm_notify(c);
+        crossvm_consume_event(c);
         if (pending(f))
             eoi(f);
     }
@@ -340,7 +341,7 @@ static void unbound_by_our_driver_raises_nothing(void **state)
 
     guest_store(f, bar(c, 0) + CROSSVM_REG_DRIVER, 4, CROSSVM_DRIVER_NONE);
     guest_config_write(f, c, 0x04, 2, 0x0402);
-    crossvm_notify(c);
+    crossvm_consume_event(c);
     assert_false(pending(f));
     assert_int_equal(driver_state, CROSSVM_DRIVER_NONE);
 }
@@ -352,7 +353,7 @@ static void masking_by_command_register(void **state)
     crossvm_connection_t *c = install(f, "a");
 
     guest_enable(f, c);
-    crossvm_notify(c);
+    crossvm_consume_event(c);
     assert_true(pending(f));
     assert_true(guest_config_read(f, c, 0x06, 2) & 0x0008);
     guest_config_write(f, c, 0x04, 2, 0x0402);
@@ -363,11 +364,11 @@ static void masking_by_command_register(void **state)
     guest_config_write(f, c, 0x04, 2, 0x0002);
     assert_false(pending(f));
 
-    crossvm_notify(c);
+    crossvm_consume_event(c);
     guest_config_write(f, c, 0x04, 2, 0x0402);
     eoi(f);
     guest_store(f, bar(c, 0) + CROSSVM_REG_SEEN, 4, 2);
-    crossvm_notify(c); /* between acknowledging and unmasking */
+    crossvm_consume_event(c); /* between acknowledging and unmasking */
     assert_false(pending(f));
     guest_config_write(f, c, 0x04, 2, 0x0002);
     assert_true(pending(f));
@@ -400,12 +401,12 @@ static void random_interleavings_lose_nothing(void **state)
         int n = rand() % 4;
 
         for (int i = 0; i < n; i++)
-            crossvm_notify(c[rand() % 2]);
+            crossvm_consume_event(c[rand() % 2]);
         while (pending(f)) {
             for (int i = 0; i < 2; i++) {
                 seen[i] = page_word(c[i], CROSSVM_REG_EVENT_SEQ);
                 if (rand() % 3 == 0)
-                    crossvm_notify(c[rand() % 2]); /* after the look, before the end */
+                    crossvm_consume_event(c[rand() % 2]); /* after the look, before the end */
             }
             eoi(f);
         }
@@ -432,7 +433,7 @@ static void late_acknowledgements_lose_nothing(void **state)
             int action = rand() % 4;
 
             if (action == 0 && step < 12) {
-                crossvm_notify(c);
+                crossvm_consume_event(c);
             } else if (action == 1 && !handling && pending(f)) {
                 handling = true;
                 seen = page_word(c, CROSSVM_REG_EVENT_SEQ);
@@ -471,14 +472,14 @@ static void msi_instead_of_intx(void **state)
 {
     struct fixture *f = *state;
     crossvm_connection_t *c = install(f, "a");
-    crossvm_info_t info;
+    crossvm_connection_info_t info;
 
     enable_msi(f, c);
-    crossvm_notify(c);
-    crossvm_notify(c);
+    crossvm_consume_event(c);
+    crossvm_consume_event(c);
     assert_int_equal(msis(f), 2);
     assert_false(pending(f));
-    crossvm_get_info(c, &info);
+    crossvm_get_connection_info(c, &info);
     assert_true(info.msi_enabled);
     guest_config_write(f, c, 0x42, 2, 0);
     guest_config_write(f, c, 0x04, 2, 0x0002);
@@ -502,7 +503,7 @@ static bool route(void *cookie, const crossvm_msi_t *message)
 static void msi_without_the_vmm(void **state)
 {
     struct fixture *f = *state;
-    crossvm_config_t config = {.name = "a", .route_msi = route, .peer_page = frames_make(1, 12)[0]};
+    crossvm_connection_config_t config = {.name = "a", .route_msi = route, .peer_page = frames_make(1, 12)[0]};
     crossvm_connection_t *c;
 
     route_answer = true;
@@ -541,7 +542,7 @@ static void platform_without_msi(void **state)
     assert_int_equal(guest_config_read(f, c, 0x51, 1), 0);
     enable_msi(f, c);
     guest_config_write(f, c, 0x04, 2, 0x0002);
-    crossvm_notify(c);
+    crossvm_consume_event(c);
     assert_true(pending(f));
 }
 
@@ -628,31 +629,31 @@ static void own_page_and_its_bell(void **state)
 {
     struct fixture *f = *state;
     const seL4_CPtr *frames = frames_make(2, 12);
-    crossvm_config_t config = {.name = "a",
-                               .emit = count_emit,
-                               .ring = count_ring,
-                               .cookie = &emitted,
-                               .end = 1,
-                               .peer_page = frames[0],
-                               .own_page = frames[1]};
+    crossvm_connection_config_t config = {.name = "a",
+                                          .emit = count_emit,
+                                          .emit_counted = count_ring,
+                                          .cookie = &emitted,
+                                          .end = 1,
+                                          .peer_page = frames[0],
+                                          .own_page = frames[1]};
     crossvm_connection_t *c;
-    crossvm_info_t info;
+    crossvm_connection_info_t info;
     uint64_t value = 1;
 
     emitted = rings = 0;
     assert_int_equal(crossvm_install(&f->bus, &config, 1, &c), 0);
-    crossvm_get_info(c, &info);
+    crossvm_get_connection_info(c, &info);
     assert_int_equal(info.bar_size[0], 0x4000);
     assert_int_equal(page_word(c, CROSSVM_REG_END), 1);
     assert_int_equal(page_word(c, CROSSVM_REG_FEATURES), CROSSVM_FEATURE_PEER_PAGE | CROSSVM_FEATURE_OWN_PAGE);
     assert_int_equal(crossvm_get_register(c, CROSSVM_REG_END), 1);
     guest_store(f, bar(c, 0) + CROSSVM_REG_EMIT, 4, 1);
     assert_int_equal(emitted, 1);
-    guest_store(f, bar(c, 0) + CROSSVM_REG_RING, 1, 1);
-    guest_store(f, bar(c, 0) + CROSSVM_REG_RING, 8, 1);
+    guest_store(f, bar(c, 0) + CROSSVM_REG_DOORBELL, 1, 1);
+    guest_store(f, bar(c, 0) + CROSSVM_REG_DOORBELL, 8, 1);
     assert_int_equal(rings, 2);
     assert_int_equal(emitted, 1);
-    crossvm_get_info(c, &info);
+    crossvm_get_connection_info(c, &info);
     assert_int_equal(info.emits, 3);
     /* The fourth page is nothing. */
     assert_int_equal(kvm_test_fault(f->vm.vcpus[BOOT_VCPU], bar(c, 0) + 0x3ffc, 4, true, 0, &value), FAULT_HANDLED);
@@ -670,7 +671,7 @@ static void peers_come_and_go_unseen_by_the_base_block(void **state)
         crossvm_set_peer_state(c, i % 2 ? CROSSVM_PEER_ABSENT : CROSSVM_PEER_PRESENT);
         assert_false(pending(f));
     }
-    crossvm_notify(c);
+    crossvm_consume_event(c);
     assert_true(pending(f));
 }
 
@@ -684,7 +685,7 @@ static void emit_may_remove_its_connection(void **state)
 {
     struct fixture *f = *state;
     static crossvm_connection_t *c;
-    crossvm_config_t config = {.name = "a", .emit = remove_at_emit, .cookie = &c};
+    crossvm_connection_config_t config = {.name = "a", .emit = remove_at_emit, .cookie = &c};
 
     assert_int_equal(crossvm_install(&f->bus, &config, 1, &c), 0);
     guest_store(f, bar(c, 0), 4, 0);
@@ -697,14 +698,14 @@ static void reset_twice(void **state)
     crossvm_connection_t *c = install_bound(f, "a");
 
     enable_msi(f, c);
-    crossvm_notify(c);
+    crossvm_consume_event(c);
     crossvm_reset_all(&f->vm);
     crossvm_reset_all(&f->vm);
     assert_int_equal(driver_state, CROSSVM_DRIVER_NONE);
     assert_int_equal(page_word(c, CROSSVM_REG_DRIVER), 0);
     assert_int_equal(page_word(c, CROSSVM_REG_EVENT_SEQ), 1);
     assert_int_equal(guest_config_read(f, c, 0x04, 2), 0);
-    crossvm_notify(c);
+    crossvm_consume_event(c);
     assert_false(pending(f));
     assert_int_equal(msis(f), 1);
     guest_enable(f, c);

@@ -14,8 +14,8 @@
 
 #define RW (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE)
 
-static void assert_refused(struct fixture *f, const crossvm_bus_t *bus, const crossvm_config_t *configs, size_t n,
-                           const char *name, const char *reason)
+static void assert_refused(struct fixture *f, const crossvm_bus_t *bus, const crossvm_connection_config_t *configs,
+                           size_t n, const char *name, const char *reason)
 {
     crossvm_connection_t *handles[4] = {NULL};
     struct state before;
@@ -31,7 +31,7 @@ static void assert_refused(struct fixture *f, const crossvm_bus_t *bus, const cr
         fail_msg("\"%s\" does not say \"%s\"", log_last, reason);
 }
 
-static void one_refused(struct fixture *f, const crossvm_config_t *config, const char *reason)
+static void one_refused(struct fixture *f, const crossvm_connection_config_t *config, const char *reason)
 {
     assert_refused(f, &f->bus, config, 1, config->name, reason);
 }
@@ -39,7 +39,7 @@ static void one_refused(struct fixture *f, const crossvm_config_t *config, const
 static void null_arguments(void **state)
 {
     struct fixture *f = *state;
-    crossvm_config_t config = {.name = "a"};
+    crossvm_connection_config_t config = {.name = "a"};
     crossvm_bus_t bus;
     struct state before;
 
@@ -61,14 +61,14 @@ static void null_arguments(void **state)
     assert_refused(f, &f->bus, &config, 0, NULL, "0 connections");
     config.name = NULL;
     assert_refused(f, &f->bus, &config, 1, "connection 0", "no name");
-    config = (crossvm_config_t){.name = "a", .num_dataports = 1};
+    config = (crossvm_connection_config_t){.name = "a", .num_dataports = 1};
     one_refused(f, &config, "none is given");
 }
 
 static void bad_base_addresses(void **state)
 {
     struct fixture *f = *state;
-    crossvm_config_t config = {.name = "a"};
+    crossvm_connection_config_t config = {.name = "a"};
     crossvm_bus_t bus = f->bus;
 
     bus.base = BASE + 1;
@@ -89,8 +89,8 @@ static void bad_names(void **state)
         "\xc3\xa4", "0123456789012345678901234567890123456789012345678901234567890123", /* 64 characters */
     };
     struct fixture *f = *state;
-    crossvm_config_t config = {0};
-    crossvm_config_t longest = {.name = "012345678901234567890123456789012345678901234567890123456789012"};
+    crossvm_connection_config_t config = {0};
+    crossvm_connection_config_t longest = {.name = "012345678901234567890123456789012345678901234567890123456789012"};
 
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         config.name = names[i];
@@ -103,7 +103,7 @@ static void bad_names(void **state)
 static void duplicate_names(void **state)
 {
     struct fixture *f = *state;
-    crossvm_config_t configs[] = {{.name = "a"}, {.name = "b"}, {.name = "a"}};
+    crossvm_connection_config_t configs[] = {{.name = "a"}, {.name = "b"}, {.name = "a"}};
 
     assert_refused(f, &f->bus, configs, 3, "\"a\"", "twice");
     install_one(f, "b");
@@ -137,8 +137,8 @@ static void a_mapping_that_fails_midway_leaves_nothing(void **state)
 {
     struct fixture *f = *state;
     seL4_CPtr frames[4];
-    crossvm_dataport_t d = {.frames = frames, .num_frames = 4, .frame_size_bits = 12, .guest_rights = RW};
-    crossvm_config_t config = {.name = "a", .dataports = &d, .num_dataports = 1};
+    crossvm_dataport_config_t d = {.frames = frames, .num_frames = 4, .frame_size_bits = 12, .guest_rights = RW};
+    crossvm_connection_config_t config = {.name = "a", .dataports = &d, .num_dataports = 1};
 
     memcpy(frames, frames_make(4, 12), sizeof(frames));
     frames[3] = 0x7fffffff;
@@ -154,32 +154,33 @@ static void bad_dataports(void **state)
     struct fixture *f = *state;
     seL4_CPtr some[4] = {1, 2, 3, 4};
     seL4_CPtr with_null[2] = {1, seL4_CapNull};
-    crossvm_dataport_t d[5];
-    crossvm_config_t config = {.name = "a", .dataports = d, .num_dataports = 1};
+    crossvm_dataport_config_t d[5];
+    crossvm_connection_config_t config = {.name = "a", .dataports = d, .num_dataports = 1};
 
     memcpy(some, frames_make(4, 12), sizeof(some));
     with_null[0] = some[0];
-    d[0] = (crossvm_dataport_t){.frames = NULL, .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW};
+    d[0] = (crossvm_dataport_config_t){.frames = NULL, .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW};
     one_refused(f, &config, "no frames");
-    d[0] = (crossvm_dataport_t){.frames = some, .num_frames = 0, .frame_size_bits = 12, .guest_rights = RW};
+    d[0] = (crossvm_dataport_config_t){.frames = some, .num_frames = 0, .frame_size_bits = 12, .guest_rights = RW};
     one_refused(f, &config, "0 frames");
-    d[0] = (crossvm_dataport_t){.frames = some, .num_frames = 1, .frame_size_bits = 11, .guest_rights = RW};
+    d[0] = (crossvm_dataport_config_t){.frames = some, .num_frames = 1, .frame_size_bits = 11, .guest_rights = RW};
     one_refused(f, &config, "not of 4 KiB to 1 GiB");
-    d[0] = (crossvm_dataport_t){.frames = some, .num_frames = 1, .frame_size_bits = 64, .guest_rights = RW};
+    d[0] = (crossvm_dataport_config_t){.frames = some, .num_frames = 1, .frame_size_bits = 64, .guest_rights = RW};
     one_refused(f, &config, "not of 4 KiB to 1 GiB");
-    d[0] = (crossvm_dataport_t){.frames = some, .num_frames = SIZE_MAX, .frame_size_bits = 12, .guest_rights = RW};
+    d[0] =
+        (crossvm_dataport_config_t){.frames = some, .num_frames = SIZE_MAX, .frame_size_bits = 12, .guest_rights = RW};
     one_refused(f, &config, "exceed 2 GiB");
-    d[0] = (crossvm_dataport_t){
+    d[0] = (crossvm_dataport_config_t){
         .frames = some, .num_frames = ((size_t)1 << 19) + 1, .frame_size_bits = 12, .guest_rights = RW};
     one_refused(f, &config, "exceed 2 GiB");
-    d[0] = (crossvm_dataport_t){.frames = with_null, .num_frames = 2, .frame_size_bits = 12, .guest_rights = RW};
+    d[0] = (crossvm_dataport_config_t){.frames = with_null, .num_frames = 2, .frame_size_bits = 12, .guest_rights = RW};
     one_refused(f, &config, "frame 1 is a null capability");
-    d[0] = (crossvm_dataport_t){
+    d[0] = (crossvm_dataport_config_t){
         .frames = some, .num_frames = 4, .frame_size_bits = 12, .guest_rights = CROSSVM_RIGHT_WRITE};
     one_refused(f, &config, "rights");
-    d[0] = (crossvm_dataport_t){.frames = some, .num_frames = 4, .frame_size_bits = 12, .guest_rights = 0};
+    d[0] = (crossvm_dataport_config_t){.frames = some, .num_frames = 4, .frame_size_bits = 12, .guest_rights = 0};
     one_refused(f, &config, "rights");
-    d[0] = (crossvm_dataport_t){.frames = some, .num_frames = 1, .frame_size_bits = 21, .guest_rights = RW};
+    d[0] = (crossvm_dataport_config_t){.frames = some, .num_frames = 1, .frame_size_bits = 21, .guest_rights = RW};
     one_refused(f, &config, "cannot map"); /* frames of another size */
     config.num_dataports = 5;
     one_refused(f, &config, "more than the 4");
@@ -190,10 +191,10 @@ static void bad_ends(void **state)
 {
     struct fixture *f = *state;
     const seL4_CPtr *frames = frames_make(2, 12);
-    crossvm_config_t third = {.name = "a", .end = 2};
-    crossvm_config_t lone = {.name = "a", .own_page = frames[0]};
-    crossvm_config_t mute = {.name = "a", .peer_page = frames[0], .own_page = frames[1]};
-    crossvm_config_t base = {.name = "a", .own_page = frames[0], .base_block_only = true};
+    crossvm_connection_config_t third = {.name = "a", .end = 2};
+    crossvm_connection_config_t lone = {.name = "a", .own_page = frames[0]};
+    crossvm_connection_config_t mute = {.name = "a", .peer_page = frames[0], .own_page = frames[1]};
+    crossvm_connection_config_t base = {.name = "a", .own_page = frames[0], .base_block_only = true};
 
     one_refused(f, &third, "end 2");
     one_refused(f, &lone, "peer page");
@@ -205,10 +206,10 @@ static void failure_midway_undoes_all(void **state)
 {
     struct fixture *f = *state;
     seL4_CPtr *frames = frames_make(2, 12);
-    crossvm_dataport_t good = {.frames = frames, .num_frames = 2, .frame_size_bits = 12, .guest_rights = RW};
-    crossvm_dataport_t bad = {.frames = frames, .num_frames = 1, .frame_size_bits = 21, .guest_rights = RW};
-    crossvm_config_t configs[] = {{.name = "good", .dataports = &good, .num_dataports = 1},
-                                  {.name = "bad", .dataports = &bad, .num_dataports = 1}};
+    crossvm_dataport_config_t good = {.frames = frames, .num_frames = 2, .frame_size_bits = 12, .guest_rights = RW};
+    crossvm_dataport_config_t bad = {.frames = frames, .num_frames = 1, .frame_size_bits = 21, .guest_rights = RW};
+    crossvm_connection_config_t configs[] = {{.name = "good", .dataports = &good, .num_dataports = 1},
+                                             {.name = "bad", .dataports = &bad, .num_dataports = 1}};
 
     assert_refused(f, &f->bus, configs, 2, "\"bad\"", "cannot map");
     assert_null(crossvm_find(&f->vm, "good"));
@@ -227,8 +228,9 @@ static memory_fault_result_t somebody_elses(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t
 static void taken_memory(void **state)
 {
     struct fixture *f = *state;
-    crossvm_dataport_t d = {.frames = frames_make(1, 12), .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW};
-    crossvm_config_t config = {.name = "a", .dataports = &d, .num_dataports = 1};
+    crossvm_dataport_config_t d = {
+        .frames = frames_make(1, 12), .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW};
+    crossvm_connection_config_t config = {.name = "a", .dataports = &d, .num_dataports = 1};
     vm_memory_reservation_t *theirs;
 
     theirs = vm_reserve_memory_at(&f->vm, BASE + 0x1000, 0x1000, somebody_elses, NULL);
@@ -240,8 +242,9 @@ static void taken_memory(void **state)
 static void no_room(void **state)
 {
     struct fixture *f = *state;
-    crossvm_dataport_t d = {.frames = frames_make(1, 12), .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW};
-    crossvm_config_t config = {.name = "a", .dataports = &d, .num_dataports = 1};
+    crossvm_dataport_config_t d = {
+        .frames = frames_make(1, 12), .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW};
+    crossvm_connection_config_t config = {.name = "a", .dataports = &d, .num_dataports = 1};
     crossvm_bus_t bus = f->bus;
 
     bus.size = 0x1000;
@@ -263,7 +266,7 @@ static void bad_interrupt_numbers(void **state)
 {
     static const int numbers[] = {256, 432, 0, 100000};
     struct fixture *f = *state;
-    crossvm_config_t config = {.name = "a"};
+    crossvm_connection_config_t config = {.name = "a"};
     crossvm_bus_t bus = f->bus;
 
     bus.alloc_irq = irq_fixed;
@@ -281,7 +284,7 @@ static void bad_interrupt_numbers(void **state)
 static void an_interrupt_that_the_vm_refuses(void **state)
 {
     struct fixture *f = *state;
-    crossvm_config_t config = {.name = "a"};
+    crossvm_connection_config_t config = {.name = "a"};
     crossvm_bus_t bus = f->bus;
 
     bus.alloc_irq = irq_fixed;
@@ -295,16 +298,17 @@ static void an_interrupt_that_the_vm_refuses(void **state)
 static void an_interrupt_each_then_shared(void **state)
 {
     struct fixture *f = *state;
-    crossvm_config_t configs[5] = {{.name = "a"}, {.name = "b"}, {.name = "c"}, {.name = "d"}, {.name = "e"}};
+    crossvm_connection_config_t configs[5] = {
+        {.name = "a"}, {.name = "b"}, {.name = "c"}, {.name = "d"}, {.name = "e"}};
     crossvm_connection_t *c[5];
     int irqs[5];
 
     irq_limit = FIRST_IRQ + 2;
     assert_int_equal(crossvm_install(&f->bus, configs, 5, c), 0);
     for (size_t i = 0; i < 5; i++) {
-        crossvm_info_t info;
+        crossvm_connection_info_t info;
 
-        crossvm_get_info(c[i], &info);
+        crossvm_get_connection_info(c[i], &info);
         irqs[i] = info.irq;
         assert_int_equal(guest_config_read(f, c[i], 0x3c, 1), info.irq);
         assert_int_equal(info.irq_shared, i != 2);
@@ -322,14 +326,14 @@ static void a_full_bus(void **state)
 {
     struct fixture *f = *state;
     char names[32][8];
-    crossvm_config_t configs[32];
+    crossvm_connection_config_t configs[32];
     crossvm_connection_t *c[32];
     vmm_pci_device_def_t *bridge = f->pci->bus0[0][0]->cookie;
     uint8_t header_type = bridge->header_type;
 
     for (size_t i = 0; i < 32; i++) {
         snprintf(names[i], sizeof(names[i]), "c%zu", i);
-        configs[i] = (crossvm_config_t){.name = names[i]};
+        configs[i] = (crossvm_connection_config_t){.name = names[i]};
     }
     bridge->header_type = 0; /* a platform like libsel4vm's, which routes function 0 only */
     assert_refused(f, &f->bus, configs, 32, "\"c31\"", "bus is full");
@@ -345,19 +349,19 @@ static void a_hundred_connections(void **state)
 {
     struct fixture *f = *state;
     static char names[100][8];
-    static crossvm_config_t configs[100];
+    static crossvm_connection_config_t configs[100];
     static crossvm_connection_t *c[100];
     unsigned char seen[32][8] = {{0}};
 
     for (size_t i = 0; i < 100; i++) {
         snprintf(names[i], sizeof(names[i]), "c%zu", i);
-        configs[i] = (crossvm_config_t){.name = names[i]};
+        configs[i] = (crossvm_connection_config_t){.name = names[i]};
     }
     assert_int_equal(crossvm_install(&f->bus, configs, 100, c), 0);
     for (size_t i = 0; i < 100; i++) {
-        crossvm_info_t info;
+        crossvm_connection_info_t info;
 
-        crossvm_get_info(c[i], &info);
+        crossvm_get_connection_info(c[i], &info);
         assert_false(seen[info.pci.dev][info.pci.fun]++);
         assert_int_equal(guest_config_read(f, c[i], 0, 4), 0xa1111af4);
     }
@@ -372,11 +376,11 @@ static void a_hundred_connections(void **state)
     /* Functions of one device share a pin only with the number. */
     for (size_t i = 0; i < 100; i++) {
         for (size_t j = 0; j < i; j++) {
-            crossvm_info_t a;
-            crossvm_info_t b;
+            crossvm_connection_info_t a;
+            crossvm_connection_info_t b;
 
-            crossvm_get_info(c[i], &a);
-            crossvm_get_info(c[j], &b);
+            crossvm_get_connection_info(c[i], &a);
+            crossvm_get_connection_info(c[j], &b);
             if (a.pci.dev == b.pci.dev && guest_config_read(f, c[i], 0x3d, 1) == guest_config_read(f, c[j], 0x3d, 1))
                 assert_int_equal(a.irq, b.irq);
         }
@@ -386,7 +390,7 @@ static void a_hundred_connections(void **state)
 /* --- memory --- */
 
 /* Installs while the n-th allocation fails, and undoes it when it works all the same. */
-static bool install_fails(struct fixture *f, const crossvm_config_t *configs, int (*fail_after)(int), int n)
+static bool install_fails(struct fixture *f, const crossvm_connection_config_t *configs, int (*fail_after)(int), int n)
 {
     int result;
 
@@ -417,10 +421,10 @@ static void no_memory_at_any_point(void **state)
 {
     struct fixture *f = *state;
     seL4_CPtr *frames = frames_make(5, 12);
-    crossvm_dataport_t d[] = {{.frames = frames, .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW},
-                              {.frames = frames + 1, .num_frames = 3, .frame_size_bits = 12, .guest_rights = 1}};
-    crossvm_config_t configs[] = {{.name = "a", .dataports = d, .num_dataports = 2},
-                                  {.name = "b", .dataports = d, .num_dataports = 1, .peer_page = frames[4]}};
+    crossvm_dataport_config_t d[] = {{.frames = frames, .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW},
+                                     {.frames = frames + 1, .num_frames = 3, .frame_size_bits = 12, .guest_rights = 1}};
+    crossvm_connection_config_t configs[] = {{.name = "a", .dataports = d, .num_dataports = 2},
+                                             {.name = "b", .dataports = d, .num_dataports = 1, .peer_page = frames[4]}};
     int failures = 0;
 
     for (int kind = 0; kind < 2; kind++) {
@@ -452,9 +456,9 @@ static void a_second_install_keeps_the_first(void **state)
     crossvm_connection_t *b = install_one(f, "b");
 
     guest_enable(f, a);
-    crossvm_notify(a);
-    crossvm_notify(b);
-    crossvm_notify(b);
+    crossvm_consume_event(a);
+    crossvm_consume_event(b);
+    crossvm_consume_event(b);
     assert_int_equal(page_word(a, CROSSVM_REG_COUNT), 1);
     assert_int_equal(page_word(b, CROSSVM_REG_COUNT), 2);
     assert_true(bar(a, 0) != bar(b, 0) && bar(a, 1) != bar(b, 1));
@@ -476,20 +480,21 @@ static void two_vms(void **state)
     assert_ptr_equal(crossvm_find(&other->vm, "same"), b);
     guest_enable(f, a);
     guest_enable(other, b);
-    crossvm_notify(b);
+    crossvm_consume_event(b);
     assert_int_equal(page_word(a, CROSSVM_REG_COUNT), 0);
     assert_int_equal(page_word(b, CROSSVM_REG_COUNT), 1);
     fixture_vm_destroy(other);
     free(other);
-    crossvm_notify(a);
+    crossvm_consume_event(a);
     assert_int_equal(page_word(a, CROSSVM_REG_COUNT), 1);
 }
 
 static void remove_and_install_again(void **state)
 {
     struct fixture *f = *state;
-    crossvm_dataport_t d = {.frames = frames_make(1, 12), .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW};
-    crossvm_config_t config = {.name = "a", .dataports = &d, .num_dataports = 1};
+    crossvm_dataport_config_t d = {
+        .frames = frames_make(1, 12), .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW};
+    crossvm_connection_config_t config = {.name = "a", .dataports = &d, .num_dataports = 1};
     struct state first;
 
     for (int i = 0; i < 100; i++) {
@@ -524,18 +529,18 @@ static void sizes_are_exact_and_tails_inert(void **state)
 {
     struct fixture *f = *state;
     seL4_CPtr *small = frames_make(3, 12);
-    crossvm_dataport_t d[] = {
+    crossvm_dataport_config_t d[] = {
         {.frames = small, .num_frames = 1, .frame_size_bits = 12, .guest_rights = RW},
         {.frames = small, .num_frames = 3, .frame_size_bits = 12, .guest_rights = RW},
         {.frames = frames_make(32, 21), .num_frames = 32, .frame_size_bits = 21, .guest_rights = RW},
         {.frames = frames_make(16, 12), .num_frames = 16, .frame_size_bits = 12, .guest_rights = RW}};
-    crossvm_config_t config = {.name = "a", .dataports = d, .num_dataports = 4};
+    crossvm_connection_config_t config = {.name = "a", .dataports = d, .num_dataports = 4};
     crossvm_connection_t *c;
-    crossvm_info_t info;
+    crossvm_connection_info_t info;
     uint64_t value = 1;
 
     assert_int_equal(crossvm_install(&f->bus, &config, 1, &c), 0);
-    crossvm_get_info(c, &info);
+    crossvm_get_connection_info(c, &info);
     for (unsigned int i = 0; i <= 4; i++)
         assert_int_equal(info.bar_address[i] % info.bar_size[i], 0);
     assert_int_equal(info.bar_size[2], 0x4000);
@@ -554,9 +559,10 @@ static void sizes_are_exact_and_tails_inert(void **state)
 static void stores_to_read_only_memory_vanish(void **state)
 {
     struct fixture *f = *state;
-    crossvm_dataport_t d = {
+    crossvm_dataport_config_t d = {
         .frames = frames_make(1, 12), .num_frames = 1, .frame_size_bits = 12, .guest_rights = CROSSVM_RIGHT_READ};
-    crossvm_config_t config = {.name = "a", .dataports = &d, .num_dataports = 1, .peer_page = frames_make(1, 12)[0]};
+    crossvm_connection_config_t config = {
+        .name = "a", .dataports = &d, .num_dataports = 1, .peer_page = frames_make(1, 12)[0]};
     crossvm_connection_t *c;
 
     assert_int_equal(crossvm_install(&f->bus, &config, 1, &c), 0);

@@ -75,7 +75,7 @@ static void open_device(struct device *device, bool extended, bool generic)
     guest->end.ops = extended ? &cvm_guest_extended_ops : &cvm_guest_base_ops;
     guest->end.fd = ends[0];
     guest->page =
-        (struct event_page){.base = device->page, .size = PAGE_BYTES, .extended = extended, .has_peer_page = extended};
+        (struct registers){.base = device->page, .size = PAGE_BYTES, .extended = extended, .has_peer_page = extended};
     guest->generic = generic;
     guest->intx.config = dup(device->config);
 }
@@ -88,7 +88,7 @@ static void close_device(struct device *device)
 }
 
 /* A device with the extended block, whose registers hold these values when it is opened. */
-static crossvm_t *start(struct device *device, uint64_t sequence, uint32_t seen)
+static crossvm_end_t *start(struct device *device, uint64_t sequence, uint32_t seen)
 {
     open_device(device, true, false);
     store64(device, CROSSVM_REG_EVENT_SEQ, sequence);
@@ -120,10 +120,10 @@ static void counts_what_was_not_seen(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         struct device device;
-        crossvm_t *end = start(&device, table[i].sequence, table[i].seen);
+        crossvm_end_t *end = start(&device, table[i].sequence, table[i].seen);
 
-        assert_int_equal(crossvm_wait(end, 0), table[i].events);
-        assert_int_equal(crossvm_wait(end, 0), 0);
+        assert_int_equal(crossvm_wait(end, CROSSVM_NOW), table[i].events);
+        assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
         close_device(&device);
     }
 }
@@ -131,34 +131,34 @@ static void counts_what_was_not_seen(void **state)
 static void tells_no_more_than_an_int_holds(void **state)
 {
     struct device device;
-    crossvm_t *end = start(&device, 0, 0);
+    crossvm_end_t *end = start(&device, 0, 0);
 
     (void)state;
     store64(&device, CROSSVM_REG_EVENT_SEQ, 2 * (uint64_t)INT_MAX + 3);
-    assert_int_equal(crossvm_wait(end, 0), INT_MAX);
-    assert_int_equal(crossvm_wait(end, 0), INT_MAX);
-    assert_int_equal(crossvm_wait(end, -1), 3);
-    assert_int_equal(crossvm_wait(end, 0), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), INT_MAX);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), INT_MAX);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 3);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     close_device(&device);
 }
 
 static void follows_who_counts(void **state)
 {
     struct device device;
-    crossvm_t *end = start(&device, 4, 4);
+    crossvm_end_t *end = start(&device, 4, 4);
 
     (void)state;
     store64(&device, CROSSVM_REG_PEER_SEQ, 4);
     store32(&device, CROSSVM_REG_STATUS, CROSSVM_STATUS_PEER_COUNTS);
-    assert_int_equal(crossvm_wait(end, 0), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     store64(&device, CROSSVM_REG_PEER_SEQ, 6);
-    assert_int_equal(crossvm_wait(end, 0), 2);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 2);
     /* The device counts again, and stands where it stood. */
     store32(&device, CROSSVM_REG_STATUS, 0);
-    assert_int_equal(crossvm_wait(end, 0), 1);
-    assert_int_equal(crossvm_wait(end, 0), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 1);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     store64(&device, CROSSVM_REG_EVENT_SEQ, 5);
-    assert_int_equal(crossvm_wait(end, 0), 1);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 1);
     close_device(&device);
 }
 
@@ -167,13 +167,13 @@ static void survives_a_lying_peer(void **state)
 {
     static const uint64_t lies[] = {UINT64_MAX, 1, UINT64_MAX / 2, 0, 1ULL << 63};
     struct device device;
-    crossvm_t *end = start(&device, 0, 0);
+    crossvm_end_t *end = start(&device, 0, 0);
 
     (void)state;
     store32(&device, CROSSVM_REG_STATUS, CROSSVM_STATUS_PEER_COUNTS);
     for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
         store64(&device, CROSSVM_REG_PEER_SEQ, lies[i]);
-        assert_true(crossvm_wait(end, 0) > 0);
+        assert_true(crossvm_wait(end, CROSSVM_NOW) > 0);
     }
     close_device(&device);
 }
@@ -181,13 +181,13 @@ static void survives_a_lying_peer(void **state)
 static void without_peer_page_the_device_counts(void **state)
 {
     struct device device;
-    crossvm_t *end = start(&device, 7, 7);
+    crossvm_end_t *end = start(&device, 7, 7);
 
     (void)state;
     device.guest->page.has_peer_page = false;
     store32(&device, CROSSVM_REG_STATUS, CROSSVM_STATUS_PEER_COUNTS);
     store64(&device, CROSSVM_REG_EVENT_SEQ, 9);
-    assert_int_equal(crossvm_wait(end, 0), 2);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 2);
     close_device(&device);
 }
 
@@ -196,50 +196,50 @@ static void without_peer_page_the_device_counts(void **state)
 static void tells_changes_of_the_peer(void **state)
 {
     struct device device;
-    crossvm_t *end = start(&device, 0, 0);
+    crossvm_end_t *end = start(&device, 0, 0);
     uint32_t generation;
 
     (void)state;
     assert_int_equal(crossvm_peer_state(end, &generation), CROSSVM_PEER_UNKNOWN);
     assert_int_equal(generation, 0);
     store64(&device, CROSSVM_REG_PEER, 3ULL << 32 | CROSSVM_PEER_PRESENT);
-    assert_int_equal(crossvm_wait(end, -1), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 0);
     assert_int_equal(crossvm_peer_state(end, &generation), CROSSVM_PEER_PRESENT);
     assert_int_equal(generation, 3);
     /* A peer that went and came is a change, though the state is the same. */
     store64(&device, CROSSVM_REG_PEER, 4ULL << 32 | CROSSVM_PEER_PRESENT);
-    assert_int_equal(crossvm_wait(end, -1), 0);
-    assert_int_equal(crossvm_wait(end, 0), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     close_device(&device);
 }
 
 static void interrupts_without_events_end_no_wait_early(void **state)
 {
     struct device device;
-    crossvm_t *end = start(&device, 0, 0);
+    crossvm_end_t *end = start(&device, 0, 0);
 
     (void)state;
     for (int i = 0; i < 5; i++)
         interrupt(&device);
-    assert_int_equal(crossvm_wait(end, 30), 0);
+    assert_int_equal(crossvm_wait(end, crossvm_deadline_after_ms(30)), 0);
     store64(&device, CROSSVM_REG_EVENT_SEQ, 1);
     interrupt(&device);
-    assert_int_equal(crossvm_wait(end, -1), 1);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 1);
     close_device(&device);
 }
 
 static void a_storm_of_interrupts_ends_with_the_time(void **state)
 {
     struct device device;
-    crossvm_t *end = start(&device, 0, 0);
+    crossvm_end_t *end = start(&device, 0, 0);
     int storm = open("/dev/zero", O_RDONLY | O_CLOEXEC); /* always readable */
 
     (void)state;
     assert_true(storm >= 0);
     assert_true(dup2(storm, device.guest->end.fd) >= 0);
     alarm(60);
-    assert_int_equal(crossvm_wait(end, 0), 0);
-    assert_int_equal(crossvm_wait(end, 20), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
+    assert_int_equal(crossvm_wait(end, crossvm_deadline_after_ms(20)), 0);
     alarm(0);
     close(storm);
     close_device(&device);
@@ -248,15 +248,15 @@ static void a_storm_of_interrupts_ends_with_the_time(void **state)
 static void a_look_takes_the_interrupt_too(void **state)
 {
     struct device device;
-    crossvm_t *end = start(&device, 0, 0);
+    crossvm_end_t *end = start(&device, 0, 0);
     struct pollfd fd = {.fd = crossvm_fd(end), .events = POLLIN};
 
     (void)state;
     store64(&device, CROSSVM_REG_EVENT_SEQ, 1);
     interrupt(&device);
-    assert_int_equal(crossvm_wait(end, 0), 1);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 1);
     assert_int_equal(poll(&fd, 1, 0), 1); /* once with no event behind it */
-    assert_int_equal(crossvm_wait(end, 0), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     assert_int_equal(poll(&fd, 1, 0), 0);
     close_device(&device);
 }
@@ -264,7 +264,7 @@ static void a_look_takes_the_interrupt_too(void **state)
 static void emit_stores(void **state)
 {
     struct device device;
-    crossvm_t *end = start(&device, 0, 0);
+    crossvm_end_t *end = start(&device, 0, 0);
 
     (void)state;
     assert_int_equal(crossvm_emit(end), 0);
@@ -276,14 +276,14 @@ static void emit_stores(void **state)
 static void emit_counts_in_the_own_page(void **state)
 {
     struct device device;
-    crossvm_t *end = start(&device, 0, 0);
+    crossvm_end_t *end = start(&device, 0, 0);
 
     (void)state;
     device.guest->page.has_own_page = true;
     store64(&device, CROSSVM_REG_OWN_SEQ, 0xffffffff);
     assert_int_equal(crossvm_emit(end), 0);
     assert_int_equal(crossvm_emit(end), 0);
-    assert_int_equal(load32(&device, CROSSVM_REG_RING), 1);
+    assert_int_equal(load32(&device, CROSSVM_REG_DOORBELL), 1);
     assert_int_equal(load32(&device, CROSSVM_REG_EMIT), 0);
     assert_int_equal(load32(&device, CROSSVM_REG_OWN_SEQ), 1);
     assert_int_equal(load32(&device, CROSSVM_REG_OWN_SEQ + 4), 1);
@@ -293,12 +293,12 @@ static void emit_counts_in_the_own_page(void **state)
 static void removed_device(void **state)
 {
     struct device device;
-    crossvm_t *end = start(&device, 0, 0);
+    crossvm_end_t *end = start(&device, 0, 0);
 
     (void)state;
     close(device.interrupts);
-    assert_int_equal(crossvm_wait(end, -1), -EPIPE);
-    assert_int_equal(crossvm_wait(end, 10), -EPIPE);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), -EPIPE);
+    assert_int_equal(crossvm_wait(end, crossvm_deadline_after_ms(10)), -EPIPE);
     assert_int_equal(crossvm_emit(end), -EIO);
     assert_int_equal(load32(&device, CROSSVM_REG_EMIT), 0);
     assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_ABSENT);
@@ -325,12 +325,12 @@ static void close_and_look(struct device *device, uint32_t *seen, uint32_t *driv
 static void close_leaves_what_was_seen(void **state)
 {
     struct device device;
-    crossvm_t *end = start(&device, 0x700000005, 3);
+    crossvm_end_t *end = start(&device, 0x700000005, 3);
     uint32_t seen, driver;
 
     (void)state;
     store32(&device, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_BOUND);
-    assert_int_equal(crossvm_wait(end, 0), 2);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 2);
     store64(&device, CROSSVM_REG_EVENT_SEQ, 0x700000009); /* not waited for: the next opener's */
     close_and_look(&device, &seen, &driver);
     assert_int_equal(seen, 5);
@@ -356,7 +356,7 @@ static void generic_driver_always_stores_seen(void **state)
 {
     const uint32_t not_seen = 77;
     struct device device;
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     (void)state;
     open_device(&device, true, true);
@@ -365,9 +365,9 @@ static void generic_driver_always_stores_seen(void **state)
     store32(&device, CROSSVM_REG_SEEN, not_seen); /* shows whether there is a store */
     store64(&device, CROSSVM_REG_PEER, 1ULL << 32 | CROSSVM_PEER_PRESENT);
     interrupt(&device);
-    assert_int_equal(crossvm_wait(end, -1), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 0);
     assert_int_equal(load32(&device, CROSSVM_REG_SEEN), not_seen);
-    assert_int_equal(crossvm_wait(end, 0), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     assert_int_equal(load32(&device, CROSSVM_REG_SEEN), 0);
     close_device(&device);
 }
@@ -377,22 +377,22 @@ static void generic_driver_always_stores_seen(void **state)
 static void each_interrupt_is_an_event(void **state)
 {
     struct device device;
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     (void)state;
     open_device(&device, false, false);
     end = &device.guest->end;
-    assert_int_equal(crossvm_wait(end, 0), 0);
-    assert_int_equal(crossvm_wait(end, 10), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
+    assert_int_equal(crossvm_wait(end, crossvm_deadline_after_ms(10)), 0);
     interrupt(&device);
-    assert_int_equal(crossvm_wait(end, -1), 1);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 1);
     interrupt(&device);
-    assert_int_equal(crossvm_wait(end, 0), 1);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 1);
     assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_UNKNOWN);
 
     device.guest->unclaimed = 2; /* found when opening */
-    assert_int_equal(crossvm_wait(end, -1), 2);
-    assert_int_equal(crossvm_wait(end, 0), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 2);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     close_device(&device);
 }
 
@@ -448,7 +448,7 @@ static void generic_driver_loses_nothing(void **state)
     alarm(100); /* a lost event would hang */
     assert_int_equal(pthread_create(&thread, NULL, run_generic_device, &device), 0);
     while (events < EVENTS) {
-        int fresh = crossvm_wait(&device.guest->end, -1);
+        int fresh = crossvm_wait(&device.guest->end, CROSSVM_FOREVER);
 
         assert_true(fresh > 0);
         events += fresh;
@@ -456,9 +456,9 @@ static void generic_driver_loses_nothing(void **state)
     assert_int_equal(events, EVENTS);
     /* What is seen but not yet stored is what the next wait stores. */
     while (load32(&device, CROSSVM_REG_SEEN) != EVENTS)
-        assert_int_equal(crossvm_wait(&device.guest->end, 10), 0);
+        assert_int_equal(crossvm_wait(&device.guest->end, crossvm_deadline_after_ms(10)), 0);
     assert_int_equal(pthread_join(thread, NULL), 0);
-    assert_int_equal(crossvm_wait(&device.guest->end, 0), 0);
+    assert_int_equal(crossvm_wait(&device.guest->end, CROSSVM_NOW), 0);
     assert_false(is_masked(&device));
     alarm(0);
     close_device(&device);
@@ -483,7 +483,7 @@ static void *run_device(void *argument)
 static void driver_loses_nothing(void **state)
 {
     struct device device;
-    crossvm_t *end = start(&device, 0, 0);
+    crossvm_end_t *end = start(&device, 0, 0);
     pthread_t thread;
     int64_t events = 0;
 
@@ -491,14 +491,14 @@ static void driver_loses_nothing(void **state)
     alarm(100);
     assert_int_equal(pthread_create(&thread, NULL, run_device, &device), 0);
     while (events < EVENTS) {
-        int fresh = crossvm_wait(end, -1);
+        int fresh = crossvm_wait(end, CROSSVM_FOREVER);
 
         assert_true(fresh > 0);
         events += fresh;
     }
     assert_int_equal(events, EVENTS);
     /* Interrupts of events that are told already still lie in the pipe, which the device must not find full. */
-    while (crossvm_wait(end, 100))
+    while (crossvm_wait(end, crossvm_deadline_after_ms(100)))
         ;
     assert_int_equal(pthread_join(thread, NULL), 0);
     alarm(0);

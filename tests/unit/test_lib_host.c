@@ -32,7 +32,7 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static bool polls_readable(const crossvm_t *end)
+static bool polls_readable(const crossvm_end_t *end)
 {
     struct pollfd fd = {.fd = crossvm_fd(end), .events = POLLIN};
 
@@ -43,7 +43,7 @@ static bool polls_readable(const crossvm_t *end)
 
 static void open_shows_what_the_vm_gives(void **state)
 {
-    crossvm_t *end = lib_fixture_open(state);
+    crossvm_end_t *end = lib_fixture_open(state);
     crossvm_end_info_t info;
 
     assert_string_equal(crossvm_name(end), "alpha");
@@ -77,7 +77,7 @@ static void open_shows_what_the_vm_gives(void **state)
 
 static void open_by_path(void **state)
 {
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     assert_int_equal(crossvm_open(&end, lib_fixture_vm(state)->path), 0);
     assert_string_equal(crossvm_name(end), "alpha");
@@ -87,7 +87,7 @@ static void open_by_path(void **state)
 static void memory_is_shared(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end = lib_fixture_open(state);
+    crossvm_end_t *end = lib_fixture_open(state);
     uint8_t *writable = crossvm_dataport(end, 0).address;
     const uint8_t *readable = crossvm_dataport(end, 1).address;
 
@@ -100,7 +100,7 @@ static void memory_is_shared(void **state)
 
 static void read_only_dataport_faults_on_store(void **state)
 {
-    crossvm_t *end = lib_fixture_open(state);
+    crossvm_end_t *end = lib_fixture_open(state);
     volatile uint8_t *port = crossvm_dataport(end, 1).address;
     pid_t child = fork();
     int status;
@@ -118,7 +118,7 @@ static void read_only_dataport_faults_on_store(void **state)
 
 static void second_program_finds_the_end_busy(void **state)
 {
-    crossvm_t *end = lib_fixture_open(state), *other = (crossvm_t *)state;
+    crossvm_end_t *end = lib_fixture_open(state), *other = (crossvm_end_t *)state;
 
     assert_int_equal(crossvm_open(&other, "alpha"), -EBUSY);
     assert_null(other);
@@ -141,7 +141,7 @@ static void close_of_nothing(void **state)
 static void emits_are_counted(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end = lib_fixture_open(state);
+    crossvm_end_t *end = lib_fixture_open(state);
 
     for (int i = 0; i < 10000; i++)
         assert_int_equal(crossvm_emit(end), 0);
@@ -168,7 +168,7 @@ static void *emit_often(void *end)
 static void emits_of_threads_are_counted(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end = lib_fixture_open(state);
+    crossvm_end_t *end = lib_fixture_open(state);
     pthread_t threads[3];
 
     for (int i = 0; i < 3; i++)
@@ -188,7 +188,7 @@ static void emits_of_threads_are_counted(void **state)
 static void emit_to_a_full_counter(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end = lib_fixture_open(state);
+    crossvm_end_t *end = lib_fixture_open(state);
     const uint64_t full = UINT64_MAX - 1;
 
     assert_int_equal(write(vm->fds[1], &full, sizeof(full)), sizeof(full));
@@ -201,17 +201,17 @@ static void emit_to_a_full_counter(void **state)
 static void wait_counts(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end = lib_fixture_open(state);
+    crossvm_end_t *end = lib_fixture_open(state);
     crossvm_end_info_t info;
 
-    assert_int_equal(crossvm_wait(end, 0), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     fake_vm_ring(vm, 1);
-    assert_int_equal(crossvm_wait(end, -1), 1);
-    assert_int_equal(crossvm_wait(end, 0), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 1);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     fake_vm_ring(vm, 2);
     fake_vm_ring(vm, 3);
-    assert_int_equal(crossvm_wait(end, 1000), 5);
-    assert_int_equal(crossvm_wait(end, 0), 0);
+    assert_int_equal(crossvm_wait(end, crossvm_deadline_after_ms(1000)), 5);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     assert_int_equal(crossvm_info(end, &info), 0);
     assert_int_equal(info.events, 6);
     crossvm_close(end);
@@ -220,38 +220,38 @@ static void wait_counts(void **state)
 static void wait_tells_no_more_than_an_int_holds(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end = lib_fixture_open(state);
+    crossvm_end_t *end = lib_fixture_open(state);
 
     fake_vm_ring(vm, 2 * (uint64_t)INT_MAX + 5);
-    assert_int_equal(crossvm_wait(end, 0), INT_MAX);
-    assert_int_equal(crossvm_wait(end, 0), INT_MAX);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), INT_MAX);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), INT_MAX);
     fake_vm_ring(vm, 1);
-    assert_int_equal(crossvm_wait(end, -1), 5);
-    assert_int_equal(crossvm_wait(end, -1), 1);
-    assert_int_equal(crossvm_wait(end, 0), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 5);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 1);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     crossvm_close(end);
 }
 
 static void events_before_open_are_told(void **state)
 {
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     fake_vm_ring(lib_fixture_vm(state), 7);
     end = lib_fixture_open(state);
     assert_true(polls_readable(end));
-    assert_int_equal(crossvm_wait(end, 0), 7);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 7);
     crossvm_close(end);
 }
 
 static void timeouts(void **state)
 {
-    crossvm_t *end = lib_fixture_open(state);
+    crossvm_end_t *end = lib_fixture_open(state);
     int64_t start = now_ms();
 
-    assert_int_equal(crossvm_wait(end, 0), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     assert_true(now_ms() - start < 1000);
     start = now_ms();
-    assert_int_equal(crossvm_wait(end, 60), 0);
+    assert_int_equal(crossvm_wait(end, crossvm_deadline_after_ms(60)), 0);
     assert_in_range(now_ms() - start, 60, 5000);
     crossvm_close(end);
 }
@@ -268,20 +268,20 @@ static void *ring_often(void *vm)
 
 static void no_event_is_lost(void **state)
 {
-    crossvm_t *end = lib_fixture_open(state);
+    crossvm_end_t *end = lib_fixture_open(state);
     pthread_t guest;
     int64_t events = 0;
 
     assert_int_equal(pthread_create(&guest, NULL, ring_often, lib_fixture_vm(state)), 0);
     while (events < 10000) {
-        int fresh = crossvm_wait(end, 10000);
+        int fresh = crossvm_wait(end, crossvm_deadline_after_ms(10000));
 
         assert_true(fresh > 0);
         events += fresh;
     }
     assert_int_equal(pthread_join(guest, NULL), 0);
     assert_int_equal(events, 10000);
-    assert_int_equal(crossvm_wait(end, 0), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     crossvm_close(end);
 }
 
@@ -293,13 +293,13 @@ static void on_alarm(int signal)
 static void signal_ends_a_wait(void **state)
 {
     struct sigaction action = {.sa_handler = on_alarm};
-    crossvm_t *end = lib_fixture_open(state);
+    crossvm_end_t *end = lib_fixture_open(state);
 
     assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
     ualarm(20000, 0);
-    assert_int_equal(crossvm_wait(end, -1), -EINTR);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), -EINTR);
     fake_vm_ring(lib_fixture_vm(state), 1);
-    assert_int_equal(crossvm_wait(end, -1), 1);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 1);
     crossvm_close(end);
 }
 
@@ -308,7 +308,7 @@ static void signal_ends_a_wait(void **state)
 static void driver_comes_and_goes(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end = lib_fixture_open(state);
+    crossvm_end_t *end = lib_fixture_open(state);
     uint32_t generation = 1;
 
     assert_int_equal(crossvm_peer_state(end, &generation), CROSSVM_PEER_PRESENT);
@@ -316,7 +316,7 @@ static void driver_comes_and_goes(void **state)
 
     fake_vm_send_driver(vm, CROSSVM_DRIVER_NONE);
     assert_true(polls_readable(end));
-    assert_int_equal(crossvm_wait(end, -1), 0); /* a wake-up without event */
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 0); /* a wake-up without event */
     assert_false(polls_readable(end));
     assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_ABSENT);
 
@@ -329,15 +329,15 @@ static void driver_comes_and_goes(void **state)
     assert_int_equal(crossvm_peer_state(end, &generation), CROSSVM_PEER_READY);
     assert_int_equal(generation, 3);
     fake_vm_send_driver(vm, CROSSVM_DRIVER_OPEN);
-    assert_int_equal(crossvm_wait(end, -1), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 0);
     assert_int_equal(crossvm_peer_state(end, &generation), CROSSVM_PEER_READY);
     assert_int_equal(generation, 4);
 
     /* Events are told even when the driver's going came first. */
     fake_vm_send_driver(vm, CROSSVM_DRIVER_NONE);
     fake_vm_ring(vm, 4);
-    assert_int_equal(crossvm_wait(end, -1), 4);
-    assert_int_equal(crossvm_wait(end, -1), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 4);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 0);
     assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_ABSENT);
     crossvm_close(end);
 }
@@ -345,16 +345,16 @@ static void driver_comes_and_goes(void **state)
 static void fd_polls_readable(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end = lib_fixture_open(state);
+    crossvm_end_t *end = lib_fixture_open(state);
 
     assert_false(polls_readable(end));
     fake_vm_ring(vm, 1);
     assert_true(polls_readable(end));
-    assert_int_equal(crossvm_wait(end, 0), 1);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 1);
     assert_false(polls_readable(end));
     fake_vm_die(vm);
     assert_true(polls_readable(end));
-    assert_int_equal(crossvm_wait(end, 0), -EPIPE);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), -EPIPE);
     crossvm_close(end);
 }
 
@@ -368,16 +368,16 @@ static void *die_soon(void *vm)
 static void end_of_the_vm_wakes_a_wait(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end = lib_fixture_open(state);
+    crossvm_end_t *end = lib_fixture_open(state);
     crossvm_end_info_t info;
     pthread_t killer;
 
     assert_int_equal(pthread_create(&killer, NULL, die_soon, vm), 0);
-    assert_int_equal(crossvm_wait(end, -1), -EPIPE);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), -EPIPE);
     assert_non_null(strstr(crossvm_strerror(), "alpha"));
     assert_int_equal(pthread_join(killer, NULL), 0);
 
-    assert_int_equal(crossvm_wait(end, 0), -EPIPE);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), -EPIPE);
     assert_int_equal(crossvm_emit(end), -EIO);
     assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_ABSENT);
     assert_int_equal(crossvm_info(end, &info), -ECONNREFUSED);
@@ -388,12 +388,12 @@ static void end_of_the_vm_wakes_a_wait(void **state)
 static void last_events_are_told_before_the_end(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end = lib_fixture_open(state);
+    crossvm_end_t *end = lib_fixture_open(state);
 
     fake_vm_ring(vm, 3);
     fake_vm_die(vm);
-    assert_int_equal(crossvm_wait(end, -1), 3);
-    assert_int_equal(crossvm_wait(end, -1), -EPIPE);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 3);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), -EPIPE);
     crossvm_close(end);
 }
 

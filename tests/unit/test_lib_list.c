@@ -55,7 +55,7 @@ static void lists_by_name_and_takes_nothing(void **state)
 {
     struct fake_vm *alpha = lib_fixture_vm(state), zulu, mike;
     crossvm_end_info_t *list;
-    crossvm_t *end;
+    crossvm_end_t *end;
     size_t count;
 
     fake_vm_init(&zulu, lib_fixture_directory(state), "zulu");

@@ -284,7 +284,7 @@ static void wrong_replies_are_refused(void **state)
     };
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-        crossvm_t *end = (crossvm_t *)state;
+        crossvm_end_t *end = (crossvm_end_t *)state;
         struct fake_vm vm;
         size_t held;
         int error;
@@ -319,7 +319,7 @@ static void longer_reply_is_understood(void **state)
 static void driver_message_before_the_reply(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     vm->send_driver_first = true;
     fake_vm_start(vm);
@@ -331,7 +331,7 @@ static void driver_message_before_the_reply(void **state)
 static void larger_memory_than_needed(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     vm->reply.dataports[0].size = PAGE;
     fake_vm_start(vm);
@@ -343,7 +343,7 @@ static void larger_memory_than_needed(void **state)
 static void events_only(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     vm->reply.num_dataports = 0;
     vm->num_fds = CROSSVM_WIRE_FIXED_FDS;
@@ -361,7 +361,7 @@ static void name_of_the_vm_is_cleaned(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
     crossvm_end_info_t info;
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     memset(vm->reply.vm, '\033', sizeof(vm->reply.vm));
     fake_vm_start(vm);
@@ -380,7 +380,7 @@ static void wrong_driver_messages_are_ignored(void **state)
         {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_DRIVER}, CROSSVM_DRIVER_NONE, 0};
     struct crossvm_wire_driver magic = good, version = good, type = good;
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end;
+    crossvm_end_t *end;
     size_t held;
     int extra;
 
@@ -397,12 +397,12 @@ static void wrong_driver_messages_are_ignored(void **state)
     fake_vm_send(vm, &good, sizeof(good) - 1, -1);
     fake_vm_send(vm, &good, 1, -1);
     fake_vm_send(vm, &type, sizeof(type), extra);
-    assert_int_equal(crossvm_wait(end, 20), 0);
+    assert_int_equal(crossvm_wait(end, crossvm_deadline_after_ms(20)), 0);
     assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_PRESENT);
 
     /* A good one counts, and the descriptor that came along is not kept. */
     fake_vm_send(vm, &good, sizeof(good), extra);
-    assert_int_equal(crossvm_wait(end, -1), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 0);
     assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_ABSENT);
     assert_int_equal(lib_fixture_count_held(), held);
     close(extra);
@@ -412,15 +412,15 @@ static void wrong_driver_messages_are_ignored(void **state)
 static void flood_of_messages_does_not_prolong_a_wait(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     fake_vm_start(vm);
     end = lib_fixture_open(state);
     for (int i = 0; i < 100; i++)
         fake_vm_send_driver(vm, CROSSVM_DRIVER_BOUND);
-    assert_int_equal(crossvm_wait(end, 0), 0);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     fake_vm_ring(vm, 1);
-    assert_int_equal(crossvm_wait(end, 0), 1);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 1);
     crossvm_close(end);
 }
 
@@ -430,13 +430,13 @@ static void epoll_for_events(void **state)
     struct fake_vm *vm = lib_fixture_vm(state);
     int epoll = epoll_create1(EPOLL_CLOEXEC), readable = eventfd(1, EFD_CLOEXEC);
     struct epoll_event event = {.events = EPOLLIN};
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     assert_int_equal(epoll_ctl(epoll, EPOLL_CTL_ADD, readable, &event), 0);
     fake_vm_replace_fd(vm, 0, epoll);
     fake_vm_start(vm);
     end = lib_fixture_open(state);
-    assert_int_equal(crossvm_wait(end, -1), -EPROTO);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), -EPROTO);
     crossvm_close(end);
     close(readable);
 }
@@ -444,7 +444,7 @@ static void epoll_for_events(void **state)
 static void epoll_for_signals(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     fake_vm_replace_fd(vm, 1, epoll_create1(EPOLL_CLOEXEC));
     fake_vm_start(vm);
@@ -456,7 +456,7 @@ static void epoll_for_signals(void **state)
 static void silent_vm_is_given_up(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     vm->manner = FAKE_VM_IS_SILENT;
     fake_vm_start(vm);
@@ -488,7 +488,7 @@ static void vm_that_floods_is_given_up(void **state)
     struct fake_vm *vm = lib_fixture_vm(state);
     struct flood flood = {.vm = vm};
     pthread_t thread;
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     vm->manner = FAKE_VM_IS_SILENT;
     fake_vm_start(vm);
@@ -505,7 +505,7 @@ static void malformed_names(void **state)
     static const char *const names[] = {
         "", ".", "..", "a b", "a\n", "\xc3\xa4", "0123456789012345678901234567890123456789012345678901234567890123",
     };
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     (void)state;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -520,7 +520,7 @@ static void longest_name(void **state)
 {
     char name[CROSSVM_FULL_NAME_BYTES];
     struct fake_vm vm;
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     memset(name, 'n', sizeof(name) - 1);
     name[sizeof(name) - 1] = '\0';
@@ -534,7 +534,7 @@ static void longest_name(void **state)
 
 static void no_such_connection(void **state)
 {
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     assert_int_equal(crossvm_open(&end, "beta"), -ENOENT);
     assert_null(end);
@@ -550,7 +550,7 @@ static void no_such_connection(void **state)
 static void socket_that_nobody_listens_at(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     fake_vm_start(vm);
     fake_vm_die(vm);
@@ -563,7 +563,7 @@ static void socket_of_another_kind(void **state)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     snprintf(address.sun_path, sizeof(address.sun_path), "%s/stream.sock", lib_fixture_directory(state));
     assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
@@ -578,7 +578,7 @@ static void directory_with_a_long_path(void **state)
 {
     char directory[256];
     struct fake_vm vm;
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     snprintf(directory, sizeof(directory), "%s/%0100d", lib_fixture_directory(state), 7);
     assert_int_equal(mkdir(directory, 0700), 0);
@@ -597,7 +597,7 @@ static void directory_with_a_long_path(void **state)
 /* sentence has room for 512 bytes. */
 static void *open_missing(void *sentence)
 {
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     if (crossvm_open(&end, "of-the-thread") == -ENOENT)
         snprintf(sentence, 512, "%s", crossvm_strerror());
@@ -608,7 +608,7 @@ static void sentences_are_per_thread(void **state)
 {
     char sentence[512] = "";
     pthread_t thread;
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     (void)state;
     assert_int_equal(crossvm_open(&end, "of-main"), -ENOENT);

@@ -108,7 +108,7 @@ struct bound {
 static void bind(struct fixture *f, struct bound *bound, int i)
 {
     const char name[] = {(char)('a' + i), '\0'};
-    crossvm_config_t config = {.name = name};
+    crossvm_connection_config_t config = {.name = name};
 
     assert_int_equal(crossvm_install(&f->bus, &config, 1, &bound->connection), 0);
     bound->seen = 0;
@@ -146,14 +146,14 @@ static void play(struct fixture *f, struct bound *bounds, int n, int foreign)
 
         assert_true(step < 1000);
         if (step < 40 && rand() % 2)
-            crossvm_notify(bounds[rand() % n].connection);
+            crossvm_consume_event(bounds[rand() % n].connection);
         if (step < 40 && foreign && rand() % 4 == 0)
             (void)vm_inject_irq(f->vm.vcpus[BOOT_VCPU], FIRST_FOREIGN + rand() % foreign);
         if (at < 0 || rand() % 2)
             continue;
         handle(bounds, n, vgic.list[at]);
         if (step < 40 && rand() % 2)
-            crossvm_notify(bounds[rand() % n].connection);
+            crossvm_consume_event(bounds[rand() % n].connection);
         end(f, at);
     }
     for (int i = 0; i < n; i++)
@@ -185,13 +185,13 @@ static void a_line_that_never_ends_holds_up_nobody(void **state)
     reset();
     bind(f, &bounds[0], 0);
     bind(f, &bounds[1], 1);
-    crossvm_notify(bounds[0].connection); /* never ended */
-    crossvm_notify(bounds[1].connection);
-    crossvm_notify(bounds[1].connection);
+    crossvm_consume_event(bounds[0].connection); /* never ended */
+    crossvm_consume_event(bounds[1].connection);
+    crossvm_consume_event(bounds[1].connection);
     handle(bounds, 2, vgic.list[1]);
-    crossvm_notify(bounds[1].connection);
+    crossvm_consume_event(bounds[1].connection);
     end(f, 1);
-    crossvm_notify(bounds[0].connection);
+    crossvm_consume_event(bounds[0].connection);
     assert_int_equal(vgic.list[1], bounds[1].connection->line->irq);
 }
 

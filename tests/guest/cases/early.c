@@ -40,16 +40,16 @@ static void first_waiter_does_not_block(void)
 
 static void library_counts_early_events(void)
 {
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     CHECK(crossvm_open(&end, "early") == 0, "%s", crossvm_strerror());
-    CHECK(crossvm_wait(end, 5000) == 2, "not 2 events");
-    CHECK(crossvm_wait(end, 0) == 0, "events that there were not");
+    CHECK(crossvm_wait(end, crossvm_deadline_after_ms(5000)) == 2, "not 2 events");
+    CHECK(crossvm_wait(end, CROSSVM_NOW) == 0, "events that there were not");
     crossvm_close(end);
     CHECK(crossvm_open(&end, "early") == 0, "%s", crossvm_strerror());
-    CHECK(crossvm_wait(end, 0) == 0, "events that the program before had seen");
+    CHECK(crossvm_wait(end, CROSSVM_NOW) == 0, "events that the program before had seen");
     do_command(CONTROL_NOTIFY, "early", 3, 0);
-    CHECK(crossvm_wait(end, 5000) == 3, "not 3 events");
+    CHECK(crossvm_wait(end, crossvm_deadline_after_ms(5000)) == 3, "not 3 events");
     crossvm_close(end);
 }
 

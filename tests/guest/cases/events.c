@@ -110,16 +110,16 @@ static void unbound_device_does_not_disturb(void)
 
 static void changes_of_the_peer_wake(void)
 {
-    crossvm_t *end;
+    crossvm_end_t *end;
     uint32_t before;
     uint32_t after;
 
     CHECK(crossvm_open(&end, "shared-a") == 0, "%s", crossvm_strerror());
-    while (crossvm_wait(end, 0) > 0) /* events of earlier cases */
+    while (crossvm_wait(end, CROSSVM_NOW) > 0) /* events of earlier cases */
         ;
     CHECK(crossvm_peer_state(end, &before) == CROSSVM_PEER_UNKNOWN, "the peer's state is known");
     do_command(CONTROL_PEER_STATE, "shared-a", CROSSVM_PEER_PRESENT, 0);
-    CHECK(crossvm_wait(end, PATIENCE_MS) == 0, "events that there were not");
+    CHECK(crossvm_wait(end, crossvm_deadline_after_ms(PATIENCE_MS)) == 0, "events that there were not");
     CHECK(crossvm_peer_state(end, &after) == CROSSVM_PEER_PRESENT && after == before + 1, "state or generation");
     do_command(CONTROL_PEER_STATE, "shared-a", CROSSVM_PEER_ABSENT, 0);
     CHECK(crossvm_peer_state(end, NULL) == CROSSVM_PEER_ABSENT, "the peer is there");
@@ -128,17 +128,17 @@ static void changes_of_the_peer_wake(void)
 
 static void library_rounds(void)
 {
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     CHECK(crossvm_open(&end, "msi-echo") == 0, "%s", crossvm_strerror());
-    while (crossvm_wait(end, 0) > 0)
+    while (crossvm_wait(end, CROSSVM_NOW) > 0)
         ;
     do_command(CONTROL_PEER, "msi-echo", CONTROL_PEER_ECHO, 0);
     for (int i = 0; i < 1000; i++) {
         int events;
 
         CHECK(crossvm_emit(end) == 0, "emit: %s", crossvm_strerror());
-        events = crossvm_wait(end, PATIENCE_MS);
+        events = crossvm_wait(end, crossvm_deadline_after_ms(PATIENCE_MS));
         CHECK(events == 1, "%d events in round %d", events, i);
     }
     do_command(CONTROL_PEER, "msi-echo", CONTROL_PEER_NONE, 0);

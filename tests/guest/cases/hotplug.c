@@ -24,13 +24,13 @@ static void remove_from_linux(const char *name)
 
 static void use_once(const char *name)
 {
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     CHECK(crossvm_open(&end, name) == 0, "%s", crossvm_strerror());
-    while (crossvm_wait(end, 0) > 0)
+    while (crossvm_wait(end, CROSSVM_NOW) > 0)
         ;
     do_command(CONTROL_NOTIFY, name, 1, 0);
-    CHECK(crossvm_wait(end, 10000) == 1, "%s: no event", name);
+    CHECK(crossvm_wait(end, crossvm_deadline_after_ms(10000)) == 1, "%s: no event", name);
     crossvm_close(end);
 }
 

@@ -21,7 +21,7 @@ static void each_of_them_works(void)
     for (size_t i = 0; i < num_devices; i++) {
         const char *name = devices[i].name;
         uint64_t emits;
-        crossvm_t *end;
+        crossvm_end_t *end;
 
         if (strcmp(name, CONTROL_NAME) == 0)
             continue;
@@ -31,7 +31,7 @@ static void each_of_them_works(void)
         CHECK(info(name).emits == emits + 1, "%s: the VMM saw %llu events", name,
               (unsigned long long)(info(name).emits - emits));
         do_command(CONTROL_NOTIFY, name, 1, 0);
-        CHECK(crossvm_wait(end, 10000) == 1, "%s: not one event", name);
+        CHECK(crossvm_wait(end, crossvm_deadline_after_ms(10000)) == 1, "%s: not one event", name);
         crossvm_close(end);
     }
 }
@@ -45,14 +45,14 @@ void many_cases(void)
 /* The other VM does the same at the same time, with connections of the same names and identifiers. */
 static void rounds_beside_another_vm(void)
 {
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     load_driver();
     CHECK(crossvm_open(&end, "pair") == 0, "%s", crossvm_strerror());
     do_command(CONTROL_PEER, "pair", CONTROL_PEER_ECHO, 0);
     for (int i = 0; i < 2000; i++) {
         CHECK(crossvm_emit(end) == 0, "emit: %s", crossvm_strerror());
-        CHECK(crossvm_wait(end, 10000) == 1, "not one event in round %d", i);
+        CHECK(crossvm_wait(end, crossvm_deadline_after_ms(10000)) == 1, "not one event in round %d", i);
     }
     do_command(CONTROL_PEER, "pair", CONTROL_PEER_NONE, 0);
     crossvm_close(end);

@@ -13,13 +13,13 @@
 
 static void library_rounds(const char *name, int rounds)
 {
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     CHECK(crossvm_open(&end, name) == 0, "%s", crossvm_strerror());
     do_command(CONTROL_PEER, name, CONTROL_PEER_ECHO, 0);
     for (int i = 0; i < rounds; i++) {
         CHECK(crossvm_emit(end) == 0, "emit: %s", crossvm_strerror());
-        CHECK(crossvm_wait(end, PATIENCE_MS) > 0, "no event in round %d", i);
+        CHECK(crossvm_wait(end, crossvm_deadline_after_ms(PATIENCE_MS)) > 0, "no event in round %d", i);
     }
     do_command(CONTROL_PEER, name, CONTROL_PEER_NONE, 0);
     crossvm_close(end);
@@ -34,15 +34,15 @@ static void give_to(const char *name, const char *from, const char *to)
 
 static void uio_pci_generic_with_the_library(void)
 {
-    crossvm_t *end;
+    crossvm_end_t *end;
     crossvm_end_info_t about;
 
     give_to("generic", "crossvm", "uio_pci_generic");
     do_command(CONTROL_NOTIFY, "generic", 2, 0);
     CHECK(crossvm_open(&end, "generic") == 0, "%s", crossvm_strerror());
     CHECK(crossvm_info(end, &about) == 0 && about.via == CROSSVM_VIA_PCI_GENERIC, "it is not through uio_pci_generic");
-    CHECK(crossvm_wait(end, PATIENCE_MS) == 2, "early events are not counted");
-    CHECK(crossvm_wait(end, 200) == 0, "events that there were not");
+    CHECK(crossvm_wait(end, crossvm_deadline_after_ms(PATIENCE_MS)) == 2, "early events are not counted");
+    CHECK(crossvm_wait(end, crossvm_deadline_after_ms(200)) == 0, "events that there were not");
     crossvm_close(end);
     library_rounds("generic", 1000);
     /* Its interrupt masks itself, so the line stays usable for the others. */
@@ -56,7 +56,7 @@ static void uio_pci_generic_with_the_library(void)
 
 static void our_driver_on_a_device_of_the_base_block(void)
 {
-    crossvm_t *end;
+    crossvm_end_t *end;
     crossvm_end_info_t about;
 
     CHECK(reg32(device("base"), CROSSVM_REG_MAGIC) == 0, "it has an extended block");

@@ -14,19 +14,19 @@
 
 #include "shared.h"
 
-static crossvm_t *open_end(const char *name)
+static crossvm_end_t *open_end(const char *name)
 {
-    crossvm_t *end = NULL;
+    crossvm_end_t *end = NULL;
 
     if (crossvm_open(&end, name))
         (void)printf("guest: %s\n", crossvm_strerror());
     return end;
 }
 
-static void answer(crossvm_t *end)
+static void answer(crossvm_end_t *end)
 {
     volatile struct shared *shared = crossvm_dataport(end, 0).address;
-    int events = crossvm_wait(end, 0);
+    int events = crossvm_wait(end, CROSSVM_NOW);
     uint32_t generation = 0;
 
     shared->peer_state = crossvm_peer_state(end, &generation);
@@ -38,7 +38,7 @@ static void answer(crossvm_t *end)
 }
 
 /* Stores to memory that only the host writes: nothing happens. */
-static void try_to_write(crossvm_t *rights)
+static void try_to_write(crossvm_end_t *rights)
 {
     volatile uint32_t *from_host = crossvm_dataport(rights, 0).address;
     volatile uint32_t *from_guest = crossvm_dataport(rights, 1).address;
@@ -60,7 +60,7 @@ static void tell_driver(const char *file, const char *address)
 }
 
 /* The driver leaves "idle" and comes back. */
-static void rebind_idle(crossvm_t *control)
+static void rebind_idle(crossvm_end_t *control)
 {
     crossvm_end_info_t *list = NULL;
     size_t n = 0;
@@ -71,7 +71,7 @@ static void rebind_idle(crossvm_t *control)
             continue;
         tell_driver("unbind", list[i].location);
         (void)crossvm_emit(control);
-        while (crossvm_wait(control, -1) <= 0)
+        while (crossvm_wait(control, CROSSVM_FOREVER) <= 0)
             ;
         tell_driver("bind", list[i].location);
     }
@@ -80,11 +80,11 @@ static void rebind_idle(crossvm_t *control)
 
 int main(void)
 {
-    crossvm_t *echo = open_end("echo");
-    crossvm_t *base = open_end("base");
-    crossvm_t *rights = open_end("rights");
-    crossvm_t *control = open_end("control");
-    crossvm_t *early = open_end("early");
+    crossvm_end_t *echo = open_end("echo");
+    crossvm_end_t *base = open_end("base");
+    crossvm_end_t *rights = open_end("rights");
+    crossvm_end_t *control = open_end("control");
+    crossvm_end_t *early = open_end("early");
     struct pollfd waiting[3];
     volatile char *letter;
 
@@ -102,7 +102,7 @@ int main(void)
     while (*letter != 'q') {
         answer(echo);
         answer(base);
-        if (crossvm_wait(control, 0) > 0 && *letter == 'r')
+        if (crossvm_wait(control, CROSSVM_NOW) > 0 && *letter == 'r')
             try_to_write(rights);
         else if (*letter == 'b') {
             *letter = ' ';

@@ -33,7 +33,7 @@ static char reason[512];
 static int failed;
 static bool msi_expected;
 static pid_t vm;
-static crossvm_t *control;
+static crossvm_end_t *control;
 
 __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...)
 {
@@ -66,21 +66,21 @@ static void run_case(const char *name, void (*function)(void))
 
 /* --- helpers --- */
 
-static crossvm_t *open_end(const char *name)
+static crossvm_end_t *open_end(const char *name)
 {
-    crossvm_t *end = NULL;
+    crossvm_end_t *end = NULL;
 
     CHECK(crossvm_open(&end, name) == 0, "%s", crossvm_strerror());
     return end;
 }
 
-static void wait_for_event(crossvm_t *end)
+static void wait_for_event(crossvm_end_t *end)
 {
     time_t deadline = time(NULL) + PATIENCE_MS / 1000;
     int events;
 
     do /* a change of the guest's driver ends a wait with 0 */
-        events = crossvm_wait(end, PATIENCE_MS);
+        events = crossvm_wait(end, crossvm_deadline_after_ms(PATIENCE_MS));
     while ((events == 0 || events == -EINTR) && time(NULL) < deadline);
     CHECK(events > 0, "%s: no event: %d", crossvm_name(end), events);
 }
@@ -118,8 +118,8 @@ static void the_guest_comes_up(void)
 
 static void events_before_the_peer_are_kept(void)
 {
-    crossvm_t *early = open_end("early");
-    int events = crossvm_wait(early, PATIENCE_MS);
+    crossvm_end_t *early = open_end("early");
+    int events = crossvm_wait(early, crossvm_deadline_after_ms(PATIENCE_MS));
 
     CHECK(events == 3, "%d events, not 3", events);
     crossvm_close(early);
@@ -141,11 +141,11 @@ static void list_shows_all_ends(void)
 
 static void echo(const char *name, uint32_t rounds)
 {
-    crossvm_t *end = open_end(name);
+    crossvm_end_t *end = open_end(name);
     volatile struct shared *shared = crossvm_dataport(end, 0).address;
     uint32_t first;
 
-    while (crossvm_wait(end, 100) > 0) /* answers that an earlier owner did not wait for */
+    while (crossvm_wait(end, crossvm_deadline_after_ms(100)) > 0) /* answers that an earlier owner did not wait for */
         ;
     first = shared->number;
     for (uint32_t i = 1; i <= rounds; i++) {
@@ -185,8 +185,8 @@ static void rounds_with_a_device_of_the_base_block(void)
 
 static void an_end_has_one_owner(void)
 {
-    crossvm_t *first = open_end("echo");
-    crossvm_t *second = NULL;
+    crossvm_end_t *first = open_end("echo");
+    crossvm_end_t *second = NULL;
 
     CHECK(crossvm_open(&second, "echo") == -EBUSY, "a second owner");
     CHECK(strstr(crossvm_strerror(), "echo"), "\"%s\" does not name it", crossvm_strerror());
@@ -202,11 +202,11 @@ static void killed_peers_are_replaced(void)
 
     for (int i = 0; i < 20; i++) {
         pid_t child = fork();
-        crossvm_t *end;
+        crossvm_end_t *end;
         volatile struct shared *shared;
 
         if (child == 0) {
-            crossvm_t *owned;
+            crossvm_end_t *owned;
 
             if (crossvm_open(&owned, "echo") == 0) {
                 (void)crossvm_emit(owned);
@@ -235,9 +235,9 @@ static void killed_peers_are_replaced(void)
 
 static void rights_hold_on_both_sides(void)
 {
-    crossvm_t *end = open_end("rights");
-    crossvm_region_t from_host = crossvm_dataport(end, 0);
-    crossvm_region_t from_guest = crossvm_dataport(end, 1);
+    crossvm_end_t *end = open_end("rights");
+    crossvm_dataport_t from_host = crossvm_dataport(end, 0);
+    crossvm_dataport_t from_guest = crossvm_dataport(end, 1);
     volatile uint32_t *number = from_host.address;
 
     CHECK(from_host.rights == (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE), "rights to the first");
@@ -269,18 +269,18 @@ static void rights_hold_on_both_sides(void)
 
 static void a_driver_that_leaves_is_seen(void)
 {
-    crossvm_t *idle = open_end("idle");
+    crossvm_end_t *idle = open_end("idle");
 
     CHECK(crossvm_peer_state(idle, NULL) == CROSSVM_PEER_PRESENT, "the driver is not there");
     tell_guest('b');
     wait_for_event(control);
     for (int i = 0; i < 100 && crossvm_peer_state(idle, NULL) != CROSSVM_PEER_ABSENT; i++)
-        (void)crossvm_wait(idle, 100);
+        (void)crossvm_wait(idle, crossvm_deadline_after_ms(100));
     CHECK(crossvm_peer_state(idle, NULL) == CROSSVM_PEER_ABSENT, "nobody told that it left");
     CHECK(crossvm_emit(control) == 0, "%s", crossvm_strerror());
     wait_for_event(control);
     for (int i = 0; i < 100 && crossvm_peer_state(idle, NULL) != CROSSVM_PEER_PRESENT; i++)
-        (void)crossvm_wait(idle, 100);
+        (void)crossvm_wait(idle, crossvm_deadline_after_ms(100));
     CHECK(crossvm_peer_state(idle, NULL) == CROSSVM_PEER_PRESENT, "nobody told that it came back");
     crossvm_close(idle);
 }
@@ -288,7 +288,7 @@ static void a_driver_that_leaves_is_seen(void)
 /* A peer that makes the descriptors that it shares with the VM's process wait, and empties them itself. */
 static void a_peer_cannot_stall_the_vm(void)
 {
-    crossvm_t *idle = open_end("idle");
+    crossvm_end_t *idle = open_end("idle");
 
     CHECK(crossvm_emit(idle) == 0, "%s", crossvm_strerror());
     for (int fd = 3; fd < 64; fd++) {
@@ -335,18 +335,18 @@ static void the_tool(void)
 
 static void the_end_of_the_vm_is_noticed(void)
 {
-    crossvm_t *idle = open_end("idle");
+    crossvm_end_t *idle = open_end("idle");
     int events;
     int status = 0;
 
     tell_guest('q');
     do
-        events = crossvm_wait(idle, PATIENCE_MS);
+        events = crossvm_wait(idle, crossvm_deadline_after_ms(PATIENCE_MS));
     while (events >= 0 || events == -EINTR);
     CHECK(events == -EPIPE, "the wait gives %d", events);
     CHECK(waitpid(vm, &status, 0) == vm && WIFEXITED(status) && WEXITSTATUS(status) == 0, "crossvm-vm ends with %d",
           status);
-    CHECK(crossvm_emit(idle) == -EIO || crossvm_wait(idle, 0) == -EPIPE, "the end can still be used");
+    CHECK(crossvm_emit(idle) == -EIO || crossvm_wait(idle, CROSSVM_NOW) == -EPIPE, "the end can still be used");
     crossvm_close(idle);
     CHECK(access(DIRECTORY "/idle.sock", F_OK) != 0, "a socket is left behind");
 }

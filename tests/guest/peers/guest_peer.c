@@ -48,24 +48,24 @@ __attribute__((format(printf, 2, 3))) static void fail(struct answer *answer, co
 
 /* --- the worker --- */
 
-static void tell_state(const crossvm_t *end, struct answer *answer)
+static void tell_state(const crossvm_end_t *end, struct answer *answer)
 {
     answer->number = crossvm_peer_state(end, &answer->generation);
     answer->end = crossvm_end_number(end);
 }
 
-static void await(crossvm_t *end, uint32_t state, struct answer *answer)
+static void await(crossvm_end_t *end, uint32_t state, struct answer *answer)
 {
     int64_t deadline = now_ms() + PATIENCE_MS;
 
     while (crossvm_peer_state(end, NULL) != state && now_ms() < deadline)
-        (void)crossvm_wait(end, 1000);
+        (void)crossvm_wait(end, crossvm_deadline_after_ms(1000));
     tell_state(end, answer);
     if (answer->number != state)
         fail(answer, "the peer's state stays %u", answer->number);
 }
 
-static void send_events(crossvm_t *end, uint32_t n, struct answer *answer)
+static void send_events(crossvm_end_t *end, uint32_t n, struct answer *answer)
 {
     for (uint32_t i = 0; i < n && answer->done; i++) {
         if (crossvm_emit(end))
@@ -74,7 +74,7 @@ static void send_events(crossvm_t *end, uint32_t n, struct answer *answer)
 }
 
 /* Stores n times to the first word of a BAR, whatever the rights to it. */
-static void store_anyway(crossvm_t *end, size_t bar, uint32_t value, uint32_t n, struct answer *answer)
+static void store_anyway(crossvm_end_t *end, size_t bar, uint32_t value, uint32_t n, struct answer *answer)
 {
     off_t offset = (off_t)bar * CROSSVM_PAGE_SIZE; /* by which UIO names maps */
     crossvm_end_info_t info;
@@ -98,13 +98,13 @@ static void store_anyway(crossvm_t *end, size_t bar, uint32_t value, uint32_t n,
 }
 
 /* A wait that a change of the peer ends with 0 is no event. Returns how many came until the time is over. */
-static uint32_t receive(crossvm_t *end, uint32_t n, int timeout_ms)
+static uint32_t receive(crossvm_end_t *end, uint32_t n, int timeout_ms)
 {
     int64_t deadline = now_ms() + timeout_ms;
     uint32_t received = 0;
 
     while (received < n && now_ms() < deadline) {
-        int events = crossvm_wait(end, (int)(deadline - now_ms()));
+        int events = crossvm_wait(end, crossvm_deadline_after_ms((int)(deadline - now_ms())));
 
         if (events > 0)
             received += (uint32_t)events;
@@ -112,7 +112,7 @@ static uint32_t receive(crossvm_t *end, uint32_t n, int timeout_ms)
     return received;
 }
 
-static void receive_all(crossvm_t *end, uint32_t n, struct answer *answer)
+static void receive_all(crossvm_end_t *end, uint32_t n, struct answer *answer)
 {
     answer->number = receive(end, n, PATIENCE_MS);
     answer->number += receive(end, UINT32_MAX, QUIET_MS);
@@ -120,7 +120,7 @@ static void receive_all(crossvm_t *end, uint32_t n, struct answer *answer)
         fail(answer, "%u events came, not %u", answer->number, n);
 }
 
-static void rounds(crossvm_t *end, uint32_t n, bool first, struct answer *answer)
+static void rounds(crossvm_end_t *end, uint32_t n, bool first, struct answer *answer)
 {
     for (uint32_t i = 0; i < n; i++) {
         if (first && crossvm_emit(end))
@@ -134,13 +134,13 @@ static void rounds(crossvm_t *end, uint32_t n, bool first, struct answer *answer
     }
 }
 
-static void write_words(crossvm_t *end, uint32_t number, struct answer *answer)
+static void write_words(crossvm_end_t *end, uint32_t number, struct answer *answer)
 {
     for (size_t i = 0; i < crossvm_num_dataports(end); i++)
         store_anyway(end, CROSSVM_BAR_DATAPORT + i, number, 1, answer);
 }
 
-static void read_words(const crossvm_t *end, struct answer *answer)
+static void read_words(const crossvm_end_t *end, struct answer *answer)
 {
     answer->number = *(volatile uint32_t *)crossvm_dataport(end, 0).address;
     if (crossvm_num_dataports(end) > 1)
@@ -153,7 +153,7 @@ static void judge(const char *wrong, struct answer *answer)
         fail(answer, "%s", wrong);
 }
 
-static void carry_out(crossvm_t *end, const struct order *order, struct answer *answer)
+static void carry_out(crossvm_end_t *end, const struct order *order, struct answer *answer)
 {
     switch (order->kind) {
     case ORDER_STATE:
@@ -195,15 +195,15 @@ static void carry_out(crossvm_t *end, const struct order *order, struct answer *
 }
 
 /* Old events are no part of a case. */
-static crossvm_t *open_fresh(const char *name, struct answer *answer)
+static crossvm_end_t *open_fresh(const char *name, struct answer *answer)
 {
-    crossvm_t *end = NULL;
+    crossvm_end_t *end = NULL;
 
     if (crossvm_open(&end, name)) {
         fail(answer, "%s", crossvm_strerror());
         return NULL;
     }
-    while (crossvm_wait(end, 0) > 0)
+    while (crossvm_wait(end, CROSSVM_NOW) > 0)
         ;
     return end;
 }
@@ -211,7 +211,7 @@ static crossvm_t *open_fresh(const char *name, struct answer *answer)
 static void work(const char *connection, int socket)
 {
     struct answer answer = {.done = 1};
-    crossvm_t *end = open_fresh(connection, &answer);
+    crossvm_end_t *end = open_fresh(connection, &answer);
     struct order order;
 
     if (end)
@@ -247,7 +247,7 @@ static void ask_worker(const struct order *order, struct answer *answer)
         fail(answer, "the worker ended");
 }
 
-static void start_worker(crossvm_t *control, const struct order *order, struct answer *answer)
+static void start_worker(crossvm_end_t *control, const struct order *order, struct answer *answer)
 {
     int pair[2];
 
@@ -267,7 +267,7 @@ static void start_worker(crossvm_t *control, const struct order *order, struct a
     ask_worker(NULL, answer);
 }
 
-static void obey(crossvm_t *control, const struct order *order, struct answer *answer)
+static void obey(crossvm_end_t *control, const struct order *order, struct answer *answer)
 {
     *answer = (struct answer){.done = 1};
     switch (order->kind) {
@@ -292,7 +292,7 @@ int main(int argc, char **argv)
 {
     char name[CROSSVM_FULL_NAME_BYTES];
     struct board *board;
-    crossvm_t *control;
+    crossvm_end_t *control;
 
     (void)snprintf(name, sizeof(name), "control-%s", argc > 1 ? argv[1] : "");
     if (crossvm_open(&control, name)) {
@@ -306,7 +306,7 @@ int main(int argc, char **argv)
         struct order order;
         struct answer answer;
 
-        if (crossvm_wait(control, -1) <= 0)
+        if (crossvm_wait(control, CROSSVM_FOREVER) <= 0)
             continue;
         memcpy(&order, &board->order, sizeof(order));
         obey(control, &order, &answer);

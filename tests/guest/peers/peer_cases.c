@@ -39,7 +39,7 @@ static pid_t runner;
 /* The guests */
 enum { LEFT, RIGHT, INTX, NUM_GUESTS };
 static const char *const names[NUM_GUESTS] = {"left", "right", "intx"};
-static crossvm_t *control[NUM_GUESTS];
+static crossvm_end_t *control[NUM_GUESTS];
 
 __attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...)
 {
@@ -110,7 +110,7 @@ static struct answer answer(int guest)
     int events = 0;
 
     while (events <= 0 && now_ms() < deadline) {
-        events = crossvm_wait(control[guest], 1000);
+        events = crossvm_wait(control[guest], crossvm_deadline_after_ms(1000));
         CHECK(events >= 0 || events == -EINTR, "%s: %s", names[guest], crossvm_strerror());
     }
     if (events <= 0)
@@ -154,7 +154,7 @@ static void connect_to(int guest)
     }
     while (crossvm_peer_state(control[guest], NULL) != CROSSVM_PEER_READY) {
         CHECK(now_ms() < deadline, "there is no program in %s", names[guest]);
-        (void)crossvm_wait(control[guest], 1000);
+        (void)crossvm_wait(control[guest], crossvm_deadline_after_ms(1000));
     }
 }
 
@@ -384,7 +384,7 @@ static void killed_programs_are_noticed(void)
 /* The host is told of programs in the guest, too. */
 static void killed_programs_are_noticed_by_the_host(void)
 {
-    crossvm_t *end = NULL;
+    crossvm_end_t *end = NULL;
     uint32_t before, after;
     int64_t took;
 
@@ -392,12 +392,12 @@ static void killed_programs_are_noticed_by_the_host(void)
     CHECK(crossvm_peer_state(end, &before) == CROSSVM_PEER_PRESENT, "a program is there");
     for (int i = 0; i < KILLS; i++) {
         (void)start(RIGHT, "spare");
-        (void)crossvm_wait(end, PATIENCE_MS);
+        (void)crossvm_wait(end, crossvm_deadline_after_ms(PATIENCE_MS));
         CHECK(crossvm_peer_state(end, &after) == CROSSVM_PEER_READY && after > before, "nobody is seen to come");
         before = after;
         took = now_ms();
         order(RIGHT, ORDER_KILL, 0);
-        (void)crossvm_wait(end, PATIENCE_MS);
+        (void)crossvm_wait(end, crossvm_deadline_after_ms(PATIENCE_MS));
         took = now_ms() - took;
         CHECK(crossvm_peer_state(end, &after) == CROSSVM_PEER_PRESENT && after == before, "nobody is seen to go");
         CHECK(took < 20 * NOTICE_MS, "noticed after %lld ms", (long long)took);
@@ -446,7 +446,7 @@ static void a_guest_that_reboots_is_started_again(void)
 
     order(RIGHT, ORDER_REBOOT, 0);
     do
-        result = crossvm_wait(control[RIGHT], 1000);
+        result = crossvm_wait(control[RIGHT], crossvm_deadline_after_ms(1000));
     while (result >= 0 && now_ms() < deadline);
     CHECK(result == -EPIPE, "the VM's process goes on: %d", result);
     connect_to(RIGHT);

@@ -38,8 +38,8 @@ static const char *give(crossvm_channel_t *channel, uint32_t blocks)
         make_block(&content, block);
         for (size_t sent = 0; sent < STREAM_BLOCK;) {
             size_t piece = next_random(&cut) % MOST + 1, left = STREAM_BLOCK - sent;
-            ptrdiff_t result = crossvm_channel_send(channel, (const char *)block + sent, piece < left ? piece : left,
-                                                    CROSSVM_CHANNEL_FOREVER);
+            ptrdiff_t result =
+                crossvm_channel_send(channel, (const char *)block + sent, piece < left ? piece : left, CROSSVM_FOREVER);
 
             if (result < 0)
                 return fail(channel, n, result);
@@ -47,7 +47,7 @@ static const char *give(crossvm_channel_t *channel, uint32_t blocks)
         }
     }
     crossvm_channel_shutdown(channel);
-    error = crossvm_channel_drain(channel, CROSSVM_CHANNEL_FOREVER);
+    error = crossvm_channel_drain(channel, CROSSVM_FOREVER);
     return error ? fail(channel, blocks, error) : NULL;
 }
 
@@ -59,7 +59,7 @@ static const char *take(crossvm_channel_t *channel, uint32_t blocks)
 
     for (;;) {
         size_t capacity = next_random(&cut) % MOST + 1;
-        ptrdiff_t length = crossvm_channel_recv(channel, piece, capacity, CROSSVM_CHANNEL_FOREVER);
+        ptrdiff_t length = crossvm_channel_recv(channel, piece, capacity, CROSSVM_FOREVER);
         size_t checked = 0;
 
         if (length < 0)
@@ -85,7 +85,7 @@ static const char *take(crossvm_channel_t *channel, uint32_t blocks)
     return reason;
 }
 
-static const char *with_channel(const char *(*move)(crossvm_channel_t *, uint32_t), crossvm_t *end, uint32_t blocks)
+static const char *with_channel(const char *(*move)(crossvm_channel_t *, uint32_t), crossvm_end_t *end, uint32_t blocks)
 {
     crossvm_channel_t *channel;
     const char *wrong;
@@ -99,12 +99,12 @@ static const char *with_channel(const char *(*move)(crossvm_channel_t *, uint32_
     return wrong;
 }
 
-const char *stream_give(crossvm_t *end, uint32_t blocks)
+const char *stream_give(crossvm_end_t *end, uint32_t blocks)
 {
     return with_channel(give, end, blocks);
 }
 
-const char *stream_take(crossvm_t *end, uint32_t blocks)
+const char *stream_take(crossvm_end_t *end, uint32_t blocks)
 {
     return with_channel(take, end, blocks);
 }

@@ -9,9 +9,9 @@
  *
  * @return NULL, or what went wrong, valid until the next call
  */
-const char *stream_give(crossvm_t *end, uint32_t blocks);
+const char *stream_give(crossvm_end_t *end, uint32_t blocks);
 
 /** Receives them until end of file, and compares every byte. Returns as stream_give(). */
-const char *stream_take(crossvm_t *end, uint32_t blocks);
+const char *stream_take(crossvm_end_t *end, uint32_t blocks);
 
 #define STREAM_BLOCK 65536

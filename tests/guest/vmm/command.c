@@ -5,9 +5,9 @@
 
 static int get_info(const struct end *end, struct control_info *out)
 {
-    crossvm_info_t info;
+    crossvm_connection_info_t info;
 
-    crossvm_get_info(end->connection, &info);
+    crossvm_get_connection_info(end->connection, &info);
     *out = (struct control_info){
         .emits = end->emits,
         .failed_emits = info.failed_emits,
@@ -49,7 +49,7 @@ static int run_on_end(struct end *end, struct control *control, uint32_t op, con
     switch (op) {
     case CONTROL_NOTIFY:
         for (uint64_t i = 0; i < args[0]; i++)
-            crossvm_notify(end->connection);
+            crossvm_consume_event(end->connection);
         return 0;
     case CONTROL_COUNT:
         crossvm_count(end->connection, (uint32_t)args[0]);

@@ -180,20 +180,20 @@ static int install_full(struct machine *machine, const struct scenario_install *
         .alloc_irq = alloc_irq,
         .send_msi = install->msi && kvm_msi_available(&machine->vm) ? send_msi : NULL,
     };
-    crossvm_config_t configs[MAX_ENDS] = {{0}};
-    crossvm_dataport_t dataports[MAX_ENDS][CROSSVM_MAX_DATAPORTS] = {{{0}}};
+    crossvm_connection_config_t configs[MAX_ENDS] = {{0}};
+    crossvm_dataport_config_t dataports[MAX_ENDS][CROSSVM_MAX_DATAPORTS] = {{{0}}};
     crossvm_connection_t *connections[MAX_ENDS];
 
     for (size_t i = 0; i < install->n; i++) {
         for (size_t k = 0; k < ends[i]->num_dataports; k++) {
-            dataports[i][k] = (crossvm_dataport_t){
+            dataports[i][k] = (crossvm_dataport_config_t){
                 .frames = ends[i]->dataports[k].frames,
                 .num_frames = ends[i]->dataports[k].num_frames,
                 .frame_size_bits = ends[i]->dataports[k].frame_size_bits,
                 .guest_rights = install->connections[i].dataports[k].guest_rights,
             };
         }
-        configs[i] = (crossvm_config_t){
+        configs[i] = (crossvm_connection_config_t){
             .name = ends[i]->name,
             .dataports = dataports[i],
             .num_dataports = ends[i]->num_dataports,

@@ -13,7 +13,7 @@
 static void notify(struct end *end)
 {
     kvm_vmm_lock();
-    crossvm_notify(end->connection);
+    crossvm_consume_event(end->connection);
     kvm_vmm_unlock();
 }
 

@@ -33,19 +33,19 @@ crossvm_channel_t *channel_open(const struct channel_choice *choice);
 void channel_close(crossvm_channel_t *channel);
 
 /** The time by which the other end is to be there. */
-int64_t channel_deadline(const struct channel_choice *choice);
+crossvm_deadline_t channel_deadline(const struct channel_choice *choice);
 
-/** So many seconds from now; negative: CROSSVM_CHANNEL_FOREVER. */
-int64_t deadline_after(double seconds);
+/** So many seconds from now; negative: CROSSVM_FOREVER. */
+crossvm_deadline_t deadline_after(double seconds);
 
 /**
  * Waits for the other end until then.
  *
- * @return TOOL_OK, or another exit status after a message; also when a signal came
+ * @return STATUS_OK, or another exit status after a message; also when a signal came
  */
-int channel_connect(crossvm_channel_t *channel, int64_t deadline);
+int channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadline);
 
-/** Says what an error of a channel means. Gives TOOL_TIMEOUT for -ETIMEDOUT, else TOOL_ERROR. */
+/** Says what an error of a channel means. Gives STATUS_TIMEOUT for -ETIMEDOUT, else STATUS_ERROR. */
 int channel_error(const crossvm_channel_t *channel, ptrdiff_t error);
 
 /** After an error: whether the connection is gone, with its VM or device, so that it must be opened again. */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "event_page.h"
+#include "registers.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
+#include "../common/name.h"
 #include "end.h"
 
-int cvm_event_page_map(struct event_page *page, const struct uio_device *device, int fd, int prot)
+int cvm_registers_map(struct registers *page, const struct uio_device *device, int fd, int prot)
 {
     size_t offered = cvm_uio_bar_size(device, CROSSVM_BAR_EVENT);
     uint32_t features = 0;
@@ -25,16 +26,16 @@ int cvm_event_page_map(struct event_page *page, const struct uio_device *device,
         return error;
 
     page->base = address;
-    page->extended = event_page_load32(page, CROSSVM_REG_MAGIC) == CROSSVM_MAGIC &&
-                     event_page_load32(page, CROSSVM_REG_VERSION) >> 16 == CROSSVM_VERSION_MAJOR;
+    page->extended = registers_load32(page, CROSSVM_REG_MAGIC) == CROSSVM_MAGIC &&
+                     registers_load32(page, CROSSVM_REG_VERSION) >> 16 == CROSSVM_DEVICE_VERSION_MAJOR;
     if (page->extended)
-        features = event_page_load32(page, CROSSVM_REG_FEATURES);
+        features = registers_load32(page, CROSSVM_REG_FEATURES);
     page->has_peer_page = page->size > CROSSVM_PEER_PAGE && features & CROSSVM_FEATURE_PEER_PAGE;
     page->has_own_page = page->size > CROSSVM_OWN_PAGE && features & CROSSVM_FEATURE_OWN_PAGE;
     return 0;
 }
 
-void cvm_event_page_unmap(struct event_page *page)
+void cvm_registers_unmap(struct registers *page)
 {
     if (page->base)
         munmap(page->base, page->size);
@@ -42,19 +43,19 @@ void cvm_event_page_unmap(struct event_page *page)
 }
 
 /* Copies a name of at most size bytes. Word by word: BAR0 may be mapped as device memory, which memcpy() is not for. */
-static void copy_name(const struct event_page *page, size_t offset, size_t size, char name[CROSSVM_FULL_NAME_BYTES])
+static void copy_name(const struct registers *page, size_t offset, size_t size, char name[CROSSVM_FULL_NAME_BYTES])
 {
     char copy[CROSSVM_FULL_NAME_BYTES + 1] = "";
 
     for (size_t i = 0; i < size; i += 4) {
-        uint32_t word = event_page_load32(page, offset + i);
+        uint32_t word = registers_load32(page, offset + i);
 
         memcpy(copy + i, &word, 4);
     }
-    cvm_copy_text(name, CROSSVM_FULL_NAME_BYTES, cvm_name_is_valid(copy) ? copy : "");
+    cvm_copy_text(name, CROSSVM_FULL_NAME_BYTES, name_is_valid(copy) ? copy : "");
 }
 
-int cvm_event_page_describe(const struct event_page *page, struct event_page_description *description)
+int cvm_registers_describe(const struct registers *page, struct device_description *description)
 {
     uint32_t count;
 
@@ -65,17 +66,17 @@ int cvm_event_page_describe(const struct event_page *page, struct event_page_des
     }
 
     copy_name(page, CROSSVM_REG_FULL_NAME, CROSSVM_FULL_NAME_BYTES, description->name);
-    description->version = event_page_load32(page, CROSSVM_REG_VERSION);
-    description->end = event_page_load32(page, CROSSVM_REG_END) & 1;
-    count = event_page_load32(page, CROSSVM_REG_NUM_DATAPORTS);
+    description->version = registers_load32(page, CROSSVM_REG_VERSION);
+    description->end = registers_load32(page, CROSSVM_REG_END) & 1;
+    count = registers_load32(page, CROSSVM_REG_NUM_DATAPORTS);
     if (count > CROSSVM_MAX_DATAPORTS)
         return -EPROTO;
     for (uint32_t i = 0; i < count; i++) {
         size_t entry = CROSSVM_REG_DATAPORT(i);
 
-        description->dataports[i].size = event_page_load64(page, entry + CROSSVM_DATAPORT_SIZE);
-        description->dataports[i].rights = event_page_load32(page, entry + CROSSVM_DATAPORT_RIGHTS);
-        description->dataports[i].bar = event_page_load32(page, entry + CROSSVM_DATAPORT_BAR);
+        description->dataports[i].size = registers_load64(page, entry + CROSSVM_DATAPORT_SIZE);
+        description->dataports[i].rights = registers_load32(page, entry + CROSSVM_DATAPORT_RIGHTS);
+        description->dataports[i].bar = registers_load32(page, entry + CROSSVM_DATAPORT_BAR);
     }
     description->num_dataports = count;
     return 0;

@@ -18,7 +18,7 @@
 /* Registers are little-endian, as all of PCI is, and so are all machines that this library is compiled for. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian machines need swaps in this file");
 
-struct event_page {
+struct registers {
     uint8_t *base;
     size_t size;        /* bytes mapped: one page to three */
     bool extended;      /* the extended block is there, in a version that this library knows */
@@ -27,7 +27,7 @@ struct event_page {
 };
 
 /** A private copy of what a device says of itself. */
-struct event_page_description {
+struct device_description {
     char name[CROSSVM_FULL_NAME_BYTES]; /* "" when it is malformed or missing */
     uint32_t version;                   /* 0 without extended block */
     unsigned int end;                   /* 0 or 1; 0 without extended block */
@@ -46,22 +46,22 @@ struct event_page_description {
  * @param prot PROT_READ, or that and PROT_WRITE
  * @return 0 or a negative errno value
  */
-int cvm_event_page_map(struct event_page *page, const struct uio_device *device, int fd, int prot);
-void cvm_event_page_unmap(struct event_page *page);
+int cvm_registers_map(struct registers *page, const struct uio_device *device, int fd, int prot);
+void cvm_registers_unmap(struct registers *page);
 
 /** Copies what the device says. Returns 0, or -EPROTO when it claims more dataports than there can be. */
-int cvm_event_page_describe(const struct event_page *page, struct event_page_description *description);
+int cvm_registers_describe(const struct registers *page, struct device_description *description);
 
 /*
  * Loads are acquires: what the peer wrote before it raised a sequence is visible to loads of a dataport that come after
  * the load of the sequence.
  */
-static inline uint32_t event_page_load32(const struct event_page *page, size_t offset)
+static inline uint32_t registers_load32(const struct registers *page, size_t offset)
 {
     return __atomic_load_n((volatile uint32_t *)(page->base + offset), __ATOMIC_ACQUIRE);
 }
 
-static inline uint64_t event_page_load64(const struct event_page *page, size_t offset)
+static inline uint64_t registers_load64(const struct registers *page, size_t offset)
 {
 #if UINTPTR_MAX > UINT32_MAX
     return __atomic_load_n((volatile uint64_t *)(page->base + offset), __ATOMIC_ACQUIRE);
@@ -69,40 +69,40 @@ static inline uint64_t event_page_load64(const struct event_page *page, size_t o
     uint32_t low, high, before;
 
     do { /* the halves belong together when the upper one stood still meanwhile */
-        before = event_page_load32(page, offset + 4);
-        low = event_page_load32(page, offset);
-        high = event_page_load32(page, offset + 4);
+        before = registers_load32(page, offset + 4);
+        low = registers_load32(page, offset);
+        high = registers_load32(page, offset + 4);
     } while (high != before);
     return (uint64_t)high << 32 | low;
 #endif
 }
 
 /** A store of exactly 32 bits from a register: some VMMs on x86 cannot decode a store of a constant. */
-static inline void event_page_store32(const struct event_page *page, size_t offset, uint32_t value)
+static inline void registers_store32(const struct registers *page, size_t offset, uint32_t value)
 {
     __asm__("" : "+r"(value)); /* keeps the compiler from knowing it */
     __atomic_store_n((volatile uint32_t *)(page->base + offset), value, __ATOMIC_RELAXED);
 }
 
 /** Events of the peer so far: who counts them may change while the VM runs. Extended block only. */
-static inline uint64_t event_page_sequence(const struct event_page *page)
+static inline uint64_t registers_sequence(const struct registers *page)
 {
-    bool peer_counts = event_page_load32(page, CROSSVM_REG_STATUS) & CROSSVM_STATUS_PEER_COUNTS;
+    bool peer_counts = registers_load32(page, CROSSVM_REG_STATUS) & CROSSVM_STATUS_PEER_COUNTS;
 
-    return event_page_load64(page, peer_counts && page->has_peer_page ? CROSSVM_REG_PEER_SEQ : CROSSVM_REG_EVENT_SEQ);
+    return registers_load64(page, peer_counts && page->has_peer_page ? CROSSVM_REG_PEER_SEQ : CROSSVM_REG_EVENT_SEQ);
 }
 
 /**
  * Counts an event of this end, for a peer that learns of the number nowhere else. Orders all memory accesses before it
  * ahead of the count, for a peer that polls it.
  */
-static inline void event_page_count_own(const struct event_page *page)
+static inline void registers_count_own(const struct registers *page)
 {
     (void)__atomic_fetch_add((volatile uint64_t *)(page->base + CROSSVM_REG_OWN_SEQ), 1, __ATOMIC_SEQ_CST);
 }
 
 /** PEER_STATE in the lower half, PEER_GENERATION in the upper one. Extended block only. */
-static inline uint64_t event_page_peer(const struct event_page *page)
+static inline uint64_t registers_peer(const struct registers *page)
 {
-    return event_page_load64(page, CROSSVM_REG_PEER);
+    return registers_load64(page, CROSSVM_REG_PEER);
 }

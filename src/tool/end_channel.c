@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "channel.h"
+#include "end_channel.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -18,11 +18,11 @@ int64_t clock_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-int64_t deadline_after(double seconds)
+crossvm_deadline_t deadline_after(double seconds)
 {
     if (seconds < 0 || seconds > 1e9)
-        return CROSSVM_CHANNEL_FOREVER;
-    return clock_ns() + (int64_t)(seconds * 1e9);
+        return CROSSVM_FOREVER;
+    return CROSSVM_DEADLINE(clock_ns() + (int64_t)(seconds * 1e9));
 }
 
 double parse_seconds(struct argp_state *state, const char *what, const char *text)
@@ -100,21 +100,21 @@ crossvm_channel_t *channel_open(const struct channel_choice *choice)
         .end = CROSSVM_CHANNEL_AUTO,
         .spin = choice->spin,
     };
-    crossvm_t *end = tool_open(choice->name);
+    crossvm_end_t *end = tool_open(choice->name);
     crossvm_channel_t *channel;
 
     if (!end)
         return NULL;
     if (crossvm_channel_create(&channel, end, &options) == 0)
         return channel;
-    tool_error("%s", crossvm_strerror());
+    message("%s", crossvm_strerror());
     crossvm_close(end);
     return NULL;
 }
 
 void channel_close(crossvm_channel_t *channel)
 {
-    crossvm_t *end;
+    crossvm_end_t *end;
 
     if (!channel)
         return;
@@ -123,27 +123,27 @@ void channel_close(crossvm_channel_t *channel)
     crossvm_close(end);
 }
 
-int64_t channel_deadline(const struct channel_choice *choice)
+crossvm_deadline_t channel_deadline(const struct channel_choice *choice)
 {
     return deadline_after(choice->seconds);
 }
 
 int channel_error(const crossvm_channel_t *channel, ptrdiff_t error)
 {
-    tool_error("%s", crossvm_channel_strerror(channel, (int)error));
-    return error == -ETIMEDOUT ? TOOL_TIMEOUT : TOOL_ERROR;
+    message("%s", crossvm_channel_strerror(channel, (int)error));
+    return error == -ETIMEDOUT ? STATUS_TIMEOUT : STATUS_ERROR;
 }
 
-int channel_connect(crossvm_channel_t *channel, int64_t deadline)
+int channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
     int error = crossvm_channel_connect(channel, deadline);
 
-    return error ? channel_error(channel, error) : TOOL_OK;
+    return error ? channel_error(channel, error) : STATUS_OK;
 }
 
 bool channel_is_gone(crossvm_channel_t *channel)
 {
-    return crossvm_wait(crossvm_channel_get_end(channel), 0) == -EPIPE;
+    return crossvm_wait(crossvm_channel_get_end(channel), CROSSVM_NOW) == -EPIPE;
 }
 
 /* --- signals --- */

@@ -13,9 +13,9 @@
 
 #include "deadline.h"
 
-struct crossvm;
+struct crossvm_end;
 
-struct bell {
+struct waiters {
     uint32_t led;      /* somebody is in crossvm_wait() */
     uint32_t rung;     /* times that there was something to look at; a futex */
     uint32_t sleepers; /* who wait for the leader */
@@ -24,7 +24,7 @@ struct bell {
 };
 
 /** Learns who is at the other end now. False when another thread is in crossvm_wait() and will learn it. */
-bool cvm_bell_look(struct crossvm *end);
+bool cvm_waiters_look(struct crossvm_end *end);
 
 /**
  * Waits until the bell rings, the peer changes or the time is over.
@@ -32,7 +32,7 @@ bool cvm_bell_look(struct crossvm *end);
  * @param rung of the caller: the rings that it knows of. What comes after them ends the wait at once
  * @return 0 when there may be something new; -ETIMEDOUT; or what crossvm_wait() returned
  */
-int cvm_bell_wait(struct crossvm *end, uint32_t *rung, deadline_t deadline);
+int cvm_waiters_wait(struct crossvm_end *end, uint32_t *rung, deadline_t deadline);
 
 /** Takes what waits at the end's descriptor, without waiting. Returns 0, or what crossvm_wait() returned. */
-int cvm_bell_take(struct crossvm *end, uint32_t *rung);
+int cvm_waiters_take(struct crossvm_end *end, uint32_t *rung);

@@ -3,11 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../host/descriptor_limit.h"
-#include "../host/wire.h"
-#include "../tool/tool.h"
-#include "runner.h"
-#include "topology.h"
+#include "../common/descriptor_limit.h"
+#include "../run/runner.h"
+#include "../run/topology.h"
+#include "../wire/wire.h"
+#include "tool.h"
 
 enum {
     OPTION_CHECK = 256,
@@ -83,12 +83,12 @@ int cmd_run(int argc, char **argv)
 {
     struct request request = {0};
     struct topology topology;
-    int status = TOOL_OK;
+    int status = STATUS_OK;
 
     tool_parse(&argp, argc, argv, &request);
     raise_descriptor_limit();
     if (topology_load(&topology, request.file, socket_dir(&request)))
-        return TOOL_ERROR;
+        return STATUS_ERROR;
     if (request.check)
         printf("%s: VMs: %zu, connections: %zu; nothing is wrong\n", request.file, topology.num_vms,
                topology.num_connections);

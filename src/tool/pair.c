@@ -8,39 +8,29 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include "../host/end_signals.h"
-#include "../host/wire.h"
-#include "../tool/tool.h"
-#include "pair.h"
+#include "../common/dataport_spec.h"
+#include "../common/end_signals.h"
+#include "../common/name.h"
+#include "../pair/pair.h"
+#include "../wire/wire.h"
+#include "tool.h"
 
 #define DEFAULT_SIZE 0x10000
 
-static void add_dataport(struct argp_state *state, struct pair_options *options, char *text)
+static void add_dataport(struct argp_state *state, struct pair_options *options, const char *text)
 {
-    char *writer = strchr(text, ':');
-    size_t i = options->num_dataports;
+    static const char *const ends[] = {"0", "1"};
+    char reason[128];
 
-    if (i == CROSSVM_MAX_DATAPORTS)
+    if (options->num_dataports == CROSSVM_MAX_DATAPORTS)
         argp_error(state, "--dataport: at most %d", CROSSVM_MAX_DATAPORTS);
-    options->dataports[i].writer = -1;
-    if (writer) {
-        if (strcmp(writer, ":0") != 0 && strcmp(writer, ":1") != 0 && strcmp(writer, ":both") != 0)
-            argp_error(state, "--dataport: the writer is 0, 1 or both, not \"%s\"", writer + 1);
-        options->dataports[i].writer = writer[1] == 'b' ? -1 : writer[1] - '0';
-        *writer = '\0';
-    }
-    options->dataports[i].size = tool_parse_number(state, "--dataport", text);
-    if (options->dataports[i].size == 0 || options->dataports[i].size % CROSSVM_PAGE_SIZE)
-        argp_error(state, "--dataport: \"%s\" is no multiple of 4K", text);
-    options->num_dataports++;
+    if (!dataport_spec_parse(text, ends, &options->dataports[options->num_dataports++], reason))
+        argp_error(state, "--dataport: \"%s\" %s", text, reason);
 }
 
 static bool is_name(const char *name)
 {
-    static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
-    size_t length = strlen(name);
-
-    return length > 0 && length + strlen(".0") < CROSSVM_FULL_NAME_BYTES && strspn(name, allowed) == length;
+    return name_is_valid(name) && strlen(name) + strlen(".0") < CROSSVM_FULL_NAME_BYTES;
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -96,7 +86,7 @@ static int catch_signals(void)
 
     end_signals(&signals);
     if (sigprocmask(SIG_BLOCK, &signals, NULL) || (fd = signalfd(-1, &signals, SFD_CLOEXEC)) < 0) {
-        tool_error("cannot wait for signals: %s", strerror(errno));
+        message("cannot wait for signals: %s", strerror(errno));
         return -1;
     }
     return fd;
@@ -106,23 +96,22 @@ int cmd_pair(int argc, char **argv)
 {
     const char *dir = secure_getenv("CROSSVM_DIR");
     struct pair_options chosen = {.dir = dir && dir[0] ? dir : CROSSVM_DEFAULT_DIRECTORY};
-    int stop, status = TOOL_ERROR;
+    int stop, status = STATUS_ERROR;
     struct pair *pair;
 
     tool_parse(&argp, argc, argv, &chosen);
     if (chosen.num_dataports == 0) {
-        chosen.dataports[0].size = DEFAULT_SIZE;
-        chosen.dataports[0].writer = -1;
+        chosen.dataports[0] = (struct dataport_spec){.size = DEFAULT_SIZE, .writer = WRITER_BOTH};
         chosen.num_dataports = 1;
     }
     stop = catch_signals();
     if (stop < 0)
-        return TOOL_ERROR;
+        return STATUS_ERROR;
     pair = pair_create(&chosen);
     if (pair) {
         printf("%s.0 %s.1\n", chosen.name, chosen.name);
         fflush(stdout);
-        status = pair_serve(pair, stop) ? TOOL_ERROR : TOOL_OK;
+        status = pair_serve(pair, stop) ? STATUS_ERROR : STATUS_OK;
     }
     pair_destroy(pair);
     close(stop);
