@@ -69,7 +69,7 @@
 
 /* FEATURES */
 #define CROSSVM_FEATURE_PEER_PAGE 0x1 /* BAR0 has a second page, written by the peer */
-#define CROSSVM_FEATURE_OWN_PAGE 0x2  /* BAR0 has a third page, written by the guest, and RING works */
+#define CROSSVM_FEATURE_OWN_PAGE 0x2  /* BAR0 has a third page, written by the guest, and DOORBELL works */
 
 /* Rights of the guest to a dataport */
 #define CROSSVM_RIGHT_READ 0x1

@@ -75,7 +75,7 @@ typedef struct crossvm_connection_config {
     bool (*route_msi)(void *cookie, const crossvm_msi_t *message);
     /**
      * The guest counted an event in its own page and rang: signal the peer without counting it again. Like emit
-     * otherwise. Needed with own_page, even where RING is wired to the peer and seldom comes here.
+     * otherwise. Needed with own_page, even where DOORBELL is wired to the peer and seldom comes here.
      */
     int (*emit_counted)(void *cookie);
     void *cookie; /**< passed to the four calls above */
@@ -124,7 +124,7 @@ typedef struct crossvm_connection_info {
     uint32_t peer_state;                              /**< CROSSVM_PEER_* */
     uint32_t peer_generation;
     uint32_t driver_state; /**< CROSSVM_DRIVER_* */
-    uint64_t emits;        /**< stores to EMIT and RING that the VMM saw */
+    uint64_t emits;        /**< stores to EMIT and DOORBELL that the VMM saw */
     uint64_t failed_emits; /**< of these, refused by the emit call, or without one */
     uint64_t events;       /**< EVENT_SEQ */
     uint64_t injections;   /**< interrupts raised */

@@ -144,7 +144,7 @@ int kvm_console_create(vm_t *vm, int in_fd, int out_fd);
 /** A Linux to boot. */
 typedef struct kvm_linux {
     const char *kernel;       /**< path of a bzImage or ELF vmlinux (x86-64), or of an uncompressed Image (arm64) */
-    const char *initrd;       /**< path, or NULL */
+    const char *initramfs;    /**< path, or NULL */
     const char *command_line; /**< bytes without terminating NUL: at most 2047 */
     vmm_pci_space_t *pci;     /**< for the tables that describe it to the guest; NULL: no PCI */
 } kvm_linux_t;

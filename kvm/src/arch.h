@@ -18,7 +18,7 @@ struct kvm_uart;
 /*
  * arch_numbers.h has these:
  *
- * ARCH_NUM_LINES      numbers of inputs are below this
+ * ARCH_NUM_IRQS      numbers of inputs are below this
  * ARCH_FIXED_ROUTES   entries of the interrupt routing table for them
  * ARCH_FIRST_MSI_GSI  the first number in that table that is free for MSIs
  * ARCH_MSI_FLAGS      of an MSI in KVM's interface
@@ -26,46 +26,46 @@ struct kvm_uart;
  */
 
 /** What KVM_CREATE_VM takes. */
-unsigned long arch_vm_type(int system_fd);
+unsigned long kvm_arch_vm_type(int system_fd);
 
 /** Makes the interrupt controller of a new VM that has a KVM behind it. */
-int arch_vm_init(vm_t *vm);
+int kvm_arch_vm_init(vm_t *vm);
 
 /** Frees what only this architecture has; also after a failure, and without KVM. */
-void arch_vm_destroy(vm_t *vm);
+void kvm_arch_vm_destroy(vm_t *vm);
 
 /** Whether devices can interrupt by MSI. */
-bool arch_has_msi(const vm_t *vm);
+bool kvm_arch_has_msi(const vm_t *vm);
 
 /** Makes a new vCPU one that the guest can run on. Returns 0, or -1 with errno. */
-int arch_cpu_init(vm_vcpu_t *vcpu);
+int kvm_arch_vcpu_init(vm_vcpu_t *vcpu);
 
 /** Completes what depends on the number of vCPUs, which is now final. */
-int arch_cpus_prepare(vm_t *vm);
+int kvm_arch_vcpus_prepare(vm_t *vm);
 
 /** Loads a kernel and points the first vCPU at it. */
-int arch_boot_linux(vm_t *vm, const struct kvm_linux *linux_image);
+int kvm_arch_boot_linux(vm_t *vm, const struct kvm_linux *linux_image);
 
 /** Handles an exit that only this architecture has. False: it is not known. */
-bool arch_cpu_exit(vm_vcpu_t *vcpu, struct kvm_run *run);
+bool kvm_arch_vcpu_exit(vm_vcpu_t *vcpu, struct kvm_run *run);
 
 /** Instruction pointer of a vCPU that is not in KVM_RUN; 0 when it cannot be had. */
-uint64_t arch_cpu_instruction_pointer(const vm_vcpu_t *vcpu);
+uint64_t kvm_arch_vcpu_instruction_pointer(const vm_vcpu_t *vcpu);
 
 /** Why a range cannot be RAM, or NULL when it can. */
-const char *arch_ram_objection(uintptr_t start, size_t size);
+const char *kvm_arch_ram_objection(uintptr_t start, size_t size);
 
 /** The i-th input that kvm_irq_allocate() gives, or -1 after the last. */
-int arch_line_spare(size_t i);
+int kvm_arch_irq_spare(size_t i);
 
 /** From which i on inputs are for devices that come after boot. */
-size_t arch_line_spare_late(void);
+size_t kvm_arch_irq_spare_late(void);
 
 /** Fills in ARCH_FIXED_ROUTES entries. */
-void arch_fixed_routes(struct kvm_irq_routing_entry *entries);
+void kvm_arch_fixed_routes(struct kvm_irq_routing_entry *entries);
 
 /** Sets the level of an input. */
-int arch_line_set_level(vm_t *vm, int irq, int level);
+int kvm_arch_irq_set_level(vm_t *vm, int irq, int level);
 
 /** Shows the guest the console's registers. */
-int arch_console_attach(vm_t *vm, struct kvm_uart *uart);
+int kvm_arch_console_attach(vm_t *vm, struct kvm_uart *uart);

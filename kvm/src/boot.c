@@ -7,7 +7,7 @@
 #include <sel4vm_kvm.h>
 
 #include "arch.h"
-#include "line.h"
+#include "irq_input.h"
 
 int kvm_boot_linux(vm_t *vm, const kvm_linux_t *linux_image)
 {
@@ -18,7 +18,7 @@ int kvm_boot_linux(vm_t *vm, const kvm_linux_t *linux_image)
         ZF_LOGE("VM %s cannot boot: it has no vCPU", vm->vm_name);
     } else if (!linux_image->kernel) {
         ZF_LOGE("VM %s cannot boot: no kernel is named", vm->vm_name);
-    } else if (arch_boot_linux(vm, linux_image)) {
+    } else if (kvm_arch_boot_linux(vm, linux_image)) {
         error = -EIO;
     } else {
         kvm_irq_allocator_booted(vm);

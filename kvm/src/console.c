@@ -20,9 +20,9 @@
 #include <sel4vm_kvm.h>
 
 #include "arch.h"
-#include "machine.h"
 #include "resource.h"
 #include "uart.h"
+#include "vm.h"
 
 #define OUTPUT_BYTES 65536
 #define OUTPUT_LOW (OUTPUT_BYTES / 2) /* at which a guest that filled the buffer may go on */
@@ -246,14 +246,14 @@ static void *move_bytes(void *argument)
 
 int kvm_console_start(vm_t *vm)
 {
-    struct kvm_console *console = machine_of(vm)->console;
+    struct kvm_console *console = kvm_vm_of(vm)->console;
 
     return console ? kvm_thread_start(&console->thread, "console", move_bytes, console) : 0;
 }
 
 void kvm_console_stop(vm_t *vm)
 {
-    struct kvm_console *console = machine_of(vm)->console;
+    struct kvm_console *console = kvm_vm_of(vm)->console;
 
     if (!console || !console->thread.started)
         return;
@@ -271,7 +271,7 @@ int kvm_console_create(vm_t *vm, int in_fd, int out_fd)
     struct kvm_console *console;
     int error;
 
-    if (machine_of(vm)->console)
+    if (kvm_vm_of(vm)->console)
         return -EEXIST;
     console = kvm_alloc(1, sizeof(*console));
     if (!console)
@@ -290,11 +290,11 @@ int kvm_console_create(vm_t *vm, int in_fd, int out_fd)
     console->uart.received_read = received_read;
     console->uart.cookie = console;
     kvm_uart_reset(&console->uart);
-    if (arch_console_attach(vm, &console->uart)) {
+    if (kvm_arch_console_attach(vm, &console->uart)) {
         error = -ENOMEM;
         goto fail_fd;
     }
-    machine_of(vm)->console = console;
+    kvm_vm_of(vm)->console = console;
     return 0;
 
 fail_fd:
@@ -306,11 +306,11 @@ fail:
 
 void kvm_console_destroy(vm_t *vm)
 {
-    struct kvm_console *console = machine_of(vm)->console;
+    struct kvm_console *console = kvm_vm_of(vm)->console;
 
     if (!console)
         return;
     close(console->wake_fd);
     free(console);
-    machine_of(vm)->console = NULL;
+    kvm_vm_of(vm)->console = NULL;
 }

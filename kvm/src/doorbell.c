@@ -12,8 +12,8 @@
 
 #include <sel4vm_kvm.h>
 
-#include "machine.h"
 #include "resource.h"
+#include "vm.h"
 
 struct kvm_doorbell {
     struct kvm_doorbell *next;
@@ -27,14 +27,14 @@ static int tell_kvm(const vm_t *vm, const struct kvm_doorbell *doorbell, uint32_
     /* Length 0 matches stores of any width at the address. */
     struct kvm_ioeventfd request = {.addr = doorbell->address, .fd = doorbell->copy, .flags = flags};
 
-    if (machine_is_hollow(vm))
+    if (kvm_vm_is_hollow(vm))
         return 0;
-    return ioctl(machine_of(vm)->fd, KVM_IOEVENTFD, &request) ? -errno : 0;
+    return ioctl(kvm_vm_of(vm)->fd, KVM_IOEVENTFD, &request) ? -errno : 0;
 }
 
 static struct kvm_doorbell **find(const vm_t *vm, uintptr_t address, int eventfd)
 {
-    struct kvm_doorbell **link = &machine_of(vm)->doorbells;
+    struct kvm_doorbell **link = &kvm_vm_of(vm)->doorbells;
 
     while (*link && ((*link)->address != address || (eventfd >= 0 && (*link)->eventfd != eventfd)))
         link = &(*link)->next;
@@ -63,8 +63,8 @@ int kvm_ioeventfd_assign(vm_t *vm, uintptr_t address, int eventfd)
     kvm_vmm_lock();
     error = *find(vm, address, -1) ? -EEXIST : tell_kvm(vm, doorbell, 0);
     if (!error) {
-        doorbell->next = machine_of(vm)->doorbells;
-        machine_of(vm)->doorbells = doorbell;
+        doorbell->next = kvm_vm_of(vm)->doorbells;
+        kvm_vm_of(vm)->doorbells = doorbell;
     }
     kvm_vmm_unlock();
     if (error)
@@ -95,13 +95,13 @@ size_t kvm_doorbells_count(const vm_t *vm)
     size_t count = 0;
 
     kvm_vmm_lock();
-    for (const struct kvm_doorbell *doorbell = machine_of(vm)->doorbells; doorbell; doorbell = doorbell->next)
+    for (const struct kvm_doorbell *doorbell = kvm_vm_of(vm)->doorbells; doorbell; doorbell = doorbell->next)
         count++;
     kvm_vmm_unlock();
     return count;
 }
 
-bool kvm_doorbell_ring(vm_t *vm, uintptr_t address)
+bool kvm_doorbell_signal(vm_t *vm, uintptr_t address)
 {
     const struct kvm_doorbell *doorbell;
 
@@ -115,6 +115,6 @@ bool kvm_doorbell_ring(vm_t *vm, uintptr_t address)
 
 void kvm_doorbells_destroy(vm_t *vm)
 {
-    while (machine_of(vm)->doorbells)
-        kvm_ioeventfd_deassign(vm, machine_of(vm)->doorbells->address, -1);
+    while (kvm_vm_of(vm)->doorbells)
+        kvm_ioeventfd_deassign(vm, kvm_vm_of(vm)->doorbells->address, -1);
 }

@@ -12,7 +12,7 @@
 size_t kvm_doorbells_count(const vm_t *vm);
 
 /** Rings the doorbell at an address as KVM does. False: there is none. */
-bool kvm_doorbell_ring(vm_t *vm, uintptr_t address);
+bool kvm_doorbell_signal(vm_t *vm, uintptr_t address);
 
 /** Frees what the caller did not. */
 void kvm_doorbells_destroy(vm_t *vm);

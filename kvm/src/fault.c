@@ -11,8 +11,8 @@
 #include <sel4vm_kvm.h>
 
 #include "arch.h"
-#include "machine.h"
 #include "reservation.h"
+#include "vm.h"
 
 #define ALL_ONES UINT64_MAX
 
@@ -31,43 +31,43 @@ static uint64_t mask_of(const struct kvm_fault *fault)
 
 seL4_Word get_vcpu_fault_address(vm_vcpu_t *vcpu)
 {
-    return cpu_of(vcpu)->fault.address;
+    return kvm_vcpu_of(vcpu)->fault.address;
 }
 
 seL4_Word get_vcpu_fault_ip(vm_vcpu_t *vcpu)
 {
-    return arch_cpu_instruction_pointer(vcpu);
+    return kvm_arch_vcpu_instruction_pointer(vcpu);
 }
 
 seL4_Word get_vcpu_fault_data(vm_vcpu_t *vcpu)
 {
-    return cpu_of(vcpu)->fault.data;
+    return kvm_vcpu_of(vcpu)->fault.data;
 }
 
 seL4_Word get_vcpu_fault_data_mask(vm_vcpu_t *vcpu)
 {
-    return mask_of(&cpu_of(vcpu)->fault);
+    return mask_of(&kvm_vcpu_of(vcpu)->fault);
 }
 
 size_t get_vcpu_fault_size(vm_vcpu_t *vcpu)
 {
-    return cpu_of(vcpu)->fault.length;
+    return kvm_vcpu_of(vcpu)->fault.length;
 }
 
 bool is_vcpu_read_fault(vm_vcpu_t *vcpu)
 {
-    return cpu_of(vcpu)->fault.is_read;
+    return kvm_vcpu_of(vcpu)->fault.is_read;
 }
 
 int set_vcpu_fault_data(vm_vcpu_t *vcpu, seL4_Word data)
 {
-    cpu_of(vcpu)->fault.data = data;
+    kvm_vcpu_of(vcpu)->fault.data = data;
     return 0;
 }
 
 seL4_Word emulate_vcpu_fault(vm_vcpu_t *vcpu, seL4_Word data)
 {
-    const struct kvm_fault *fault = &cpu_of(vcpu)->fault;
+    const struct kvm_fault *fault = &kvm_vcpu_of(vcpu)->fault;
     uint64_t mask = mask_of(fault);
     unsigned int shift = shift_of(fault);
 
@@ -79,12 +79,12 @@ seL4_Word emulate_vcpu_fault(vm_vcpu_t *vcpu, seL4_Word data)
 void advance_vcpu_fault(vm_vcpu_t *vcpu)
 {
     /* KVM completes the instruction when the vCPU runs again. */
-    cpu_of(vcpu)->fault.restart = false;
+    kvm_vcpu_of(vcpu)->fault.restart = false;
 }
 
 void restart_vcpu_fault(vm_vcpu_t *vcpu)
 {
-    cpu_of(vcpu)->fault.restart = true;
+    kvm_vcpu_of(vcpu)->fault.restart = true;
 }
 
 memory_fault_result_t default_error_fault_callback(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t fault_addr, size_t fault_length,
@@ -104,7 +104,7 @@ memory_fault_result_t default_error_fault_callback(vm_t *vm, vm_vcpu_t *vcpu, ui
  */
 static memory_fault_result_t access_again(vm_vcpu_t *vcpu)
 {
-    struct kvm_fault *fault = &cpu_of(vcpu)->fault;
+    struct kvm_fault *fault = &kvm_vcpu_of(vcpu)->fault;
     const vm_memory_reservation_t *reservation = kvm_reservation_find(vcpu->vm, fault->address);
     const struct kvm_slot *slot = reservation ? kvm_reservation_slot(reservation, fault->address) : NULL;
     uint8_t *memory;
@@ -127,7 +127,7 @@ static memory_fault_result_t access_again(vm_vcpu_t *vcpu)
 
 static memory_fault_result_t ask_reservation(vm_vcpu_t *vcpu)
 {
-    const struct kvm_fault *fault = &cpu_of(vcpu)->fault;
+    const struct kvm_fault *fault = &kvm_vcpu_of(vcpu)->fault;
     const vm_memory_reservation_t *reservation = kvm_reservation_find(vcpu->vm, fault->address);
 
     if (!reservation)
@@ -143,7 +143,7 @@ static memory_fault_result_t ask_reservation(vm_vcpu_t *vcpu)
 
 static memory_fault_result_t ask_unhandled(vm_vcpu_t *vcpu)
 {
-    const struct kvm_fault *fault = &cpu_of(vcpu)->fault;
+    const struct kvm_fault *fault = &kvm_vcpu_of(vcpu)->fault;
     const struct vm_mem *mem = &vcpu->vm->mem;
 
     if (!mem->unhandled_mem_fault_handler)
@@ -154,7 +154,7 @@ static memory_fault_result_t ask_unhandled(vm_vcpu_t *vcpu)
 
 memory_fault_result_t kvm_fault_handle(vm_vcpu_t *vcpu, uintptr_t address, size_t length, bool is_read, uint8_t *bytes)
 {
-    struct kvm_fault *fault = &cpu_of(vcpu)->fault;
+    struct kvm_fault *fault = &kvm_vcpu_of(vcpu)->fault;
     memory_fault_result_t result;
 
     kvm_vmm_lock();

@@ -12,8 +12,8 @@
 #include <utils/util.h>
 
 #include "arch.h"
-#include "machine.h"
 #include "resource.h"
+#include "vm.h"
 
 struct kvm_irqfd_route {
     struct kvm_irqfd_route *next;
@@ -27,7 +27,7 @@ struct kvm_irqfd_route {
 
 bool kvm_msi_available(const vm_t *vm)
 {
-    return arch_has_msi(vm);
+    return kvm_arch_has_msi(vm);
 }
 
 int kvm_msi_send(vm_t *vm, uint64_t address, uint32_t data, uint32_t requester)
@@ -41,11 +41,11 @@ int kvm_msi_send(vm_t *vm, uint64_t address, uint32_t data, uint32_t requester)
     };
 
     kvm_vmm_lock();
-    machine_of(vm)->msis.sent++;
+    kvm_vm_of(vm)->msis.sent++;
     kvm_vmm_unlock();
-    if (machine_is_hollow(vm))
+    if (kvm_vm_is_hollow(vm))
         return 0;
-    return ioctl(machine_of(vm)->fd, KVM_SIGNAL_MSI, &msi) < 0 ? -errno : 0;
+    return ioctl(kvm_vm_of(vm)->fd, KVM_SIGNAL_MSI, &msi) < 0 ? -errno : 0;
 }
 
 /* --- the routing table --- */
@@ -66,22 +66,22 @@ static void route_fill(struct kvm_irq_routing_entry *entry, const kvm_irqfd_t *i
 /* Gives KVM the table that says what each interrupt number does, when it can take it. */
 static int route(vm_t *vm)
 {
-    const struct kvm_msis *msis = &machine_of(vm)->msis;
+    const struct kvm_msis *msis = &kvm_vm_of(vm)->msis;
     size_t num = ARCH_FIXED_ROUTES + msis->num;
     struct kvm_irq_routing *table;
     int error = 0;
 
-    if (machine_is_hollow(vm) || !msis->ready)
+    if (kvm_vm_is_hollow(vm) || !msis->ready)
         return 0;
     table = kvm_alloc(1, sizeof(*table) + num * sizeof(table->entries[0]));
     if (!table)
         return -ENOMEM;
     table->nr = (uint32_t)num;
-    arch_fixed_routes(table->entries);
+    kvm_arch_fixed_routes(table->entries);
     num = ARCH_FIXED_ROUTES;
     for (const kvm_irqfd_t *irqfd = msis->first; irqfd; irqfd = irqfd->next)
         route_fill(&table->entries[num++], irqfd);
-    if (ioctl(machine_of(vm)->fd, KVM_SET_GSI_ROUTING, table))
+    if (ioctl(kvm_vm_of(vm)->fd, KVM_SET_GSI_ROUTING, table))
         error = -errno;
     free(table);
     return error;
@@ -119,14 +119,14 @@ static int wire(const kvm_irqfd_t *irqfd, uint32_t flags)
 {
     struct kvm_irqfd request = {.fd = (uint32_t)irqfd->eventfd, .gsi = irqfd->gsi, .flags = flags};
 
-    if (machine_is_hollow(irqfd->vm) || !machine_of(irqfd->vm)->msis.ready)
+    if (kvm_vm_is_hollow(irqfd->vm) || !kvm_vm_of(irqfd->vm)->msis.ready)
         return 0;
-    return ioctl(machine_of(irqfd->vm)->fd, KVM_IRQFD, &request) ? -errno : 0;
+    return ioctl(kvm_vm_of(irqfd->vm)->fd, KVM_IRQFD, &request) ? -errno : 0;
 }
 
 int kvm_msis_start(vm_t *vm)
 {
-    struct kvm_msis *msis = &machine_of(vm)->msis;
+    struct kvm_msis *msis = &kvm_vm_of(vm)->msis;
     int error;
 
     kvm_vmm_lock();
@@ -141,7 +141,7 @@ int kvm_msis_start(vm_t *vm)
 int kvm_irqfd_create(vm_t *vm, int eventfd, uint64_t address, uint32_t data, uint32_t requester, kvm_irqfd_t **irqfd)
 {
     kvm_irqfd_t *new = kvm_alloc(1, sizeof(*new));
-    struct kvm_msis *msis = &machine_of(vm)->msis;
+    struct kvm_msis *msis = &kvm_vm_of(vm)->msis;
     int error;
 
     if (!new)
@@ -200,7 +200,7 @@ void kvm_irqfd_destroy(kvm_irqfd_t *irqfd)
     kvm_vmm_lock();
     wire(irqfd, KVM_IRQFD_FLAG_DEASSIGN);
     /* Its route stays in KVM's table until the next change, where nothing uses it. */
-    list_remove(&machine_of(irqfd->vm)->msis, irqfd);
+    list_remove(&kvm_vm_of(irqfd->vm)->msis, irqfd);
     kvm_vmm_unlock();
     close(irqfd->eventfd);
     free(irqfd);
@@ -208,6 +208,6 @@ void kvm_irqfd_destroy(kvm_irqfd_t *irqfd)
 
 void kvm_msis_destroy(vm_t *vm)
 {
-    while (machine_of(vm)->msis.first)
-        kvm_irqfd_destroy(machine_of(vm)->msis.first);
+    while (kvm_vm_of(vm)->msis.first)
+        kvm_irqfd_destroy(kvm_vm_of(vm)->msis.first);
 }

@@ -5,7 +5,7 @@
 
 #include <pci/helper.h>
 
-#include "line.h"
+#include "irq_input.h"
 
 #define NUM_FUNCTIONS 8
 
@@ -29,7 +29,7 @@ void kvm_pci_intx_collect(vmm_pci_space_t *pci, struct kvm_pci_intx *intx)
             if (pin < 1 || pin > KVM_PCI_PINS)
                 continue;
             line = config_byte(function, PCI_INTERRUPT_LINE);
-            if (kvm_line_valid(line) && !intx->line[dev][pin - 1])
+            if (kvm_irq_input_valid(line) && !intx->line[dev][pin - 1])
                 intx->line[dev][pin - 1] = line;
         }
     }

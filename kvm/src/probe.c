@@ -7,7 +7,7 @@
 
 #include "doorbell.h"
 #include "fault.h"
-#include "machine.h"
+#include "vm.h"
 
 memory_fault_result_t kvm_test_fault(vm_vcpu_t *vcpu, uintptr_t addr, size_t len, bool is_read, uint64_t data,
                                      uint64_t *read_value)
@@ -17,7 +17,7 @@ memory_fault_result_t kvm_test_fault(vm_vcpu_t *vcpu, uintptr_t addr, size_t len
 
     if (len > sizeof(data))
         return FAULT_ERROR;
-    if (!is_read && machine_is_hollow(vcpu->vm) && kvm_doorbell_ring(vcpu->vm, addr))
+    if (!is_read && kvm_vm_is_hollow(vcpu->vm) && kvm_doorbell_signal(vcpu->vm, addr))
         return FAULT_HANDLED;
     memcpy(bytes, &data, sizeof(bytes));
     result = kvm_fault_handle(vcpu, addr, len, is_read, bytes);

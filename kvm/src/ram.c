@@ -104,7 +104,7 @@ static memory_fault_result_t ram_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t addr
 static int register_reservation(vm_t *vm, vm_memory_reservation_t *reservation, memory_map_iterator_fn iterator,
                                 void *cookie)
 {
-    const char *objection = arch_ram_objection(reservation->addr, reservation->size);
+    const char *objection = kvm_arch_ram_objection(reservation->addr, reservation->size);
     int error = -1;
 
     if (objection)

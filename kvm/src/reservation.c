@@ -11,8 +11,8 @@
 #include <sel4vm_kvm.h>
 
 #include "frame.h"
-#include "machine.h"
 #include "resource.h"
+#include "vm.h"
 
 int kvm_reservations_init(vm_t *vm)
 {

@@ -11,8 +11,8 @@
 
 #include <utils/util.h>
 
-#include "machine.h"
 #include "resource.h"
+#include "vm.h"
 
 #define BITS_PER_WORD 64
 
@@ -61,9 +61,9 @@ static int slot_tell_kvm(vm_t *vm, const struct kvm_slot *slot, size_t size)
         .userspace_addr = (uintptr_t)slot->memory,
     };
 
-    if (machine_is_hollow(vm))
+    if (kvm_vm_is_hollow(vm))
         return 0;
-    return ioctl(machine_of(vm)->fd, KVM_SET_USER_MEMORY_REGION, &region) ? -errno : 0;
+    return ioctl(kvm_vm_of(vm)->fd, KVM_SET_USER_MEMORY_REGION, &region) ? -errno : 0;
 }
 
 /* Memory in which Linux can use pages of 2 MiB wherever the guest does: both are aligned in the same way. */
@@ -85,7 +85,7 @@ static uint8_t *map_anonymous(uintptr_t start, size_t size)
 
 int kvm_slot_map(vm_t *vm, struct kvm_slot *slot, int fd, off_t offset)
 {
-    int error = slots_take(&machine_of(vm)->slots, &slot->id);
+    int error = slots_take(&kvm_vm_of(vm)->slots, &slot->id);
 
     if (error)
         goto fail;
@@ -104,7 +104,7 @@ int kvm_slot_map(vm_t *vm, struct kvm_slot *slot, int fd, off_t offset)
 fail_map:
     munmap(slot->memory, slot->size);
 fail_id:
-    slots_give_back(&machine_of(vm)->slots, slot->id);
+    slots_give_back(&kvm_vm_of(vm)->slots, slot->id);
 fail:
     ZF_LOGE("VM %s: cannot back %zu bytes of guest memory at 0x%" PRIxPTR ": %s", vm->vm_name, slot->size, slot->start,
             strerror(-error));
@@ -119,5 +119,5 @@ void kvm_slot_unmap(vm_t *vm, struct kvm_slot *slot)
         ZF_LOGE("VM %s: cannot take %zu bytes of guest memory at 0x%" PRIxPTR " away: %s", vm->vm_name, slot->size,
                 slot->start, strerror(-error));
     munmap(slot->memory, slot->size);
-    slots_give_back(&machine_of(vm)->slots, slot->id);
+    slots_give_back(&kvm_vm_of(vm)->slots, slot->id);
 }

@@ -10,8 +10,8 @@
 
 #include <sel4vm_kvm.h>
 
-#include "machine.h"
 #include "resource.h"
+#include "vm.h"
 
 /* KVM's statistics file: a header, a list of descriptors with names, and the values (Documentation/virt/kvm/api.rst).
  */
@@ -38,7 +38,7 @@ static int64_t find_offset(int fd, const char *name)
     return offset;
 }
 
-void kvm_stats_open(struct kvm_cpu *cpu)
+void kvm_stats_open(struct kvm_vcpu *cpu)
 {
     cpu->stats_fd = ioctl(cpu->fd, KVM_GET_STATS_FD, NULL);
     if (cpu->stats_fd < 0)
@@ -54,7 +54,7 @@ int kvm_vm_get_stats(vm_t *vm, kvm_vm_stats_t *stats)
 {
     *stats = (kvm_vm_stats_t){0};
     for (unsigned int i = 0; i < vm->num_vcpus; i++) {
-        struct kvm_cpu *cpu = cpu_of(vm->vcpus[i]);
+        struct kvm_vcpu *cpu = kvm_vcpu_of(vm->vcpus[i]);
         uint64_t user_exits = atomic_load_explicit(&cpu->user_exits, memory_order_relaxed);
         uint64_t exits = user_exits;
 

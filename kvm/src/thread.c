@@ -47,7 +47,7 @@ int kvm_thread_start(struct kvm_thread *thread, const char *name, void *(*main)(
     return 0;
 }
 
-void kvm_thread_kick(struct kvm_thread *thread)
+void kvm_thread_interrupt(struct kvm_thread *thread)
 {
     pthread_kill(thread->id, KICK_SIGNAL);
 }
@@ -68,7 +68,7 @@ void kvm_thread_end(struct kvm_thread *thread)
     for (;;) {
         struct timespec until;
 
-        kvm_thread_kick(thread);
+        kvm_thread_interrupt(thread);
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_nsec += KICK_INTERVAL_NS;
         if (until.tv_nsec >= 1000000000) {

@@ -19,7 +19,7 @@ struct kvm_thread {
 int kvm_thread_start(struct kvm_thread *thread, const char *name, void *(*main)(void *), void *argument);
 
 /** Interrupts the system call that a started thread blocks in. */
-void kvm_thread_kick(struct kvm_thread *thread);
+void kvm_thread_interrupt(struct kvm_thread *thread);
 
 /** Waits until a thread ends. NULL-safe for one that was not started. */
 void kvm_thread_join(struct kvm_thread *thread);

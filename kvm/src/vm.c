@@ -19,12 +19,12 @@
 
 #include "arch.h"
 #include "console.h"
-#include "cpu.h"
 #include "doorbell.h"
 #include "frame.h"
-#include "machine.h"
 #include "reservation.h"
 #include "resource.h"
+#include "vcpu.h"
+#include "vm.h"
 
 #define KVM_DEVICE "/dev/kvm"
 #define SLOTS_WITHOUT_KVM 4096
@@ -58,25 +58,25 @@ static const struct capability needed[] = {
     {KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"},
 };
 
-static int system_open(struct kvm_machine *machine)
+static int system_open(struct kvm_vm *kvm)
 {
     int version;
 
-    machine->system_fd = kvm_resource_fails() ? -1 : open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
-    if (machine->system_fd < 0) {
+    kvm->system_fd = kvm_resource_fails() ? -1 : open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
+    if (kvm->system_fd < 0) {
         ZF_LOGE("cannot open " KVM_DEVICE ": %s; %s", strerror(errno),
                 errno == EACCES ? "add this user to the group that owns it"
                                 : "load the kvm module of this processor, and enable virtualization in the firmware");
         return -1;
     }
-    version = ioctl(machine->system_fd, KVM_GET_API_VERSION, 0);
+    version = ioctl(kvm->system_fd, KVM_GET_API_VERSION, 0);
     if (version != KVM_API_VERSION) {
         ZF_LOGE(KVM_DEVICE " speaks version %d of its interface, and this program version %d", version,
                 KVM_API_VERSION);
         return -1;
     }
     for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
-        if (ioctl(machine->system_fd, KVM_CHECK_EXTENSION, needed[i].number) <= 0) {
+        if (ioctl(kvm->system_fd, KVM_CHECK_EXTENSION, needed[i].number) <= 0) {
             ZF_LOGE("this kernel's KVM lacks %s; a newer kernel has it", needed[i].name);
             return -1;
         }
@@ -86,25 +86,25 @@ static int system_open(struct kvm_machine *machine)
 
 static int machine_open(vm_t *vm)
 {
-    struct kvm_machine *machine = machine_of(vm);
+    struct kvm_vm *kvm = kvm_vm_of(vm);
     int slots = SLOTS_WITHOUT_KVM;
 
-    if (kvm_lines_init(vm)) /* first, since it is destroyed even if nothing else was made */
+    if (kvm_irq_inputs_init(vm)) /* first, since it is destroyed even if nothing else was made */
         goto no_resources;
     if (!without_kvm) {
-        if (system_open(machine))
+        if (system_open(kvm))
             return -1;
-        machine->fd = ioctl(machine->system_fd, KVM_CREATE_VM, arch_vm_type(machine->system_fd));
-        if (machine->fd < 0) {
+        kvm->fd = ioctl(kvm->system_fd, KVM_CREATE_VM, kvm_arch_vm_type(kvm->system_fd));
+        if (kvm->fd < 0) {
             ZF_LOGE("VM %s: KVM cannot make a VM: %s", vm->vm_name, strerror(errno));
             return -1;
         }
-        machine->run_bytes = (size_t)ioctl(machine->system_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-        slots = ioctl(machine->system_fd, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS);
+        kvm->run_bytes = (size_t)ioctl(kvm->system_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+        slots = ioctl(kvm->system_fd, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS);
     }
-    if (kvm_slots_init(&machine->slots, (uint32_t)slots) || kvm_reservations_init(vm))
+    if (kvm_slots_init(&kvm->slots, (uint32_t)slots) || kvm_reservations_init(vm))
         goto no_resources;
-    return machine_is_hollow(vm) ? 0 : arch_vm_init(vm);
+    return kvm_vm_is_hollow(vm) ? 0 : kvm_arch_vm_init(vm);
 
 no_resources:
     ZF_LOGE("VM %s: no memory or no descriptors for its state: %s", vm->vm_name, strerror(errno));
@@ -114,22 +114,22 @@ no_resources:
 int vm_init(vm_t *vm, vka_t *vka, simple_t *host_simple, vspace_t host_vspace, ps_io_ops_t *io_ops,
             seL4_CPtr host_endpoint, const char *name)
 {
-    struct kvm_machine *machine = kvm_alloc(1, sizeof(*machine));
+    struct kvm_vm *kvm = kvm_alloc(1, sizeof(*kvm));
 
     memset(vm, 0, sizeof(*vm));
     vm->vm_name = kvm_copy_string(name ? name : "vm");
-    if (!machine || !vm->vm_name) {
+    if (!kvm || !vm->vm_name) {
         ZF_LOGE("no memory for a VM");
-        free(machine);
+        free(kvm);
         free(vm->vm_name);
         vm->vm_name = NULL;
         return -1;
     }
-    machine->fd = -1;
-    machine->system_fd = -1;
-    machine->status = -1;
-    pthread_mutex_init(&machine->run_mutex, NULL);
-    vm->arch.machine = machine;
+    kvm->fd = -1;
+    kvm->system_fd = -1;
+    kvm->status = -1;
+    pthread_mutex_init(&kvm->run_mutex, NULL);
+    vm->arch.kvm = kvm;
     vm->vka = vka;
     vm->simple = host_simple;
     vm->mem.vmm_vspace = host_vspace;
@@ -152,9 +152,9 @@ vm_vcpu_t *vm_create_vcpu(vm_t *vm, int priority)
 {
     vm_vcpu_t *vcpu;
 
-    if (vm->num_vcpus == CONFIG_MAX_NUM_NODES || machine_of(vm)->cpus_prepared) {
+    if (vm->num_vcpus == CONFIG_MAX_NUM_NODES || kvm_vm_of(vm)->vcpus_prepared) {
         ZF_LOGE("VM %s: cannot have another vCPU: %s", vm->vm_name,
-                machine_of(vm)->cpus_prepared ? "it was booted with those it has"
+                kvm_vm_of(vm)->vcpus_prepared ? "it was booted with those it has"
                                               : "it has the most that there can be");
         return NULL;
     }
@@ -167,7 +167,7 @@ vm_vcpu_t *vm_create_vcpu(vm_t *vm, int priority)
     vcpu->vcpu_id = vm->num_vcpus;
     vcpu->target_cpu = -1;
     vcpu->tcb.priority = priority;
-    if (kvm_cpu_create(vcpu)) {
+    if (kvm_vcpu_create(vcpu)) {
         free(vcpu);
         return NULL;
     }
@@ -229,14 +229,14 @@ int vcpu_start(vm_vcpu_t *vcpu)
 /* From new to running, with a thread for each vCPU. A VM that was stopped before goes through with none. */
 static int start_cpus(vm_t *vm)
 {
-    struct kvm_machine *machine = machine_of(vm);
+    struct kvm_vm *kvm = kvm_vm_of(vm);
     int error = 0;
 
-    pthread_mutex_lock(&machine->run_mutex);
-    machine->state = KVM_STATE_RUNNING;
-    for (unsigned int i = 0; i < vm->num_vcpus && !error && !machine->stop_requested; i++)
-        error = kvm_cpu_start(vm->vcpus[i]);
-    pthread_mutex_unlock(&machine->run_mutex);
+    pthread_mutex_lock(&kvm->run_mutex);
+    kvm->state = KVM_STATE_RUNNING;
+    for (unsigned int i = 0; i < vm->num_vcpus && !error && !kvm->stop_requested; i++)
+        error = kvm_vcpu_start(vm->vcpus[i]);
+    pthread_mutex_unlock(&kvm->run_mutex);
     if (error)
         kvm_vm_stop(vm, KVM_VM_CRASHED);
     return error;
@@ -244,12 +244,12 @@ static int start_cpus(vm_t *vm)
 
 static int run(vm_t *vm)
 {
-    struct kvm_machine *machine = machine_of(vm);
+    struct kvm_vm *kvm = kvm_vm_of(vm);
     int error = kvm_msis_start(vm);
 
     if (error)
         goto fail;
-    error = kvm_lines_start(vm);
+    error = kvm_irq_inputs_start(vm);
     if (error)
         goto fail;
     error = kvm_console_start(vm);
@@ -257,14 +257,14 @@ static int run(vm_t *vm)
         goto fail_lines;
     error = start_cpus(vm);
     for (unsigned int i = 0; i < vm->num_vcpus; i++)
-        kvm_cpu_join(vm->vcpus[i]);
+        kvm_vcpu_join(vm->vcpus[i]);
 
-    pthread_mutex_lock(&machine->run_mutex);
-    machine->state = KVM_STATE_ENDED;
-    pthread_mutex_unlock(&machine->run_mutex);
+    pthread_mutex_lock(&kvm->run_mutex);
+    kvm->state = KVM_STATE_ENDED;
+    pthread_mutex_unlock(&kvm->run_mutex);
     kvm_console_stop(vm);
 fail_lines:
-    kvm_lines_stop(vm);
+    kvm_irq_inputs_stop(vm);
 fail:
     if (error)
         ZF_LOGE("VM %s: cannot start its threads or interrupts: %s", vm->vm_name, strerror(-error));
@@ -273,19 +273,18 @@ fail:
 
 int vm_run(vm_t *vm)
 {
-    struct kvm_machine *machine = machine_of(vm);
+    struct kvm_vm *kvm = kvm_vm_of(vm);
 
-    if (machine_is_hollow(vm) || !vm->num_vcpus || !vm->vcpus[BOOT_VCPU]->vcpu_online ||
-        machine->state != KVM_STATE_NEW) {
+    if (kvm_vm_is_hollow(vm) || !vm->num_vcpus || !vm->vcpus[BOOT_VCPU]->vcpu_online || kvm->state != KVM_STATE_NEW) {
         ZF_LOGE("VM %s cannot run: %s", vm->vm_name,
-                machine_is_hollow(vm)             ? "there is no KVM behind it"
-                : machine->state != KVM_STATE_NEW ? "it ran already; make a new one"
-                                                  : "its boot vCPU was not started with vcpu_start()");
+                kvm_vm_is_hollow(vm)          ? "there is no KVM behind it"
+                : kvm->state != KVM_STATE_NEW ? "it ran already; make a new one"
+                                              : "its boot vCPU was not started with vcpu_start()");
         return -1;
     }
-    if (arch_cpus_prepare(vm) || run(vm))
+    if (kvm_arch_vcpus_prepare(vm) || run(vm))
         return -1;
-    if (machine->status != KVM_VM_CRASHED)
+    if (kvm->status != KVM_VM_CRASHED)
         return 0;
     vm->run.exit_reason = VM_GUEST_ERROR_EXIT;
     return -1;
@@ -293,26 +292,26 @@ int vm_run(vm_t *vm)
 
 void kvm_vm_stop(vm_t *vm, int status)
 {
-    struct kvm_machine *machine = machine_of(vm);
+    struct kvm_vm *kvm = kvm_vm_of(vm);
 
-    pthread_mutex_lock(&machine->run_mutex);
-    if (!machine->stop_requested) {
-        machine->status = status;
-        machine->stop_requested = true;
+    pthread_mutex_lock(&kvm->run_mutex);
+    if (!kvm->stop_requested) {
+        kvm->status = status;
+        kvm->stop_requested = true;
         for (unsigned int i = 0; i < vm->num_vcpus; i++)
-            kvm_cpu_kick(vm->vcpus[i]);
+            kvm_vcpu_stop(vm->vcpus[i]);
     }
-    pthread_mutex_unlock(&machine->run_mutex);
+    pthread_mutex_unlock(&kvm->run_mutex);
 }
 
 int kvm_vm_exit_status(const vm_t *vm)
 {
-    struct kvm_machine *machine = machine_of(vm);
+    struct kvm_vm *kvm = kvm_vm_of(vm);
     int status;
 
-    pthread_mutex_lock(&machine->run_mutex);
-    status = machine->status;
-    pthread_mutex_unlock(&machine->run_mutex);
+    pthread_mutex_lock(&kvm->run_mutex);
+    status = kvm->status;
+    pthread_mutex_unlock(&kvm->run_mutex);
     return status;
 }
 
@@ -320,9 +319,9 @@ int kvm_vm_exit_status(const vm_t *vm)
 
 void kvm_vm_destroy(vm_t *vm)
 {
-    struct kvm_machine *machine = machine_of(vm);
+    struct kvm_vm *kvm = kvm_vm_of(vm);
 
-    if (!machine)
+    if (!kvm)
         return;
     kvm_console_destroy(vm);
     kvm_irq_allocator_forget(vm);
@@ -330,18 +329,18 @@ void kvm_vm_destroy(vm_t *vm)
     kvm_doorbells_destroy(vm);
     kvm_reservations_destroy(vm);
     for (unsigned int i = 0; i < vm->num_vcpus; i++) {
-        kvm_cpu_destroy(vm->vcpus[i]);
+        kvm_vcpu_destroy(vm->vcpus[i]);
         free(vm->vcpus[i]);
     }
-    kvm_lines_destroy(vm);
-    kvm_slots_destroy(&machine->slots);
-    arch_vm_destroy(vm);
-    if (machine->fd >= 0)
-        close(machine->fd);
-    if (machine->system_fd >= 0)
-        close(machine->system_fd);
-    pthread_mutex_destroy(&machine->run_mutex);
-    free(machine);
+    kvm_irq_inputs_destroy(vm);
+    kvm_slots_destroy(&kvm->slots);
+    kvm_arch_vm_destroy(vm);
+    if (kvm->fd >= 0)
+        close(kvm->fd);
+    if (kvm->system_fd >= 0)
+        close(kvm->system_fd);
+    pthread_mutex_destroy(&kvm->run_mutex);
+    free(kvm);
     free(vm->mem.ram_regions);
     free(vm->vm_name);
     memset(vm, 0, sizeof(*vm));
@@ -349,18 +348,18 @@ void kvm_vm_destroy(vm_t *vm)
 
 void kvm_test_snapshot(const vm_t *vm, kvm_test_snapshot_t *snapshot)
 {
-    const struct kvm_machine *machine = machine_of(vm);
+    const struct kvm_vm *kvm = kvm_vm_of(vm);
 
     kvm_vmm_lock();
     *snapshot = (kvm_test_snapshot_t){
         .reservations = vm->mem.reservation_cookie->num,
-        .memslots = machine->slots.used,
-        .irqfds = machine->msis.num,
+        .memslots = kvm->slots.used,
+        .irqfds = kvm->msis.num,
         .ioeventfds = kvm_doorbells_count(vm),
         .frames = kvm_frame_count(),
-        .msis = machine->msis.sent,
+        .msis = kvm->msis.sent,
     };
-    for (size_t i = 0; i < ARRAY_SIZE(machine->lines.line); i++)
-        snapshot->irqs += machine->lines.line[i].registered;
+    for (size_t i = 0; i < ARRAY_SIZE(kvm->inputs.input); i++)
+        snapshot->irqs += kvm->inputs.input[i].registered;
     kvm_vmm_unlock();
 }

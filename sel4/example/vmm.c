@@ -5,15 +5,15 @@
 #include <sel4vmmplatsupport/drivers/cross_vm_connection.h>
 #include <utils/util.h>
 
-#include "machine.h"
 #include "memory.h"
+#include "platform.h"
 
 /* --- "console", by the short interface --- */
 
 static seL4_CPtr console_notification;
 
 /* The short interface passes no cookie, so each connection needs a function of its own. */
-static void ring_console(void)
+static void emit_console(void)
 {
     seL4_Signal(console_notification);
 }
@@ -28,7 +28,7 @@ static int add_console(vm_t *vm, vmm_pci_space_t *pci, struct vmm_shared *shared
     };
     crossvm_handle_t connection = {
         .dataport = &dataport,
-        .emit_fn = ring_console,
+        .emit_fn = emit_console,
         .consume_id = BADGE_CONSOLE,
         .connection_name = "console",
     };
@@ -36,7 +36,7 @@ static int add_console(vm_t *vm, vmm_pci_space_t *pci, struct vmm_shared *shared
     if (memory_allocate(vm->vka, shared->console, CONSOLE_FRAMES) ||
         memory_copy(vm->vka, shared->console, guest_frames, CONSOLE_FRAMES))
         return -1;
-    return cross_vm_connections_init_common(vm, machine_window.base, &connection, 1, pci, machine_allocate_irq);
+    return cross_vm_connections_init_common(vm, platform_window.base, &connection, 1, pci, platform_allocate_irq);
 }
 
 /* --- "sensor", by the full interface --- */
@@ -45,7 +45,7 @@ static crossvm_connection_t *sensor;
 static seL4_CPtr sensor_notification;
 
 /* cookie: the notification to signal, so that one function serves any number of connections */
-static int ring(void *cookie)
+static int emit(void *cookie)
 {
     const seL4_CPtr *notification = cookie;
 
@@ -75,15 +75,15 @@ static int add_sensor(vm_t *vm, vmm_pci_space_t *pci, struct vmm_shared *shared)
         .name = "sensor",
         .dataports = dataports,
         .num_dataports = ARRAY_SIZE(dataports),
-        .emit = ring,
+        .emit = emit,
         .cookie = &sensor_notification,
     };
     const crossvm_bus_t bus = {
         .vm = vm,
         .pci = pci,
-        .base = machine_window.base,
-        .size = machine_window.size,
-        .alloc_irq = machine_allocate_irq,
+        .base = platform_window.base,
+        .size = platform_window.size,
+        .alloc_irq = platform_allocate_irq,
     };
 
     if (memory_allocate(vm->vka, shared->commands, COMMAND_FRAMES) ||
@@ -116,13 +116,13 @@ static int notified(vm_t *vm, seL4_Word badge, seL4_MessageInfo_t tag, void *coo
     return 0; /* anything else would end the guest */
 }
 
-int vmm_add_connections(vm_t *vm, vmm_pci_space_t *pci, seL4_CPtr console_bell, seL4_CPtr sensor_bell, void *fdt,
-                        int gic, struct vmm_shared *shared)
+int vmm_add_connections(vm_t *vm, vmm_pci_space_t *pci, seL4_CPtr console_doorbell, seL4_CPtr sensor_doorbell,
+                        void *fdt, int gic, struct vmm_shared *shared)
 {
-    console_notification = console_bell;
-    sensor_notification = sensor_bell;
-    if (machine_show_pci(vm, pci) || add_console(vm, pci, shared) || add_sensor(vm, pci, shared) ||
-        machine_describe_pci(vm, pci, fdt, gic))
+    console_notification = console_doorbell;
+    sensor_notification = sensor_doorbell;
+    if (platform_show_pci(vm, pci) || add_console(vm, pci, shared) || add_sensor(vm, pci, shared) ||
+        platform_describe_pci(vm, pci, fdt, gic))
         return -1;
     return vm_register_notification_callback(vm, notified, NULL);
 }

@@ -26,14 +26,14 @@ struct vmm_shared {
 /**
  * Installs the connections.
  *
- * @param console_bell capability to the component's notification with badge BADGE_GUEST_CONSOLE
- * @param sensor_bell  the same with BADGE_GUEST_SENSOR
- * @param fdt, gic     as machine_describe_pci() has it
+ * @param console_doorbell capability to the component's notification with badge BADGE_GUEST_CONSOLE
+ * @param sensor_doorbell  the same with BADGE_GUEST_SENSOR
+ * @param fdt, gic     as platform_describe_pci() has it
  * @param shared       receives the frames
  * @return 0 or -1; the log says why
  */
-int vmm_add_connections(vm_t *vm, vmm_pci_space_t *pci, seL4_CPtr console_bell, seL4_CPtr sensor_bell, void *fdt,
-                        int gic, struct vmm_shared *shared);
+int vmm_add_connections(vm_t *vm, vmm_pci_space_t *pci, seL4_CPtr console_doorbell, seL4_CPtr sensor_doorbell,
+                        void *fdt, int gic, struct vmm_shared *shared);
 
 /** Tells the guest that the component behind "sensor" came (true) or went, for instance after it was restarted. */
 void vmm_component_is_there(bool there);

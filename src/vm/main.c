@@ -53,7 +53,7 @@ static int exit_status(const vm_t *vm)
 
 static int boot(struct machine *machine, const struct options *options)
 {
-    kvm_linux_t linux_image = {.kernel = options->kernel, .initrd = options->initramfs, .pci = machine->pci};
+    kvm_linux_t linux_image = {.kernel = options->kernel, .initramfs = options->initramfs, .pci = machine->pci};
     char *command_line;
     int error;
 

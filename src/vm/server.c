@@ -100,8 +100,8 @@ static int send_end(const struct endpoint *endpoint, int socket, const struct cr
     size_t opened = CROSSVM_WIRE_FIXED_FDS;
     int error = -1;
 
-    fds[0] = wiring->emit;
-    fds[1] = wiring->notify;
+    fds[0] = wiring->peer_doorbell;
+    fds[1] = wiring->guest_doorbell;
     fds[2] = wiring->peer_page.memfd;
     for (; opened < CROSSVM_WIRE_FIXED_FDS + wiring->num_dataports; opened++) {
         fds[opened] = shared_memory_open_for_peer(&wiring->dataports[opened - CROSSVM_WIRE_FIXED_FDS]);

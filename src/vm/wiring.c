@@ -14,17 +14,17 @@
 #define READ_WRITE (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE)
 
 /*
- * Empties notify without ever waiting: the peer shares the descriptor, so it may have emptied it itself, and have
- * cleared its O_NONBLOCK. 0, or -1 with errno.
+ * Must not use a plain read(), which could wait for ever: the peer shares the descriptor, and can empty it and clear
+ * its O_NONBLOCK at any time. Returns 0, or -1 with errno.
  */
-static int take_notify(const struct wiring *wiring)
+static int drain_guest_doorbell(const struct wiring *wiring)
 {
     uint64_t events;
     struct iovec part = {.iov_base = &events, .iov_len = sizeof(events)};
     ssize_t length;
 
     do
-        length = preadv2(wiring->notify, &part, 1, -1, RWF_NOWAIT);
+        length = preadv2(wiring->guest_doorbell, &part, 1, -1, RWF_NOWAIT);
     while (length < 0 && errno == EINTR);
     return length == sizeof(events) || errno == EAGAIN ? 0 : -1;
 }
@@ -33,8 +33,8 @@ static int take_notify(const struct wiring *wiring)
 
 void wiring_init(struct wiring *wiring)
 {
-    *wiring =
-        (struct wiring){.emit = -1, .notify = -1, .peer_page = SHARED_MEMORY_NONE, .own_page = SHARED_MEMORY_NONE};
+    *wiring = (struct wiring){
+        .peer_doorbell = -1, .guest_doorbell = -1, .peer_page = SHARED_MEMORY_NONE, .own_page = SHARED_MEMORY_NONE};
     for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
         wiring->dataports[i] = SHARED_MEMORY_NONE;
 }
@@ -73,13 +73,13 @@ int wiring_create(struct wiring *wiring, vm_t *vm, const struct connection_optio
     start(wiring, vm, option->name);
     wiring->base_block_only = option->base_block_only;
     /* Blocking, so that a peer with nothing else to watch can wait in one read(). */
-    wiring->emit = eventfd(0, EFD_CLOEXEC);
-    wiring->notify = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (wiring->emit < 0 || wiring->notify < 0) {
+    wiring->peer_doorbell = eventfd(0, EFD_CLOEXEC);
+    wiring->guest_doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wiring->peer_doorbell < 0 || wiring->guest_doorbell < 0) {
         message("connection %s: cannot make an eventfd: %s", wiring->name, strerror(errno));
         return -1;
     }
-    if (take_notify(wiring)) {
+    if (drain_guest_doorbell(wiring)) {
         message("connection %s: eventfds cannot be read without waiting: Linux 5.8 or later is needed", wiring->name);
         return -1;
     }
@@ -108,9 +108,9 @@ int wiring_join(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_join 
     start(wiring, vm, join->name);
     wiring->base_block_only = join->base_block_only;
     wiring->end = join->end;
-    wiring->emit = take(&fds[0]);
-    wiring->notify = take(&fds[1]);
-    if (take_notify(wiring)) {
+    wiring->peer_doorbell = take(&fds[0]);
+    wiring->guest_doorbell = take(&fds[1]);
+    if (drain_guest_doorbell(wiring)) {
         message(
             "connection %s: the descriptor of its events cannot be read without waiting: it is no eventfd, or Linux "
             "is older than 5.8",
@@ -147,42 +147,45 @@ static void unmap_sequence(volatile uint64_t *sequence, const struct shared_memo
 
 void wiring_destroy(struct wiring *wiring)
 {
-    if (wiring->doorbell)
-        (void)kvm_ioeventfd_deassign(wiring->vm, wiring->doorbell, wiring->emit);
+    if (wiring->wired_address)
+        (void)kvm_ioeventfd_deassign(wiring->vm, wiring->wired_address, wiring->peer_doorbell);
     wiring->driver_changed = NULL;
     crossvm_remove(wiring->connection);
     kvm_irqfd_destroy(wiring->irqfd);
     if (wiring->loop)
-        loop_unwatch(wiring->loop, &wiring->notify_source);
+        loop_unwatch(wiring->loop, &wiring->guest_doorbell_source);
     unmap_sequence(wiring->peer_seq, &wiring->peer_page);
     unmap_sequence(wiring->own_seq, &wiring->own_page);
     shared_memory_destroy(&wiring->peer_page);
     shared_memory_destroy(&wiring->own_page);
     for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
         shared_memory_destroy(&wiring->dataports[i]);
-    if (wiring->emit >= 0)
-        close(wiring->emit);
-    if (wiring->notify >= 0)
-        close(wiring->notify);
+    if (wiring->peer_doorbell >= 0)
+        close(wiring->peer_doorbell);
+    if (wiring->guest_doorbell >= 0)
+        close(wiring->guest_doorbell);
 }
 
 /* --- guest to peer --- */
 
-/* RING came here instead of to the ioeventfd. */
+/* A store to DOORBELL that no ioeventfd took. */
 static int signal_peer(void *cookie)
 {
     const struct wiring *wiring = cookie;
 
-    /* A full count has a signal waiting, which stands for this event too. */
-    return shared_event_signal(wiring->emit);
+    /* A full count is no error: a signal is waiting, and it tells of this event too. */
+    return shared_event_signal(wiring->peer_doorbell);
 }
 
-/* A guest that knows the base block only, and whose peer is another guest. */
+/* A store to EMIT by a guest whose peer is another guest. */
 static int emit(void *cookie)
 {
     struct wiring *wiring = cookie;
 
-    /* Orders the guest's data before its count, for a peer that polls that; the signal's system call comes after it. */
+    /*
+     * Release orders the guest's stores to dataports before its count, for a peer that loads PEER_SEQ with acquire. The
+     * signal's system call comes after both.
+     */
     (void)__atomic_fetch_add(wiring->own_seq, 1, __ATOMIC_RELEASE);
     return signal_peer(wiring);
 }
@@ -210,39 +213,39 @@ struct crossvm_wire_driver wiring_news(const struct wiring *wiring)
 /* --- peer to guest --- */
 
 /*
- * The peer adds to PEER_SEQ before it signals, whoever counts. Following it here, rather than counting signals, keeps
- * the two sequences equal when the guest goes from one to the other. The peer can write anything there; it only spoils
- * its own sequence. Without news there is no interrupt, which on a shared line nobody would claim.
+ * Follows PEER_SEQ, to which the peer adds before each signal, instead of counting signals: EVENT_SEQ must equal
+ * PEER_SEQ when the guest changes from one to the other. The peer can write any value there, and spoils only its own
+ * sequence. Without new events no interrupt is raised, since on a shared line no driver would claim it.
  */
 static void relay(struct wiring *wiring)
 {
     crossvm_connection_info_t info;
     uint64_t news;
 
-    (void)take_notify(wiring);
+    (void)drain_guest_doorbell(wiring);
     crossvm_get_connection_info(wiring->connection, &info);
-    news =
-        __atomic_load_n(wiring->peer_seq, __ATOMIC_ACQUIRE) - info.events; /* orders the peer's data after its count */
+    /* Acquire orders this load before the guest's loads of dataports; it pairs with the release of the peer's count. */
+    news = __atomic_load_n(wiring->peer_seq, __ATOMIC_ACQUIRE) - info.events;
     if (news == 0)
         return;
     crossvm_count(wiring->connection, news < UINT32_MAX ? (uint32_t)news : UINT32_MAX);
     crossvm_interrupt(wiring->connection);
 }
 
-static void notified(struct source *source, uint32_t events)
+static void guest_doorbell_signalled(struct source *source, uint32_t events)
 {
-    struct wiring *wiring = (struct wiring *)((char *)source - offsetof(struct wiring, notify_source));
+    struct wiring *wiring = (struct wiring *)((char *)source - offsetof(struct wiring, guest_doorbell_source));
 
     (void)events;
     relay(wiring);
 }
 
-static void watch_notify(struct wiring *wiring, bool watch)
+static void watch_guest_doorbell(struct wiring *wiring, bool watch)
 {
     if (watch)
-        (void)loop_watch(wiring->loop, &wiring->notify_source, EPOLLIN);
+        (void)loop_watch(wiring->loop, &wiring->guest_doorbell_source, EPOLLIN);
     else
-        loop_unwatch(wiring->loop, &wiring->notify_source);
+        loop_unwatch(wiring->loop, &wiring->guest_doorbell_source);
 }
 
 /* Puts this process into the path of the peer's events again. */
@@ -250,7 +253,7 @@ static void unroute(struct wiring *wiring)
 {
     kvm_irqfd_destroy(wiring->irqfd);
     wiring->irqfd = NULL;
-    watch_notify(wiring, true);
+    watch_guest_doorbell(wiring, true);
     relay(wiring);
 }
 
@@ -269,10 +272,10 @@ static bool route_msi(void *cookie, const crossvm_msi_t *msi)
         unroute(wiring);
         return false;
     }
-    watch_notify(wiring, false);
-    if (kvm_irqfd_create(wiring->vm, wiring->notify, msi->address, msi->data, msi->requester, &wiring->irqfd)) {
+    watch_guest_doorbell(wiring, false);
+    if (kvm_irqfd_create(wiring->vm, wiring->guest_doorbell, msi->address, msi->data, msi->requester, &wiring->irqfd)) {
         wiring->irqfd = NULL;
-        watch_notify(wiring, true);
+        watch_guest_doorbell(wiring, true);
         return false;
     }
     return true;
@@ -310,7 +313,8 @@ void wiring_describe(struct wiring *wiring, crossvm_connection_config_t *config,
     }
 }
 
-/* What the peer does not write is sealed, once the VM has mapped it. What another process made, it has sealed. */
+/* Takes from a host program the right to write what only the guest writes. This must follow the VM's own mapping, which
+ * the seal would forbid. Memory that another process made is sealed by that process. */
 static int seal_memory(const struct wiring *wiring)
 {
     int error;
@@ -323,7 +327,8 @@ static int seal_memory(const struct wiring *wiring)
     return error;
 }
 
-/* Stores to the doorbell signal the peer without this process, unless this process has to count them. */
+/* Lets KVM signal the peer for a store to EMIT, or to DOORBELL where the guest counts. With another guest as peer and
+ * no DOORBELL this process has to count, and so gets the stores. */
 static int wire_doorbell(struct wiring *wiring)
 {
     crossvm_connection_info_t info;
@@ -334,12 +339,12 @@ static int wire_doorbell(struct wiring *wiring)
         return 0;
     crossvm_get_connection_info(wiring->connection, &info);
     address = info.bar_address[CROSSVM_BAR_EVENT] + (wiring->own_seq ? CROSSVM_REG_DOORBELL : CROSSVM_REG_EMIT);
-    error = kvm_ioeventfd_assign(wiring->vm, address, wiring->emit);
+    error = kvm_ioeventfd_assign(wiring->vm, address, wiring->peer_doorbell);
     if (error) {
         message("connection %s: KVM gives no ioeventfd: %s", wiring->name, strerror(-error));
         return -1;
     }
-    wiring->doorbell = address;
+    wiring->wired_address = address;
     return 0;
 }
 
@@ -347,13 +352,13 @@ int wiring_attach(struct wiring *wiring, crossvm_connection_t *connection, struc
 {
     wiring->connection = connection;
     wiring->loop = loop;
-    wiring->notify_source = (struct source){.fd = wiring->notify, .handle = notified};
+    wiring->guest_doorbell_source = (struct source){.fd = wiring->guest_doorbell, .handle = guest_doorbell_signalled};
     if (seal_memory(wiring)) {
         message("connection %s: cannot seal its memory: %s", wiring->name, strerror(errno));
         return -1;
     }
-    watch_notify(wiring, true);
-    relay(wiring); /* another guest may have rung before this VM was started, or started again */
+    watch_guest_doorbell(wiring, true);
+    relay(wiring); /* another guest may have emitted before this VM was started, or started again */
     crossvm_set_peer_state(connection, CROSSVM_PEER_ABSENT);
     return wire_doorbell(wiring);
 }

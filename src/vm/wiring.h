@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The wiring of a connection: memory and eventfds that the guest shares with its peer, and how they lead into the VM.
+ * The wiring of a connection: the memory and eventfds that the guest shares with its peer, and how they lead into the
+ * VM.
  *
- * The guest's events signal `emit` straight from KVM (ioeventfd). The peer's events come through `notify`: straight
- * into the guest as an MSI (irqfd) when the guest has enabled its MSI; else through this process, which counts them and
- * raises INTx.
+ * Two eventfds are the doorbells. The guest's store to a doorbell register signals the peer's doorbell in KVM, without
+ * this process (ioeventfd). The peer signals the guest's doorbell. While the guest uses MSI, KVM turns that signal into
+ * an interrupt (irqfd); otherwise this process counts the events and raises INTx.
  *
- * The peer is a host program, or another guest. Then one eventfd is `emit` here and `notify` there, and nobody stands
- * between the two who could count. So a guest counts its own events in its own page, which is the other's peer page,
- * and rings RING; this process counts for a guest that rings EMIT.
+ * The peer is a host program or another guest. Between two guests, one guest's doorbell is the other's peer doorbell,
+ * and no process can count the events. So a guest counts its own events in its own page, which is the other guest's
+ * peer page, and then stores to DOORBELL. For a guest that stores to EMIT, this process counts.
  *
- * All functions are called with the VMM's lock held, unless they say otherwise.
+ * Call all functions with the VMM's lock held, unless their description says otherwise.
  */
 #pragma once
 
@@ -34,46 +35,51 @@ struct wiring {
     crossvm_connection_t *connection; /**< NULL until attached */
     struct shared_memory dataports[CROSSVM_MAX_DATAPORTS];
     size_t num_dataports;
-    struct shared_memory peer_page; /**< what the peer counts in; the guest has it too, if it has the extended block */
-    struct shared_memory own_page;  /**< what the guest counts in for another guest; none for a host program */
-    volatile uint64_t *peer_seq;    /**< in our mapping of the peer page; written by the peer, so copied before use */
-    volatile uint64_t *own_seq;     /**< in our mapping of the own page, or NULL */
-    int emit;                       /**< eventfd, guest to peer */
-    int notify; /**< eventfd, peer to guest; non-blocking, so that a full count does not stop the peer */
-    kvm_irqfd_t *irqfd;
-    uintptr_t doorbell; /**< guest physical address that is wired to emit, or 0 */
+    struct shared_memory
+        peer_page; /**< where the peer counts; the guest maps it too, unless it has the base block only */
+    struct shared_memory own_page; /**< where the guest counts for another guest; none for a host program */
+    volatile uint64_t *peer_seq;   /**< in our mapping of the peer page; the peer can change it at any time */
+    volatile uint64_t *own_seq;    /**< in our mapping of the own page; NULL: the peer is a host program */
+    int peer_doorbell;             /**< eventfd, guest to peer */
+    int guest_doorbell;      /**< eventfd, peer to guest; non-blocking, so that a full count does not stop the peer */
+    kvm_irqfd_t *irqfd;      /**< turns guest_doorbell into an MSI; NULL: this process handles it */
+    uintptr_t wired_address; /**< guest physical address whose stores signal peer_doorbell, or 0 */
     struct loop *loop;
-    struct source notify_source; /**< watched while this process is in the path of the peer's events */
+    struct source guest_doorbell_source; /**< watched while irqfd is NULL */
 
-    /* What the guest's side says of itself, for the peer. */
+    /* Who is at the guest's end, for the peer. */
     uint32_t driver_state;      /**< CROSSVM_DRIVER_* */
     uint32_t driver_generation; /**< counts the times that a driver or program came */
     void (*driver_changed)(struct wiring *wiring);
     void *owner; /**< of driver_changed */
 };
 
-/** Nothing yet: what wiring_destroy() may have. */
+/** Makes an empty wiring, which wiring_destroy() takes. */
 void wiring_init(struct wiring *wiring);
 
-/** Makes the wiring to a host program. 0, or -1 after a message. wiring_destroy() frees, also after a failure. */
+/** Makes the wiring to a host program. Returns 0, or -1 after a message. wiring_destroy() frees it, also after a
+ * failure.
+ */
 int wiring_create(struct wiring *wiring, vm_t *vm, const struct connection_option *option);
 
 /**
- * Takes the wiring to another VM as that message describes it.
+ * Makes the wiring to another VM from a JOIN message.
  *
- * @param fds in the order of src/wire/wire.h; they become the wiring's, and -1 in the array
- * @return 0, or -1 after a message; as with wiring_create()
+ * @param join checked by the caller
+ * @param fds  its descriptors in the order of src/wire/wire.h; those that become the wiring's turn to -1
+ * @return 0, or -1 after a message. wiring_destroy() frees it, also after a failure.
  */
 int wiring_join(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_join *join, int *fds);
 
+/** Removes the connection from the VM and frees what wiring_create() or wiring_join() made. */
 void wiring_destroy(struct wiring *wiring);
 
 /** Describes the connection to crossvm_install(); dataports has room for CROSSVM_MAX_DATAPORTS. */
 void wiring_describe(struct wiring *wiring, crossvm_connection_config_t *config, crossvm_dataport_config_t *dataports);
 
-/** Takes the installed connection and wires the doorbells; the loop watches for the peer's events. 0, or -1 after a
- * message. */
+/** Wires the doorbells of the installed connection, and lets the loop watch for the peer's events. Returns 0, or -1
+ * after a message. */
 int wiring_attach(struct wiring *wiring, crossvm_connection_t *connection, struct loop *loop);
 
-/** The message that tells a peer of the guest's side. */
+/** The message that tells the peer who is at the guest's end now. */
 struct crossvm_wire_driver wiring_news(const struct wiring *wiring);

@@ -149,8 +149,8 @@ static void init_fixed_addresses(struct config_space *config)
     config->bytes[REG_EA_COUNT] = entries;
 }
 
-void config_space_init(struct config_space *config, const struct config_space_bar *bars, uint8_t irq_line,
-                       uint8_t irq_pin, bool has_msi)
+void cvmm_config_space_init(struct config_space *config, const struct config_space_bar *bars, uint8_t irq_line,
+                            uint8_t irq_pin, bool has_msi)
 {
     memset(config, 0, sizeof(*config));
     memcpy(config->bars, bars, sizeof(config->bars));
@@ -172,10 +172,10 @@ void config_space_init(struct config_space *config, const struct config_space_ba
         config->bytes[REG_MSI + 1] = REG_EA;
         put16(config, REG_MSI_CONTROL, MSI_64BIT);
     }
-    config_space_reset(config);
+    cvmm_config_space_reset(config);
 }
 
-void config_space_reset(struct config_space *config)
+void cvmm_config_space_reset(struct config_space *config)
 {
     put16(config, REG_COMMAND, 0);
     config->bytes[REG_CACHE_LINE] = 0;
@@ -191,7 +191,7 @@ void config_space_reset(struct config_space *config)
     }
 }
 
-void config_space_set_multifunction(struct config_space *config, bool multifunction)
+void cvmm_config_space_set_multifunction(struct config_space *config, bool multifunction)
 {
     config->bytes[REG_HEADER_TYPE] = multifunction ? HEADER_MULTIFUNCTION : 0;
 }
@@ -203,7 +203,7 @@ static uint8_t read_byte(const struct config_space *config, size_t offset)
     return offset == REG_STATUS && config->pending ? byte | STATUS_INTERRUPT : byte;
 }
 
-uint32_t config_space_read(const struct config_space *config, size_t offset, size_t size)
+uint32_t cvmm_config_space_read(const struct config_space *config, size_t offset, size_t size)
 {
     uint32_t value = 0;
 
@@ -212,7 +212,7 @@ uint32_t config_space_read(const struct config_space *config, size_t offset, siz
     return value;
 }
 
-void config_space_write(struct config_space *config, size_t offset, size_t size, uint32_t value)
+void cvmm_config_space_write(struct config_space *config, size_t offset, size_t size, uint32_t value)
 {
     for (size_t i = 0; i < size && i < sizeof(value) && offset + i < CONFIG_SPACE_BYTES; i++) {
         uint8_t byte = (uint8_t)(value >> (8 * i));
@@ -232,14 +232,14 @@ static bool msi_on(const struct config_space *config)
     return config->has_msi && get16(config, REG_MSI_CONTROL) & MSI_ENABLE;
 }
 
-bool config_space_intx_enabled(const struct config_space *config)
+bool cvmm_config_space_intx_enabled(const struct config_space *config)
 {
     uint16_t command = get16(config, REG_COMMAND);
 
     return command & COMMAND_MEMORY && !(command & COMMAND_INTX_DISABLE) && !msi_on(config);
 }
 
-bool config_space_msi_enabled(const struct config_space *config, struct config_space_msi *msi)
+bool cvmm_config_space_msi_enabled(const struct config_space *config, struct config_space_msi *msi)
 {
     if (!msi_on(config) || !(get16(config, REG_COMMAND) & COMMAND_MASTER))
         return false;
@@ -248,7 +248,7 @@ bool config_space_msi_enabled(const struct config_space *config, struct config_s
     return true;
 }
 
-uint8_t config_space_irq_pin(const struct config_space *config)
+uint8_t cvmm_config_space_irq_pin(const struct config_space *config)
 {
     return config->bytes[REG_IRQ_PIN];
 }

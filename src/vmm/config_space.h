@@ -44,25 +44,25 @@ struct config_space_msi {
  * @param irq_pin  1 to 4 for INTA to INTD
  * @param has_msi  whether to offer an MSI capability
  */
-void config_space_init(struct config_space *config, const struct config_space_bar *bars, uint8_t irq_line,
-                       uint8_t irq_pin, bool has_msi);
+void cvmm_config_space_init(struct config_space *config, const struct config_space_bar *bars, uint8_t irq_line,
+                            uint8_t irq_pin, bool has_msi);
 
 /** What the guest can write back to power-on values. */
-void config_space_reset(struct config_space *config);
+void cvmm_config_space_reset(struct config_space *config);
 
 /** Says whether the device has more than one function. */
-void config_space_set_multifunction(struct config_space *config, bool multifunction);
+void cvmm_config_space_set_multifunction(struct config_space *config, bool multifunction);
 
 /** Reads size bytes (1, 2 or 4) at offset; 0 for what is outside. */
-uint32_t config_space_read(const struct config_space *config, size_t offset, size_t size);
+uint32_t cvmm_config_space_read(const struct config_space *config, size_t offset, size_t size);
 
 /** Writes size bytes (1, 2 or 4) at offset; no effect outside and on read-only bits. */
-void config_space_write(struct config_space *config, size_t offset, size_t size, uint32_t value);
+void cvmm_config_space_write(struct config_space *config, size_t offset, size_t size, uint32_t value);
 
 /** Whether the function may raise INTx: it is enabled, INTx is not disabled, and MSI is off. */
-bool config_space_intx_enabled(const struct config_space *config);
+bool cvmm_config_space_intx_enabled(const struct config_space *config);
 
 /** Whether the function may send its MSI (enabled, and a bus master), and which. */
-bool config_space_msi_enabled(const struct config_space *config, struct config_space_msi *msi);
+bool cvmm_config_space_msi_enabled(const struct config_space *config, struct config_space_msi *msi);
 
-uint8_t config_space_irq_pin(const struct config_space *config);
+uint8_t cvmm_config_space_irq_pin(const struct config_space *config);

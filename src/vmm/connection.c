@@ -12,30 +12,30 @@
  */
 #define MAX_UNANSWERED 100
 
-bool connection_may_raise(const crossvm_connection_t *c)
+bool cvmm_connection_may_raise(const crossvm_connection_t *c)
 {
     return c->intx_enabled && c->unanswered < MAX_UNANSWERED;
 }
 
-bool connection_line_ended(crossvm_connection_t *c)
+bool cvmm_connection_line_ended(crossvm_connection_t *c)
 {
     /* A driver that acknowledges has seen the later events too when it did so after them. */
     bool seen = c->page.driver == CROSSVM_DRIVER_NONE && !c->config.pending;
 
-    c->again = c->again && !seen && connection_may_raise(c);
+    c->again = c->again && !seen && cvmm_connection_may_raise(c);
     return c->again;
 }
 
 void crossvm_count(crossvm_connection_t *c, uint32_t events)
 {
-    event_page_count(&c->page, events);
+    cvmm_event_page_count(&c->page, events);
 }
 
 void crossvm_interrupt(crossvm_connection_t *c)
 {
     c->config.pending = true;
-    if (connection_may_raise(c)) {
-        connection_raise(c);
+    if (cvmm_connection_may_raise(c)) {
+        cvmm_connection_raise(c);
     } else if (c->msi_active) {
         c->injections++;
         /* It can only fail when the guest programmed a message that goes nowhere. */
@@ -56,7 +56,7 @@ void crossvm_set_peer_state(crossvm_connection_t *c, uint32_t state)
 
     if (state == c->page.peer_state && generation == c->page.peer_generation)
         return; /* no news, so no interrupt that nobody would claim */
-    event_page_set_peer(&c->page, state, generation);
+    cvmm_event_page_set_peer(&c->page, state, generation);
     /* A driver that says nothing may know nothing of peers, and would not claim the interrupt. */
     if (c->page.driver != CROSSVM_DRIVER_NONE)
         crossvm_interrupt(c);
@@ -68,8 +68,8 @@ static void sign_of_life(crossvm_connection_t *c)
     bool was_silenced = c->unanswered >= MAX_UNANSWERED;
 
     c->unanswered = 0;
-    if (was_silenced && c->config.pending && connection_may_raise(c))
-        connection_raise(c);
+    if (was_silenced && c->config.pending && cvmm_connection_may_raise(c))
+        cvmm_connection_raise(c);
 }
 
 /* call is emit or ring of the configuration. */
@@ -85,10 +85,10 @@ static void emit(const struct event_frame *frame, crossvm_connection_t *c, int (
 static bool event_page_stored(const struct event_frame *frame, crossvm_connection_t *c, size_t offset, size_t length,
                               uint64_t value)
 {
-    switch (event_page_store(&c->page, offset, length, value)) {
+    switch (cvmm_event_page_store(&c->page, offset, length, value)) {
     case EVENT_PAGE_NOTHING:
         return false;
-    case EVENT_PAGE_RING:
+    case EVENT_PAGE_DOORBELL:
         emit(frame, c, c->emit_counted);
         break;
     case EVENT_PAGE_ACKNOWLEDGED:
@@ -122,11 +122,11 @@ static __attribute__((noinline)) memory_fault_result_t other_fault(vm_t *vm, vm_
         event_page_stored(frame, c, offset, length,
                           has_value(offset, length) ? (uint32_t)get_vcpu_fault_data(vcpu) : 0))
         return FAULT_IGNORE;
-    return connection_void_fault(vm, vcpu, address, length, NULL);
+    return cvmm_connection_void_fault(vm, vcpu, address, length, NULL);
 }
 
-memory_fault_result_t connection_event_page_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length,
-                                                  void *cookie)
+memory_fault_result_t cvmm_connection_event_page_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length,
+                                                       void *cookie)
 {
     const struct event_frame *frame = cookie;
     crossvm_connection_t *c = frame->connection;
@@ -139,7 +139,7 @@ memory_fault_result_t connection_event_page_fault(vm_t *vm, vm_vcpu_t *vcpu, uin
         return FAULT_IGNORE;
     }
     if (address - frame->address == CROSSVM_REG_COUNT && length == sizeof(uint32_t) && c->unanswered < MAX_UNANSWERED) {
-        event_page_set_count(&c->page, (uint32_t)get_vcpu_fault_data(vcpu));
+        cvmm_event_page_set_count(&c->page, (uint32_t)get_vcpu_fault_data(vcpu));
         c->config.pending = false;
         c->unanswered = 0;
         return FAULT_IGNORE;
@@ -147,7 +147,8 @@ memory_fault_result_t connection_event_page_fault(vm_t *vm, vm_vcpu_t *vcpu, uin
     return other_fault(vm, vcpu, address, length, frame);
 }
 
-memory_fault_result_t connection_void_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length, void *cookie)
+memory_fault_result_t cvmm_connection_void_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length,
+                                                 void *cookie)
 {
     (void)vm;
     (void)address;
@@ -169,7 +170,7 @@ memory_fault_result_t connection_void_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t
 static void follow_msi(crossvm_connection_t *c)
 {
     struct config_space_msi msi = {0};
-    bool active = config_space_msi_enabled(&c->config, &msi);
+    bool active = cvmm_config_space_msi_enabled(&c->config, &msi);
     bool peer_counts = false;
 
     if (active == c->msi_active && (!active || (msi.address == c->msi.address && msi.data == c->msi.data)))
@@ -184,13 +185,13 @@ static void follow_msi(crossvm_connection_t *c)
         peer_counts = c->route_msi(c->cookie, active ? &c->msi : NULL) && active;
     if (peer_counts != c->peer_counts) {
         c->peer_counts = peer_counts;
-        event_page_set_status(&c->page, peer_counts ? CROSSVM_STATUS_PEER_COUNTS : 0);
+        cvmm_event_page_set_status(&c->page, peer_counts ? CROSSVM_STATUS_PEER_COUNTS : 0);
     }
 }
 
-void connection_update_interrupts(crossvm_connection_t *c)
+void cvmm_connection_update_interrupts(crossvm_connection_t *c)
 {
-    c->intx_enabled = config_space_intx_enabled(&c->config);
+    c->intx_enabled = cvmm_config_space_intx_enabled(&c->config);
     follow_msi(c);
 }
 
@@ -198,7 +199,7 @@ static int config_read(void *cookie, int offset, int size, uint32_t *result)
 {
     const crossvm_connection_t *c = cookie;
 
-    *result = offset < 0 || size < 0 ? 0 : config_space_read(&c->config, (size_t)offset, (size_t)size);
+    *result = offset < 0 || size < 0 ? 0 : cvmm_config_space_read(&c->config, (size_t)offset, (size_t)size);
     return 0;
 }
 
@@ -209,21 +210,21 @@ static int config_write(void *cookie, int offset, int size, uint32_t value)
 
     if (offset < 0 || size < 0)
         return 0;
-    config_space_write(&c->config, (size_t)offset, (size_t)size, value);
-    connection_update_interrupts(c);
+    cvmm_config_space_write(&c->config, (size_t)offset, (size_t)size, value);
+    cvmm_connection_update_interrupts(c);
     sign_of_life(c);
     /* INTx is a level: what is pending shows as soon as the guest lets it. */
-    if (!could_raise && c->config.pending && connection_may_raise(c))
-        connection_raise(c);
+    if (!could_raise && c->config.pending && cvmm_connection_may_raise(c))
+        cvmm_connection_raise(c);
     return 0;
 }
 
-vmm_pci_entry_t connection_pci_entry(crossvm_connection_t *c)
+vmm_pci_entry_t cvmm_connection_pci_entry(crossvm_connection_t *c)
 {
     return (vmm_pci_entry_t){.cookie = c, .ioread = config_read, .iowrite = config_write};
 }
 
-bool connection_owns_entry(const vmm_pci_entry_t *entry)
+bool cvmm_connection_owns_entry(const vmm_pci_entry_t *entry)
 {
     return entry->ioread == config_read;
 }
@@ -232,7 +233,7 @@ bool connection_owns_entry(const vmm_pci_entry_t *entry)
 
 crossvm_connection_t *crossvm_find(vm_t *vm, const char *name)
 {
-    const struct guest *guest = guest_find(vm);
+    const struct guest *guest = cvmm_guest_find(vm);
     crossvm_connection_t *c = guest ? guest->connections : NULL;
 
     while (c && (!name || strcmp(c->name, name) != 0))
@@ -250,7 +251,7 @@ void crossvm_get_connection_info(const crossvm_connection_t *c, crossvm_connecti
     *info = (crossvm_connection_info_t){
         .pci = c->pci_address,
         .irq = c->line->irq,
-        .irq_shared = line_users(c->line) > 1,
+        .irq_shared = cvmm_irq_line_users(c->line) > 1,
         .msi_enabled = c->msi_active,
         .peer_counts = c->peer_counts,
         .num_dataports = c->num_dataports,

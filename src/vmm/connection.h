@@ -15,8 +15,9 @@
 #include <crossvm/vmm.h>
 
 #include "config_space.h"
+#include "event_frame.h"
 #include "event_page.h"
-#include "guest.h"
+#include "irq_line.h"
 
 /** Memory of a dataport in the guest. */
 struct dataport {
@@ -55,7 +56,7 @@ struct crossvm_connection {
     vmm_pci_address_t pci_address;
 
     /* Interrupts */
-    struct line *line;
+    struct irq_line *line;
     crossvm_connection_t *next_on_line;
     bool intx_enabled;       /**< by the guest, in config */
     bool again;              /**< had an event that the interrupt in service may not have told of */
@@ -74,26 +75,27 @@ struct crossvm_connection {
 };
 
 /** libsel4vm's callback for stores to an event page; the cookie is its struct event_frame. */
-memory_fault_result_t connection_event_page_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length,
-                                                  void *cookie);
+memory_fault_result_t cvmm_connection_event_page_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length,
+                                                       void *cookie);
 
 /** libsel4vm's callback for memory without effect: loads give 0, stores vanish. */
-memory_fault_result_t connection_void_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length, void *cookie);
+memory_fault_result_t cvmm_connection_void_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length,
+                                                 void *cookie);
 
 /** The PCI entry of a connection. */
-vmm_pci_entry_t connection_pci_entry(crossvm_connection_t *connection);
+vmm_pci_entry_t cvmm_connection_pci_entry(crossvm_connection_t *connection);
 
 /** Whether a PCI entry is one of these. */
-bool connection_owns_entry(const vmm_pci_entry_t *entry);
+bool cvmm_connection_owns_entry(const vmm_pci_entry_t *entry);
 
 /** Whether the guest lets this connection use its line now. */
-bool connection_may_raise(const crossvm_connection_t *connection);
+bool cvmm_connection_may_raise(const crossvm_connection_t *connection);
 
 /** Part of a connection in the end of an interrupt: brings its again up to date, and returns it. */
-bool connection_line_ended(crossvm_connection_t *connection);
+bool cvmm_connection_line_ended(crossvm_connection_t *connection);
 
 /** Part of a connection in an interrupt that was raised for it. */
-static inline void connection_raised(crossvm_connection_t *connection)
+static inline void cvmm_connection_raised(crossvm_connection_t *connection)
 {
     connection->again = false;
     connection->injections++;
@@ -102,9 +104,9 @@ static inline void connection_raised(crossvm_connection_t *connection)
 }
 
 /** Raises the interrupt of a connection, now or when the guest ends the one in service. */
-static inline void connection_raise(crossvm_connection_t *connection)
+static inline void cvmm_connection_raise(crossvm_connection_t *connection)
 {
-    struct line *line = connection->line;
+    struct irq_line *line = connection->line;
     /*
      * Inject even while one is in service: a guest that sets up its interrupt controller anew never ends what it had,
      * and must not be left without interrupts for it. A controller that holds one already ignores this.
@@ -113,15 +115,15 @@ static inline void connection_raise(crossvm_connection_t *connection)
 
     if (injected && !line->in_service) {
         line->in_service = true;
-        connection_raised(connection);
+        cvmm_connection_raised(connection);
         return;
     }
     connection->again = true;
-    line_set_again(line, true);
+    cvmm_irq_line_set_again(line, true);
     /* What an acknowledgement left to the end of this line should not wait for one that may never come. */
     if (line->guest->lines_again > 1)
-        lines_raise_again(line->guest);
+        cvmm_irq_lines_raise_again(line->guest);
 }
 
 /** Follows the guest's settings of interrupts in config: called after each change there. */
-void connection_update_interrupts(crossvm_connection_t *connection);
+void cvmm_connection_update_interrupts(crossvm_connection_t *connection);

@@ -61,7 +61,8 @@ static int translate_dataport(const char *name, const crossvm_dataport_handle_t 
     size_t frame_size;
 
     if (handle->num_frames <= 0)
-        return install_error(name, "a dataport of %d frames; give at least 1, or a NULL dataport", handle->num_frames);
+        return cvmm_install_error(name, "a dataport of %d frames; give at least 1, or a NULL dataport",
+                                  handle->num_frames);
     dataport->frames = handle->frames;
     dataport->num_frames = (size_t)handle->num_frames;
     dataport->guest_rights = CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE;
@@ -71,7 +72,8 @@ static int translate_dataport(const char *name, const crossvm_dataport_handle_t 
     }
     frame_size = handle->size / dataport->num_frames;
     if (frame_size * dataport->num_frames != handle->size || frame_size & (frame_size - 1))
-        return install_error(name, "%zu bytes are not %d frames of one power of two", handle->size, handle->num_frames);
+        return cvmm_install_error(name, "%zu bytes are not %d frames of one power of two", handle->size,
+                                  handle->num_frames);
     dataport->frame_size_bits = 0;
     while ((size_t)1 << dataport->frame_size_bits < frame_size)
         dataport->frame_size_bits++;
@@ -105,17 +107,17 @@ int cross_vm_connections_init_common(vm_t *vm, uintptr_t connection_base_addr, c
     struct translated *room = NULL;
     int error = -1;
 
-    if (check_bus(&bus))
+    if (cvmm_check_bus(&bus))
         return -1;
     if (num_connections <= 0)
-        return install_error(NULL, "cannot install %d connections: give at least 1", num_connections);
+        return cvmm_install_error(NULL, "cannot install %d connections: give at least 1", num_connections);
     if (!connections)
-        return install_error(NULL, "cannot install: no connections are given (NULL)");
+        return cvmm_install_error(NULL, "cannot install: no connections are given (NULL)");
     configs = calloc(n, sizeof(*configs));
     handles = calloc(n, sizeof(crossvm_connection_t *));
     room = calloc(n, sizeof(*room));
     if (!configs || !handles || !room) {
-        install_error(NULL, "cannot install %d connections: no memory", num_connections);
+        cvmm_install_error(NULL, "cannot install %d connections: no memory", num_connections);
         goto cleanup;
     }
     for (size_t i = 0; i < n; i++) {
@@ -152,7 +154,7 @@ static void consume(crossvm_connection_t *c, bool inject_irq)
 
 void consume_connection_event(vm_t *vm, seL4_Word event_id, bool inject_irq)
 {
-    const struct guest *guest = guest_find(vm);
+    const struct guest *guest = cvmm_guest_find(vm);
     crossvm_connection_t *connections = guest ? guest->connections : NULL;
     bool found = false;
 

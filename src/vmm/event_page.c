@@ -14,51 +14,51 @@ static void put_text(struct event_page *page, size_t offset, size_t bytes, const
         uint32_t word;
 
         memcpy(&word, padded + i, sizeof(word));
-        event_page_put32(page, offset + i, word);
+        cvmm_event_page_put32(page, offset + i, word);
     }
 }
 
-void event_page_clear(struct event_page *page)
+void cvmm_event_page_clear(struct event_page *page)
 {
     for (size_t offset = 0; offset < CROSSVM_PAGE_SIZE; offset += sizeof(uint32_t))
-        event_page_put32(page, offset, 0);
+        cvmm_event_page_put32(page, offset, 0);
 }
 
-void event_page_init(struct event_page *page, volatile void *memory, const struct event_page_identity *identity)
+void cvmm_event_page_init(struct event_page *page, volatile void *memory, const struct event_page_identity *identity)
 {
     *page = (struct event_page){
         .memory = memory,
         .extended = !identity->base_block_only,
-        .has_ring = !identity->base_block_only && identity->features & CROSSVM_FEATURE_OWN_PAGE,
+        .has_doorbell = !identity->base_block_only && identity->features & CROSSVM_FEATURE_OWN_PAGE,
     };
 
-    event_page_clear(page);
+    cvmm_event_page_clear(page);
     put_text(page, CROSSVM_REG_NAME, CROSSVM_NAME_BYTES, identity->name);
     if (!page->extended)
         return;
 
     put_text(page, CROSSVM_REG_FULL_NAME, CROSSVM_FULL_NAME_BYTES, identity->name);
-    event_page_put32(page, CROSSVM_REG_VERSION, CROSSVM_DEVICE_VERSION);
-    event_page_put32(page, CROSSVM_REG_FEATURES, identity->features);
-    event_page_put32(page, CROSSVM_REG_NUM_DATAPORTS, (uint32_t)identity->num_dataports);
-    event_page_put32(page, CROSSVM_REG_END, identity->end);
+    cvmm_event_page_put32(page, CROSSVM_REG_VERSION, CROSSVM_DEVICE_VERSION);
+    cvmm_event_page_put32(page, CROSSVM_REG_FEATURES, identity->features);
+    cvmm_event_page_put32(page, CROSSVM_REG_NUM_DATAPORTS, (uint32_t)identity->num_dataports);
+    cvmm_event_page_put32(page, CROSSVM_REG_END, identity->end);
     for (size_t i = 0; i < identity->num_dataports; i++) {
         const struct event_page_dataport *dataport = &identity->dataports[i];
         size_t entry = CROSSVM_REG_DATAPORT(i);
 
-        event_page_put64(page, entry + CROSSVM_DATAPORT_SIZE, dataport->size);
-        event_page_put32(page, entry + CROSSVM_DATAPORT_RIGHTS, dataport->rights);
-        event_page_put32(page, entry + CROSSVM_DATAPORT_BAR, dataport->bar);
+        cvmm_event_page_put64(page, entry + CROSSVM_DATAPORT_SIZE, dataport->size);
+        cvmm_event_page_put32(page, entry + CROSSVM_DATAPORT_RIGHTS, dataport->rights);
+        cvmm_event_page_put32(page, entry + CROSSVM_DATAPORT_BAR, dataport->bar);
     }
     /* Orders the block before the word that declares it valid, for a guest that is running already. */
     __atomic_thread_fence(__ATOMIC_RELEASE);
-    event_page_put32(page, CROSSVM_REG_MAGIC, CROSSVM_MAGIC);
+    cvmm_event_page_put32(page, CROSSVM_REG_MAGIC, CROSSVM_MAGIC);
 }
 
-enum event_page_action event_page_store_rare(struct event_page *page, size_t offset, size_t length, uint64_t value)
+enum event_page_action cvmm_event_page_store_rare(struct event_page *page, size_t offset, size_t length, uint64_t value)
 {
-    if (offset == CROSSVM_REG_DOORBELL && page->has_ring)
-        return EVENT_PAGE_RING;
+    if (offset == CROSSVM_REG_DOORBELL && page->has_doorbell)
+        return EVENT_PAGE_DOORBELL;
     if (length != sizeof(uint32_t))
         return EVENT_PAGE_NOTHING;
 
@@ -67,7 +67,7 @@ enum event_page_action event_page_store_rare(struct event_page *page, size_t off
         if (!page->extended)
             return EVENT_PAGE_NOTHING;
         page->seen = (uint32_t)value;
-        event_page_put32(page, CROSSVM_REG_SEEN, page->seen);
+        cvmm_event_page_put32(page, CROSSVM_REG_SEEN, page->seen);
         return page->seen == (uint32_t)page->events ? EVENT_PAGE_ACKNOWLEDGED : EVENT_PAGE_NOTHING;
 
     case CROSSVM_REG_DRIVER:
@@ -77,7 +77,7 @@ enum event_page_action event_page_store_rare(struct event_page *page, size_t off
         if (value == page->driver && value != CROSSVM_DRIVER_OPEN)
             return EVENT_PAGE_NOTHING;
         page->driver = (uint32_t)value;
-        event_page_put32(page, CROSSVM_REG_DRIVER, page->driver);
+        cvmm_event_page_put32(page, CROSSVM_REG_DRIVER, page->driver);
         return EVENT_PAGE_DRIVER_CHANGED;
 
     default:
@@ -85,7 +85,7 @@ enum event_page_action event_page_store_rare(struct event_page *page, size_t off
     }
 }
 
-void event_page_set_peer(struct event_page *page, uint32_t state, uint32_t generation)
+void cvmm_event_page_set_peer(struct event_page *page, uint32_t state, uint32_t generation)
 {
     union {
         uint32_t word[2];
@@ -95,24 +95,24 @@ void event_page_set_peer(struct event_page *page, uint32_t state, uint32_t gener
     page->peer_state = state;
     page->peer_generation = generation;
     if (page->extended)
-        event_page_put64(page, CROSSVM_REG_PEER, peer.both);
+        cvmm_event_page_put64(page, CROSSVM_REG_PEER, peer.both);
     /* Orders the new state before the interrupt that tells of it. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-void event_page_set_status(struct event_page *page, uint32_t status)
+void cvmm_event_page_set_status(struct event_page *page, uint32_t status)
 {
     page->status = status;
     if (page->extended)
-        event_page_put32(page, CROSSVM_REG_STATUS, status);
+        cvmm_event_page_put32(page, CROSSVM_REG_STATUS, status);
 }
 
-void event_page_reset(struct event_page *page)
+void cvmm_event_page_reset(struct event_page *page)
 {
     page->seen = 0;
     page->driver = CROSSVM_DRIVER_NONE;
     if (!page->extended)
         return;
-    event_page_put32(page, CROSSVM_REG_SEEN, page->seen);
-    event_page_put32(page, CROSSVM_REG_DRIVER, page->driver);
+    cvmm_event_page_put32(page, CROSSVM_REG_SEEN, page->seen);
+    cvmm_event_page_put32(page, CROSSVM_REG_DRIVER, page->driver);
 }

@@ -3,9 +3,9 @@
  * The event page: the registers that the guest sees in the first page of BAR0.
  *
  * The guest reads the page directly, so it always holds the present values; the guest's stores fault and come to
- * event_page_store(). The page is an output only: what the device knows stands in struct event_page and is never read
- * back from memory. Only COUNT stands nowhere else: the guest may set it while another thread counts, and a copy would
- * have to be kept equal to it. No operating system and no libsel4vm here.
+ * cvmm_event_page_store(). The page is an output only: what the device knows stands in struct event_page and is never
+ * read back from memory. Only COUNT stands nowhere else: the guest may set it while another thread counts, and a copy
+ * would have to be kept equal to it. No operating system and no libsel4vm here.
  */
 #pragma once
 
@@ -36,7 +36,7 @@ struct event_page_identity {
 struct event_page {
     volatile uint8_t *memory; /**< the VMM's mapping */
     bool extended;
-    bool has_ring; /**< RING works */
+    bool has_doorbell; /**< DOORBELL works */
     uint64_t events;
     uint32_t peer_state;
     uint32_t peer_generation;
@@ -48,19 +48,19 @@ struct event_page {
 /** What a guest's store asks for beyond the new register value. */
 enum event_page_action {
     EVENT_PAGE_NOTHING,
-    EVENT_PAGE_RING,           /**< signal to the peer an event that is counted already */
+    EVENT_PAGE_DOORBELL,       /**< signal to the peer an event that is counted already */
     EVENT_PAGE_ACKNOWLEDGED,   /**< the guest took note of all events so far */
     EVENT_PAGE_DRIVER_CHANGED, /**< DRIVER has a new value, or another program came */
 };
 
 /** Fills a page of 4 KiB with power-on values. */
-void event_page_init(struct event_page *page, volatile void *memory, const struct event_page_identity *identity);
+void cvmm_event_page_init(struct event_page *page, volatile void *memory, const struct event_page_identity *identity);
 
 /** Zeroes the memory: no device is here any more. */
-void event_page_clear(struct event_page *page);
+void cvmm_event_page_clear(struct event_page *page);
 
 /** Shows a register. */
-static inline void event_page_put32(struct event_page *page, size_t offset, uint32_t value)
+static inline void cvmm_event_page_put32(struct event_page *page, size_t offset, uint32_t value)
 {
     *(volatile uint32_t *)(page->memory + offset) = value;
 }
@@ -71,25 +71,26 @@ static inline void event_page_put32(struct event_page *page, size_t offset, uint
  * On a 64-bit machine this is one store, which the guest cannot see half done. On a 32-bit one the compiler makes two
  * of it; the specification tells drivers of such guests how to read.
  */
-static inline void event_page_put64(struct event_page *page, size_t offset, uint64_t value)
+static inline void cvmm_event_page_put64(struct event_page *page, size_t offset, uint64_t value)
 {
     *(volatile uint64_t *)(page->memory + offset) = value;
 }
 
 /** COUNT, for atomic operations only. */
-static inline volatile uint32_t *event_page_count_word(const struct event_page *page)
+static inline volatile uint32_t *cvmm_event_page_count_word(const struct event_page *page)
 {
     return (volatile uint32_t *)(page->memory + CROSSVM_REG_COUNT);
 }
 
 /** Sets COUNT. */
-static inline void event_page_set_count(struct event_page *page, uint32_t count)
+static inline void cvmm_event_page_set_count(struct event_page *page, uint32_t count)
 {
-    __atomic_store_n(event_page_count_word(page), count, __ATOMIC_SEQ_CST);
+    __atomic_store_n(cvmm_event_page_count_word(page), count, __ATOMIC_SEQ_CST);
 }
 
-/** Part of event_page_store(): the registers that not every event needs. */
-enum event_page_action event_page_store_rare(struct event_page *page, size_t offset, size_t length, uint64_t value);
+/** Part of cvmm_event_page_store(): the registers that not every event needs. */
+enum event_page_action cvmm_event_page_store_rare(struct event_page *page, size_t offset, size_t length,
+                                                  uint64_t value);
 
 /**
  * Carries out a store of the guest (docs/device.md, section 4.3) to any register but EMIT, which has no state.
@@ -98,33 +99,33 @@ enum event_page_action event_page_store_rare(struct event_page *page, size_t off
  * @param length of the store in bytes; any
  * @param value  of the store, where length is at most 8
  */
-static inline enum event_page_action event_page_store(struct event_page *page, size_t offset, size_t length,
-                                                      uint64_t value)
+static inline enum event_page_action cvmm_event_page_store(struct event_page *page, size_t offset, size_t length,
+                                                           uint64_t value)
 {
     if (offset == CROSSVM_REG_COUNT && length == sizeof(uint32_t)) {
-        event_page_set_count(page, (uint32_t)value);
+        cvmm_event_page_set_count(page, (uint32_t)value);
         return EVENT_PAGE_ACKNOWLEDGED;
     }
-    return event_page_store_rare(page, offset, length, value);
+    return cvmm_event_page_store_rare(page, offset, length, value);
 }
 
 /** Adds events of the peer to COUNT and EVENT_SEQ. */
-static inline void event_page_count(struct event_page *page, uint32_t events)
+static inline void cvmm_event_page_count(struct event_page *page, uint32_t events)
 {
     /* Release orders the peer's data before COUNT, for a guest that looks there without an interrupt. */
-    (void)__atomic_fetch_add(event_page_count_word(page), events, __ATOMIC_RELEASE);
+    (void)__atomic_fetch_add(cvmm_event_page_count_word(page), events, __ATOMIC_RELEASE);
     page->events += events;
     if (page->extended)
-        event_page_put64(page, CROSSVM_REG_EVENT_SEQ, page->events);
+        cvmm_event_page_put64(page, CROSSVM_REG_EVENT_SEQ, page->events);
     /* Orders the peer's data and the counters before the interrupt that the caller is about to raise. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 /** Sets the peer's state and generation. */
-void event_page_set_peer(struct event_page *page, uint32_t state, uint32_t generation);
+void cvmm_event_page_set_peer(struct event_page *page, uint32_t state, uint32_t generation);
 
 /** Sets STATUS. */
-void event_page_set_status(struct event_page *page, uint32_t status);
+void cvmm_event_page_set_status(struct event_page *page, uint32_t status);
 
 /** Sets DRIVER and SEEN back to power-on values. */
-void event_page_reset(struct event_page *page);
+void cvmm_event_page_reset(struct event_page *page);

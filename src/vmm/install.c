@@ -15,7 +15,7 @@
 #include "check.h"
 #include "connection.h"
 #include "install.h"
-#include "pci_place.h"
+#include "pci_bus.h"
 
 /* --- one connection's parts --- */
 
@@ -50,12 +50,12 @@ static void connection_destroy(crossvm_connection_t *c)
         if (c->route_msi && c->peer_page.num_frames)
             (void)c->route_msi(c->cookie, NULL);
     }
-    line_leave(c);
+    cvmm_irq_line_leave(c);
     if (c->pci)
-        pci_place_leave(c);
+        cvmm_pci_leave(c);
     if (c->frame) {
         c->frame->connection = NULL;
-        event_page_clear(&c->page);
+        cvmm_event_page_clear(&c->page);
     }
     dataport_destroy(vm, &c->peer_page);
     dataport_destroy(vm, &c->own_page);
@@ -145,22 +145,23 @@ static void unmap_frames(vm_t *vm, const struct dataport *dataport)
 static int map_dataport(vm_t *vm, const char *name, struct dataport *dataport, uintptr_t address, size_t room)
 {
     dataport->address = address;
-    dataport->memory = vm_reserve_memory_at(vm, address, dataport->size, connection_void_fault, NULL);
+    dataport->memory = vm_reserve_memory_at(vm, address, dataport->size, cvmm_connection_void_fault, NULL);
     if (!dataport->memory)
-        return install_error(name, "cannot reserve %zu bytes of guest memory at 0x%zx: taken, or no memory",
-                             dataport->size, (size_t)address);
+        return cvmm_install_error(name, "cannot reserve %zu bytes of guest memory at 0x%zx: taken, or no memory",
+                                  dataport->size, (size_t)address);
     if (vm_map_reservation(vm, dataport->memory, dataport_frame, dataport)) {
         unmap_frames(vm, dataport);
-        return install_error(name, "cannot map %zu frames at guest address 0x%zx: are they valid and of 2^%zu bytes?",
-                             dataport->num_frames, (size_t)address, dataport->frame_size_bits);
+        return cvmm_install_error(name,
+                                  "cannot map %zu frames at guest address 0x%zx: are they valid and of 2^%zu bytes?",
+                                  dataport->num_frames, (size_t)address, dataport->frame_size_bits);
     }
     if (room == dataport->size)
         return 0;
     dataport->tail =
-        vm_reserve_memory_at(vm, address + dataport->size, room - dataport->size, connection_void_fault, NULL);
+        vm_reserve_memory_at(vm, address + dataport->size, room - dataport->size, cvmm_connection_void_fault, NULL);
     if (!dataport->tail)
-        return install_error(name, "cannot reserve %zu bytes of guest memory at 0x%zx: taken, or no memory",
-                             room - dataport->size, (size_t)(address + dataport->size));
+        return cvmm_install_error(name, "cannot reserve %zu bytes of guest memory at 0x%zx: taken, or no memory",
+                                  room - dataport->size, (size_t)(address + dataport->size));
     return 0;
 }
 
@@ -205,11 +206,11 @@ static int map_event_page(struct install *in, size_t i)
             .bar = (uint32_t)(CROSSVM_BAR_DATAPORT + k),
         };
     }
-    c->frame = event_frame_get(in->guest, address);
+    c->frame = cvmm_event_frame_get(in->guest, address);
     if (!c->frame)
-        return install_error(c->name, "cannot make its event page at guest address 0x%zx: taken, or no memory",
-                             (size_t)address);
-    event_page_init(&c->page, c->frame->memory, &identity);
+        return cvmm_install_error(c->name, "cannot make its event page at guest address 0x%zx: taken, or no memory",
+                                  (size_t)address);
+    cvmm_event_page_init(&c->page, c->frame->memory, &identity);
     c->frame->connection = c;
     return 0;
 }
@@ -226,35 +227,36 @@ static int enter_pci(struct install *in, size_t i)
         bars[k].address = (uint32_t)in->bars[i][k].address;
         bars[k].size = (uint32_t)in->bars[i][k].size;
     }
-    if (pci_place_enter(in->bus->pci, c, in->irqs[i], &pin))
-        return install_error(c->name,
-                             "the PCI bus is full: no function is free whose interrupt pins can carry interrupt %d",
-                             in->irqs[i]);
-    config_space_init(&c->config, bars, (uint8_t)in->irqs[i], pin, c->send_msi != NULL);
-    pci_place_update(c);
+    if (cvmm_pci_enter(in->bus->pci, c, in->irqs[i], &pin))
+        return cvmm_install_error(
+            c->name, "the PCI bus is full: no function is free whose interrupt pins can carry interrupt %d",
+            in->irqs[i]);
+    cvmm_config_space_init(&c->config, bars, (uint8_t)in->irqs[i], pin, c->send_msi != NULL);
+    cvmm_pci_update(c);
     return 0;
 }
 
 /* Before interrupt numbers are spent. */
 static int check_room_on_bus(const struct install *in)
 {
-    size_t room = pci_place_room(in->bus->pci);
+    size_t room = cvmm_pci_room(in->bus->pci);
 
     if (room >= in->n)
         return 0;
-    return install_error(in->configs[room].name, "the PCI bus is full: %zu of %zu functions are free", room, in->n);
+    return cvmm_install_error(in->configs[room].name, "the PCI bus is full: %zu of %zu functions are free", room,
+                              in->n);
 }
 
 static int connect_line(struct install *in, size_t i)
 {
     crossvm_connection_t *c = in->connections[i];
-    struct line *line = line_get(in->guest, in->irqs[i]);
+    struct irq_line *line = cvmm_irq_line_get(in->guest, in->irqs[i]);
 
     if (!line)
-        return install_error(c->name, "no memory");
-    if (line_register(line))
-        return install_error(c->name, "interrupt %d cannot be registered with the VM", in->irqs[i]);
-    line_join(line, c);
+        return cvmm_install_error(c->name, "no memory");
+    if (cvmm_irq_line_register(line))
+        return cvmm_install_error(c->name, "interrupt %d cannot be registered with the VM", in->irqs[i]);
+    cvmm_irq_line_join(line, c);
     return 0;
 }
 
@@ -265,15 +267,15 @@ static int build(struct install *in)
     for (size_t i = 0; i < in->n; i++) {
         in->connections[i] = connection_create(in->guest, in->bus, &in->configs[i]);
         if (!in->connections[i])
-            return install_error(in->configs[i].name, "no memory");
+            return cvmm_install_error(in->configs[i].name, "no memory");
     }
-    if (install_place_bars(in))
+    if (cvmm_install_assign_bars(in))
         return -1;
     for (size_t i = 0; i < in->n; i++) {
         if (map_memory(in, i))
             return -1;
     }
-    if (check_room_on_bus(in) || install_choose_irqs(in))
+    if (check_room_on_bus(in) || cvmm_install_choose_irqs(in))
         return -1;
     for (size_t i = 0; i < in->n; i++) {
         if (enter_pci(in, i))
@@ -312,7 +314,7 @@ static void tell_limits(struct guest *guest, const crossvm_bus_t *bus)
     guest->limits_told = true;
     if (!bus->send_msi)
         ZF_LOGW("crossvm: no send_msi is given for VM %s: its connections offer INTx only", bus->vm->vm_name);
-    if (!pci_place_routes_functions(bus->pci))
+    if (!cvmm_pci_routes_functions(bus->pci))
         ZF_LOGW("crossvm: the PCI bus of VM %s has one function a device: it has room for 31 connections at most",
                 bus->vm->vm_name);
 }
@@ -323,14 +325,14 @@ int crossvm_install(const crossvm_bus_t *bus, const crossvm_connection_config_t 
     struct install in = {.bus = bus, .configs = configs, .n = n};
     int error = -1;
 
-    if (check_bus(bus) || check_configs(bus, configs, n))
+    if (cvmm_check_bus(bus) || cvmm_check_configs(bus, configs, n))
         return -1;
-    in.guest = guest_get(bus->vm);
+    in.guest = cvmm_guest_get(bus->vm);
     in.connections = calloc(n, sizeof(*in.connections));
     in.irqs = calloc(n, sizeof(*in.irqs));
     in.bars = calloc(n, sizeof(*in.bars));
     if (!in.guest || !in.connections || !in.irqs || !in.bars) {
-        install_error(configs[0].name, "no memory");
+        cvmm_install_error(configs[0].name, "no memory");
         goto cleanup;
     }
 
@@ -341,7 +343,7 @@ int crossvm_install(const crossvm_bus_t *bus, const crossvm_connection_config_t 
     }
 cleanup:
     if (error && in.irqs && in.guest)
-        install_keep_irqs(&in);
+        cvmm_install_keep_irqs(&in);
     if (error && in.connections) {
         for (size_t i = 0; i < n; i++) {
             if (in.connections[i])
@@ -349,7 +351,7 @@ cleanup:
         }
     }
     if (in.guest)
-        guest_put(in.guest);
+        cvmm_guest_put(in.guest);
     free(in.connections);
     free(in.irqs);
     free(in.bars);
@@ -364,35 +366,32 @@ void crossvm_remove(crossvm_connection_t *connection)
 
 void crossvm_remove_all(vm_t *vm)
 {
-    struct guest *guest = guest_find(vm);
+    struct guest *guest = cvmm_guest_find(vm);
 
     if (!guest)
         return;
     while (guest->connections)
         connection_destroy(guest->connections);
-    guest_forget(guest);
+    cvmm_guest_forget(guest);
 }
 
 void crossvm_reset_all(vm_t *vm)
 {
-    struct guest *guest = guest_find(vm);
+    struct guest *guest = cvmm_guest_find(vm);
 
     if (!guest)
         return;
     for (crossvm_connection_t *c = guest->connections, *next; c; c = next) {
         bool driver_was_bound = c->page.driver != CROSSVM_DRIVER_NONE;
 
-        config_space_reset(&c->config);
-        connection_update_interrupts(c);
-        event_page_reset(&c->page);
+        cvmm_config_space_reset(&c->config);
+        cvmm_connection_update_interrupts(c);
+        cvmm_event_page_reset(&c->page);
         c->unanswered = 0;
         c->again = false;
         next = c->next; /* the call may remove this one */
         if (driver_was_bound && c->driver_changed)
             c->driver_changed(c->cookie, CROSSVM_DRIVER_NONE);
     }
-    for (struct line *line = guest->lines; line; line = line->next) {
-        line->in_service = false;
-        line_set_again(line, false);
-    }
+    cvmm_irq_lines_reset(guest);
 }

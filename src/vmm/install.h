@@ -23,10 +23,10 @@ struct install {
 };
 
 /** Gives each BAR its size and address. 0, or -1 after a line in the log. */
-int install_place_bars(struct install *in);
+int cvmm_install_assign_bars(struct install *in);
 
 /** Gives each connection an interrupt number of its own while there are any; then they share. 0, or -1 after a line. */
-int install_choose_irqs(struct install *in);
+int cvmm_install_choose_irqs(struct install *in);
 
 /** Keeps the numbers of a failed installation for the next, since alloc_irq cannot take them back. */
-void install_keep_irqs(const struct install *in);
+void cvmm_install_keep_irqs(const struct install *in);

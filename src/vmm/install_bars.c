@@ -10,7 +10,7 @@
 
 #define ADDRESS_END ((uint64_t)1 << 32)
 
-/* Where the range for BARs ends: check_bus() found its base below that. */
+/* Where the range for BARs ends: cvmm_check_bus() found its base below that. */
 static uint64_t window_end(const crossvm_bus_t *bus)
 {
     uint64_t most = ADDRESS_END - bus->base;
@@ -75,13 +75,13 @@ static void set_bar_sizes(struct install *in)
     for (size_t i = 0; i < in->n; i++) {
         const crossvm_connection_t *c = in->connections[i];
 
-        in->bars[i][CROSSVM_BAR_EVENT].size = bar_size(CROSSVM_PAGE_SIZE * event_bar_pages(c));
+        in->bars[i][CROSSVM_BAR_EVENT].size = cvmm_bar_size(CROSSVM_PAGE_SIZE * event_bar_pages(c));
         for (size_t k = 0; k < c->num_dataports; k++)
-            in->bars[i][CROSSVM_BAR_DATAPORT + k].size = bar_size(c->dataports[k].size);
+            in->bars[i][CROSSVM_BAR_DATAPORT + k].size = cvmm_bar_size(c->dataports[k].size);
     }
 }
 
-int install_place_bars(struct install *in)
+int cvmm_install_assign_bars(struct install *in)
 {
     uint64_t end = window_end(in->bus);
     size_t num_used;
@@ -91,7 +91,7 @@ int install_place_bars(struct install *in)
     int error = -1;
 
     if (!used || !requests) {
-        install_error(in->configs[0].name, "no memory to lay out BARs");
+        cvmm_install_error(in->configs[0].name, "no memory to lay out BARs");
         goto cleanup;
     }
     set_bar_sizes(in);
@@ -110,12 +110,12 @@ int install_place_bars(struct install *in)
             used[num_used++] = in->bars[i][CROSSVM_BAR_EVENT];
     }
 
-    error = layout_place(in->bus->base, end, used, num_used, requests, num_requests);
+    error = cvmm_layout_assign(in->bus->base, end, used, num_used, requests, num_requests);
     if (error)
-        install_error(in->configs[0].name,
-                      "the BARs of %zu connections do not fit between 0x%zx and 0x%zx; give a larger "
-                      "range of free guest physical addresses",
-                      in->n, (size_t)in->bus->base, (size_t)(end - 1));
+        cvmm_install_error(in->configs[0].name,
+                           "the BARs of %zu connections do not fit between 0x%zx and 0x%zx; give a larger "
+                           "range of free guest physical addresses",
+                           in->n, (size_t)in->bus->base, (size_t)(end - 1));
 cleanup:
     free(used);
     free(requests);

@@ -22,12 +22,12 @@ static int existing_irq(const struct guest *guest, size_t k)
 {
     size_t n = 0;
 
-    for (const struct line *line = guest->lines; line; line = line->next)
+    for (const struct irq_line *line = guest->lines; line; line = line->next)
         n += !line->refused;
     if (n == 0)
         return 0;
     k %= n;
-    for (const struct line *line = guest->lines;; line = line->next) {
+    for (const struct irq_line *line = guest->lines;; line = line->next) {
         if (!line->refused && k-- == 0)
             return line->irq;
     }
@@ -36,14 +36,14 @@ static int existing_irq(const struct guest *guest, size_t k)
 /* A number that was allocated earlier and that nobody uses: 0 when there is none. */
 static int spare_irq(const struct guest *guest, const int *irqs, size_t n)
 {
-    for (const struct line *line = guest->lines; line; line = line->next) {
-        if (!line->refused && line_users(line) == 0 && !number_is_among(irqs, n, line->irq))
+    for (const struct irq_line *line = guest->lines; line; line = line->next) {
+        if (!line->refused && cvmm_irq_line_users(line) == 0 && !number_is_among(irqs, n, line->irq))
             return line->irq;
     }
     return 0;
 }
 
-int install_choose_irqs(struct install *in)
+int cvmm_install_choose_irqs(struct install *in)
 {
     bool exhausted = false;
     size_t own = 0;
@@ -55,9 +55,9 @@ int install_choose_irqs(struct install *in)
             irq = in->bus->alloc_irq();
             exhausted = irq < 0;
             if (!exhausted && (irq < 1 || irq > MAX_IRQ))
-                return install_error(in->configs[i].name,
-                                     "alloc_irq gave interrupt %d; the PCI interrupt line register carries 1 to %d",
-                                     irq, MAX_IRQ);
+                return cvmm_install_error(
+                    in->configs[i].name, "alloc_irq gave interrupt %d; the PCI interrupt line register carries 1 to %d",
+                    irq, MAX_IRQ);
         }
         if (irq > 0 && !exhausted)
             own = i + 1;
@@ -66,16 +66,17 @@ int install_choose_irqs(struct install *in)
         else if (irq <= 0)
             irq = existing_irq(in->guest, i);
         if (irq <= 0)
-            return install_error(in->configs[i].name, "alloc_irq gave no interrupt number, and there is none to share");
+            return cvmm_install_error(in->configs[i].name,
+                                      "alloc_irq gave no interrupt number, and there is none to share");
         in->irqs[i] = irq;
     }
     return 0;
 }
 
-void install_keep_irqs(const struct install *in)
+void cvmm_install_keep_irqs(const struct install *in)
 {
     for (size_t i = 0; i < in->n; i++) {
         if (in->irqs[i])
-            (void)line_get(in->guest, in->irqs[i]);
+            (void)cvmm_irq_line_get(in->guest, in->irqs[i]);
     }
 }

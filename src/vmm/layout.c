@@ -39,8 +39,8 @@ static const struct range *find_obstacle(const struct range *used, size_t num_us
     return obstacle;
 }
 
-int layout_place(uint64_t base, uint64_t end, const struct range *used, size_t num_used, struct range **requests,
-                 size_t n)
+int cvmm_layout_assign(uint64_t base, uint64_t end, const struct range *used, size_t num_used, struct range **requests,
+                       size_t n)
 {
     sort_by_size(requests, n);
     for (size_t i = 0; i < n; i++) {

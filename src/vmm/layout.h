@@ -24,5 +24,5 @@ struct range {
  * @param requests  n of them: sizes are given, addresses are filled in; the array is reordered
  * @return 0, or -1 when they do not fit
  */
-int layout_place(uint64_t base, uint64_t end, const struct range *used, size_t num_used, struct range **requests,
-                 size_t n);
+int cvmm_layout_assign(uint64_t base, uint64_t end, const struct range *used, size_t num_used, struct range **requests,
+                       size_t n);

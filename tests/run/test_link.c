@@ -123,7 +123,7 @@ static void guest_serve(struct guest *guest)
 
     while (recv(guest->sibling.source.fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) > 0)
         guest->sibling.source.handle(&guest->sibling.source, EPOLLIN);
-    guest->wiring.notify_source.handle(&guest->wiring.notify_source, EPOLLIN);
+    guest->wiring.guest_doorbell_source.handle(&guest->wiring.guest_doorbell_source, EPOLLIN);
 }
 
 /* As the runner does it. */
@@ -236,7 +236,7 @@ static void a_full_doorbell_stops_nobody(void **state)
     (void)state;
     for (int base_block_only = 0; base_block_only < 2; base_block_only++) {
         pair_start(&pair, base_block_only);
-        doorbell = pair.b.wiring.notify;
+        doorbell = pair.b.wiring.guest_doorbell;
         assert_int_equal(write(doorbell, &count, sizeof(count)), sizeof(count));
         assert_int_equal(fcntl(doorbell, F_SETFL, 0), 0);
         for (int i = 0; i < 100; i++)

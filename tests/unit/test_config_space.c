@@ -18,7 +18,7 @@ static const struct config_space_bar bars[CONFIG_SPACE_BARS] = {
 
 static void set_up(struct config_space *config, bool has_msi)
 {
-    config_space_init(config, bars, 19, 2, has_msi);
+    cvmm_config_space_init(config, bars, 19, 2, has_msi);
 }
 
 static void identity(void **state)
@@ -27,15 +27,15 @@ static void identity(void **state)
 
     (void)state;
     set_up(&config, true);
-    assert_int_equal(config_space_read(&config, 0x00, 4), 0xa1111af4);
-    assert_int_equal(config_space_read(&config, 0x04, 4), 0x00100000);
-    assert_int_equal(config_space_read(&config, 0x08, 4), 0x05000001);
-    assert_int_equal(config_space_read(&config, 0x0e, 1), 0);
-    assert_int_equal(config_space_read(&config, 0x2c, 4), 0xa1111af4);
-    assert_int_equal(config_space_read(&config, 0x30, 4), 0); /* no expansion ROM */
-    assert_int_equal(config_space_read(&config, 0x34, 1), 0x40);
-    assert_int_equal(config_space_read(&config, 0x3c, 2), 0x0213);
-    assert_int_equal(config_space_read(&config, 0x40, 4), 0x00805005);
+    assert_int_equal(cvmm_config_space_read(&config, 0x00, 4), 0xa1111af4);
+    assert_int_equal(cvmm_config_space_read(&config, 0x04, 4), 0x00100000);
+    assert_int_equal(cvmm_config_space_read(&config, 0x08, 4), 0x05000001);
+    assert_int_equal(cvmm_config_space_read(&config, 0x0e, 1), 0);
+    assert_int_equal(cvmm_config_space_read(&config, 0x2c, 4), 0xa1111af4);
+    assert_int_equal(cvmm_config_space_read(&config, 0x30, 4), 0); /* no expansion ROM */
+    assert_int_equal(cvmm_config_space_read(&config, 0x34, 1), 0x40);
+    assert_int_equal(cvmm_config_space_read(&config, 0x3c, 2), 0x0213);
+    assert_int_equal(cvmm_config_space_read(&config, 0x40, 4), 0x00805005);
 }
 
 /* Enhanced Allocation: an entry for each BAR, with its address and size. */
@@ -45,14 +45,14 @@ static void addresses_are_fixed(void **state)
 
     (void)state;
     set_up(&config, true);
-    assert_int_equal(config_space_read(&config, 0x50, 4), 0x00020014);
-    assert_int_equal(config_space_read(&config, 0x54, 4), 0x80ff0002); /* BAR0, memory, enabled, 2 words more */
-    assert_int_equal(config_space_read(&config, 0x58, 4), 0xc4000000);
-    assert_int_equal(config_space_read(&config, 0x5c, 4), 0xffc);
-    assert_int_equal(config_space_read(&config, 0x60, 4), 0x80ff0012);
-    assert_int_equal(config_space_read(&config, 0x64, 4), 0xc0000000);
-    assert_int_equal(config_space_read(&config, 0x68, 4), 0x3fffffc);
-    assert_int_equal(config_space_read(&config, 0x6c, 4), 0);
+    assert_int_equal(cvmm_config_space_read(&config, 0x50, 4), 0x00020014);
+    assert_int_equal(cvmm_config_space_read(&config, 0x54, 4), 0x80ff0002); /* BAR0, memory, enabled, 2 words more */
+    assert_int_equal(cvmm_config_space_read(&config, 0x58, 4), 0xc4000000);
+    assert_int_equal(cvmm_config_space_read(&config, 0x5c, 4), 0xffc);
+    assert_int_equal(cvmm_config_space_read(&config, 0x60, 4), 0x80ff0012);
+    assert_int_equal(cvmm_config_space_read(&config, 0x64, 4), 0xc0000000);
+    assert_int_equal(cvmm_config_space_read(&config, 0x68, 4), 0x3fffffc);
+    assert_int_equal(cvmm_config_space_read(&config, 0x6c, 4), 0);
 }
 
 static void without_msi_there_is_one_capability(void **state)
@@ -62,13 +62,13 @@ static void without_msi_there_is_one_capability(void **state)
 
     (void)state;
     set_up(&config, false);
-    assert_int_equal(config_space_read(&config, 0x06, 2), 0x0010);
-    assert_int_equal(config_space_read(&config, 0x34, 1), 0x50);
-    assert_int_equal(config_space_read(&config, 0x51, 1), 0);
-    config_space_write(&config, 0x04, 2, 0x0006);
-    config_space_write(&config, 0x40, 4, 0xffffffff);
-    assert_int_equal(config_space_read(&config, 0x40, 4), 0);
-    assert_false(config_space_msi_enabled(&config, &msi));
+    assert_int_equal(cvmm_config_space_read(&config, 0x06, 2), 0x0010);
+    assert_int_equal(cvmm_config_space_read(&config, 0x34, 1), 0x50);
+    assert_int_equal(cvmm_config_space_read(&config, 0x51, 1), 0);
+    cvmm_config_space_write(&config, 0x04, 2, 0x0006);
+    cvmm_config_space_write(&config, 0x40, 4, 0xffffffff);
+    assert_int_equal(cvmm_config_space_read(&config, 0x40, 4), 0);
+    assert_false(cvmm_config_space_msi_enabled(&config, &msi));
 }
 
 static void bars_size_and_stay(void **state)
@@ -77,21 +77,21 @@ static void bars_size_and_stay(void **state)
 
     (void)state;
     set_up(&config, true);
-    assert_int_equal(config_space_read(&config, 0x10, 4), 0xc4000008);
-    assert_int_equal(config_space_read(&config, 0x14, 4), 0xc0000008);
-    config_space_write(&config, 0x10, 4, 0xffffffff);
-    assert_int_equal(config_space_read(&config, 0x10, 4), 0xfffff008);
-    config_space_write(&config, 0x14, 4, 0xffffffff);
-    assert_int_equal(config_space_read(&config, 0x14, 4), 0xfc000008);
-    config_space_write(&config, 0x10, 4, 0xc4000000);
-    config_space_write(&config, 0x14, 4, 0xdead0000); /* moves nothing */
-    assert_int_equal(config_space_read(&config, 0x10, 4), 0xc4000008);
-    assert_int_equal(config_space_read(&config, 0x14, 4), 0xc0000008);
+    assert_int_equal(cvmm_config_space_read(&config, 0x10, 4), 0xc4000008);
+    assert_int_equal(cvmm_config_space_read(&config, 0x14, 4), 0xc0000008);
+    cvmm_config_space_write(&config, 0x10, 4, 0xffffffff);
+    assert_int_equal(cvmm_config_space_read(&config, 0x10, 4), 0xfffff008);
+    cvmm_config_space_write(&config, 0x14, 4, 0xffffffff);
+    assert_int_equal(cvmm_config_space_read(&config, 0x14, 4), 0xfc000008);
+    cvmm_config_space_write(&config, 0x10, 4, 0xc4000000);
+    cvmm_config_space_write(&config, 0x14, 4, 0xdead0000); /* moves nothing */
+    assert_int_equal(cvmm_config_space_read(&config, 0x10, 4), 0xc4000008);
+    assert_int_equal(cvmm_config_space_read(&config, 0x14, 4), 0xc0000008);
     for (size_t bar = 0x18; bar <= 0x30; bar += 4) {
         if (bar == 0x2c)
             continue;
-        config_space_write(&config, bar, 4, 0xffffffff);
-        assert_int_equal(config_space_read(&config, bar, 4), 0);
+        cvmm_config_space_write(&config, bar, 4, 0xffffffff);
+        assert_int_equal(cvmm_config_space_read(&config, bar, 4), 0);
     }
 }
 
@@ -102,9 +102,9 @@ static void bars_size_in_bytes_too(void **state)
     (void)state;
     set_up(&config, true);
     for (size_t i = 0; i < 4; i++)
-        config_space_write(&config, 0x10 + i, 1, 0xff);
+        cvmm_config_space_write(&config, 0x10 + i, 1, 0xff);
     for (size_t i = 0; i < 4; i++)
-        assert_int_equal(config_space_read(&config, 0x10 + i, 1), 0xfffff008U >> (8 * i) & 0xff);
+        assert_int_equal(cvmm_config_space_read(&config, 0x10 + i, 1), 0xfffff008U >> (8 * i) & 0xff);
 }
 
 /* Whatever is written where, in whatever width: only the writable bits change. */
@@ -123,7 +123,7 @@ static void only_writable_bits_change(void **state)
         for (size_t offset = 0; offset < 0x140; offset++) {
             for (size_t v = 0; v < sizeof(values) / sizeof(values[0]); v++) {
                 set_up(&config, true);
-                config_space_write(&config, offset, size, values[v]);
+                cvmm_config_space_write(&config, offset, size, values[v]);
                 for (size_t i = 0; i < CONFIG_SPACE_BYTES; i++) {
                     bool touched = i >= offset && i < offset + size;
                     uint8_t mask = touched ? writable[i] : 0;
@@ -145,11 +145,11 @@ static void reads_beyond_the_end_give_0(void **state)
     (void)state;
     set_up(&config, true);
     memset(config.bytes + 252, 0x77, 4);
-    assert_int_equal(config_space_read(&config, 254, 4), 0x7777);
-    assert_int_equal(config_space_read(&config, 256, 4), 0);
-    assert_int_equal(config_space_read(&config, SIZE_MAX, 1), 0);
-    config_space_write(&config, SIZE_MAX, 4, 0xffffffff);
-    assert_int_equal(config_space_read(&config, 0, 4), 0xa1111af4);
+    assert_int_equal(cvmm_config_space_read(&config, 254, 4), 0x7777);
+    assert_int_equal(cvmm_config_space_read(&config, 256, 4), 0);
+    assert_int_equal(cvmm_config_space_read(&config, SIZE_MAX, 1), 0);
+    cvmm_config_space_write(&config, SIZE_MAX, 4, 0xffffffff);
+    assert_int_equal(cvmm_config_space_read(&config, 0, 4), 0xa1111af4);
 }
 
 static void interrupts_follow_command_and_msi(void **state)
@@ -159,29 +159,29 @@ static void interrupts_follow_command_and_msi(void **state)
 
     (void)state;
     set_up(&config, true);
-    assert_false(config_space_intx_enabled(&config)); /* nobody enabled the device */
-    config_space_write(&config, 0x04, 2, 0x0002);
-    assert_true(config_space_intx_enabled(&config));
-    config_space_write(&config, 0x04, 2, 0x0402);
-    assert_false(config_space_intx_enabled(&config));
-    config_space_write(&config, 0x04, 2, 0x0002);
+    assert_false(cvmm_config_space_intx_enabled(&config)); /* nobody enabled the device */
+    cvmm_config_space_write(&config, 0x04, 2, 0x0002);
+    assert_true(cvmm_config_space_intx_enabled(&config));
+    cvmm_config_space_write(&config, 0x04, 2, 0x0402);
+    assert_false(cvmm_config_space_intx_enabled(&config));
+    cvmm_config_space_write(&config, 0x04, 2, 0x0002);
 
-    config_space_write(&config, 0x44, 4, 0xfee01003);
-    config_space_write(&config, 0x48, 4, 0x00000001);
-    config_space_write(&config, 0x4c, 2, 0x4041);
-    config_space_write(&config, 0x42, 2, 0xffff);
-    assert_int_equal(config_space_read(&config, 0x42, 2), 0x0081);
-    assert_false(config_space_intx_enabled(&config));      /* MSI is on, */
-    assert_false(config_space_msi_enabled(&config, &msi)); /* but the device may not write */
-    config_space_write(&config, 0x04, 2, 0x0006);
-    assert_true(config_space_msi_enabled(&config, &msi));
+    cvmm_config_space_write(&config, 0x44, 4, 0xfee01003);
+    cvmm_config_space_write(&config, 0x48, 4, 0x00000001);
+    cvmm_config_space_write(&config, 0x4c, 2, 0x4041);
+    cvmm_config_space_write(&config, 0x42, 2, 0xffff);
+    assert_int_equal(cvmm_config_space_read(&config, 0x42, 2), 0x0081);
+    assert_false(cvmm_config_space_intx_enabled(&config));      /* MSI is on, */
+    assert_false(cvmm_config_space_msi_enabled(&config, &msi)); /* but the device may not write */
+    cvmm_config_space_write(&config, 0x04, 2, 0x0006);
+    assert_true(cvmm_config_space_msi_enabled(&config, &msi));
     assert_true(msi.address == 0x1fee01000ULL);
     assert_int_equal(msi.data, 0x4041);
 
-    config_space_reset(&config);
-    assert_false(config_space_msi_enabled(&config, &msi));
-    assert_int_equal(config_space_read(&config, 0x04, 2), 0);
-    assert_int_equal(config_space_read(&config, 0x44, 4), 0);
+    cvmm_config_space_reset(&config);
+    assert_false(cvmm_config_space_msi_enabled(&config, &msi));
+    assert_int_equal(cvmm_config_space_read(&config, 0x04, 2), 0);
+    assert_int_equal(cvmm_config_space_read(&config, 0x44, 4), 0);
 }
 
 static void pending_shows_in_status(void **state)
@@ -191,11 +191,11 @@ static void pending_shows_in_status(void **state)
     (void)state;
     set_up(&config, true);
     config.pending = true;
-    assert_int_equal(config_space_read(&config, 0x06, 2), 0x0018);
-    config_space_write(&config, 0x06, 2, 0xffff);
-    assert_int_equal(config_space_read(&config, 0x06, 2), 0x0018);
+    assert_int_equal(cvmm_config_space_read(&config, 0x06, 2), 0x0018);
+    cvmm_config_space_write(&config, 0x06, 2, 0xffff);
+    assert_int_equal(cvmm_config_space_read(&config, 0x06, 2), 0x0018);
     config.pending = false;
-    assert_int_equal(config_space_read(&config, 0x06, 2), 0x0010);
+    assert_int_equal(cvmm_config_space_read(&config, 0x06, 2), 0x0010);
 }
 
 int main(void)

@@ -41,7 +41,7 @@ static uint64_t quad(size_t offset)
 static void set_up(struct event_page *page)
 {
     memset(memory, 0xaa, sizeof(memory));
-    event_page_init(page, memory, &identity);
+    cvmm_event_page_init(page, memory, &identity);
 }
 
 static void power_on_values(void **state)
@@ -79,14 +79,14 @@ static void base_block_device_has_nothing_else(void **state)
     (void)state;
     base.base_block_only = true;
     memset(memory, 0xaa, sizeof(memory));
-    event_page_init(&page, memory, &base);
-    event_page_count(&page, 3);
-    event_page_set_peer(&page, CROSSVM_PEER_PRESENT, 7);
-    event_page_set_status(&page, CROSSVM_STATUS_PEER_COUNTS);
-    assert_int_equal(event_page_store(&page, CROSSVM_REG_DRIVER, 4, 1), EVENT_PAGE_NOTHING);
-    assert_int_equal(event_page_store(&page, CROSSVM_REG_SEEN, 4, 3), EVENT_PAGE_NOTHING);
-    assert_int_equal(event_page_store(&page, CROSSVM_REG_DOORBELL, 4, 1), EVENT_PAGE_NOTHING);
-    event_page_reset(&page);
+    cvmm_event_page_init(&page, memory, &base);
+    cvmm_event_page_count(&page, 3);
+    cvmm_event_page_set_peer(&page, CROSSVM_PEER_PRESENT, 7);
+    cvmm_event_page_set_status(&page, CROSSVM_STATUS_PEER_COUNTS);
+    assert_int_equal(cvmm_event_page_store(&page, CROSSVM_REG_DRIVER, 4, 1), EVENT_PAGE_NOTHING);
+    assert_int_equal(cvmm_event_page_store(&page, CROSSVM_REG_SEEN, 4, 3), EVENT_PAGE_NOTHING);
+    assert_int_equal(cvmm_event_page_store(&page, CROSSVM_REG_DOORBELL, 4, 1), EVENT_PAGE_NOTHING);
+    cvmm_event_page_reset(&page);
     assert_int_equal(word(CROSSVM_REG_COUNT), 3);
     for (size_t offset = CROSSVM_REG_MAGIC; offset < sizeof(memory); offset++)
         assert_int_equal(memory[offset], 0);
@@ -101,7 +101,7 @@ static void long_names_end_with_nul(void **state)
     (void)state;
     assert_int_equal(strlen(name), 63);
     named.name = name;
-    event_page_init(&page, memory, &named);
+    cvmm_event_page_init(&page, memory, &named);
     assert_memory_equal(memory + CROSSVM_REG_NAME, name, 47);
     assert_int_equal(memory[CROSSVM_REG_NAME + 47], 0);
     assert_string_equal((char *)memory + CROSSVM_REG_FULL_NAME, name);
@@ -115,7 +115,7 @@ static enum event_page_action expected_action(const struct event_page *page, siz
     if (offset == 0)
         return EVENT_PAGE_NOTHING; /* connection.c sees to it */
     if (offset == 0x68)
-        return EVENT_PAGE_RING;
+        return EVENT_PAGE_DOORBELL;
     if (length != 4)
         return EVENT_PAGE_NOTHING;
     if (offset == 4)
@@ -135,7 +135,7 @@ static void every_width_offset_and_value(void **state)
 
     (void)state;
     set_up(&page);
-    event_page_count(&page, 5);
+    cvmm_event_page_count(&page, 5);
     for (size_t l = 0; l < sizeof(lengths) / sizeof(lengths[0]); l++) {
         for (size_t offset = 0; offset < 2 * CROSSVM_PAGE_SIZE; offset++) {
             for (size_t v = 0; v < sizeof(values) / sizeof(values[0]); v++) {
@@ -144,7 +144,7 @@ static void every_width_offset_and_value(void **state)
                 uint8_t before[sizeof(memory)];
 
                 memcpy(before, memory, sizeof(memory));
-                assert_int_equal(event_page_store(&page, offset, lengths[l], value), action);
+                assert_int_equal(cvmm_event_page_store(&page, offset, lengths[l], value), action);
                 if (lengths[l] == 4 && (offset == 4 || offset == 0x54 || (offset == 0x58 && value <= 2))) {
                     uint32_t stored = (uint32_t)value;
 
@@ -163,9 +163,9 @@ static void no_ring_without_an_own_page(void **state)
 
     (void)state;
     without.features = CROSSVM_FEATURE_PEER_PAGE;
-    event_page_init(&page, memory, &without);
-    assert_int_equal(event_page_store(&page, CROSSVM_REG_DOORBELL, 4, 1), EVENT_PAGE_NOTHING);
-    assert_int_equal(event_page_store(&page, CROSSVM_REG_DOORBELL, 1, 1), EVENT_PAGE_NOTHING);
+    cvmm_event_page_init(&page, memory, &without);
+    assert_int_equal(cvmm_event_page_store(&page, CROSSVM_REG_DOORBELL, 4, 1), EVENT_PAGE_NOTHING);
+    assert_int_equal(cvmm_event_page_store(&page, CROSSVM_REG_DOORBELL, 1, 1), EVENT_PAGE_NOTHING);
 }
 
 static void counters(void **state)
@@ -174,12 +174,12 @@ static void counters(void **state)
 
     (void)state;
     set_up(&page);
-    event_page_count(&page, 0xffffffff);
-    event_page_count(&page, 2);
+    cvmm_event_page_count(&page, 0xffffffff);
+    cvmm_event_page_count(&page, 2);
     assert_int_equal(word(CROSSVM_REG_COUNT), 1);
     assert_true(quad(CROSSVM_REG_EVENT_SEQ) == 0x100000001ULL);
-    assert_int_equal(event_page_store(&page, CROSSVM_REG_COUNT, 4, 0), EVENT_PAGE_ACKNOWLEDGED);
-    event_page_count(&page, 1);
+    assert_int_equal(cvmm_event_page_store(&page, CROSSVM_REG_COUNT, 4, 0), EVENT_PAGE_ACKNOWLEDGED);
+    cvmm_event_page_count(&page, 1);
     assert_int_equal(word(CROSSVM_REG_COUNT), 1);
     assert_true(quad(CROSSVM_REG_EVENT_SEQ) == 0x100000002ULL);
 }
@@ -190,10 +190,10 @@ static void peer_state_and_generation_are_one_word(void **state)
 
     (void)state;
     set_up(&page);
-    event_page_set_peer(&page, CROSSVM_PEER_PRESENT, 0x11223344);
+    cvmm_event_page_set_peer(&page, CROSSVM_PEER_PRESENT, 0x11223344);
     assert_int_equal(word(CROSSVM_REG_PEER_STATE), CROSSVM_PEER_PRESENT);
     assert_int_equal(word(CROSSVM_REG_PEER_GENERATION), 0x11223344);
-    event_page_set_status(&page, CROSSVM_STATUS_PEER_COUNTS);
+    cvmm_event_page_set_status(&page, CROSSVM_STATUS_PEER_COUNTS);
     assert_int_equal(word(CROSSVM_REG_STATUS), 1);
 }
 
@@ -203,10 +203,10 @@ static void reset_keeps_events(void **state)
 
     (void)state;
     set_up(&page);
-    event_page_count(&page, 4);
-    assert_int_equal(event_page_store(&page, CROSSVM_REG_SEEN, 4, 3), EVENT_PAGE_NOTHING);
-    assert_int_equal(event_page_store(&page, CROSSVM_REG_DRIVER, 4, 1), EVENT_PAGE_DRIVER_CHANGED);
-    event_page_reset(&page);
+    cvmm_event_page_count(&page, 4);
+    assert_int_equal(cvmm_event_page_store(&page, CROSSVM_REG_SEEN, 4, 3), EVENT_PAGE_NOTHING);
+    assert_int_equal(cvmm_event_page_store(&page, CROSSVM_REG_DRIVER, 4, 1), EVENT_PAGE_DRIVER_CHANGED);
+    cvmm_event_page_reset(&page);
     assert_int_equal(word(CROSSVM_REG_SEEN), 0);
     assert_int_equal(word(CROSSVM_REG_DRIVER), 0);
     assert_int_equal(word(CROSSVM_REG_COUNT), 4);

@@ -615,23 +615,23 @@ static void the_vmm_is_told_of_programs(void **state)
     assert_int_equal(driver_state, CROSSVM_DRIVER_BOUND);
 }
 
-static int rings;
+static int counted;
 
-static int count_ring(void *cookie)
+static int count_counted(void *cookie)
 {
     (void)cookie;
-    rings++;
+    counted++;
     return 0;
 }
 
-/* Between guests: EMIT is for the VMM to count, RING is counted by the guest in its own page. */
-static void own_page_and_its_bell(void **state)
+/* Between guests: EMIT is for the VMM to count, DOORBELL is counted by the guest in its own page. */
+static void own_page_and_its_doorbell(void **state)
 {
     struct fixture *f = *state;
     const seL4_CPtr *frames = frames_make(2, 12);
     crossvm_connection_config_t config = {.name = "a",
                                           .emit = count_emit,
-                                          .emit_counted = count_ring,
+                                          .emit_counted = count_counted,
                                           .cookie = &emitted,
                                           .end = 1,
                                           .peer_page = frames[0],
@@ -640,7 +640,7 @@ static void own_page_and_its_bell(void **state)
     crossvm_connection_info_t info;
     uint64_t value = 1;
 
-    emitted = rings = 0;
+    emitted = counted = 0;
     assert_int_equal(crossvm_install(&f->bus, &config, 1, &c), 0);
     crossvm_get_connection_info(c, &info);
     assert_int_equal(info.bar_size[0], 0x4000);
@@ -651,7 +651,7 @@ static void own_page_and_its_bell(void **state)
     assert_int_equal(emitted, 1);
     guest_store(f, bar(c, 0) + CROSSVM_REG_DOORBELL, 1, 1);
     guest_store(f, bar(c, 0) + CROSSVM_REG_DOORBELL, 8, 1);
-    assert_int_equal(rings, 2);
+    assert_int_equal(counted, 2);
     assert_int_equal(emitted, 1);
     crossvm_get_connection_info(c, &info);
     assert_int_equal(info.emits, 3);
@@ -741,7 +741,7 @@ int main(void)
         FIXTURE_TEST(peer_state_wakes_and_counts_generations),
         FIXTURE_TEST(programs_are_new_generations),
         FIXTURE_TEST(the_vmm_is_told_of_programs),
-        FIXTURE_TEST(own_page_and_its_bell),
+        FIXTURE_TEST(own_page_and_its_doorbell),
         FIXTURE_TEST(peers_come_and_go_unseen_by_the_base_block),
         FIXTURE_TEST(emit_may_remove_its_connection),
         FIXTURE_TEST(reset_twice),

@@ -13,7 +13,7 @@
 #include <sel4vmmplatsupport/drivers/pci_helper.h>
 
 #include "kvm_fixture.h"
-#include "kvm_machine.h"
+#include "kvm_platform.h"
 
 #define HEADER_MULTI_FUNCTION 0x80
 
@@ -104,8 +104,8 @@ static void numbers_are_given_out_once(void **state)
         assert_false(given[irq]);
         given[irq] = true;
     }
-    assert_int_equal(num, machine_spare_irqs);
-    assert_false(given[machine_console_irq]);
+    assert_int_equal(num, platform_spare_irqs);
+    assert_false(given[platform_console_irq]);
 }
 
 /* --- doorbells and messages --- */
@@ -113,34 +113,34 @@ static void numbers_are_given_out_once(void **state)
 static void a_doorbell_takes_stores_of_any_width(void **state)
 {
     struct access access = {0};
-    int bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    eventfd_t rings;
+    int doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    eventfd_t signals;
 
     (void)state;
     assert_non_null(vm_reserve_memory_at(&vm, WINDOW, 4096, note_access, &access));
-    assert_int_equal(kvm_ioeventfd_assign(&vm, WINDOW, bell), 0);
-    assert_int_equal(kvm_ioeventfd_assign(&vm, WINDOW, bell), -EEXIST);
+    assert_int_equal(kvm_ioeventfd_assign(&vm, WINDOW, doorbell), 0);
+    assert_int_equal(kvm_ioeventfd_assign(&vm, WINDOW, doorbell), -EEXIST);
     for (size_t length = 1; length <= 8; length *= 2)
         assert_int_equal(kvm_test_fault(vcpu, WINDOW, length, false, 0, NULL), FAULT_HANDLED);
-    assert_int_equal(eventfd_read(bell, &rings), 0);
-    assert_int_equal(rings, 4);
+    assert_int_equal(eventfd_read(doorbell, &signals), 0);
+    assert_int_equal(signals, 4);
     assert_int_equal(access.calls, 0);
 
-    assert_int_equal(kvm_ioeventfd_deassign(&vm, WINDOW, bell), 0);
-    assert_int_equal(kvm_ioeventfd_deassign(&vm, WINDOW, bell), -ENOENT);
+    assert_int_equal(kvm_ioeventfd_deassign(&vm, WINDOW, doorbell), 0);
+    assert_int_equal(kvm_ioeventfd_deassign(&vm, WINDOW, doorbell), -ENOENT);
     kvm_test_fault(vcpu, WINDOW, 4, false, 0, NULL);
     assert_int_equal(access.calls, 1);
-    close(bell);
+    close(doorbell);
 }
 
 static void message_eventfds_come_and_go(void **state)
 {
-    int bell = eventfd(0, EFD_CLOEXEC);
+    int doorbell = eventfd(0, EFD_CLOEXEC);
     kvm_irqfd_t *first, *second;
 
     (void)state;
-    assert_int_equal(kvm_irqfd_create(&vm, bell, 0xfee00000, 0x41, 8, &first), 0);
-    assert_int_equal(kvm_irqfd_create(&vm, bell, 0xfee00000, 0x42, 16, &second), 0);
+    assert_int_equal(kvm_irqfd_create(&vm, doorbell, 0xfee00000, 0x41, 8, &first), 0);
+    assert_int_equal(kvm_irqfd_create(&vm, doorbell, 0xfee00000, 0x42, 16, &second), 0);
     assert_int_equal(snapshot().irqfds, 2);
     assert_int_equal(kvm_irqfd_update(first, 0xfee01000, 0x43, 8), 0);
     kvm_irqfd_destroy(first);
@@ -149,7 +149,7 @@ static void message_eventfds_come_and_go(void **state)
     assert_int_equal(kvm_irqfd_create(&vm, -1, 0xfee00000, 0x41, 8, &first), -EBADF);
     assert_int_equal(kvm_msi_send(&vm, 0xfee00000, 0x41, 8), 0);
     assert_int_equal(snapshot().msis, 1);
-    close(bell);
+    close(doorbell);
 }
 
 /* --- PCI --- */
@@ -299,11 +299,11 @@ static void the_serial_port_answers_a_driver_that_probes(void **state)
     serial_store(3, 1, 0x03);
 
     serial_store(1, 1, 0x02); /* ready to send: an interrupt at once */
-    assert_true(kvm_test_irq_pending(&vm, machine_console_irq));
+    assert_true(kvm_test_irq_pending(&vm, platform_console_irq));
     assert_int_equal(serial_load(2, 1), 0xc2);
-    assert_false(kvm_test_irq_pending(&vm, machine_console_irq));
+    assert_false(kvm_test_irq_pending(&vm, platform_console_irq));
     serial_store(0, 1, 'y');
-    assert_true(kvm_test_irq_pending(&vm, machine_console_irq));
+    assert_true(kvm_test_irq_pending(&vm, platform_console_irq));
 }
 
 int main(void)

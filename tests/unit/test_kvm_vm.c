@@ -22,14 +22,14 @@ static void everything_once(void)
     seL4_CPtr frames[3] = {0};
     vmm_pci_space_t *pci = NULL;
     kvm_irqfd_t *irqfd;
-    int bell = eventfd(0, EFD_CLOEXEC);
+    int doorbell = eventfd(0, EFD_CLOEXEC);
     int memfd = -1;
     vm_memory_reservation_t *reservation;
     kvm_test_snapshot_t before, after;
     vm_t other;
 
     if (vm_init(&other, NULL, NULL, (vspace_t){0}, NULL, seL4_CapNull, "other")) {
-        close(bell);
+        close(doorbell);
         return;
     }
     if (!vm_create_vcpu(&other, 0) || vm_ram_register_at(&other, KVM_RAM_BASE, RAM_SIZE, false) || vmm_pci_init(&pci) ||
@@ -57,11 +57,12 @@ static void everything_once(void)
         goto done;
     }
     if (vm_register_irq(other.vcpus[BOOT_VCPU], KVM_LAST_IRQ, count_end, NULL) ||
-        kvm_ioeventfd_assign(&other, WINDOW, bell) || kvm_irqfd_create(&other, bell, 0xfee00000, 0x41, 8, &irqfd))
+        kvm_ioeventfd_assign(&other, WINDOW, doorbell) ||
+        kvm_irqfd_create(&other, doorbell, 0xfee00000, 0x41, 8, &irqfd))
         goto done;
 
 done:
-    close(bell);
+    close(doorbell);
     if (memfd >= 0)
         close(memfd);
     if (frames[0])

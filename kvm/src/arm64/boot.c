@@ -9,11 +9,11 @@
 
 #include "../arch.h"
 #include "../image.h"
-#include "../machine.h"
 #include "../ram.h"
-#include "cpu.h"
+#include "../vm.h"
 #include "device_tree.h"
 #include "layout.h"
+#include "vcpu_registers.h"
 
 /** The first bytes of a kernel; little-endian. */
 struct image_header {
@@ -86,7 +86,7 @@ static int load_kernel(const char *path, vm_t *vm, struct room *room, uint64_t *
 }
 
 /* As high as there is room, so that it is in nobody's way. */
-static int load_initrd(const char *path, vm_t *vm, struct room *room, struct device_tree_initrd *initrd)
+static int load_initramfs(const char *path, vm_t *vm, struct room *room, struct device_tree_initramfs *initramfs)
 {
     struct kvm_image image;
     int error = -1;
@@ -97,9 +97,9 @@ static int load_initrd(const char *path, vm_t *vm, struct room *room, struct dev
         kvm_image_error(&image, "%" PRIu64 " bytes do not fit into the VM's RAM beside the kernel; give it more memory",
                         image.size);
     } else {
-        initrd->start = ROUND_DOWN(room->end - image.size, PAGE_SIZE_4K);
-        initrd->end = initrd->start + image.size;
-        error = kvm_image_load(&image, 0, image.size, vm, initrd->start);
+        initramfs->start = ROUND_DOWN(room->end - image.size, PAGE_SIZE_4K);
+        initramfs->end = initramfs->start + image.size;
+        error = kvm_image_load(&image, 0, image.size, vm, initramfs->start);
     }
     kvm_image_close(&image);
     return error;
@@ -119,7 +119,7 @@ static int find_room(const vm_t *vm, struct room *room, uint64_t *device_tree)
     return 0;
 }
 
-int arch_boot_linux(vm_t *vm, const kvm_linux_t *linux_image)
+int kvm_arch_boot_linux(vm_t *vm, const kvm_linux_t *linux_image)
 {
     struct device_tree_content content = {
         .command_line = linux_image->command_line ? linux_image->command_line : "",
@@ -135,12 +135,12 @@ int arch_boot_linux(vm_t *vm, const kvm_linux_t *linux_image)
     }
     if (find_room(vm, &room, &device_tree) || load_kernel(linux_image->kernel, vm, &room, &entry))
         return -1;
-    if (linux_image->initrd && load_initrd(linux_image->initrd, vm, &room, &content.initrd))
+    if (linux_image->initramfs && load_initramfs(linux_image->initramfs, vm, &room, &content.initramfs))
         return -1;
-    if (device_tree_write(vm, &content, kvm_ram_pointer(vm, device_tree, LAYOUT_DEVICE_TREE_SIZE)))
+    if (kvm_device_tree_write(vm, &content, kvm_ram_pointer(vm, device_tree, LAYOUT_DEVICE_TREE_SIZE)))
         return -1;
     vm->entry = entry;
-    if (arch_cpus_prepare(vm))
+    if (kvm_arch_vcpus_prepare(vm))
         return -1;
-    return machine_is_hollow(vm) ? 0 : cpu_enter(vm, entry, device_tree);
+    return kvm_vm_is_hollow(vm) ? 0 : kvm_vcpu_enter(vm, entry, device_tree);
 }

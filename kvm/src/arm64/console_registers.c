@@ -30,7 +30,7 @@ static memory_fault_result_t access(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t addr, s
     return FAULT_HANDLED;
 }
 
-int arch_console_attach(vm_t *vm, struct kvm_uart *uart)
+int kvm_arch_console_attach(vm_t *vm, struct kvm_uart *uart)
 {
     return vm_reserve_memory_at(vm, LAYOUT_CONSOLE, LAYOUT_CONSOLE_SIZE, access, uart) ? 0 : -1;
 }

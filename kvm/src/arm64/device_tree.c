@@ -11,9 +11,9 @@
 
 #include "../arch.h"
 #include "../pci_intx.h"
+#include "fdt_writer.h"
 #include "gic.h"
 #include "layout.h"
-#include "tree.h"
 
 /* Names of nodes for others to refer to. */
 #define PHANDLE_GIC 1
@@ -28,113 +28,112 @@
 #define SEED_BYTES 64
 #define CONSOLE_CLOCK 1843200 /* that a 16550 usually has; nothing depends on it here */
 
-static void describe_chosen(struct tree *tree, const struct device_tree_content *content)
+static void describe_chosen(struct kvm_fdt *tree, const struct device_tree_content *content)
 {
     uint8_t seed[SEED_BYTES];
 
-    tree_begin_node(tree, "chosen");
-    tree_string(tree, "bootargs", content->command_line);
-    tree_string(tree, "stdout-path", "serial0");
-    if (content->initrd.end) {
-        TREE_WIDE(tree, "linux,initrd-start", content->initrd.start);
-        TREE_WIDE(tree, "linux,initrd-end", content->initrd.end);
+    kvm_fdt_begin_node(tree, "chosen");
+    kvm_fdt_string(tree, "bootargs", content->command_line);
+    kvm_fdt_string(tree, "stdout-path", "serial0");
+    if (content->initramfs.end) {
+        FDT_WIDE(tree, "linux,initrd-start", content->initramfs.start);
+        FDT_WIDE(tree, "linux,initrd-end", content->initramfs.end);
     }
     /* Random bytes, so that the guest's own random numbers are ready at once. */
     if (getrandom(seed, sizeof(seed), GRND_NONBLOCK) == sizeof(seed))
-        tree_bytes(tree, "rng-seed", seed, sizeof(seed));
-    tree_end_node(tree);
+        kvm_fdt_bytes(tree, "rng-seed", seed, sizeof(seed));
+    kvm_fdt_end_node(tree);
 }
 
-static void describe_memory(struct tree *tree, const vm_t *vm)
+static void describe_memory(struct kvm_fdt *tree, const vm_t *vm)
 {
     for (int i = 0; i < vm->mem.num_ram_regions; i++) {
         const vm_ram_region_t *region = &vm->mem.ram_regions[i];
 
-        tree_begin_node_at(tree, "memory", region->start);
-        tree_string(tree, "device_type", "memory");
-        TREE_WIDE(tree, "reg", region->start, region->size);
-        tree_end_node(tree);
+        kvm_fdt_begin_node_at(tree, "memory", region->start);
+        kvm_fdt_string(tree, "device_type", "memory");
+        FDT_WIDE(tree, "reg", region->start, region->size);
+        kvm_fdt_end_node(tree);
     }
 }
 
-static void describe_cpus(struct tree *tree, const vm_t *vm)
+static void describe_cpus(struct kvm_fdt *tree, const vm_t *vm)
 {
-    tree_begin_node(tree, "cpus");
-    tree_cell(tree, "#address-cells", 1);
-    tree_cell(tree, "#size-cells", 0);
+    kvm_fdt_begin_node(tree, "cpus");
+    kvm_fdt_cell(tree, "#address-cells", 1);
+    kvm_fdt_cell(tree, "#size-cells", 0);
     for (unsigned int i = 0; i < vm->num_vcpus; i++) {
-        tree_begin_node_at(tree, "cpu", i);
-        tree_string(tree, "device_type", "cpu");
-        tree_string(tree, "compatible", "arm,armv8");
-        tree_cell(tree, "reg", i); /* KVM counts affinity level 0 up to 16 vCPUs */
-        tree_string(tree, "enable-method", "psci");
-        tree_end_node(tree);
+        kvm_fdt_begin_node_at(tree, "cpu", i);
+        kvm_fdt_string(tree, "device_type", "cpu");
+        kvm_fdt_string(tree, "compatible", "arm,armv8");
+        kvm_fdt_cell(tree, "reg", i); /* KVM counts affinity level 0 up to 16 vCPUs */
+        kvm_fdt_string(tree, "enable-method", "psci");
+        kvm_fdt_end_node(tree);
     }
-    tree_end_node(tree);
+    kvm_fdt_end_node(tree);
 
-    tree_begin_node(tree, "psci");
-    tree_bytes(tree, "compatible", "arm,psci-1.0\0arm,psci-0.2", sizeof("arm,psci-1.0\0arm,psci-0.2"));
-    tree_string(tree, "method", "hvc");
-    tree_end_node(tree);
+    kvm_fdt_begin_node(tree, "psci");
+    kvm_fdt_bytes(tree, "compatible", "arm,psci-1.0\0arm,psci-0.2", sizeof("arm,psci-1.0\0arm,psci-0.2"));
+    kvm_fdt_string(tree, "method", "hvc");
+    kvm_fdt_end_node(tree);
 }
 _Static_assert(CONFIG_MAX_NUM_NODES <= 16, "more vCPUs have affinity level 1 too");
 
-static void describe_timer(struct tree *tree, const vm_t *vm)
+static void describe_timer(struct kvm_fdt *tree, const vm_t *vm)
 {
     uint32_t flags = GIC_LEVEL_HIGH;
 
-    if (gic_version(vm) == 2)
+    if (kvm_gic_version(vm) == 2)
         flags |= (uint32_t)MASK(vm->num_vcpus) << GIC_CPU_MASK_SHIFT;
-    tree_begin_node(tree, "timer");
-    tree_string(tree, "compatible", "arm,armv8-timer");
-    tree_flag(tree, "always-on");
-    TREE_CELLS(tree, "interrupts", GIC_PRIVATE, LAYOUT_PPI_TIMER_SECURE, flags, GIC_PRIVATE, LAYOUT_PPI_TIMER_PHYSICAL,
-               flags, GIC_PRIVATE, LAYOUT_PPI_TIMER_VIRTUAL, flags, GIC_PRIVATE, LAYOUT_PPI_TIMER_HYPERVISOR, flags);
-    tree_end_node(tree);
+    kvm_fdt_begin_node(tree, "timer");
+    kvm_fdt_string(tree, "compatible", "arm,armv8-timer");
+    kvm_fdt_flag(tree, "always-on");
+    FDT_CELLS(tree, "interrupts", GIC_PRIVATE, LAYOUT_PPI_TIMER_SECURE, flags, GIC_PRIVATE, LAYOUT_PPI_TIMER_PHYSICAL,
+              flags, GIC_PRIVATE, LAYOUT_PPI_TIMER_VIRTUAL, flags, GIC_PRIVATE, LAYOUT_PPI_TIMER_HYPERVISOR, flags);
+    kvm_fdt_end_node(tree);
 }
 
-static void describe_its(struct tree *tree)
+static void describe_its(struct kvm_fdt *tree)
 {
-    tree_begin_node_at(tree, "msi-controller", LAYOUT_GIC_ITS);
-    tree_string(tree, "compatible", "arm,gic-v3-its");
-    tree_flag(tree, "msi-controller");
-    tree_cell(tree, "#msi-cells", 1);
-    TREE_WIDE(tree, "reg", LAYOUT_GIC_ITS, LAYOUT_GIC_ITS_SIZE);
-    tree_cell(tree, "phandle", PHANDLE_ITS);
-    tree_end_node(tree);
+    kvm_fdt_begin_node_at(tree, "msi-controller", LAYOUT_GIC_ITS);
+    kvm_fdt_string(tree, "compatible", "arm,gic-v3-its");
+    kvm_fdt_flag(tree, "msi-controller");
+    kvm_fdt_cell(tree, "#msi-cells", 1);
+    FDT_WIDE(tree, "reg", LAYOUT_GIC_ITS, LAYOUT_GIC_ITS_SIZE);
+    kvm_fdt_cell(tree, "phandle", PHANDLE_ITS);
+    kvm_fdt_end_node(tree);
 }
 
-static void describe_gic(struct tree *tree, const vm_t *vm)
+static void describe_gic(struct kvm_fdt *tree, const vm_t *vm)
 {
-    tree_begin_node_at(tree, "interrupt-controller", LAYOUT_GIC_DISTRIBUTOR);
-    tree_flag(tree, "interrupt-controller");
-    tree_cell(tree, "#interrupt-cells", 3);
-    tree_cell(tree, "#address-cells", 2);
-    tree_cell(tree, "#size-cells", 2);
-    tree_flag(tree, "ranges");
-    tree_cell(tree, "phandle", PHANDLE_GIC);
-    if (gic_version(vm) == 2) {
-        tree_string(tree, "compatible", "arm,cortex-a15-gic");
-        TREE_WIDE(tree, "reg", LAYOUT_GIC_DISTRIBUTOR, LAYOUT_GIC_DISTRIBUTOR_SIZE, LAYOUT_GIC_CPU,
-                  LAYOUT_GIC_CPU_SIZE);
+    kvm_fdt_begin_node_at(tree, "interrupt-controller", LAYOUT_GIC_DISTRIBUTOR);
+    kvm_fdt_flag(tree, "interrupt-controller");
+    kvm_fdt_cell(tree, "#interrupt-cells", 3);
+    kvm_fdt_cell(tree, "#address-cells", 2);
+    kvm_fdt_cell(tree, "#size-cells", 2);
+    kvm_fdt_flag(tree, "ranges");
+    kvm_fdt_cell(tree, "phandle", PHANDLE_GIC);
+    if (kvm_gic_version(vm) == 2) {
+        kvm_fdt_string(tree, "compatible", "arm,cortex-a15-gic");
+        FDT_WIDE(tree, "reg", LAYOUT_GIC_DISTRIBUTOR, LAYOUT_GIC_DISTRIBUTOR_SIZE, LAYOUT_GIC_CPU, LAYOUT_GIC_CPU_SIZE);
     } else {
-        tree_string(tree, "compatible", "arm,gic-v3");
-        TREE_WIDE(tree, "reg", LAYOUT_GIC_DISTRIBUTOR, LAYOUT_GIC_DISTRIBUTOR_SIZE, LAYOUT_GIC_REDISTRIBUTORS,
-                  LAYOUT_GIC_REDISTRIBUTOR_SIZE * vm->num_vcpus);
+        kvm_fdt_string(tree, "compatible", "arm,gic-v3");
+        FDT_WIDE(tree, "reg", LAYOUT_GIC_DISTRIBUTOR, LAYOUT_GIC_DISTRIBUTOR_SIZE, LAYOUT_GIC_REDISTRIBUTORS,
+                 LAYOUT_GIC_REDISTRIBUTOR_SIZE * vm->num_vcpus);
     }
-    if (gic_has_its(vm))
+    if (kvm_gic_has_its(vm))
         describe_its(tree);
-    tree_end_node(tree);
+    kvm_fdt_end_node(tree);
 }
 
-static void describe_console(struct tree *tree)
+static void describe_console(struct kvm_fdt *tree)
 {
-    tree_begin_node_at(tree, "serial", LAYOUT_CONSOLE);
-    tree_string(tree, "compatible", "ns16550a");
-    TREE_WIDE(tree, "reg", LAYOUT_CONSOLE, LAYOUT_CONSOLE_SIZE);
-    tree_cell(tree, "clock-frequency", CONSOLE_CLOCK);
-    TREE_CELLS(tree, "interrupts", GIC_SHARED, ARCH_CONSOLE_IRQ - LAYOUT_FIRST_SPI, GIC_LEVEL_HIGH);
-    tree_end_node(tree);
+    kvm_fdt_begin_node_at(tree, "serial", LAYOUT_CONSOLE);
+    kvm_fdt_string(tree, "compatible", "ns16550a");
+    FDT_WIDE(tree, "reg", LAYOUT_CONSOLE, LAYOUT_CONSOLE_SIZE);
+    kvm_fdt_cell(tree, "clock-frequency", CONSOLE_CLOCK);
+    FDT_CELLS(tree, "interrupts", GIC_SHARED, ARCH_CONSOLE_IRQ - LAYOUT_FIRST_SPI, GIC_LEVEL_HIGH);
+    kvm_fdt_end_node(tree);
 }
 
 /* --- PCI --- */
@@ -151,7 +150,7 @@ static void describe_console(struct tree *tree)
  * All pins of all devices have an entry, so that INTx of a device that comes later has one too: those that nobody uses
  * yet go where kvm_irq_allocate() sends later devices.
  */
-static void describe_intx(struct tree *tree, vmm_pci_space_t *pci)
+static void describe_intx(struct kvm_fdt *tree, vmm_pci_space_t *pci)
 {
     uint32_t map[KVM_PCI_DEVICES][KVM_PCI_PINS][MAP_CELLS] = {0};
     struct kvm_pci_intx intx;
@@ -170,53 +169,53 @@ static void describe_intx(struct tree *tree, vmm_pci_space_t *pci)
             entry[9] = GIC_LEVEL_HIGH;
         }
     }
-    tree_cell(tree, "#interrupt-cells", 1);
-    TREE_CELLS(tree, "interrupt-map-mask", PCI_DEVICE_MASK, 0, 0, PCI_PIN_MASK);
-    tree_cells(tree, "interrupt-map", &map[0][0][0], sizeof(map) / sizeof(uint32_t));
+    kvm_fdt_cell(tree, "#interrupt-cells", 1);
+    FDT_CELLS(tree, "interrupt-map-mask", PCI_DEVICE_MASK, 0, 0, PCI_PIN_MASK);
+    kvm_fdt_cells(tree, "interrupt-map", &map[0][0][0], sizeof(map) / sizeof(uint32_t));
 }
 
-static void describe_pci(struct tree *tree, const vm_t *vm, vmm_pci_space_t *pci)
+static void describe_pci(struct kvm_fdt *tree, const vm_t *vm, vmm_pci_space_t *pci)
 {
-    tree_begin_node_at(tree, "pcie", LAYOUT_ECAM);
-    tree_string(tree, "compatible", "pci-host-ecam-generic");
-    tree_string(tree, "device_type", "pci");
-    tree_cell(tree, "#address-cells", 3);
-    tree_cell(tree, "#size-cells", 2);
-    TREE_CELLS(tree, "bus-range", 0, 0);
-    TREE_WIDE(tree, "reg", LAYOUT_ECAM, LAYOUT_ECAM_SIZE);
-    TREE_CELLS(tree, "ranges", PCI_SPACE_MEMORY_32, 0, KVM_PCI_WINDOW_BASE, 0, KVM_PCI_WINDOW_BASE, 0,
-               KVM_PCI_WINDOW_SIZE);
+    kvm_fdt_begin_node_at(tree, "pcie", LAYOUT_ECAM);
+    kvm_fdt_string(tree, "compatible", "pci-host-ecam-generic");
+    kvm_fdt_string(tree, "device_type", "pci");
+    kvm_fdt_cell(tree, "#address-cells", 3);
+    kvm_fdt_cell(tree, "#size-cells", 2);
+    FDT_CELLS(tree, "bus-range", 0, 0);
+    FDT_WIDE(tree, "reg", LAYOUT_ECAM, LAYOUT_ECAM_SIZE);
+    FDT_CELLS(tree, "ranges", PCI_SPACE_MEMORY_32, 0, KVM_PCI_WINDOW_BASE, 0, KVM_PCI_WINDOW_BASE, 0,
+              KVM_PCI_WINDOW_SIZE);
     describe_intx(tree, pci);
     /* A device's number for the ITS is its bus, device and function. */
-    if (gic_has_its(vm))
-        TREE_CELLS(tree, "msi-map", 0, PHANDLE_ITS, 0, 0x10000);
-    tree_end_node(tree);
+    if (kvm_gic_has_its(vm))
+        FDT_CELLS(tree, "msi-map", 0, PHANDLE_ITS, 0, 0x10000);
+    kvm_fdt_end_node(tree);
 }
 
 /* --- all --- */
 
-static void describe_aliases(struct tree *tree)
+static void describe_aliases(struct kvm_fdt *tree)
 {
     char path[32];
 
     (void)snprintf(path, sizeof(path), "/serial@%lx", LAYOUT_CONSOLE);
-    tree_begin_node(tree, "aliases");
-    tree_string(tree, "serial0", path);
-    tree_end_node(tree);
+    kvm_fdt_begin_node(tree, "aliases");
+    kvm_fdt_string(tree, "serial0", path);
+    kvm_fdt_end_node(tree);
 }
 
-int device_tree_write(vm_t *vm, const struct device_tree_content *content, void *memory)
+int kvm_device_tree_write(vm_t *vm, const struct device_tree_content *content, void *memory)
 {
-    struct tree tree;
+    struct kvm_fdt tree;
     int error;
 
-    tree_begin(&tree, memory, LAYOUT_DEVICE_TREE_SIZE);
-    tree_begin_node(&tree, "");
-    tree_string(&tree, "compatible", "linux,dummy-virt");
-    tree_string(&tree, "model", "crossvm");
-    tree_cell(&tree, "#address-cells", 2);
-    tree_cell(&tree, "#size-cells", 2);
-    tree_cell(&tree, "interrupt-parent", PHANDLE_GIC);
+    kvm_fdt_begin(&tree, memory, LAYOUT_DEVICE_TREE_SIZE);
+    kvm_fdt_begin_node(&tree, "");
+    kvm_fdt_string(&tree, "compatible", "linux,dummy-virt");
+    kvm_fdt_string(&tree, "model", "crossvm");
+    kvm_fdt_cell(&tree, "#address-cells", 2);
+    kvm_fdt_cell(&tree, "#size-cells", 2);
+    kvm_fdt_cell(&tree, "interrupt-parent", PHANDLE_GIC);
     describe_aliases(&tree);
     describe_chosen(&tree, content);
     describe_memory(&tree, vm);
@@ -226,8 +225,8 @@ int device_tree_write(vm_t *vm, const struct device_tree_content *content, void 
     describe_console(&tree);
     if (content->pci)
         describe_pci(&tree, vm, content->pci);
-    tree_end_node(&tree);
-    error = tree_finish(&tree);
+    kvm_fdt_end_node(&tree);
+    error = kvm_fdt_finish(&tree);
     if (!error)
         return 0;
     ZF_LOGE("VM %s: cannot write its device tree: %s", vm->vm_name, fdt_strerror(error));

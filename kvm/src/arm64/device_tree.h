@@ -10,12 +10,12 @@
 /** What the boot decides; the rest is known of the VM. */
 struct device_tree_content {
     const char *command_line;
-    struct device_tree_initrd {
+    struct device_tree_initramfs {
         uint64_t start;
         uint64_t end; /**< 0: there is none */
-    } initrd;
+    } initramfs;
     vmm_pci_space_t *pci; /**< whose functions get their INTx routed as their interrupt line registers say, or NULL */
 };
 
 /** Writes it into LAYOUT_DEVICE_TREE_SIZE bytes. Returns 0, or -1 after a line in the log. */
-int device_tree_write(vm_t *vm, const struct device_tree_content *content, void *memory);
+int kvm_device_tree_write(vm_t *vm, const struct device_tree_content *content, void *memory);

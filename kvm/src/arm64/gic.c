@@ -14,8 +14,8 @@
 #include <sel4vm_kvm.h>
 
 #include "../arch.h"
-#include "../machine.h"
 #include "../resource.h"
+#include "../vm.h"
 #include "layout.h"
 
 static int wanted_version; /* 0: the best */
@@ -28,16 +28,16 @@ int kvm_use_gic(int version)
     return 0;
 }
 
-int gic_version(const vm_t *vm)
+int kvm_gic_version(const vm_t *vm)
 {
     if (vm->arch.gic)
         return vm->arch.gic->version;
     return wanted_version ? wanted_version : 3;
 }
 
-bool gic_has_its(const vm_t *vm)
+bool kvm_gic_has_its(const vm_t *vm)
 {
-    return vm->arch.gic ? vm->arch.gic->its_fd >= 0 : gic_version(vm) == 3;
+    return vm->arch.gic ? vm->arch.gic->its_fd >= 0 : kvm_gic_version(vm) == 3;
 }
 
 /* --- KVM's devices --- */
@@ -46,7 +46,7 @@ static int device_create(const vm_t *vm, uint32_t type)
 {
     struct kvm_create_device request = {.type = type};
 
-    if (kvm_resource_fails() || ioctl(machine_of(vm)->fd, KVM_CREATE_DEVICE, &request))
+    if (kvm_resource_fails() || ioctl(kvm_vm_of(vm)->fd, KVM_CREATE_DEVICE, &request))
         return -1;
     return (int)request.fd;
 }
@@ -106,7 +106,7 @@ static int create_wanted(vm_t *vm, struct kvm_gic *gic)
 
 static int place(vm_t *vm, const struct kvm_gic *gic)
 {
-    uint32_t num_irqs = ARCH_NUM_LINES;
+    uint32_t num_irqs = ARCH_NUM_IRQS;
 
     if (device_set(vm, gic->fd, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &num_irqs))
         return -1;
@@ -121,7 +121,7 @@ static int place(vm_t *vm, const struct kvm_gic *gic)
     return gic->its_fd < 0 ? 0 : device_place(vm, gic->its_fd, KVM_VGIC_ITS_ADDR_TYPE, LAYOUT_GIC_ITS);
 }
 
-int gic_create(vm_t *vm)
+int kvm_gic_create(vm_t *vm)
 {
     struct kvm_gic *gic = kvm_alloc(1, sizeof(*gic));
 
@@ -134,7 +134,7 @@ int gic_create(vm_t *vm)
     return create_wanted(vm, gic) || place(vm, gic) ? -1 : 0;
 }
 
-int gic_complete(vm_t *vm)
+int kvm_gic_complete(vm_t *vm)
 {
     const struct kvm_gic *gic = vm->arch.gic;
 
@@ -144,7 +144,7 @@ int gic_complete(vm_t *vm)
                            : device_set(vm, gic->its_fd, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
 }
 
-void gic_destroy(vm_t *vm)
+void kvm_gic_destroy(vm_t *vm)
 {
     struct kvm_gic *gic = vm->arch.gic;
 

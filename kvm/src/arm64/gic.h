@@ -14,13 +14,13 @@ struct kvm_gic {
 };
 
 /** The version of a VM's GIC, and whether it has an ITS. Of a VM without KVM, those of the one that is asked for. */
-int gic_version(const vm_t *vm);
-bool gic_has_its(const vm_t *vm);
+int kvm_gic_version(const vm_t *vm);
+bool kvm_gic_has_its(const vm_t *vm);
 
 /** Makes it, before the vCPUs. */
-int gic_create(vm_t *vm);
+int kvm_gic_create(vm_t *vm);
 
 /** Completes it, when all vCPUs are there. */
-int gic_complete(vm_t *vm);
+int kvm_gic_complete(vm_t *vm);
 
-void gic_destroy(vm_t *vm);
+void kvm_gic_destroy(vm_t *vm);

@@ -11,7 +11,7 @@
 #include "../ram.h"
 #include "aml.h"
 #include "layout.h"
-#include "platform.h"
+#include "power.h"
 
 /* Tables as ACPI 6.4 has them, section 5.2; all integers are little-endian. */
 
@@ -181,69 +181,69 @@ static void describe_routes(struct aml *aml, vmm_pci_space_t *pci)
     kvm_pci_intx_collect(pci, &intx);
     for (size_t i = 0; i < KVM_PCI_DEVICES * KVM_PCI_PINS; i++)
         num += intx.line[i / KVM_PCI_PINS][i % KVM_PCI_PINS] != 0;
-    aml_name(aml, "_PRT");
-    table = aml_begin_package(aml, num);
+    kvm_aml_name(aml, "_PRT");
+    table = kvm_aml_begin_package(aml, num);
     for (uint32_t i = 0; i < KVM_PCI_DEVICES * KVM_PCI_PINS; i++) {
         uint8_t line = intx.line[i / KVM_PCI_PINS][i % KVM_PCI_PINS];
         size_t entry;
 
         if (!line)
             continue;
-        entry = aml_begin_package(aml, 4);
-        aml_integer(aml, i / KVM_PCI_PINS << 16 | 0xffff);
-        aml_integer(aml, i % KVM_PCI_PINS);
-        aml_integer(aml, 0);
-        aml_integer(aml, line);
-        aml_end(aml, entry);
+        entry = kvm_aml_begin_package(aml, 4);
+        kvm_aml_integer(aml, i / KVM_PCI_PINS << 16 | 0xffff);
+        kvm_aml_integer(aml, i % KVM_PCI_PINS);
+        kvm_aml_integer(aml, 0);
+        kvm_aml_integer(aml, line);
+        kvm_aml_end(aml, entry);
     }
-    aml_end(aml, table);
+    kvm_aml_end(aml, table);
 }
 
 static void describe_pci(struct aml *aml, vmm_pci_space_t *pci)
 {
-    size_t device = aml_begin_device(aml, "PCI0");
+    size_t device = kvm_aml_begin_device(aml, "PCI0");
     size_t resources;
 
-    aml_name(aml, "_HID");
-    aml_eisa_id(aml, "PNP0A03");
-    aml_name(aml, "_UID");
-    aml_integer(aml, 0);
-    aml_name(aml, "_CRS");
-    resources = aml_begin_resources(aml);
-    aml_resource_bus_numbers(aml, 0, 0);
-    aml_resource_ports(aml, 0xcf8, 8);
-    aml_resource_memory_window(aml, KVM_PCI_WINDOW_BASE, KVM_PCI_WINDOW_BASE + (KVM_PCI_WINDOW_SIZE - 1));
-    aml_end_resources(aml, resources);
+    kvm_aml_name(aml, "_HID");
+    kvm_aml_eisa_id(aml, "PNP0A03");
+    kvm_aml_name(aml, "_UID");
+    kvm_aml_integer(aml, 0);
+    kvm_aml_name(aml, "_CRS");
+    resources = kvm_aml_begin_resources(aml);
+    kvm_aml_resource_bus_numbers(aml, 0, 0);
+    kvm_aml_resource_ports(aml, 0xcf8, 8);
+    kvm_aml_resource_memory_window(aml, KVM_PCI_WINDOW_BASE, KVM_PCI_WINDOW_BASE + (KVM_PCI_WINDOW_SIZE - 1));
+    kvm_aml_end_resources(aml, resources);
     describe_routes(aml, pci);
-    aml_end(aml, device);
+    kvm_aml_end(aml, device);
 }
 
 static void describe_console(struct aml *aml)
 {
-    size_t device = aml_begin_device(aml, "COM1");
+    size_t device = kvm_aml_begin_device(aml, "COM1");
     size_t resources;
 
-    aml_name(aml, "_HID");
-    aml_eisa_id(aml, "PNP0501");
-    aml_name(aml, "_UID");
-    aml_integer(aml, 1);
-    aml_name(aml, "_CRS");
-    resources = aml_begin_resources(aml);
-    aml_resource_ports(aml, 0x3f8, 8);
-    aml_resource_edge_interrupt(aml, ARCH_CONSOLE_IRQ);
-    aml_end_resources(aml, resources);
-    aml_end(aml, device);
+    kvm_aml_name(aml, "_HID");
+    kvm_aml_eisa_id(aml, "PNP0501");
+    kvm_aml_name(aml, "_UID");
+    kvm_aml_integer(aml, 1);
+    kvm_aml_name(aml, "_CRS");
+    resources = kvm_aml_begin_resources(aml);
+    kvm_aml_resource_ports(aml, 0x3f8, 8);
+    kvm_aml_resource_edge_interrupt(aml, ARCH_CONSOLE_IRQ);
+    kvm_aml_end_resources(aml, resources);
+    kvm_aml_end(aml, device);
 }
 
 static void describe_power_off(struct aml *aml)
 {
     size_t package;
 
-    aml_name(aml, "_S5_");
-    package = aml_begin_package(aml, 2);
-    aml_integer(aml, PLATFORM_SLEEP_TYPE_OFF);
-    aml_integer(aml, 0);
-    aml_end(aml, package);
+    kvm_aml_name(aml, "_S5_");
+    package = kvm_aml_begin_package(aml, 2);
+    kvm_aml_integer(aml, POWER_SLEEP_TYPE_OFF);
+    kvm_aml_integer(aml, 0);
+    kvm_aml_end(aml, package);
 }
 
 /* --- tables --- */
@@ -252,15 +252,15 @@ static uint64_t write_dsdt(struct area *area, vmm_pci_space_t *pci)
 {
     struct table_header *header = area_place(area);
     struct aml aml = {.bytes = (uint8_t *)(header + 1), .capacity = area->size - area->used - sizeof(*header)};
-    size_t scope = aml_begin_scope(&aml, "_SB_");
+    size_t scope = kvm_aml_begin_scope(&aml, "_SB_");
     size_t length;
 
     if (pci)
         describe_pci(&aml, pci);
     describe_console(&aml);
-    aml_end(&aml, scope);
+    kvm_aml_end(&aml, scope);
     describe_power_off(&aml);
-    length = aml_finish(&aml);
+    length = kvm_aml_finish(&aml);
     if (!length)
         return 0;
     finish_header(header, "DSDT", 2, sizeof(*header) + length);
@@ -282,10 +282,10 @@ static uint64_t write_fadt(struct area *area, uint64_t dsdt)
         .boot_flags = BOOT_FLAG_NO_VGA | BOOT_FLAG_NO_CLOCK,
         .flags = FIXED_FLAG_WBINVD | FIXED_FLAG_NO_POWER_BUTTON | FIXED_FLAG_NO_SLEEP_BUTTON | FIXED_FLAG_RESET |
                  FIXED_FLAG_REDUCED,
-        .reset_register = byte_port(PLATFORM_RESET_PORT),
-        .reset_value = PLATFORM_RESET_VALUE,
-        .sleep_control = byte_port(PLATFORM_SLEEP_CONTROL_PORT),
-        .sleep_status = byte_port(PLATFORM_SLEEP_STATUS_PORT),
+        .reset_register = byte_port(POWER_RESET_PORT),
+        .reset_value = POWER_RESET_VALUE,
+        .sleep_control = byte_port(POWER_SLEEP_CONTROL_PORT),
+        .sleep_status = byte_port(POWER_SLEEP_STATUS_PORT),
     };
     finish_header(&fadt->header, "FACP", 6, sizeof(*fadt));
     return area_take(area, sizeof(*fadt));
@@ -334,7 +334,7 @@ static uint64_t write_root(struct area *area, uint64_t fadt, uint64_t madt)
     return area_take(area, sizeof(*pointer));
 }
 
-int acpi_write(vm_t *vm, vmm_pci_space_t *pci, uint64_t *root)
+int kvm_acpi_write(vm_t *vm, vmm_pci_space_t *pci, uint64_t *root)
 {
     struct area area = {.size = LAYOUT_ACPI_END - LAYOUT_ACPI};
     uint64_t dsdt, fadt, madt;

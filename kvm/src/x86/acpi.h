@@ -19,4 +19,4 @@
  * @param root receives the guest physical address of the root pointer
  * @return 0, or -1 after a line in the log
  */
-int acpi_write(vm_t *vm, vmm_pci_space_t *pci, uint64_t *root);
+int kvm_acpi_write(vm_t *vm, vmm_pci_space_t *pci, uint64_t *root);

@@ -45,13 +45,13 @@ static void put_segment(struct aml *aml, const char *name)
         put(aml, (uint8_t)name[i], 1);
 }
 
-void aml_name(struct aml *aml, const char *name)
+void kvm_aml_name(struct aml *aml, const char *name)
 {
     put(aml, OP_NAME, 1);
     put_segment(aml, name);
 }
 
-void aml_integer(struct aml *aml, uint32_t value)
+void kvm_aml_integer(struct aml *aml, uint32_t value)
 {
     if (value <= 1) {
         put(aml, value ? OP_ONE : OP_ZERO, 1);
@@ -73,7 +73,7 @@ static uint32_t hex_digit(char c)
 }
 
 /* Three letters of 5 bits and four hexadecimal digits, in the order of a big-endian machine. */
-void aml_eisa_id(struct aml *aml, const char *id)
+void kvm_aml_eisa_id(struct aml *aml, const char *id)
 {
     uint32_t value = 0;
 
@@ -96,7 +96,7 @@ static size_t begin(struct aml *aml)
     return here;
 }
 
-void aml_end(struct aml *aml, size_t begin)
+void kvm_aml_end(struct aml *aml, size_t begin)
 {
     size_t length = aml->length - begin;
 
@@ -107,7 +107,7 @@ void aml_end(struct aml *aml, size_t begin)
     aml->bytes[begin + 2] = (uint8_t)(length >> 12);
 }
 
-size_t aml_begin_scope(struct aml *aml, const char *root_name)
+size_t kvm_aml_begin_scope(struct aml *aml, const char *root_name)
 {
     size_t here;
 
@@ -118,7 +118,7 @@ size_t aml_begin_scope(struct aml *aml, const char *root_name)
     return here;
 }
 
-size_t aml_begin_device(struct aml *aml, const char *name)
+size_t kvm_aml_begin_device(struct aml *aml, const char *name)
 {
     size_t here;
 
@@ -129,7 +129,7 @@ size_t aml_begin_device(struct aml *aml, const char *name)
     return here;
 }
 
-size_t aml_begin_package(struct aml *aml, uint8_t num_elements)
+size_t kvm_aml_begin_package(struct aml *aml, uint8_t num_elements)
 {
     size_t here;
 
@@ -143,7 +143,7 @@ size_t aml_begin_package(struct aml *aml, uint8_t num_elements)
 
 #define BUFFER_SIZE_BYTES 3
 
-size_t aml_begin_resources(struct aml *aml)
+size_t kvm_aml_begin_resources(struct aml *aml)
 {
     size_t here;
 
@@ -154,7 +154,7 @@ size_t aml_begin_resources(struct aml *aml)
     return here;
 }
 
-void aml_end_resources(struct aml *aml, size_t begin)
+void kvm_aml_end_resources(struct aml *aml, size_t begin)
 {
     size_t start = begin + LENGTH_BYTES + BUFFER_SIZE_BYTES;
 
@@ -164,7 +164,7 @@ void aml_end_resources(struct aml *aml, size_t begin)
         aml->bytes[start - 2] = (uint8_t)(aml->length - start);
         aml->bytes[start - 1] = (uint8_t)((aml->length - start) >> 8);
     }
-    aml_end(aml, begin);
+    kvm_aml_end(aml, begin);
 }
 
 /* A range of width bytes a number; descriptors of both widths have the same fields. */
@@ -180,21 +180,21 @@ static void put_range(struct aml *aml, uint8_t kind, uint8_t kind_flags, uint32_
     put(aml, last - first + 1, width);
 }
 
-void aml_resource_bus_numbers(struct aml *aml, uint16_t first, uint16_t last)
+void kvm_aml_resource_bus_numbers(struct aml *aml, uint16_t first, uint16_t last)
 {
     put(aml, RESOURCE_WORD_RANGE, 1);
     put(aml, 3 + 5 * sizeof(uint16_t), 2);
     put_range(aml, RANGE_BUS_NUMBERS, 0, first, last, sizeof(uint16_t));
 }
 
-void aml_resource_memory_window(struct aml *aml, uint32_t first, uint32_t last)
+void kvm_aml_resource_memory_window(struct aml *aml, uint32_t first, uint32_t last)
 {
     put(aml, RESOURCE_DWORD_RANGE, 1);
     put(aml, 3 + 5 * sizeof(uint32_t), 2);
     put_range(aml, RANGE_MEMORY, MEMORY_CACHEABLE_WRITABLE, first, last, sizeof(uint32_t));
 }
 
-void aml_resource_ports(struct aml *aml, uint16_t first, uint8_t num)
+void kvm_aml_resource_ports(struct aml *aml, uint16_t first, uint8_t num)
 {
     put(aml, RESOURCE_PORTS, 1);
     put(aml, PORTS_DECODE_16_BITS, 1);
@@ -204,7 +204,7 @@ void aml_resource_ports(struct aml *aml, uint16_t first, uint8_t num)
     put(aml, num, 1);
 }
 
-void aml_resource_edge_interrupt(struct aml *aml, uint32_t number)
+void kvm_aml_resource_edge_interrupt(struct aml *aml, uint32_t number)
 {
     put(aml, RESOURCE_INTERRUPT, 1);
     put(aml, 2 + sizeof(uint32_t), 2);
@@ -213,7 +213,7 @@ void aml_resource_edge_interrupt(struct aml *aml, uint32_t number)
     put(aml, number, 4);
 }
 
-size_t aml_finish(const struct aml *aml)
+size_t kvm_aml_finish(const struct aml *aml)
 {
     return aml->length <= aml->capacity ? aml->length : 0;
 }

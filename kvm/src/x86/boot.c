@@ -15,7 +15,7 @@
 #include "acpi.h"
 #include "identity.h"
 #include "layout.h"
-#include "platform.h"
+#include "power.h"
 
 #define HEADER_OFFSET offsetof(struct boot_params, hdr)
 #define HEADER_MAGIC 0x53726448 /* "HdrS" */
@@ -146,7 +146,7 @@ static const vm_ram_region_t *low_ram(const vm_t *vm)
 }
 
 /* As high as the kernel takes it, so that it is in nobody's way. */
-static int load_initrd(const char *path, vm_t *vm, struct boot_params *params, const struct loaded *loaded)
+static int load_initramfs(const char *path, vm_t *vm, struct boot_params *params, const struct loaded *loaded)
 {
     uint64_t top = MIN(low_ram(vm)->size, (uint64_t)params->hdr.initrd_addr_max + 1);
     struct kvm_image image;
@@ -223,16 +223,16 @@ static void set_seed(vm_t *vm, struct boot_params *params)
 static void set_reset_vector(vm_t *vm)
 {
     static const uint8_t code[] = {
-        0xb0, PLATFORM_RESET_VALUE,                                 /* mov al, value */
-        0xba, PLATFORM_RESET_PORT & 0xff, PLATFORM_RESET_PORT >> 8, /* mov dx, port */
-        0xee,                                                       /* out dx, al */
-        0xf4,                                                       /* hlt */
+        0xb0, POWER_RESET_VALUE,                              /* mov al, value */
+        0xba, POWER_RESET_PORT & 0xff, POWER_RESET_PORT >> 8, /* mov dx, port */
+        0xee,                                                 /* out dx, al */
+        0xf4,                                                 /* hlt */
     };
 
     memcpy(kvm_ram_pointer(vm, LAYOUT_RESET_VECTOR, sizeof(code)), code, sizeof(code));
 }
 
-int arch_boot_linux(vm_t *vm, const kvm_linux_t *image)
+int kvm_arch_boot_linux(vm_t *vm, const kvm_linux_t *image)
 {
     struct boot_params *params = kvm_ram_pointer(vm, LAYOUT_BOOT_PARAMS, sizeof(*params));
     struct loaded loaded = {0};
@@ -248,14 +248,14 @@ int arch_boot_linux(vm_t *vm, const kvm_linux_t *image)
     params->hdr.type_of_loader = LOADER_UNKNOWN;
     if (set_command_line(image->command_line ? image->command_line : "", vm, params))
         return -1;
-    if (image->initrd && load_initrd(image->initrd, vm, params, &loaded))
+    if (image->initramfs && load_initramfs(image->initramfs, vm, params, &loaded))
         return -1;
     set_memory_map(vm, params);
     set_seed(vm, params);
     set_reset_vector(vm);
-    if (acpi_write(vm, image->pci, &acpi_root))
+    if (kvm_acpi_write(vm, image->pci, &acpi_root))
         return -1;
     params->acpi_rsdp_addr = acpi_root;
     vm->entry = loaded.entry;
-    return arch_cpus_prepare(vm) || identity_enter_64bit(vm, loaded.entry, LAYOUT_BOOT_PARAMS) ? -1 : 0;
+    return kvm_arch_vcpus_prepare(vm) || kvm_identity_enter_64bit(vm, loaded.entry, LAYOUT_BOOT_PARAMS) ? -1 : 0;
 }

@@ -28,7 +28,7 @@ static ioport_fault_result_t out(vm_vcpu_t *vcpu, void *cookie, unsigned int por
     return IO_FAULT_HANDLED;
 }
 
-int arch_console_attach(vm_t *vm, struct kvm_uart *uart)
+int kvm_arch_console_attach(vm_t *vm, struct kvm_uart *uart)
 {
     vm_ioport_range_t range = {.start = CONSOLE_PORT, .end = CONSOLE_PORT + KVM_UART_REGISTERS - 1};
     vm_ioport_interface_t interface = {.cookie = uart, .port_in = in, .port_out = out, .desc = "the console"};

@@ -12,9 +12,9 @@
 
 #include <sel4vm/boot.h>
 
-#include "../machine.h"
 #include "../ram.h"
 #include "../resource.h"
+#include "../vm.h"
 #include "layout.h"
 
 /* --- CPUID (Intel's and AMD's manuals; leaf numbers are EAX on input) --- */
@@ -107,11 +107,11 @@ static void add_core_level(struct kvm_cpuid2 *supported, uint32_t leaf)
 
 static int set_cpuid(const vm_vcpu_t *vcpu, struct kvm_cpuid2 *supported)
 {
-    const struct kvm_machine *machine = machine_of(vcpu->vm);
-    bool deadline = ioctl(machine->system_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
+    const struct kvm_vm *kvm = kvm_vm_of(vcpu->vm);
+    bool deadline = ioctl(kvm->system_fd, KVM_CHECK_EXTENSION, KVM_CAP_TSC_DEADLINE_TIMER) > 0;
 
     supported->nent = MAX_ENTRIES;
-    if (ioctl(machine->system_fd, KVM_GET_SUPPORTED_CPUID, supported))
+    if (ioctl(kvm->system_fd, KVM_GET_SUPPORTED_CPUID, supported))
         return -1;
     add_core_level(supported, LEAF_TOPOLOGY);
     add_core_level(supported, LEAF_TOPOLOGY_V2);
@@ -122,7 +122,7 @@ static int set_cpuid(const vm_vcpu_t *vcpu, struct kvm_cpuid2 *supported)
         if (entry->function == LEAF_FEATURES)
             entry->ecx |= FEATURES_ECX_HYPERVISOR | (deadline ? FEATURES_ECX_TSC_DEADLINE : 0);
     }
-    return ioctl(cpu_of(vcpu)->fd, KVM_SET_CPUID2, supported);
+    return ioctl(kvm_vcpu_of(vcpu)->fd, KVM_SET_CPUID2, supported);
 }
 
 /* --- registers that firmware would have set --- */
@@ -156,7 +156,7 @@ static int set_msrs(const vm_vcpu_t *vcpu)
     };
 
     /* The result is how many were set. The second is Intel's, and KVM may not have it elsewhere. */
-    return ioctl(cpu_of(vcpu)->fd, KVM_SET_MSRS, &msrs) >= 1 ? 0 : -1;
+    return ioctl(kvm_vcpu_of(vcpu)->fd, KVM_SET_MSRS, &msrs) >= 1 ? 0 : -1;
 }
 
 static int set_local_inputs(const vm_vcpu_t *vcpu)
@@ -164,14 +164,14 @@ static int set_local_inputs(const vm_vcpu_t *vcpu)
     const uint32_t external = LINT_EXTERNAL, nmi = LINT_NMI;
     struct kvm_lapic_state state;
 
-    if (ioctl(cpu_of(vcpu)->fd, KVM_GET_LAPIC, &state))
+    if (ioctl(kvm_vcpu_of(vcpu)->fd, KVM_GET_LAPIC, &state))
         return -1;
     memcpy(state.regs + LAPIC_LINT0, &external, sizeof(external));
     memcpy(state.regs + LAPIC_LINT1, &nmi, sizeof(nmi));
-    return ioctl(cpu_of(vcpu)->fd, KVM_SET_LAPIC, &state);
+    return ioctl(kvm_vcpu_of(vcpu)->fd, KVM_SET_LAPIC, &state);
 }
 
-int identity_set_all(vm_t *vm)
+int kvm_identity_set_all(vm_t *vm)
 {
     struct kvm_cpuid2 *supported = kvm_alloc(1, sizeof(*supported) + MAX_ENTRIES * sizeof(struct kvm_cpuid_entry2));
     int error = supported ? 0 : -1;
@@ -232,7 +232,7 @@ static int write_tables(vm_t *vm)
     return 0;
 }
 
-int identity_enter_64bit(vm_t *vm, uint64_t entry, uint64_t rsi)
+int kvm_identity_enter_64bit(vm_t *vm, uint64_t entry, uint64_t rsi)
 {
     struct kvm_segment code = {
         .limit = UINT32_MAX, .selector = SELECTOR_CODE, .type = 0xb, .present = 1, .s = 1, .l = 1, .g = 1};
@@ -240,11 +240,11 @@ int identity_enter_64bit(vm_t *vm, uint64_t entry, uint64_t rsi)
         .limit = UINT32_MAX, .selector = SELECTOR_DATA, .type = 0x3, .present = 1, .s = 1, .db = 1, .g = 1};
     struct kvm_regs regs = {.rip = entry, .rsi = rsi, .rflags = 0x2};
     struct kvm_sregs special;
-    int fd = cpu_of(vm->vcpus[BOOT_VCPU])->fd;
+    int fd = kvm_vcpu_of(vm->vcpus[BOOT_VCPU])->fd;
 
     if (write_tables(vm))
         return -1;
-    if (machine_is_hollow(vm))
+    if (kvm_vm_is_hollow(vm))
         return 0;
     if (ioctl(fd, KVM_GET_SREGS, &special))
         goto fail;

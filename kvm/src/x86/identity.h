@@ -7,7 +7,7 @@
 #include <sel4vm/guest_vm.h>
 
 /** Sets CPUID, memory types and local interrupt inputs of all vCPUs. Returns 0, or -1 after a line in the log. */
-int identity_set_all(vm_t *vm);
+int kvm_identity_set_all(vm_t *vm);
 
 /**
  * Points the boot vCPU at 64-bit code, with paging on and the first 4 GiB mapped one to one.
@@ -16,4 +16,4 @@ int identity_set_all(vm_t *vm);
  * @param rsi   of the boot protocol
  * @return 0, or -1 after a line in the log
  */
-int identity_enter_64bit(vm_t *vm, uint64_t entry, uint64_t rsi);
+int kvm_identity_enter_64bit(vm_t *vm, uint64_t entry, uint64_t rsi);

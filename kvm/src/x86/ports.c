@@ -11,7 +11,7 @@
 #include <sel4vm_kvm_test.h>
 
 #include "../resource.h"
-#include "platform.h"
+#include "power.h"
 
 static const char *name_of(const vm_ioport_entry_t *entry)
 {
@@ -100,7 +100,7 @@ static ioport_fault_result_t ask(vm_vcpu_t *vcpu, uint16_t port, unsigned int si
     const struct vm_arch *arch = &vcpu->vm->arch;
     const vm_ioport_entry_t *entry = find(vcpu->vm, port);
 
-    if (platform_port(vcpu->vm, port, size, is_in, value))
+    if (kvm_power_port(vcpu->vm, port, size, is_in, value))
         return IO_FAULT_HANDLED;
     /* An access that reaches beyond its device's ports has no handler: those would have to be prepared for it. */
     if (entry && port + size - 1 <= entry->range.end) {

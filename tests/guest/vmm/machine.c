@@ -242,10 +242,10 @@ int machine_install_one(struct machine *machine, const char *name, size_t size)
 
 /* --- the VM --- */
 
-int machine_create(struct machine *machine, const struct scenario *scenario, const char *kernel, const char *initrd,
+int machine_create(struct machine *machine, const struct scenario *scenario, const char *kernel, const char *initramfs,
                    const char *append, int console)
 {
-    kvm_linux_t linux_image = {.kernel = kernel, .initrd = initrd};
+    kvm_linux_t linux_image = {.kernel = kernel, .initramfs = initramfs};
     char command_line[512];
     vm_t *vm = &machine->vm;
     int error = 0;

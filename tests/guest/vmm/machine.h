@@ -54,7 +54,7 @@ struct machine {
 };
 
 /* Makes the VM with the scenario's connections; its console goes to a descriptor. 0, or -1 after a message. */
-int machine_create(struct machine *machine, const struct scenario *scenario, const char *kernel, const char *initrd,
+int machine_create(struct machine *machine, const struct scenario *scenario, const char *kernel, const char *initramfs,
                    const char *append, int console);
 
 /* Runs the guest to its end; its exit status. */

@@ -6,16 +6,16 @@
 
 #include <sel4vm/arch/ioports.h>
 
-struct kvm_machine;
-struct kvm_cpu;
+struct kvm_vm;
+struct kvm_vcpu;
 
 struct vm_arch {
-    struct kvm_machine *machine; /**< private to this library */
+    struct kvm_vm *kvm; /**< private to this library */
     vm_io_port_list_t ioport_list;
     unhandled_ioport_callback_fn unhandled_ioport_callback;
     void *unhandled_ioport_callback_cookie;
 };
 
 struct vm_vcpu_arch {
-    struct kvm_cpu *cpu; /**< private to this library */
+    struct kvm_vcpu *kvm; /**< private to this library */
 };

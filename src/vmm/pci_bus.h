@@ -16,16 +16,16 @@
  *            a pin only if they share the number.
  * @return 0, or -1 when the bus is full or there is no memory
  */
-int pci_place_enter(vmm_pci_space_t *pci, crossvm_connection_t *connection, int irq, uint8_t *pin);
+int cvmm_pci_enter(vmm_pci_space_t *pci, crossvm_connection_t *connection, int irq, uint8_t *pin);
 
 /** Whether the platform passes on accesses to functions 1 to 7. */
-bool pci_place_routes_functions(const vmm_pci_space_t *pci);
+bool cvmm_pci_routes_functions(const vmm_pci_space_t *pci);
 
 /** How many functions are free for connections; interrupt pins may allow fewer. */
-size_t pci_place_room(const vmm_pci_space_t *pci);
+size_t cvmm_pci_room(const vmm_pci_space_t *pci);
 
-/** Brings the header types of a connection's device up to date, after config_space_init(). */
-void pci_place_update(crossvm_connection_t *connection);
+/** Brings the header types of a connection's device up to date, after cvmm_config_space_init(). */
+void cvmm_pci_update(crossvm_connection_t *connection);
 
 /** Takes a connection off the bus. */
-void pci_place_leave(crossvm_connection_t *connection);
+void cvmm_pci_leave(crossvm_connection_t *connection);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The private state of a VM and its vCPUs, behind vm->arch.machine and vcpu->vcpu_arch.cpu. */
+/* The private state of a VM and its vCPUs, behind vm->arch.kvm and vcpu->vcpu_arch.kvm. */
 #pragma once
 
 #include <pthread.h>
@@ -10,7 +10,7 @@
 #include <sel4vm/guest_vm.h>
 
 #include "fault.h"
-#include "line.h"
+#include "irq_input.h"
 #include "msi.h"
 #include "slot.h"
 #include "thread.h"
@@ -21,7 +21,7 @@ struct kvm_doorbell;
 
 enum kvm_state { KVM_STATE_NEW, KVM_STATE_RUNNING, KVM_STATE_ENDED };
 
-struct kvm_machine {
+struct kvm_vm {
     int fd;           /**< of the VM; -1: there is no KVM behind it */
     int system_fd;    /**< /dev/kvm */
     size_t run_bytes; /**< of struct kvm_run's mapping */
@@ -35,16 +35,16 @@ struct kvm_machine {
     enum kvm_state state;
     int status;
     atomic_bool stop_requested;
-    bool cpus_prepared; /**< arch_cpus_prepare() was done */
+    bool vcpus_prepared; /**< kvm_arch_vcpus_prepare() was done */
 
     struct kvm_slots slots;
-    struct kvm_lines lines;
+    struct kvm_irq_inputs inputs;
     struct kvm_msis msis;
     struct kvm_doorbell *doorbells;
     struct kvm_console *console;
 };
 
-struct kvm_cpu {
+struct kvm_vcpu {
     int fd;              /**< -1: no KVM */
     struct kvm_run *run; /**< shared with the kernel */
     struct kvm_thread thread;
@@ -58,18 +58,18 @@ struct kvm_cpu {
     bool emulation_failure_logged;
 };
 
-static inline struct kvm_machine *machine_of(const vm_t *vm)
+static inline struct kvm_vm *kvm_vm_of(const vm_t *vm)
 {
-    return vm->arch.machine;
+    return vm->arch.kvm;
 }
 
-static inline struct kvm_cpu *cpu_of(const vm_vcpu_t *vcpu)
+static inline struct kvm_vcpu *kvm_vcpu_of(const vm_vcpu_t *vcpu)
 {
-    return vcpu->vcpu_arch.cpu;
+    return vcpu->vcpu_arch.kvm;
 }
 
 /** Whether a VM has no KVM behind it. */
-static inline bool machine_is_hollow(const vm_t *vm)
+static inline bool kvm_vm_is_hollow(const vm_t *vm)
 {
-    return machine_of(vm)->fd < 0;
+    return kvm_vm_of(vm)->fd < 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "machine.h"
+#include "platform.h"
 
 #include <sel4vmmplatsupport/ioports.h>
 #include <utils/util.h>
@@ -7,20 +7,20 @@
 #include <sel4vmmplatsupport/arch/vpci.h> /* uses ioports.h and does not include it */
 
 /* libsel4vmmplatsupport's addresses for this platform. They are in the "ranges" of the node that it generates. */
-const struct machine_window machine_window = {.base = PCI_MEM_REGION_ADDR, .size = PCI_MEM_REGION_SIZE};
+const struct platform_window platform_window = {.base = PCI_MEM_REGION_ADDR, .size = PCI_MEM_REGION_SIZE};
 
 /* Shared peripheral interrupts that no hardware raises for this guest. A PCI device can name numbers up to 255. */
 #define FIRST_FREE_SPI 200
 #define LAST_FREE_SPI 231
 
-int machine_allocate_irq(void)
+int platform_allocate_irq(void)
 {
     static int next = FIRST_FREE_SPI;
 
     return next <= LAST_FREE_SPI ? next++ : -1;
 }
 
-int machine_show_pci(vm_t *vm, vmm_pci_space_t *pci)
+int platform_show_pci(vm_t *vm, vmm_pci_space_t *pci)
 {
     vmm_io_port_list_t *ports;
 
@@ -32,7 +32,7 @@ int machine_show_pci(vm_t *vm, vmm_pci_space_t *pci)
     return vm_install_vpci(vm, ports, pci);
 }
 
-int machine_describe_pci(vm_t *vm, vmm_pci_space_t *pci, void *fdt, int gic)
+int platform_describe_pci(vm_t *vm, vmm_pci_space_t *pci, void *fdt, int gic)
 {
     /* The node's interrupt-map has the devices that exist now. */
     if (fdt_generate_vpci_node(vm, pci, fdt, gic)) {

@@ -7,7 +7,7 @@
 #include <sel4vm/guest_vm.h>
 
 /** Points the boot vCPU at code, with the argument that boot code takes in x0. */
-int cpu_enter(vm_t *vm, uint64_t entry, uint64_t x0);
+int kvm_vcpu_enter(vm_t *vm, uint64_t entry, uint64_t x0);
 
 /** Lets the access that a vCPU waits for end in an external abort. */
-int cpu_abort_access(vm_vcpu_t *vcpu);
+int kvm_vcpu_abort_access(vm_vcpu_t *vcpu);

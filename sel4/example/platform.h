@@ -11,17 +11,17 @@
 #include <sel4vmmplatsupport/drivers/pci.h>
 
 /** Guest physical memory for the BARs: nothing else is there, and the guest takes it for PCI memory. */
-struct machine_window {
+struct platform_window {
     uintptr_t base;
     size_t size; /**< bytes */
 };
-extern const struct machine_window machine_window;
+extern const struct platform_window platform_window;
 
 /** Gives an interrupt number that no device of the guest has, each once, then -1: an alloc_irq. */
-int machine_allocate_irq(void);
+int platform_allocate_irq(void);
 
 /** Lets the guest reach the configuration space of pci. Returns 0 or -1. */
-int machine_show_pci(vm_t *vm, vmm_pci_space_t *pci);
+int platform_show_pci(vm_t *vm, vmm_pci_space_t *pci);
 
 /**
  * Describes PCI and the interrupts of its devices to the guest. To be called when all connections are installed.
@@ -30,4 +30,4 @@ int machine_show_pci(vm_t *vm, vmm_pci_space_t *pci);
  * @param gic Arm: the phandle of the interrupt controller in it; x86: not used
  * @return 0 or -1
  */
-int machine_describe_pci(vm_t *vm, vmm_pci_space_t *pci, void *fdt, int gic);
+int platform_describe_pci(vm_t *vm, vmm_pci_space_t *pci, void *fdt, int gic);

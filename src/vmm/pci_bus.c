@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "pci_place.h"
+#include "pci_bus.h"
 
 #include <stdlib.h>
 
@@ -14,10 +14,10 @@ static crossvm_connection_t *connection_at(const vmm_pci_space_t *pci, int devic
 {
     const vmm_pci_entry_t *entry = pci->bus0[device][function];
 
-    return entry && connection_owns_entry(entry) ? entry->cookie : NULL;
+    return entry && cvmm_connection_owns_entry(entry) ? entry->cookie : NULL;
 }
 
-bool pci_place_routes_functions(const vmm_pci_space_t *pci)
+bool cvmm_pci_routes_functions(const vmm_pci_space_t *pci)
 {
     const vmm_pci_entry_t *bridge = pci->bus0[0][0];
     uint32_t header_type = 0;
@@ -47,7 +47,7 @@ static uint8_t find_pin(const vmm_pci_space_t *pci, int device, int irq)
 
         if (!c)
             continue;
-        pin = config_space_irq_pin(&c->config);
+        pin = cvmm_config_space_irq_pin(&c->config);
         if (c->config.irq_line == irq)
             return pin;
         used[pin] = true;
@@ -77,9 +77,9 @@ static bool find_function(const vmm_pci_space_t *pci, int irq, vmm_pci_address_t
     return false;
 }
 
-size_t pci_place_room(const vmm_pci_space_t *pci)
+size_t cvmm_pci_room(const vmm_pci_space_t *pci)
 {
-    bool functions = pci_place_routes_functions(pci);
+    bool functions = cvmm_pci_routes_functions(pci);
     size_t room = 0;
 
     for (int device = 0; device < NUM_DEVICES; device++) {
@@ -92,9 +92,9 @@ size_t pci_place_room(const vmm_pci_space_t *pci)
     return room;
 }
 
-int pci_place_enter(vmm_pci_space_t *pci, crossvm_connection_t *c, int irq, uint8_t *pin)
+int cvmm_pci_enter(vmm_pci_space_t *pci, crossvm_connection_t *c, int irq, uint8_t *pin)
 {
-    vmm_pci_entry_t entry = connection_pci_entry(c);
+    vmm_pci_entry_t entry = cvmm_connection_pci_entry(c);
     vmm_pci_address_t address;
     int device = next_free_device(pci);
 
@@ -106,7 +106,7 @@ int pci_place_enter(vmm_pci_space_t *pci, crossvm_connection_t *c, int irq, uint
     } else {
         vmm_pci_entry_t *slot;
 
-        if (!pci_place_routes_functions(pci) || !find_function(pci, irq, &address, pin))
+        if (!cvmm_pci_routes_functions(pci) || !find_function(pci, irq, &address, pin))
             return -1;
         slot = calloc(1, sizeof(*slot));
         if (!slot)
@@ -119,7 +119,7 @@ int pci_place_enter(vmm_pci_space_t *pci, crossvm_connection_t *c, int irq, uint
     return 0;
 }
 
-void pci_place_update(crossvm_connection_t *c)
+void cvmm_pci_update(crossvm_connection_t *c)
 {
     int device = c->pci_address.dev;
     int functions = 0;
@@ -130,15 +130,15 @@ void pci_place_update(crossvm_connection_t *c)
         crossvm_connection_t *sibling = connection_at(c->pci, device, function);
 
         if (sibling)
-            config_space_set_multifunction(&sibling->config, functions > 1);
+            cvmm_config_space_set_multifunction(&sibling->config, functions > 1);
     }
 }
 
-void pci_place_leave(crossvm_connection_t *c)
+void cvmm_pci_leave(crossvm_connection_t *c)
 {
     vmm_pci_entry_t **slot = &c->pci->bus0[c->pci_address.dev][c->pci_address.fun];
 
     free(*slot); /* allocated with calloc() by vmm_pci_add_entry() or here */
     *slot = NULL;
-    pci_place_update(c);
+    cvmm_pci_update(c);
 }

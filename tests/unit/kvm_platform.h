@@ -13,5 +13,5 @@ uint32_t serial_load(unsigned int reg, unsigned int size);
 void serial_store(unsigned int reg, unsigned int size, uint32_t value);
 
 /** The console's interrupt, and how many kvm_irq_allocate() gives. */
-extern const int machine_console_irq;
-extern const int machine_spare_irqs;
+extern const int platform_console_irq;
+extern const int platform_spare_irqs;

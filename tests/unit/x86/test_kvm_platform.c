@@ -5,7 +5,7 @@
 #include <sel4vmmplatsupport/drivers/pci_helper.h>
 
 #include "../kvm_fixture.h"
-#include "../kvm_machine.h"
+#include "../kvm_platform.h"
 
 static uint32_t port_in(uint16_t port, unsigned int size)
 {

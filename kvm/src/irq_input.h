@@ -13,7 +13,7 @@
 #include "arch.h"
 #include "thread.h"
 
-struct kvm_line {
+struct kvm_irq_input {
     bool registered;
     vm_vcpu_t *vcpu;
     irq_ack_fn_t ack;
@@ -33,9 +33,9 @@ struct kvm_line {
     int level;
 };
 
-struct kvm_lines {
-    struct kvm_line line[ARCH_NUM_LINES];
-    bool wired;        /**< KVM knows of the eventfds of registered lines */
+struct kvm_irq_inputs {
+    struct kvm_irq_input input[ARCH_NUM_IRQS];
+    bool wired;        /**< KVM knows of the eventfds of registered inputs */
     size_t next_spare; /**< for kvm_irq_allocate() */
     int poll_fd;       /**< epoll over the end_fds */
     int stop_fd;       /**< eventfd: ends the thread */
@@ -43,20 +43,20 @@ struct kvm_lines {
 };
 
 /** Whether a device may use the interrupt controller's input. */
-static inline bool kvm_line_valid(int irq)
+static inline bool kvm_irq_input_valid(int irq)
 {
     return irq >= KVM_FIRST_IRQ && irq <= KVM_LAST_IRQ;
 }
 
 /** Starts a VM's inputs. Returns 0 or a negative errno value. */
-int kvm_lines_init(vm_t *vm);
-void kvm_lines_destroy(vm_t *vm);
+int kvm_irq_inputs_init(vm_t *vm);
+void kvm_irq_inputs_destroy(vm_t *vm);
 
 /** Gives KVM the eventfds, when the interrupt controller is complete, and starts the thread that calls
  * acknowledgements. Returns 0 or a negative errno value. */
-int kvm_lines_start(vm_t *vm);
+int kvm_irq_inputs_start(vm_t *vm);
 /** Ends the thread. */
-void kvm_lines_stop(vm_t *vm);
+void kvm_irq_inputs_stop(vm_t *vm);
 
 /** From now on kvm_irq_allocate() gives what the guest's tables have for devices that come later. */
 void kvm_irq_allocator_booted(vm_t *vm);

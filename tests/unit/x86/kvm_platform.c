@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "../kvm_machine.h"
+#include "../kvm_platform.h"
 
 #include "../kvm_fixture.h"
 
@@ -7,8 +7,8 @@
 #define CONFIG_DATA 0xcfc
 #define SERIAL 0x3f8
 
-const int machine_console_irq = 4;
-const int machine_spare_irqs = 12;
+const int platform_console_irq = 4;
+const int platform_spare_irqs = 12;
 
 static void port_access(unsigned int port, unsigned int size, bool is_in, uint32_t *value)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "cpu.h"
+#include "vcpu_registers.h"
 
 #include <errno.h>
 #include <stddef.h>
@@ -13,28 +13,28 @@
 #include <sel4vm/boot.h>
 
 #include "../arch.h"
-#include "../machine.h"
+#include "../vm.h"
 
 #define CORE_REGISTER(name) (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | KVM_REG_ARM_CORE_REG(name))
 
 /* The host's processor, as far as KVM can show it. The guest starts the vCPUs but the first, by PSCI. */
-int arch_cpu_init(vm_vcpu_t *vcpu)
+int kvm_arch_vcpu_init(vm_vcpu_t *vcpu)
 {
     struct kvm_vcpu_init init = {0};
 
-    if (ioctl(machine_of(vcpu->vm)->fd, KVM_ARM_PREFERRED_TARGET, &init))
+    if (ioctl(kvm_vm_of(vcpu->vm)->fd, KVM_ARM_PREFERRED_TARGET, &init))
         return -1;
     init.features[0] |= 1u << KVM_ARM_VCPU_PSCI_0_2;
     if (vcpu->vcpu_id != BOOT_VCPU)
         init.features[0] |= 1u << KVM_ARM_VCPU_POWER_OFF;
-    return ioctl(cpu_of(vcpu)->fd, KVM_ARM_VCPU_INIT, &init);
+    return ioctl(kvm_vcpu_of(vcpu)->fd, KVM_ARM_VCPU_INIT, &init);
 }
 
 static int set_register(const vm_vcpu_t *vcpu, uint64_t id, uint64_t value)
 {
     struct kvm_one_reg request = {.id = id, .addr = (uintptr_t)&value};
 
-    if (ioctl(cpu_of(vcpu)->fd, KVM_SET_ONE_REG, &request) == 0)
+    if (ioctl(kvm_vcpu_of(vcpu)->fd, KVM_SET_ONE_REG, &request) == 0)
         return 0;
     ZF_LOGE("VM %s: KVM does not set register 0x%" PRIx64 " of vCPU %u: %s", vcpu->vm->vm_name, id, vcpu->vcpu_id,
             strerror(errno));
@@ -42,7 +42,7 @@ static int set_register(const vm_vcpu_t *vcpu, uint64_t id, uint64_t value)
 }
 
 /* From reset on: EL1, MMU off, interrupts masked, which is what boot code expects. */
-int cpu_enter(vm_t *vm, uint64_t entry, uint64_t x0)
+int kvm_vcpu_enter(vm_t *vm, uint64_t entry, uint64_t x0)
 {
     const vm_vcpu_t *vcpu = vm->vcpus[BOOT_VCPU];
 
@@ -50,21 +50,21 @@ int cpu_enter(vm_t *vm, uint64_t entry, uint64_t x0)
                                                                                                                     : 0;
 }
 
-uint64_t arch_cpu_instruction_pointer(const vm_vcpu_t *vcpu)
+uint64_t kvm_arch_vcpu_instruction_pointer(const vm_vcpu_t *vcpu)
 {
     uint64_t pc = 0;
     struct kvm_one_reg request = {.id = CORE_REGISTER(regs.pc), .addr = (uintptr_t)&pc};
 
-    if (cpu_of(vcpu)->fd >= 0)
-        ioctl(cpu_of(vcpu)->fd, KVM_GET_ONE_REG, &request);
+    if (kvm_vcpu_of(vcpu)->fd >= 0)
+        ioctl(kvm_vcpu_of(vcpu)->fd, KVM_GET_ONE_REG, &request);
     return pc;
 }
 
-int cpu_abort_access(vm_vcpu_t *vcpu)
+int kvm_vcpu_abort_access(vm_vcpu_t *vcpu)
 {
     struct kvm_vcpu_events events = {.exception.ext_dabt_pending = 1};
 
-    if (ioctl(cpu_of(vcpu)->fd, KVM_SET_VCPU_EVENTS, &events) == 0)
+    if (ioctl(kvm_vcpu_of(vcpu)->fd, KVM_SET_VCPU_EVENTS, &events) == 0)
         return 0;
     ZF_LOGE("VM %s: KVM does not abort an access of vCPU %u: %s", vcpu->vm->vm_name, vcpu->vcpu_id, strerror(errno));
     return -1;

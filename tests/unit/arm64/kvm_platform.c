@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "../kvm_machine.h"
+#include "../kvm_platform.h"
 
 #include "../kvm_fixture.h"
 
 #define ECAM 0x10000000ul
 #define SERIAL 0x09000000ul
 
-const int machine_console_irq = 33;
-const int machine_spare_irqs = 192;
+const int platform_console_irq = 33;
+const int platform_spare_irqs = 192;
 
 static uint32_t load(uintptr_t address, unsigned int size)
 {

@@ -12,17 +12,17 @@
 #include <sel4vm_kvm.h>
 
 #include "../arch.h"
-#include "../cpu.h"
-#include "../machine.h"
-#include "cpu.h"
+#include "../vcpu.h"
+#include "../vm.h"
 #include "gic.h"
 #include "layout.h"
-#include "platform.h"
+#include "power.h"
+#include "vcpu_registers.h"
 
 #define USUAL_ADDRESS_BITS 40 /* of guest physical addresses, what type 0 stands for */
 
 /* A host with less than the usual wants to be asked for what it has. */
-unsigned long arch_vm_type(int system_fd)
+unsigned long kvm_arch_vm_type(int system_fd)
 {
     int bits = ioctl(system_fd, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE);
 
@@ -36,7 +36,7 @@ unsigned long arch_vm_type(int system_fd)
 static int take_undecoded_accesses(const vm_t *vm)
 {
     struct kvm_enable_cap request = {.cap = KVM_CAP_ARM_NISV_TO_USER};
-    int fd = machine_of(vm)->fd;
+    int fd = kvm_vm_of(vm)->fd;
 
     if (ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_ARM_INJECT_EXT_DABT) > 0 && ioctl(fd, KVM_ENABLE_CAP, &request) == 0)
         return 0;
@@ -56,31 +56,31 @@ static int check_page_size(const vm_t *vm)
     return -1;
 }
 
-int arch_vm_init(vm_t *vm)
+int kvm_arch_vm_init(vm_t *vm)
 {
-    return check_page_size(vm) || take_undecoded_accesses(vm) || gic_create(vm) ? -1 : 0;
+    return check_page_size(vm) || take_undecoded_accesses(vm) || kvm_gic_create(vm) ? -1 : 0;
 }
 
-void arch_vm_destroy(vm_t *vm)
+void kvm_arch_vm_destroy(vm_t *vm)
 {
-    gic_destroy(vm);
+    kvm_gic_destroy(vm);
 }
 
-int arch_cpus_prepare(vm_t *vm)
+int kvm_arch_vcpus_prepare(vm_t *vm)
 {
-    struct kvm_machine *machine = machine_of(vm);
+    struct kvm_vm *kvm = kvm_vm_of(vm);
 
-    if (machine->cpus_prepared)
+    if (kvm->vcpus_prepared)
         return 0;
-    if (platform_attach(vm))
+    if (kvm_power_attach(vm))
         return -1;
-    if (!machine_is_hollow(vm) && gic_complete(vm))
+    if (!kvm_vm_is_hollow(vm) && kvm_gic_complete(vm))
         return -1;
-    machine->cpus_prepared = true;
+    kvm->vcpus_prepared = true;
     return 0;
 }
 
-const char *arch_ram_objection(uintptr_t start, size_t size)
+const char *kvm_arch_ram_objection(uintptr_t start, size_t size)
 {
     if (start < KVM_RAM_BASE || (start < LAYOUT_HIGH_RAM && start + (size - 1) >= KVM_PCI_WINDOW_BASE))
         return "below 0x40000000 and from 0xc0000000 to 0xffffffff is the place of devices; put RAM between, and the "
@@ -90,34 +90,34 @@ const char *arch_ram_objection(uintptr_t start, size_t size)
 
 /* --- exits --- */
 
-bool arch_cpu_exit(vm_vcpu_t *vcpu, struct kvm_run *run)
+bool kvm_arch_vcpu_exit(vm_vcpu_t *vcpu, struct kvm_run *run)
 {
     if (run->exit_reason != KVM_EXIT_ARM_NISV)
         return false;
-    kvm_cpu_log_emulation_failure(vcpu);
-    if (cpu_abort_access(vcpu))
+    kvm_vcpu_log_emulation_failure(vcpu);
+    if (kvm_vcpu_abort_access(vcpu))
         kvm_vm_stop(vcpu->vm, KVM_VM_CRASHED);
     return true;
 }
 
 /* --- interrupts --- */
 
-bool arch_has_msi(const vm_t *vm)
+bool kvm_arch_has_msi(const vm_t *vm)
 {
-    return gic_has_its(vm);
+    return kvm_gic_has_its(vm);
 }
 
-int arch_line_spare(size_t i)
+int kvm_arch_irq_spare(size_t i)
 {
     return i <= LAYOUT_LATE_PCI_IRQ - LAYOUT_FIRST_PCI_IRQ ? LAYOUT_FIRST_PCI_IRQ + (int)i : -1;
 }
 
-size_t arch_line_spare_late(void)
+size_t kvm_arch_irq_spare_late(void)
 {
     return LAYOUT_LATE_PCI_IRQ - LAYOUT_FIRST_PCI_IRQ;
 }
 
-void arch_fixed_routes(struct kvm_irq_routing_entry *entries)
+void kvm_arch_fixed_routes(struct kvm_irq_routing_entry *entries)
 {
     for (uint32_t irq = KVM_FIRST_IRQ; irq <= KVM_LAST_IRQ; irq++)
         *entries++ = (struct kvm_irq_routing_entry){
@@ -127,14 +127,14 @@ void arch_fixed_routes(struct kvm_irq_routing_entry *entries)
         };
 }
 
-int arch_line_set_level(vm_t *vm, int irq, int level)
+int kvm_arch_irq_set_level(vm_t *vm, int irq, int level)
 {
     struct kvm_irq_level request = {
         .irq = KVM_ARM_IRQ_TYPE_SPI << KVM_ARM_IRQ_TYPE_SHIFT | (uint32_t)irq,
         .level = level != 0,
     };
 
-    if (ioctl(machine_of(vm)->fd, KVM_IRQ_LINE, &request) == 0)
+    if (ioctl(kvm_vm_of(vm)->fd, KVM_IRQ_LINE, &request) == 0)
         return 0;
     ZF_LOGE("VM %s: KVM does not set interrupt %d: %s", vm->vm_name, irq, strerror(errno));
     return -1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "platform.h"
+#include "power.h"
 
 #include <utils/util.h>
 
@@ -19,7 +19,7 @@ static memory_fault_result_t access(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t addr, s
     return FAULT_HANDLED;
 }
 
-int platform_attach(vm_t *vm)
+int kvm_power_attach(vm_t *vm)
 {
     return vm_reserve_memory_at(vm, KVM_EXIT_REGISTER, PAGE_SIZE_4K, access, NULL) ? 0 : -1;
 }

@@ -5,4 +5,4 @@
 #include <sel4vm/guest_vm.h>
 
 /** Shows it to the guest. Returns 0, or -1 after a line in the log. */
-int platform_attach(vm_t *vm);
+int kvm_power_attach(vm_t *vm);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "cpu.h"
+#include "vcpu.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -17,53 +17,53 @@
 #include <sel4vm_kvm.h>
 
 #include "arch.h"
-#include "machine.h"
 #include "resource.h"
 #include "stats.h"
+#include "vm.h"
 
 /* --- making --- */
 
-int kvm_cpu_create(vm_vcpu_t *vcpu)
+int kvm_vcpu_create(vm_vcpu_t *vcpu)
 {
-    const struct kvm_machine *machine = machine_of(vcpu->vm);
-    struct kvm_cpu *cpu = kvm_alloc(1, sizeof(*cpu));
+    const struct kvm_vm *kvm = kvm_vm_of(vcpu->vm);
+    struct kvm_vcpu *cpu = kvm_alloc(1, sizeof(*cpu));
 
     if (!cpu)
         goto fail;
     cpu->fd = -1;
     cpu->stats_fd = -1;
-    vcpu->vcpu_arch.cpu = cpu;
-    if (machine_is_hollow(vcpu->vm))
+    vcpu->vcpu_arch.kvm = cpu;
+    if (kvm_vm_is_hollow(vcpu->vm))
         return 0;
-    cpu->fd = kvm_resource_fails() ? -1 : ioctl(machine->fd, KVM_CREATE_VCPU, vcpu->vcpu_id);
+    cpu->fd = kvm_resource_fails() ? -1 : ioctl(kvm->fd, KVM_CREATE_VCPU, vcpu->vcpu_id);
     if (cpu->fd < 0)
         goto fail;
-    cpu->run = kvm_map(machine->run_bytes, PROT_READ | PROT_WRITE, cpu->fd, 0);
-    if (!cpu->run || arch_cpu_init(vcpu))
+    cpu->run = kvm_map(kvm->run_bytes, PROT_READ | PROT_WRITE, cpu->fd, 0);
+    if (!cpu->run || kvm_arch_vcpu_init(vcpu))
         goto fail;
     kvm_stats_open(cpu);
     return 0;
 
 fail:
     ZF_LOGE("VM %s: cannot make vCPU %u: %s", vcpu->vm->vm_name, vcpu->vcpu_id, strerror(errno));
-    kvm_cpu_destroy(vcpu);
+    kvm_vcpu_destroy(vcpu);
     return -1;
 }
 
-void kvm_cpu_destroy(vm_vcpu_t *vcpu)
+void kvm_vcpu_destroy(vm_vcpu_t *vcpu)
 {
-    struct kvm_cpu *cpu = cpu_of(vcpu);
+    struct kvm_vcpu *cpu = kvm_vcpu_of(vcpu);
 
     if (!cpu)
         return;
     if (cpu->stats_fd >= 0)
         close(cpu->stats_fd);
     if (cpu->run)
-        munmap(cpu->run, machine_of(vcpu->vm)->run_bytes);
+        munmap(cpu->run, kvm_vm_of(vcpu->vm)->run_bytes);
     if (cpu->fd >= 0)
         close(cpu->fd);
     free(cpu);
-    vcpu->vcpu_arch.cpu = NULL;
+    vcpu->vcpu_arch.kvm = NULL;
 }
 
 /* --- running --- */
@@ -71,7 +71,7 @@ void kvm_cpu_destroy(vm_vcpu_t *vcpu)
 static void crash(vm_vcpu_t *vcpu, const char *why, uint64_t detail)
 {
     ZF_LOGE("VM %s: vCPU %u cannot go on at 0x%" PRIx64 ": %s (0x%" PRIx64 ")", vcpu->vm->vm_name, vcpu->vcpu_id,
-            arch_cpu_instruction_pointer(vcpu), why, detail);
+            kvm_arch_vcpu_instruction_pointer(vcpu), why, detail);
     kvm_vm_stop(vcpu->vm, KVM_VM_CRASHED);
 }
 
@@ -79,21 +79,21 @@ static void memory_exit(vm_vcpu_t *vcpu, struct kvm_run *exit)
 {
     size_t length = MIN(exit->mmio.len, sizeof(exit->mmio.data));
 
-    atomic_fetch_add_explicit(&cpu_of(vcpu)->mmio_exits, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&kvm_vcpu_of(vcpu)->mmio_exits, 1, memory_order_relaxed);
     if (kvm_fault_handle(vcpu, exit->mmio.phys_addr, length, !exit->mmio.is_write, exit->mmio.data) == FAULT_ERROR)
         kvm_vm_stop(vcpu->vm, KVM_VM_CRASHED);
 }
 
-void kvm_cpu_log_emulation_failure(vm_vcpu_t *vcpu)
+void kvm_vcpu_log_emulation_failure(vm_vcpu_t *vcpu)
 {
-    struct kvm_cpu *cpu = cpu_of(vcpu);
+    struct kvm_vcpu *cpu = kvm_vcpu_of(vcpu);
 
     if (cpu->emulation_failure_logged)
         return;
     cpu->emulation_failure_logged = true;
     ZF_LOGW("VM %s: vCPU %u used an instruction at 0x%" PRIx64
             " that KVM cannot emulate and got an exception; later ones are not logged",
-            vcpu->vm->vm_name, vcpu->vcpu_id, arch_cpu_instruction_pointer(vcpu));
+            vcpu->vm->vm_name, vcpu->vcpu_id, kvm_arch_vcpu_instruction_pointer(vcpu));
 }
 
 static void handle_exit(vm_vcpu_t *vcpu, struct kvm_run *exit)
@@ -123,12 +123,12 @@ static void handle_exit(vm_vcpu_t *vcpu, struct kvm_run *exit)
     case KVM_EXIT_INTERNAL_ERROR:
         /* KVM has given the guest an invalid-opcode exception, and tells only of those in the guest's kernel. */
         if (exit->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
-            kvm_cpu_log_emulation_failure(vcpu);
+            kvm_vcpu_log_emulation_failure(vcpu);
         else
             crash(vcpu, "an internal error of KVM", exit->internal.suberror);
         break;
     default:
-        if (!arch_cpu_exit(vcpu, exit))
+        if (!kvm_arch_vcpu_exit(vcpu, exit))
             crash(vcpu, "an exit of unknown kind", exit->exit_reason);
         break;
     }
@@ -150,11 +150,11 @@ static void bind_to_core(const vm_vcpu_t *vcpu)
 static void *run_until_stopped(void *argument)
 {
     vm_vcpu_t *vcpu = argument;
-    struct kvm_machine *machine = machine_of(vcpu->vm);
-    struct kvm_cpu *cpu = cpu_of(vcpu);
+    struct kvm_vm *kvm = kvm_vm_of(vcpu->vm);
+    struct kvm_vcpu *cpu = kvm_vcpu_of(vcpu);
 
     bind_to_core(vcpu);
-    while (!atomic_load(&machine->stop_requested)) {
+    while (!atomic_load(&kvm->stop_requested)) {
         if (ioctl(cpu->fd, KVM_RUN, 0)) {
             if (errno != EINTR && errno != EAGAIN)
                 crash(vcpu, strerror(errno), (uint64_t)errno);
@@ -164,31 +164,31 @@ static void *run_until_stopped(void *argument)
         handle_exit(vcpu, cpu->run);
     }
     /* Whoever requested the stop may be kicking this thread: it must not end, and be joined, before he is done. */
-    pthread_mutex_lock(&machine->run_mutex);
-    pthread_mutex_unlock(&machine->run_mutex);
+    pthread_mutex_lock(&kvm->run_mutex);
+    pthread_mutex_unlock(&kvm->run_mutex);
     return NULL;
 }
 
-int kvm_cpu_start(vm_vcpu_t *vcpu)
+int kvm_vcpu_start(vm_vcpu_t *vcpu)
 {
     char name[16];
 
     snprintf(name, sizeof(name), "vcpu%u", vcpu->vcpu_id);
-    return kvm_thread_start(&cpu_of(vcpu)->thread, name, run_until_stopped, vcpu);
+    return kvm_thread_start(&kvm_vcpu_of(vcpu)->thread, name, run_until_stopped, vcpu);
 }
 
-void kvm_cpu_kick(vm_vcpu_t *vcpu)
+void kvm_vcpu_stop(vm_vcpu_t *vcpu)
 {
-    struct kvm_cpu *cpu = cpu_of(vcpu);
+    struct kvm_vcpu *cpu = kvm_vcpu_of(vcpu);
 
     if (!cpu->thread.started)
         return;
     /* Before the signal: if that comes just before KVM_RUN, then KVM_RUN returns at once for this. */
     __atomic_store_n(&cpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-    kvm_thread_kick(&cpu->thread);
+    kvm_thread_interrupt(&cpu->thread);
 }
 
-void kvm_cpu_join(vm_vcpu_t *vcpu)
+void kvm_vcpu_join(vm_vcpu_t *vcpu)
 {
-    kvm_thread_join(&cpu_of(vcpu)->thread);
+    kvm_thread_join(&kvm_vcpu_of(vcpu)->thread);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "machine.h"
+#include "platform.h"
 
 #include <pci/pci.h>
 #include <sel4vm/arch/ioports.h>
@@ -7,9 +7,9 @@
 #include <utils/util.h>
 
 /* Above the guest's RAM and below the interrupt controllers; no other BAR may be there. */
-const struct machine_window machine_window = {.base = 0xa0000000, .size = 0x10000000};
+const struct platform_window platform_window = {.base = 0xa0000000, .size = 0x10000000};
 
-int machine_allocate_irq(void)
+int platform_allocate_irq(void)
 {
     /* Inputs of the two 8259s that this VMM gives to no other device. */
     static const int free_irqs[] = {5, 10, 11, 12};
@@ -18,7 +18,7 @@ int machine_allocate_irq(void)
     return next < ARRAY_SIZE(free_irqs) ? free_irqs[next++] : -1;
 }
 
-int machine_show_pci(vm_t *vm, vmm_pci_space_t *pci)
+int platform_show_pci(vm_t *vm, vmm_pci_space_t *pci)
 {
     vm_ioport_range_t ports = {.start = PCI_CONF_PORT_ADDR, .end = PCI_CONF_PORT_DATA_END - 1};
     vm_ioport_interface_t interface = {
@@ -31,7 +31,7 @@ int machine_show_pci(vm_t *vm, vmm_pci_space_t *pci)
     return vm_io_port_add_handler(vm, ports, interface);
 }
 
-int machine_describe_pci(vm_t *vm, vmm_pci_space_t *pci, void *fdt, int gic)
+int platform_describe_pci(vm_t *vm, vmm_pci_space_t *pci, void *fdt, int gic)
 {
     /* The guest finds the devices by itself, and their interrupts in the interrupt line registers. */
     (void)vm;

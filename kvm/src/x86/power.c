@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "platform.h"
+#include "power.h"
 
 #include <sel4vm_kvm.h>
 
@@ -18,13 +18,13 @@ static bool store(vm_t *vm, uint16_t port, uint8_t value)
     case KVM_EXIT_PORT:
         kvm_vm_stop(vm, value);
         return true;
-    case PLATFORM_SLEEP_CONTROL_PORT:
-        if (value & SLEEP_ENABLE && SLEEP_TYPE(value) == PLATFORM_SLEEP_TYPE_OFF)
+    case POWER_SLEEP_CONTROL_PORT:
+        if (value & SLEEP_ENABLE && SLEEP_TYPE(value) == POWER_SLEEP_TYPE_OFF)
             kvm_vm_stop(vm, KVM_VM_POWERED_OFF);
         return true;
-    case PLATFORM_SLEEP_STATUS_PORT:
+    case POWER_SLEEP_STATUS_PORT:
         return true;
-    case PLATFORM_RESET_PORT:
+    case POWER_RESET_PORT:
         if (value & RESET_CPU)
             kvm_vm_stop(vm, KVM_VM_RESET);
         return true;
@@ -40,8 +40,8 @@ static bool store(vm_t *vm, uint16_t port, uint8_t value)
 static bool load(uint16_t port, uint32_t *value)
 {
     switch (port) {
-    case PLATFORM_SLEEP_CONTROL_PORT:
-    case PLATFORM_SLEEP_STATUS_PORT:
+    case POWER_SLEEP_CONTROL_PORT:
+    case POWER_SLEEP_STATUS_PORT:
     case KEYBOARD_COMMAND_PORT: /* ready for a command, since guests wait for that before the one to reset */
         *value = 0;
         return true;
@@ -50,8 +50,8 @@ static bool load(uint16_t port, uint32_t *value)
     }
 }
 
-/* PLATFORM_RESET_PORT is in the middle of PCI's address port, which only takes 32 bits at a time. */
-bool platform_port(vm_t *vm, uint16_t port, unsigned int size, bool is_in, uint32_t *value)
+/* POWER_RESET_PORT is in the middle of PCI's address port, which only takes 32 bits at a time. */
+bool kvm_power_port(vm_t *vm, uint16_t port, unsigned int size, bool is_in, uint32_t *value)
 {
     if (size != 1)
         return false;

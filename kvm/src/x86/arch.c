@@ -12,7 +12,7 @@
 #include <sel4vm_kvm.h>
 
 #include "../arch.h"
-#include "../machine.h"
+#include "../vm.h"
 #include "identity.h"
 #include "ports.h"
 
@@ -26,15 +26,15 @@
 #define HOLE_START KVM_PCI_WINDOW_BASE
 #define HOLE_END 0x100000000ull
 
-unsigned long arch_vm_type(int system_fd)
+unsigned long kvm_arch_vm_type(int system_fd)
 {
     (void)system_fd;
     return 0;
 }
 
-int arch_vm_init(vm_t *vm)
+int kvm_arch_vm_init(vm_t *vm)
 {
-    int fd = machine_of(vm)->fd;
+    int fd = kvm_vm_of(vm)->fd;
     uint64_t identity_map = IDENTITY_MAP_PAGE;
     struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
 
@@ -49,37 +49,37 @@ int arch_vm_init(vm_t *vm)
     return 0;
 }
 
-void arch_vm_destroy(vm_t *vm)
+void kvm_arch_vm_destroy(vm_t *vm)
 {
     free(vm->arch.ioport_list.ioports);
 }
 
-bool arch_has_msi(const vm_t *vm)
+bool kvm_arch_has_msi(const vm_t *vm)
 {
     (void)vm;
     return true;
 }
 
 /* All that it is comes with its identity, when the number of vCPUs is final. */
-int arch_cpu_init(vm_vcpu_t *vcpu)
+int kvm_arch_vcpu_init(vm_vcpu_t *vcpu)
 {
     (void)vcpu;
     return 0;
 }
 
-int arch_cpus_prepare(vm_t *vm)
+int kvm_arch_vcpus_prepare(vm_t *vm)
 {
-    struct kvm_machine *machine = machine_of(vm);
+    struct kvm_vm *kvm = kvm_vm_of(vm);
 
-    if (machine->cpus_prepared)
+    if (kvm->vcpus_prepared)
         return 0;
-    if (!machine_is_hollow(vm) && identity_set_all(vm))
+    if (!kvm_vm_is_hollow(vm) && kvm_identity_set_all(vm))
         return -1;
-    machine->cpus_prepared = true;
+    kvm->vcpus_prepared = true;
     return 0;
 }
 
-const char *arch_ram_objection(uintptr_t start, size_t size)
+const char *kvm_arch_ram_objection(uintptr_t start, size_t size)
 {
     if (start < HOLE_END && start + (size - 1) >= HOLE_START)
         return "from 0xc0000000 to 0xffffffff is the place of devices; put RAM below, and the rest from 0x100000000 on";
@@ -92,7 +92,7 @@ static void port_exit(vm_vcpu_t *vcpu, struct kvm_run *exit)
 {
     uint8_t *data = (uint8_t *)exit + exit->io.data_offset;
 
-    atomic_fetch_add_explicit(&cpu_of(vcpu)->io_exits, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&kvm_vcpu_of(vcpu)->io_exits, 1, memory_order_relaxed);
     /* A string instruction has many accesses, whose data lie behind each other. */
     for (uint32_t i = 0; i < exit->io.count; i++, data += exit->io.size) {
         uint32_t value = 0;
@@ -105,7 +105,7 @@ static void port_exit(vm_vcpu_t *vcpu, struct kvm_run *exit)
     }
 }
 
-bool arch_cpu_exit(vm_vcpu_t *vcpu, struct kvm_run *run)
+bool kvm_arch_vcpu_exit(vm_vcpu_t *vcpu, struct kvm_run *run)
 {
     if (run->exit_reason != KVM_EXIT_IO)
         return false;
@@ -113,12 +113,12 @@ bool arch_cpu_exit(vm_vcpu_t *vcpu, struct kvm_run *run)
     return true;
 }
 
-uint64_t arch_cpu_instruction_pointer(const vm_vcpu_t *vcpu)
+uint64_t kvm_arch_vcpu_instruction_pointer(const vm_vcpu_t *vcpu)
 {
     struct kvm_regs regs = {0};
 
-    if (cpu_of(vcpu)->fd >= 0)
-        ioctl(cpu_of(vcpu)->fd, KVM_GET_REGS, &regs);
+    if (kvm_vcpu_of(vcpu)->fd >= 0)
+        ioctl(kvm_vcpu_of(vcpu)->fd, KVM_GET_REGS, &regs);
     return regs.rip;
 }
 
@@ -131,7 +131,7 @@ int kvm_use_gic(int version)
 }
 
 /* First the inputs that no PC ever used, then those of the ISA bus that are free without its devices. */
-int arch_line_spare(size_t i)
+int kvm_arch_irq_spare(size_t i)
 {
     static const int spare[] = {16, 17, 18, 19, 20, 21, 22, 23, 5, 9, 10, 11};
 
@@ -139,21 +139,21 @@ int arch_line_spare(size_t i)
 }
 
 /* ACPI's table of routes has none for devices that come later, whatever their input. */
-size_t arch_line_spare_late(void)
+size_t kvm_arch_irq_spare_late(void)
 {
     return 0;
 }
 
 /* Interrupt n goes to input n of the IOAPIC and, below 16, to the pair of PICs too. */
-void arch_fixed_routes(struct kvm_irq_routing_entry *entries)
+void kvm_arch_fixed_routes(struct kvm_irq_routing_entry *entries)
 {
-    for (uint32_t n = 0; n < ARCH_NUM_LINES; n++)
+    for (uint32_t n = 0; n < ARCH_NUM_IRQS; n++)
         *entries++ = (struct kvm_irq_routing_entry){
             .gsi = n,
             .type = KVM_IRQ_ROUTING_IRQCHIP,
             .u.irqchip = {.irqchip = KVM_IRQCHIP_IOAPIC, .pin = n},
         };
-    for (uint32_t n = 0; n < ARCH_FIXED_ROUTES - ARCH_NUM_LINES; n++)
+    for (uint32_t n = 0; n < ARCH_FIXED_ROUTES - ARCH_NUM_IRQS; n++)
         *entries++ = (struct kvm_irq_routing_entry){
             .gsi = n,
             .type = KVM_IRQ_ROUTING_IRQCHIP,
@@ -161,11 +161,11 @@ void arch_fixed_routes(struct kvm_irq_routing_entry *entries)
         };
 }
 
-int arch_line_set_level(vm_t *vm, int irq, int level)
+int kvm_arch_irq_set_level(vm_t *vm, int irq, int level)
 {
     struct kvm_irq_level request = {.irq = (uint32_t)irq, .level = level != 0};
 
-    if (ioctl(machine_of(vm)->fd, KVM_IRQ_LINE, &request) == 0)
+    if (ioctl(kvm_vm_of(vm)->fd, KVM_IRQ_LINE, &request) == 0)
         return 0;
     ZF_LOGE("VM %s: KVM does not set interrupt %d: %s", vm->vm_name, irq, strerror(errno));
     return -1;

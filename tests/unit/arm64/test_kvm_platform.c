@@ -15,7 +15,7 @@
 #include <utils/util.h>
 
 #include "../kvm_fixture.h"
-#include "../kvm_machine.h"
+#include "../kvm_platform.h"
 
 #define BIG_RAM (32ul << 20)
 #define TREE (KVM_RAM_BASE + BIG_RAM - 65536)
@@ -23,7 +23,7 @@
 
 static uint8_t tree[TREE_SIZE];
 static vmm_pci_space_t *pci;
-static char kernel_path[32], initrd_path[32];
+static char kernel_path[32], initramfs_path[32];
 
 /* --- files --- */
 
@@ -72,9 +72,9 @@ static void add_function(uint8_t pin, uint8_t line)
     assert_int_equal(vmm_pci_add_entry(pci, entry, NULL), 0);
 }
 
-static int boot(const char *initrd)
+static int boot(const char *initramfs)
 {
-    kvm_linux_t linux_image = {.kernel = kernel_path, .initrd = initrd, .command_line = "quiet", .pci = pci};
+    kvm_linux_t linux_image = {.kernel = kernel_path, .initramfs = initramfs, .command_line = "quiet", .pci = pci};
 
     return kvm_boot_linux(&vm, &linux_image);
 }
@@ -87,14 +87,14 @@ static int copy_out(vm_t *its_vm, uintptr_t address, void *memory, size_t size, 
     return 0;
 }
 
-static void boot_with_tree(const char *initrd)
+static void boot_with_tree(const char *initramfs)
 {
     assert_int_equal(vm_ram_register_at(&vm, KVM_RAM_BASE, BIG_RAM, false), 0);
     assert_int_equal(vmm_pci_init(&pci), 0);
     add_function(1, 70);
     add_function(3, 71);
     make_kernel(1 << 20, IMAGE_MAGIC);
-    assert_int_equal(boot(initrd), 0);
+    assert_int_equal(boot(initramfs), 0);
     remove_file(kernel_path);
     kvm_pci_free(pci);
     assert_int_equal(vm.entry, KVM_RAM_BASE + 0x80000);
@@ -193,15 +193,15 @@ static void a_gicv2_has_no_msi(void **state)
 
 /* --- what is loaded --- */
 
-static void an_initrd_lies_high(void **state)
+static void an_initramfs_lies_high(void **state)
 {
     uint64_t start, end;
     char text[5] = "";
 
     (void)state;
-    make_file(initrd_path, "data", 4, 5000);
-    boot_with_tree(initrd_path);
-    remove_file(initrd_path);
+    make_file(initramfs_path, "data", 4, 5000);
+    boot_with_tree(initramfs_path);
+    remove_file(initramfs_path);
     start = wide("/chosen", "linux,initrd-start", 8, 0);
     end = wide("/chosen", "linux,initrd-end", 8, 0);
     assert_int_equal(end - start, 5000);
@@ -218,9 +218,9 @@ static void what_does_not_fit_is_refused(void **state)
     assert_int_equal(boot(NULL), -EIO); /* no RAM */
     assert_int_equal(vm_ram_register_at(&vm, KVM_RAM_BASE - 4096, 8192, false), -1);
     assert_int_equal(vm_ram_register_at(&vm, KVM_RAM_BASE, BIG_RAM, false), 0);
-    make_file(initrd_path, "data", 4, BIG_RAM);
-    assert_int_equal(boot(initrd_path), -EIO);
-    remove_file(initrd_path);
+    make_file(initramfs_path, "data", 4, BIG_RAM);
+    assert_int_equal(boot(initramfs_path), -EIO);
+    remove_file(initramfs_path);
     remove_file(kernel_path);
 
     make_kernel(BIG_RAM, IMAGE_MAGIC);
@@ -287,7 +287,7 @@ int main(void)
         IN_VM(pins_go_to_their_inputs_and_free_ones_to_the_last),
         IN_VM(a_gicv3_has_an_its),
         IN_VM(a_gicv2_has_no_msi),
-        IN_VM(an_initrd_lies_high),
+        IN_VM(an_initramfs_lies_high),
         IN_VM(what_does_not_fit_is_refused),
         IN_VM(configuration_space_ends_after_256_bytes),
         IN_VM(the_serial_port_has_nothing_behind_it),
