@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Datagrams: end 0 asks how two numbers multiply, end 1 answers. Numbers are little-endian, for whoever is there. */
+/* Datagrams: end 0 asks for products of two numbers, end 1 answers. All numbers are little-endian, on any machine. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A stream: end 0 sends a million bytes while it receives what end 1 sends back; each closes its direction. */
+/* A stream: end 0 sends a million bytes, and at the same time receives what end 1 sends back. */
 #include <pthread.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Datagrams in place: end 0 makes pictures where they are sent from, end 1 looks at them where they came. Nothing is
- * copied, and batches of pictures share a doorbell.
+ * Datagrams without a copy: end 0 makes pictures in the channel's memory, and end 1 reads them there. A batch of
+ * pictures wakes the peer once.
  */
 #include <errno.h>
 #include <stdint.h>

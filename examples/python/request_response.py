@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""Datagrams: end 0 asks how two numbers multiply, end 1 answers."""
+"""Datagrams: end 0 asks for products of two numbers, end 1 answers."""
 
 import struct
-import sys
 
-import crossvm
+from example import open_end
 
 REQUEST = struct.Struct("<II")
 ANSWER = struct.Struct("<Q")
@@ -21,14 +20,14 @@ def ask(channel):
 
 def answer_all(channel):
     answered = 0
-    for request in channel:  # until nobody will ask any more
+    for request in channel:  # until the peer is gone
         a, b = REQUEST.unpack(request)
         channel.send(ANSWER.pack(a * b))
         answered += 1
     print(f"{answered} requests answered")
 
 
-with crossvm.End(sys.argv[1]) as end, end.datagram() as channel:
+with open_end(__doc__) as end, end.datagram() as channel:
     if end.number == 0:
         ask(channel)
     else:

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""A stream in an event loop: end 0 sends a million bytes while it receives what end 1 sends back."""
+"""A stream in an event loop: end 0 sends a million bytes, and at the same time receives what end 1 sends back."""
 
 import asyncio
-import sys
 
-import crossvm
+from example import open_end
 
 TOTAL = 1000000
 DATA = bytes((i * 7 + i // 251) % 256 for i in range(TOTAL))
@@ -36,5 +35,5 @@ async def echo(stream):
     print(f"sent back {total} bytes")
 
 
-with crossvm.End(sys.argv[1]) as end, end.stream() as stream:
+with open_end(__doc__) as end, end.stream() as stream:
     asyncio.run(ask(stream) if end.number == 0 else echo(stream))

@@ -15,42 +15,50 @@ from ._memory import Buffer, readable
 
 
 class Datagram(Channel):
-    """A channel of datagrams. It can be iterated over, until the other end is gone."""
+    """A channel of datagrams. Iterating over it, also with `async for`, receives datagrams until the peer is gone."""
 
     _mode = DATAGRAM
 
-    def recv(self, timeout: Optional[float] = None) -> bytes:
-        """Receives the next datagram."""
+    def recv(self, *, timeout: Optional[float] = None) -> bytes:
+        """Receives the next datagram.
+
+        :param timeout: seconds; None: wait without limit, 0: do not wait
+        """
         until = deadline(timeout)
         return self._receive(until, self._take, sys.maxsize, until)
 
-    def send_many(self, messages: Iterable[Buffer], timeout: Optional[float] = None) -> int:
-        """Sends datagrams and tells the other end once, at the end: how many."""
+    def send_many(self, messages: Iterable[Buffer], *, timeout: Optional[float] = None) -> int:
+        """Sends datagrams, and wakes the peer once after the last. Datagrams before an error are sent.
+
+        :param timeout: for all of them: seconds; None: wait without limit, 0: do not wait
+        :return: how many datagrams were sent
+        """
         until = deadline(timeout)
-        return self._take_turns((self._sending,), until, self._send_now, self._send_each, messages, until)
+        sent: int = self._take_turns((self._sending,), until, self._send_now, self._send_each, messages, until)
+        return sent
 
     def _send_each(self, pointer: int, messages: Iterable[Buffer], until: int) -> int:
         count = 0
         try:
             for message in messages:
                 kept, address, length = readable(message)
-                place = ctypes.c_void_p()
+                target = ctypes.c_void_p()
                 self._meet(until)
-                self._call(pointer, lib.crossvm_channel_reserve, ctypes.byref(place), length, until)
-                ctypes.memmove(place, address, length)
+                self._call(pointer, lib.crossvm_channel_reserve, ctypes.byref(target), length, until)
+                ctypes.memmove(target, address, length)
                 self._call(pointer, lib.crossvm_channel_commit_more, length)
                 count += 1
         finally:
             lib.crossvm_channel_flush(pointer)
         return count
 
-    async def async_send(self, data: Buffer, timeout: Optional[float] = None) -> int:
-        """As send()."""
+    async def async_send(self, data: Buffer, *, timeout: Optional[float] = None) -> int:
+        """As send(), for a task."""
         kept, address, length = readable(data)
         return await self._async_call(OUT, deadline(timeout), self._send_from, address, length, NOW)
 
-    async def async_recv(self, timeout: Optional[float] = None) -> bytes:
-        """As recv()."""
+    async def async_recv(self, *, timeout: Optional[float] = None) -> bytes:
+        """As recv(), for a task."""
         return await self._async_take(sys.maxsize, timeout)
 
     def __iter__(self) -> Iterator[bytes]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Deadlines: nanoseconds of the monotonic clock, as the library has them, made of timeouts in seconds."""
+"""Deadlines, made of timeouts: nanoseconds of the monotonic clock, as in crossvm_deadline_t."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from typing import Optional
 NOW = 0
 FOREVER = 2**63 - 1
 
-# Seconds: what is longer, 272 years, does not surely fit into nanoseconds beside the age of the machine.
+# Seconds, about 272 years. A longer timeout may not fit into 63 bits of nanoseconds when the clock's value is added.
 LONGEST = 2**33
 
 
 def deadline(timeout: Optional[float]) -> int:
-    """When a timeout is over: FOREVER for None, infinity and what is longer than LONGEST, NOW for 0. A ValueError for
-    what is negative or no number."""
+    """The end of a timeout that begins now.
+
+    :param timeout: seconds; None, infinity and more than LONGEST give FOREVER, 0 gives NOW; a negative number and NaN
+        are a ValueError
+    """
     if timeout is None:
         return FOREVER
     if not timeout >= 0:  # NaN, too
@@ -29,16 +32,15 @@ def deadline(timeout: Optional[float]) -> int:
 
 
 def nanoseconds_left(until: int) -> int:
-    """How much of a deadline other than FOREVER is left, at least 0."""
+    """The time until a deadline other than FOREVER, at least 0."""
     return 0 if until == NOW else max(0, until - time.monotonic_ns())
 
 
 def seconds_left(until: int) -> Optional[float]:
-    """The same as the timeout of an event loop."""
+    """The same as a timeout of an event loop."""
     return None if until == FOREVER else nanoseconds_left(until) / 1e9
 
 
 def lock_timeout(until: int) -> float:
-    """The same as the timeout of a lock."""
+    """The same as a timeout of a lock."""
     return -1 if until == FOREVER else nanoseconds_left(until) / 1e9
-

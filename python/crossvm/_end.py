@@ -10,17 +10,16 @@ import os
 import weakref
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, List, Optional, Tuple, Type, Union
+from typing import Any, List, NamedTuple, Optional, Tuple, Type, Union
 
-from ._bell import Bell
 from ._channel import Channel
 from ._datagram import Datagram
 from ._deadline import FOREVER, NOW, deadline, nanoseconds_left, seconds_left
-from ._errors import Error
 from ._handle import Handle
 from ._library import EndInfoStruct, free, last_error, lib
-from ._memory import Exports, Memory, call_in
+from ._memory import Exports, Memory, withdraw
 from ._stream import Stream
+from ._waiters import Waiters
 
 RIGHT_WRITE = 2
 
@@ -29,38 +28,69 @@ class PeerState(enum.IntEnum):
     """What is at the other end."""
 
     UNKNOWN = 0
+    """Nobody can tell."""
     ABSENT = 1
+    """Nothing."""
     PRESENT = 2
+    """A guest whose driver is there, but no program has opened the end."""
     READY = 3
+    """A program, or a component of the VMM, has opened the end."""
 
 
 class Via(enum.IntEnum):
     """How an end is reached."""
 
     DRIVER = 0
+    """In a guest: the crossvm driver, on a device with the extended block."""
     BASE_BLOCK = 1
+    """In a guest: a driver, on a device that has registers 0x00 to 0x37 only."""
     PCI_GENERIC = 2
+    """In a guest: the kernel's uio_pci_generic."""
     SOCKET = 3
+    """On the host: a socket of a VM's process."""
+
+
+class DataportInfo(NamedTuple):
+    """What is known of a dataport that need not be mapped."""
+
+    size: int
+    """Bytes."""
+    writable: bool
+    """Whether this end may write."""
 
 
 @dataclass(frozen=True)
 class EndInfo:
-    """What is known of an end: as crossvm_end_info_t, with None for what does not apply."""
+    """What is known of an end, as in crossvm_end_info_t. None where something does not apply or is not known."""
 
     name: str
+    """Of the connection."""
     via: Via
+    """How the end is reached."""
     path: str
+    """Of the device or the socket."""
     location: str
+    """In a guest the PCI address, on the host the name of the VM."""
     version: Optional[Tuple[int, int]]
+    """Of the device; None without the extended block."""
     number: int
-    peer: PeerState
+    """Which of the connection's two ends this is: 0 or 1."""
+    peer_state: PeerState
+    """What is at the other end."""
     peer_generation: int
+    """A number that grows each time that something comes to the other end."""
     events: Optional[int]
+    """How many events the peer has sent so far."""
     msi: bool
+    """Whether the guest's interrupt is an MSI."""
     owned: Optional[bool]
-    dataports: Tuple[Tuple[int, bool], ...]  # size, and whether this end may write
+    """On the host, whether a program owns the end."""
+    dataports: Tuple[DataportInfo, ...]
+    """The connection's dataports."""
     vm_exits: Optional[int]
+    """On the host, how often the VM has exited to its VMM so far."""
     vm_user_exits: Optional[int]
+    """How many of these exits went on to the VM's process."""
 
     @classmethod
     def _of(cls, raw: EndInfoStruct) -> EndInfo:
@@ -72,43 +102,61 @@ class EndInfo:
             location=raw.location.decode(errors="replace"),
             version=(raw.version >> 16, raw.version & 0xFFFF) if raw.version else None,
             number=raw.end,
-            peer=PeerState(raw.peer_state) if raw.peer_state <= PeerState.READY else PeerState.UNKNOWN,
+            peer_state=_peer_state(raw.peer_state),
             peer_generation=raw.peer_generation,
             events=raw.events if raw.version else None,
             msi=raw.msi,
             owned=bool(raw.owner) if raw.owner >= 0 else None,
             dataports=tuple(
-                (raw.dataports[i].size, bool(raw.dataports[i].rights & RIGHT_WRITE)) for i in range(raw.num_dataports)
+                DataportInfo(raw.dataports[i].size, bool(raw.dataports[i].rights & RIGHT_WRITE))
+                for i in range(raw.num_dataports)
             ),
             vm_exits=raw.vm_exits if is_socket else None,
             vm_user_exits=raw.vm_user_exits if is_socket else None,
         )
 
 
-class Dataport:
-    """Memory that both ends map."""
+def _peer_state(number: int) -> PeerState:
+    """A later device may know more states."""
+    return PeerState(number) if number <= PeerState.READY else PeerState.UNKNOWN
 
-    def __init__(self, memory: Memory, size: int, writable: bool) -> None:
+
+class Dataport:
+    """Memory that both ends map: one of End.dataports. len() is its size in bytes."""
+
+    def __init__(self, memory: Memory, size: int, name: str) -> None:
         self._memory = memory
         self._size = size
-        self.writable = writable
+        self._name = name
+        self.writable = memory.writable
+        """Whether this end may write."""
 
     @property
     def memory(self) -> memoryview:
-        """The memory itself, as the other end sees it."""
+        """The memory itself, as the peer sees it. The peer can change it at any time: copy before you check and use
+        anything. After the end is closed, it raises ValueError."""
         return self._memory.view
 
     def __len__(self) -> int:
         return self._size
 
+    def __repr__(self) -> str:
+        rights = "writable" if self.writable else "read-only"
+        return f"<crossvm.Dataport of {self._name!r}, {self._size} bytes, {rights}>"
+
 
 class End:
-    """An open end of a connection: by its name, or the path of its device or socket. A context manager.
+    """An open end of a connection. A context manager.
 
-    Use it and its channels from threads, or from the tasks of one event loop, not from both at a time: there is one
-    descriptor, and whoever sleeps on it takes the wake-ups of the others. Where that is noticed, it is a RuntimeError.
+    Use an end and its channels from threads, or from the tasks of one event loop, but not from both at a time. An end
+    has one descriptor, so a thread that waits would take the wake-ups of the tasks; that is a RuntimeError where it is
+    noticed.
 
-    An end that is not closed is closed, with a ResourceWarning, once nobody holds it, a channel or memory of it."""
+    An end that is not closed closes itself, with a ResourceWarning, when nobody holds it, a channel of it or memory of
+    it any more.
+
+    :param name: of the connection, or the path of its device or socket: see crossvm_open()
+    """
 
     def __init__(self, name: Union[str, os.PathLike[str]]) -> None:
         encoded = os.fsencode(name)
@@ -119,37 +167,42 @@ class End:
         if error:
             raise last_error(error)
         self._handle = Handle("end", pointer.value or 0, lib.crossvm_close, unclosed=f"unclosed end {str(name)!r}")
-        self._bell = Bell(lib.crossvm_fd(pointer))
-        # Not held: a channel that nobody holds is closed, and the end with the last of them.
+        self._name: str = lib.crossvm_name(pointer).decode(errors="replace")
+        self._number: int = lib.crossvm_end_number(pointer)
+        self._waiters = Waiters(lib.crossvm_fd(pointer))
+        # Weak references: a channel that nobody holds closes itself, and the last one lets the end do so.
         self._channels: weakref.WeakValueDictionary[int, Channel] = weakref.WeakValueDictionary()
         self._exports = Exports()
         self.dataports: List[Dataport] = []
+        """The connection's dataports."""
         for i in range(lib.crossvm_num_dataports(pointer)):
-            region = lib.crossvm_dataport(pointer, i)
-            writable = bool(region.rights & RIGHT_WRITE)
-            memory = Memory(region.address, region.size, writable, self._handle, self._exports)
-            self.dataports.append(Dataport(memory, region.size, writable))
+            mapped = lib.crossvm_dataport(pointer, i)
+            writable = bool(mapped.rights & RIGHT_WRITE)
+            memory = Memory(mapped.address, mapped.size, writable, self._handle, self._exports)
+            self.dataports.append(Dataport(memory, mapped.size, self._name))
+
+    def __repr__(self) -> str:
+        return f"<crossvm.End {self._name!r}, number {self._number}{', closed' if self._handle.is_closed else ''}>"
 
     @property
     def handle(self) -> int:
-        """The crossvm_end_t; an error when the end is closed."""
+        """The crossvm_end_t, for calls of the library with ctypes."""
         return self._handle.pointer
 
     @property
     def name(self) -> str:
         """Name of the connection."""
-        return self._handle.use(lambda pointer: lib.crossvm_name(pointer).decode(errors="replace"))
+        return self._name
 
     @property
     def number(self) -> int:
-        """Which of the connection's two ends this is: 0 or 1."""
-        return self._handle.use(lib.crossvm_end_number)
+        """Which of the connection's two ends this is: 0 or 1. Of a guest and a host program, the guest has 0."""
+        return self._number
 
     @property
-    def peer(self) -> PeerState:
+    def peer_state(self) -> PeerState:
         """What is at the other end."""
-        state = self._handle.use(lib.crossvm_peer_state, None)
-        return PeerState(state) if state <= PeerState.READY else PeerState.UNKNOWN
+        return _peer_state(self._handle.use(lib.crossvm_peer_state, None))
 
     @property
     def peer_generation(self) -> int:
@@ -167,75 +220,84 @@ class End:
         return EndInfo._of(raw)
 
     def emit(self) -> None:
-        """Sends one event. What was written before is visible to the other end after its wait()."""
+        """Sends one event. The peer's wait() sees all memory as it was written before. May be called from any
+        thread."""
         error = self._handle.use(lib.crossvm_emit)
         if error:
             raise last_error(error)
 
-    def wait(self, timeout: Optional[float] = None) -> int:
-        """Waits for events: how many came; 0 when the time is over, or the other end came or went. For one thread, and
-        not while there are channels, which take the events."""
+    def wait(self, *, timeout: Optional[float] = None) -> int:
+        """Waits for events of the peer. For one thread at a time, and not while the end has channels: they take the
+        events.
+
+        :param timeout: seconds; None: wait without limit, 0: do not wait
+        :return: how many events came; 0 if the timeout ended, or if the peer came or went
+        """
         return self._wait(deadline(timeout))
 
     def _wait(self, until: int) -> int:
         this = object()
         try:
             if until != NOW:
-                self._bell.enter(this)
+                self._waiters.enter(this)
             while True:
-                events = self._handle.use(lib.crossvm_wait, until)
+                events: int = self._handle.use(lib.crossvm_wait, until)
                 if events != -errno.EINTR:
                     break
         finally:
-            self._bell.leave(this)
+            self._waiters.leave(this)
         if events < 0:
             raise last_error(events)
         return events
 
-    async def async_wait(self, timeout: Optional[float] = None) -> int:
-        """The same, in an event loop."""
+    async def async_wait(self, *, timeout: Optional[float] = None) -> int:
+        """As wait(), for a task. Returns 0 only if the timeout ended."""
         until = deadline(timeout)
         while True:
             events = self._wait(NOW)
             if events or (until != FOREVER and nanoseconds_left(until) == 0):
                 return events
-            await self._bell.sleep(seconds_left(until))
+            await self._waiters.sleep(seconds_left(until))
 
     def fileno(self) -> int:
-        """A descriptor that polls readable when wait() would not block."""
-        return self._handle.use(lib.crossvm_fd)
+        """A descriptor that polls readable when wait() would not wait. Do not read from it."""
+        return int(self._handle.use(lib.crossvm_fd))
 
-    def stream(self, dataport: Optional[int] = None, spin: Optional[int] = None) -> Stream:
-        """A channel of bytes, through the first dataport that will do or a chosen one."""
+    def stream(self, *, dataport: Optional[int] = None, spin: Optional[int] = None) -> Stream:
+        """Makes a channel of bytes. Does not wait for the peer.
+
+        :param dataport: index in `dataports`; None: the first that this end may write and that is large enough
+        :param spin: upper bound of how often a call looks again before it sleeps; None: the library's own
+        """
         return Stream(self, dataport, spin)
 
-    def datagram(self, dataport: Optional[int] = None, spin: Optional[int] = None) -> Datagram:
-        """A channel of datagrams, through the first dataport that will do or a chosen one."""
+    def datagram(self, *, dataport: Optional[int] = None, spin: Optional[int] = None) -> Datagram:
+        """Makes a channel of datagrams. Does not wait for the peer. Parameters as of stream()."""
         return Datagram(self, dataport, spin)
 
     def close(self) -> None:
-        """Closes the end and its channels. Tasks that wait for them get a ValueError, and so does who uses memory of
-        the end.
+        """Closes the end and its channels. Tasks that wait for them get a ValueError, and so does whoever uses memory
+        of the end afterwards.
 
-        A BufferError, and all stays open, while another thread is in a call of it (a timeout lets that one end), or
-        while a memoryview that was made of its memory is in use: it would lead nowhere."""
+        While another thread is in a call of the end or of a channel, or a memoryview that was made of their memory is
+        in use, this is a BufferError and all stays open. A thread leaves its call in time if the call has a timeout."""
         if self._handle.is_closed:
             return
         channels = self._open_channels()
         self._handle.check_unused()
-        self._bell.check_thread()
+        self._waiters.check_thread()
         for channel in channels:
             channel._check_unused()
         exports = [self._exports, *(channel._exports for channel in channels)]
-        call_in(exports)
-        self._bell.close()
+        withdraw(exports)
+        self._waiters.close()
         try:
             for channel in channels:
-                channel._end_it()
-            call_in(exports)  # of another thread's last call
+                channel._close_now()
+            withdraw(exports)  # memory that another thread's last call has shown since
             self._handle.close()
-        except BufferError:  # a thread began a call just now
-            self._bell.open_again()
+        except BufferError:  # a thread has begun a call since the check
+            self._waiters.reopen()
             for dataport in self.dataports:
                 dataport._memory.show()
             raise
@@ -252,13 +314,10 @@ class End:
     ) -> None:
         self.close()
 
-    def __repr__(self) -> str:
-        return "<End, closed>" if self._handle.is_closed else f"<End {self.number} of {self.name!r}>"
-
     def _prepare_all(self) -> Tuple[bool, Optional[float]]:
-        """Whether some channel has something for who waits there, and how long to sleep at most if not. Whoever looks
-        takes the bell for all, so all channels with somebody waiting are looked at before anybody sleeps."""
-        self._bell.check_no_thread()
+        """Whether any channel is ready for a task, and if not, for how many seconds to sleep at most. Looking takes
+        what made the descriptor readable, so it looks at all channels that tasks wait for."""
+        self._waiters.check_no_thread()
         limits = []
         found = False
         for channel in self._open_channels():
@@ -272,7 +331,7 @@ class End:
 
 
 def ends() -> List[EndInfo]:
-    """The ends of this machine: devices, then sockets. Does not disturb who uses them."""
+    """The ends of this machine: devices first, then sockets. Does not disturb the programs that use them."""
     array = ctypes.POINTER(EndInfoStruct)()
     count = ctypes.c_size_t()
     error = lib.crossvm_list(ctypes.byref(array), ctypes.byref(count))
@@ -283,6 +342,3 @@ def ends() -> List[EndInfo]:
     finally:
         if array:
             free(array)
-
-
-__all__ = ["Dataport", "End", "EndInfo", "Error", "PeerState", "Via", "ends"]

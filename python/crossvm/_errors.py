@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What can go wrong, as exceptions with the library's sentences."""
+"""Errors of the library as exceptions."""
 
 from __future__ import annotations
 
@@ -7,39 +7,42 @@ import errno
 
 
 class Error(OSError):
-    """An error of the library: `errno`, and in `strerror` a sentence that names the object and a remedy."""
+    """An error of the library. `errno` is its number; `strerror` is a sentence that names the object and the remedy.
+
+    Mistakes of the program are other exceptions: ValueError (a value out of range, or an object that is closed),
+    TypeError, BufferError (to close what is in use) and RuntimeError (threads and tasks mixed at one end)."""
 
 
 class PeerGone(Error, BrokenPipeError):
-    """The other end is gone, or closed the channel."""
+    """The peer is gone or has closed its channel; or the VM's process has ended (EPIPE)."""
 
 
 class Timeout(Error, TimeoutError):
-    """The time was over before."""
+    """The timeout ended before the call could do anything (ETIMEDOUT)."""
 
 
 class WouldBlock(Error, BlockingIOError):
-    """The call was not to wait, and there is nothing yet."""
+    """With a timeout of 0, there is nothing to do yet (EAGAIN)."""
 
 
 class NotFound(Error, FileNotFoundError):
-    """There is no such connection or dataport."""
+    """There is no such connection or dataport (ENOENT)."""
 
 
 class Denied(Error, PermissionError):
-    """This user, or this end, may not do that."""
+    """This user, or this end, may not do that (EACCES, EPERM)."""
 
 
 class Busy(Error):
-    """Another program has the end."""
+    """Another program owns the end (EBUSY)."""
 
 
 class ProtocolError(Error):
-    """The other side does not keep to the protocol."""
+    """The peer, or the VM's process, does not keep to the protocol (EPROTO)."""
 
 
 class TooLarge(Error):
-    """A datagram is larger than the channel or the buffer."""
+    """A datagram is larger than the channel or the buffer (EMSGSIZE)."""
 
 
 _CLASSES = {
@@ -56,5 +59,5 @@ _CLASSES = {
 
 
 def error_of(number: int, sentence: str) -> Error:
-    """The exception for an errno value."""
+    """The exception for a value of errno."""
     return _CLASSES.get(number, Error)(number, sentence)

@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What the tests share: a `crossvm pair` in a directory of its own, and programs at its ends."""
+"""What the tests share: a `crossvm pair` in a directory of its own, and programs at its ends.
 
+No test decides by a time. A call that must succeed has no timeout, or 0 where it must succeed at once; ctest ends a test
+that hangs."""
+
+import asyncio
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -18,6 +24,37 @@ def until(condition):
     """Waits for something that happens in another thread."""
     while not condition():
         time.sleep(0.001)
+
+
+async def sleepers(end, count=1):
+    """Waits until so many tasks sleep on an end."""
+    while len(end._waiters._tasks) < count:
+        await asyncio.sleep(0)
+
+
+@contextlib.contextmanager
+def interrupted(channel, action):
+    """Within the block, a signal's handler calls action() once the main thread sleeps in a call of the channel."""
+    done = threading.Event()
+
+    def handle(*_):
+        if not done.is_set():
+            done.set()
+            action()
+
+    def interrupt(waits):
+        until(lambda: channel.counts.waits > waits)
+        while not done.is_set():  # a signal that comes just before the thread sleeps does not wake it
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
+            time.sleep(0.001)
+
+    previous = signal.signal(signal.SIGALRM, handle)
+    interrupts = Thread(interrupt, channel.counts.waits)
+    try:
+        yield
+    finally:
+        interrupts.result()
+        signal.signal(signal.SIGALRM, previous)
 
 
 class Thread(threading.Thread):
@@ -46,7 +83,7 @@ class Thread(threading.Thread):
         """One that sleeps in a call of the channel."""
         waits = channel.counts.waits
         thread = cls(function, *arguments)
-        until(lambda: channel.counts.waits > waits)
+        until(lambda: channel.counts.waits > waits or not thread.is_alive())
         return thread
 
 
@@ -78,7 +115,7 @@ class PairTest(unittest.TestCase):
         channels = [getattr(self.open(i), kind)() for i in (0, 1)]
         for i in (0, 1, 0, 1):
             try:
-                channels[i].connect(0)
+                channels[i].connect(timeout=0)
             except crossvm.WouldBlock:
                 pass
         return channels

@@ -9,7 +9,8 @@ import pathlib
 import unittest
 
 import crossvm
-from support import PairTest, Thread
+from crossvm._deadline import FOREVER, deadline
+from support import PairTest, Thread, sleepers, until
 
 HUGE = (math.inf, 1e10, 1e300, 2**33 + 1, 10**400)
 
@@ -21,19 +22,19 @@ class TimeoutsTest(PairTest):
         for timeout in (-1, -0.001, -math.inf, math.nan):
             for call in (
                 lambda: left.recv(timeout=timeout),
-                lambda: left.recv_into(bytearray(1), timeout),
-                lambda: left.send(b"x", timeout),
-                lambda: left.sendall(b"x", timeout),
-                lambda: left.reserve(1, timeout),
-                lambda: left.peek(timeout),
-                lambda: left.connect(timeout),
-                lambda: left.drain(timeout),
-                lambda: end.wait(timeout),
+                lambda: left.recv_into(bytearray(1), timeout=timeout),
+                lambda: left.send(b"x", timeout=timeout),
+                lambda: left.sendall(b"x", timeout=timeout),
+                lambda: left.reserve(1, timeout=timeout),
+                lambda: left.peek(timeout=timeout),
+                lambda: left.connect(timeout=timeout),
+                lambda: left.drain(timeout=timeout),
+                lambda: end.wait(timeout=timeout),
                 lambda: asyncio.run(left.async_recv(timeout=timeout)),
-                lambda: asyncio.run(left.async_send(b"x", timeout)),
-                lambda: asyncio.run(left.async_connect(timeout)),
-                lambda: asyncio.run(left.async_ready(1, timeout)),
-                lambda: asyncio.run(end.async_wait(timeout)),
+                lambda: asyncio.run(left.async_send(b"x", timeout=timeout)),
+                lambda: asyncio.run(left.async_connect(timeout=timeout)),
+                lambda: asyncio.run(left.async_ready(1, timeout=timeout)),
+                lambda: asyncio.run(end.async_wait(timeout=timeout)),
             ):
                 with self.assertRaisesRegex(ValueError, "seconds"):
                     call()
@@ -45,71 +46,69 @@ class TimeoutsTest(PairTest):
     def test_without_end(self):
         left, right = self.both("datagram")
         for timeout in HUGE:
-            receives = Thread.asleep(right, right.recv, timeout)
-            left.send(b"late", 0)
+            self.assertEqual(deadline(timeout), FOREVER)
+            receives = Thread.asleep(right, lambda: right.recv(timeout=timeout))
+            left.send(b"late", timeout=0)
             self.assertEqual(receives.result(), b"late")
 
         async def play():
             for timeout in HUGE:
-                receives = asyncio.create_task(right.async_recv(timeout))
-                await asyncio.sleep(0.01)
-                await left.async_send(b"late", timeout)
+                receives = asyncio.create_task(right.async_recv(timeout=timeout))
+                await sleepers(right.end)
+                await left.async_send(b"late", timeout=timeout)
                 self.assertEqual(await receives, b"late")
 
         asyncio.run(play())
 
     def test_of_events(self):
         left, right = self.open(0), self.open(1)
-        while right.wait(0.01):
-            pass
         for timeout in HUGE:
-            waits = Thread(right.wait, timeout)
-            waits.join(0.02)
-            self.assertTrue(waits.is_alive())
+            waits = Thread(lambda: right.wait(timeout=timeout))
+            until(lambda: right._handle._uses or not waits.is_alive())
             left.emit()
             self.assertEqual(waits.result(), 1)
 
     def test_the_least_is_a_time(self):
         _, right = self.both("datagram")
         with self.assertRaises(crossvm.Timeout):
-            right.recv(5e-324)
+            right.recv(timeout=5e-324)
 
 
 class SizesTest(PairTest):
     def test_of_streams(self):
         left, right = self.both("stream")
-        left.send(b"bytes", 0)
+        left.send(b"bytes", timeout=0)
         for limit in (-1, -(2**31), -(2**64)):
             with self.assertRaisesRegex(ValueError, "limit"):
-                right.recv(limit, 0)
+                right.recv(limit, timeout=0)
             with self.assertRaisesRegex(ValueError, "limit"):
                 asyncio.run(right.async_recv(limit))
             with self.assertRaisesRegex(ValueError, "reserve"):
-                left.reserve(limit, 0)
+                left.reserve(limit, timeout=0)
         with self.assertRaises(TypeError):
-            right.recv(1.5, 0)
-        self.assertEqual(right.recv(2, 0), b"by")
-        self.assertEqual(right.recv(2**64 + 1, 0), b"tes")
-        self.assertGreater(len(left.reserve(2**64 + 1, 0)), 1)
+            right.recv(1.5, timeout=0)
+        self.assertEqual(right.recv(2, timeout=0), b"by")
+        self.assertEqual(right.recv(2**64 + 1, timeout=0), b"tes")
+        self.assertGreater(len(left.reserve(2**64 + 1, timeout=0)), 1)
 
     def test_of_datagrams(self):
         left, right = self.both("datagram")
         for size in (2**31, 2**32, 2**64, 2**64 + 1):
             with self.assertRaises(crossvm.TooLarge):
-                left.reserve(size, 0)
-        with left.reserve(8, 0) as region:
+                left.reserve(size, timeout=0)
+        with left.reserve(8, timeout=0) as span:
             for length in (-1, 9, 2**64):
                 with self.assertRaisesRegex(ValueError, "length"):
-                    region.length = length
-            region.memory[:4] = b"four"
-            region.length = 4
-        with right.peek(0) as region:
-            self.assertEqual(bytes(region.memory), b"four")
+                    span.length = length
+            span.memory[:4] = b"four"
+            span.length = 4
+        with right.peek(timeout=0) as span:
+            self.assertEqual(bytes(span.memory), b"four")
             with self.assertRaises(ValueError):
-                region.length = 5
-        with left.reserve(0, 0):
+                span.length = 5
+        with left.reserve(0, timeout=0):
             pass
-        self.assertEqual(right.recv(0), b"")
+        self.assertEqual(right.recv(timeout=0), b"")
 
     def test_of_options(self):
         end = self.open(0)
@@ -146,19 +145,19 @@ class BuffersTest(PairTest):
             (memoryview(bytearray(8)).cast("Q"), bytes(8)),
             (memoryview(shared)[:6], b"shared"),
         ):
-            left.send(buffer, 0)
-            left.send_many([buffer], 0)
-            self.assertEqual([right.recv(0), right.recv(0)], [message, message])
+            left.send(buffer, timeout=0)
+            left.send_many([buffer], timeout=0)
+            self.assertEqual([right.recv(timeout=0), right.recv(timeout=0)], [message, message])
         array.append(0)  # nothing holds it
 
     def test_to_receive_into(self):
         left, right = self.both("stream")
-        left.send(b"bytes", 0)
+        left.send(b"bytes", timeout=0)
         for buffer in (b"12345", memoryview(b"12345"), memoryview(bytearray(10))[::2], memoryview(bytearray(5))[::-1]):
             with self.assertRaises((TypeError, BufferError)):
-                right.recv_into(buffer, 0)
+                right.recv_into(buffer, timeout=0)
         wide = memoryview(bytearray(16)).cast("Q")
-        self.assertEqual(right.recv_into(wide, 0), 5)
+        self.assertEqual(right.recv_into(wide, timeout=0), 5)
         self.assertEqual(bytes(wide.cast("B")[:6]), b"bytes\0")
 
     def test_a_stream_in_pieces(self):

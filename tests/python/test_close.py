@@ -2,13 +2,11 @@
 """Closing what is in use: by threads, by memoryviews, by tasks."""
 
 import asyncio
-import os
-import signal
 import time
 import unittest
 
 import crossvm
-from support import PairTest, Thread, until
+from support import PairTest, Thread, interrupted, sleepers, until
 
 
 class CallsTest(PairTest):
@@ -22,7 +20,7 @@ class CallsTest(PairTest):
                 with self.assertRaisesRegex(BufferError, "under way"):
                     thing.close()
             self.assertEqual(right.state, crossvm.ChannelState.CONNECTED)
-            left.send(b"still open", 0)
+            left.send(b"still open", timeout=0)
             self.assertEqual(receives.result(), b"still open")
             right.close()
             right.close()
@@ -34,9 +32,9 @@ class CallsTest(PairTest):
         peeks = Thread.asleep(right, right.peek)
         with self.assertRaises(BufferError):
             right.end.close()
-        left.send(b"here", 0)
-        with peeks.result() as region:
-            self.assertEqual(bytes(region.memory), b"here")
+        left.send(b"here", timeout=0)
+        with peeks.result() as span:
+            self.assertEqual(bytes(span.memory), b"here")
         right.end.close()
 
     def test_connecting(self):
@@ -50,8 +48,6 @@ class CallsTest(PairTest):
 
     def test_waiting_for_events(self):
         left, right = self.open(0), self.open(1)
-        while right.wait(0.01):
-            pass
         waits = Thread(right.wait)
         until(lambda: right._handle._uses)
         with self.assertRaises(BufferError):
@@ -73,17 +69,9 @@ class CallsTest(PairTest):
 
     def test_in_a_signal_handler(self):
         _, right = self.both("datagram")
-        previous = signal.signal(signal.SIGALRM, lambda *_: right.end.close())
-        self.addCleanup(signal.signal, signal.SIGALRM, previous)
-
-        def interrupt(waits):
-            until(lambda: right.counts.waits > waits)
-            os.kill(os.getpid(), signal.SIGALRM)
-
-        interrupts = Thread(interrupt, right.counts.waits)
-        with self.assertRaises(BufferError):
-            right.recv()
-        interrupts.result()
+        with interrupted(right, right.end.close):
+            with self.assertRaises(BufferError):
+                right.recv()
         right.end.close()
 
     def test_at_any_moment(self):
@@ -97,13 +85,13 @@ class CallsTest(PairTest):
                     return
 
         def receive(channel):
-            channel.recv(0.0001)
-            with channel.peek(0.0001):
+            channel.recv(timeout=0.0001)
+            with channel.peek(timeout=0.0001):
                 pass
 
         def send(channel):
-            channel.send(b"message", 0.0001)
-            with channel.reserve(100, 0.0001):
+            channel.send(b"message", timeout=0.0001)
+            with channel.reserve(100, timeout=0.0001):
                 pass
 
         def insist(close):
@@ -115,7 +103,7 @@ class CallsTest(PairTest):
 
         for _ in range(20):
             left, right = self.both("datagram")
-            left.send_many([b"message"] * 20, 0)
+            left.send_many([b"message"] * 20, timeout=0)
             users = [Thread(go_on, lambda c=right, w=work: w(c)) for work in (receive, send)]
             insist(right.end.close)
             for user in users:
@@ -126,54 +114,54 @@ class CallsTest(PairTest):
 class MemoryTest(PairTest):
     """Memory that reserve(), peek() and dataports show."""
 
-    def test_regions_do_not_outlive_the_end(self):
+    def test_spans_do_not_outlive_the_end(self):
         left, right = self.both("datagram")
-        left.send(b"message", 0)
-        regions = [left.reserve(8), right.peek(0)]
-        view = right.peek(0).memory
+        left.send(b"message", timeout=0)
+        spans = [left.reserve(8), right.peek(timeout=0)]
+        view = right.peek(timeout=0).memory
         for channel in (left, right):
             channel.end.close()
-        for memory in (regions[0].memory, regions[1].memory, view):
+        for memory in (spans[0].memory, spans[1].memory, view):
             with self.assertRaises(ValueError):
                 memory[0]
-        for region in regions:
+        for span in spans:
             with self.assertRaisesRegex(ValueError, "this channel is closed"):
-                with region:
+                with span:
                     pass
 
-    def test_a_part_of_a_region(self):
+    def test_a_part_of_a_span(self):
         left, right = self.both("datagram")
-        left.send(b"message", 0)
-        region = right.peek(0)
-        part = region.memory[:4]
+        left.send(b"message", timeout=0)
+        span = right.peek(timeout=0)
+        part = span.memory[:4]
         for thing in (right, right.end):
             with self.assertRaisesRegex(BufferError, "memoryview"):
                 thing.close()
         self.assertEqual(bytes(part), b"mess")
-        self.assertEqual(bytes(region.memory), b"message")
+        self.assertEqual(bytes(span.memory), b"message")
         self.assertEqual(len(right.end.dataports[0].memory), 65536)
-        del region
+        del span
         with self.assertRaises(BufferError):
             right.end.close()
-        self.assertEqual(right.recv(0), b"message")
+        self.assertEqual(right.recv(timeout=0), b"message")
         part.release()
         right.end.close()
 
     def test_a_part_that_outlives_the_block(self):
         left, right = self.both("datagram")
         with self.assertRaises(BufferError):
-            with left.reserve(8) as region:
-                part = region.memory[:4]
+            with left.reserve(8) as span:
+                part = span.memory[:4]
         for close in (left.close, left.end.close):
             with self.assertRaises(BufferError):
                 close()
         part[0] = 1
-        left.send(b"next", 0)
-        self.assertEqual(right.recv(0), b"next")
+        left.send(b"next", timeout=0)
+        self.assertEqual(right.recv(timeout=0), b"next")
         part.release()
         with self.assertRaises(ZeroDivisionError):
-            with left.reserve(8) as region:
-                part = region.memory[:4]
+            with left.reserve(8) as span:
+                part = span.memory[:4]
                 1 / 0
         with self.assertRaises(BufferError):
             left.end.close()
@@ -182,36 +170,35 @@ class MemoryTest(PairTest):
 
     def test_a_block_is_for_once(self):
         left, right = self.both("datagram")
-        region = left.reserve(4)
-        with region:
-            region.memory[:] = b"once"
+        span = left.reserve(4)
+        with span:
+            span.memory[:] = b"once"
         with self.assertRaisesRegex(ValueError, "ended"):
-            with region:
+            with span:
                 pass
-        self.assertEqual(right.recv(0), b"once")
+        self.assertEqual(right.recv(timeout=0), b"once")
         with self.assertRaises(crossvm.WouldBlock):
-            right.recv(0)
-
+            right.recv(timeout=0)
 
     def test_a_reservation_is_taken_back(self):
         left, right = self.both("datagram")
-        for take_back in (lambda: left.send(b"other", 0), lambda: left.send_many([b"other"], 0)):
+        for take_back in (lambda: left.send(b"other", timeout=0), lambda: left.send_many([b"other"], timeout=0)):
             with self.assertRaisesRegex(ValueError, "taken back"):
-                with left.reserve(8) as region:
+                with left.reserve(8) as span:
                     take_back()
-                    region.memory[:] = b"too late"
+                    span.memory[:] = b"too late"
             with self.assertRaises(ValueError):
-                region.memory[0]
-            self.assertEqual(len(right.recv(0)), 5)
+                span.memory[0]
+            self.assertEqual(len(right.recv(timeout=0)), 5)
             with self.assertRaises(crossvm.WouldBlock):
-                right.recv(0)
+                right.recv(timeout=0)
         first, second = left.reserve(8), left.reserve(6)
         with second:
             second.memory[:] = b"second"
         with self.assertRaises(ValueError):
             with first:
                 pass
-        self.assertEqual(right.recv(0), b"second")
+        self.assertEqual(right.recv(timeout=0), b"second")
 
 
 class TasksTest(PairTest):
@@ -221,11 +208,11 @@ class TasksTest(PairTest):
         async def play():
             _, right = self.both("datagram")
             receives, sleeps = (asyncio.create_task(c) for c in (right.async_recv(), right.end.async_wait()))
-            await asyncio.sleep(0.01)
+            await sleepers(right.end, 2)
             right.close()
             with self.assertRaisesRegex(ValueError, "this channel is closed"):
                 await receives
-            await asyncio.sleep(0.01)
+            await sleepers(right.end)
             descriptor = right.end.fileno()
             right.end.close()
             self.assertFalse(asyncio.get_running_loop().remove_reader(descriptor))
@@ -237,8 +224,8 @@ class TasksTest(PairTest):
     def test_the_end_wakes_those_of_channels(self):
         async def play():
             _, right = self.both("stream")
-            tasks = [asyncio.create_task(right.async_recv(timeout=t)) for t in (None, 60)]
-            await asyncio.sleep(0.01)
+            tasks = [asyncio.create_task(right.async_recv(timeout=t)) for t in (None, 1000)]
+            await sleepers(right.end, 2)
             right.end.close()
             for task in tasks:
                 with self.assertRaisesRegex(ValueError, "closed"):
@@ -250,11 +237,11 @@ class TasksTest(PairTest):
         async def play():
             left, right = self.both("datagram")
             receives = asyncio.create_task(right.async_recv())
-            await asyncio.sleep(0.01)
+            await sleepers(right.end)
             for thing in (right, right.end):
                 with self.assertRaisesRegex(BufferError, "thread of that loop"):
                     await asyncio.get_running_loop().run_in_executor(None, thing.close)
-            left.send(b"goes on", 0)
+            left.send(b"goes on", timeout=0)
             self.assertEqual(await receives, b"goes on")
 
         asyncio.run(play())
@@ -263,7 +250,7 @@ class TasksTest(PairTest):
         _, right = self.both("datagram")
         loop = asyncio.new_event_loop()
         task = loop.create_task(right.async_recv())
-        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.run_until_complete(sleepers(right.end))
         right.end.close()
         with self.assertRaises(ValueError):
             loop.run_until_complete(task)

@@ -7,7 +7,7 @@ import time
 import unittest
 
 import crossvm
-from support import PairTest
+from support import PairTest, sleepers
 
 
 class EndTest(PairTest):
@@ -15,7 +15,7 @@ class EndTest(PairTest):
         ends = [self.open(0), self.open(1)]
         self.assertEqual([e.name for e in ends], ["link.0", "link.1"])
         self.assertEqual([e.number for e in ends], [0, 1])
-        self.assertEqual(ends[1].peer, crossvm.PeerState.READY)
+        self.assertEqual(ends[1].peer_state, crossvm.PeerState.READY)
         self.assertEqual(ends[1].peer_generation, 1)
         info = ends[1].info()
         self.assertEqual(info.via, crossvm.Via.SOCKET)
@@ -24,7 +24,7 @@ class EndTest(PairTest):
         self.assertIsNone(info.version)
         self.assertEqual(info.vm_exits, 0)
         self.assertEqual([e.name for e in crossvm.ends()], ["link.0", "link.1"])
-        self.assertEqual(repr(ends[0]), "<End 0 of 'link.0'>")
+        self.assertEqual(repr(ends[0]), "<crossvm.End 'link.0', number 0>")
 
     def test_errors_are_the_builtin_ones_too(self):
         with self.assertRaises(FileNotFoundError) as caught:
@@ -43,22 +43,21 @@ class EndTest(PairTest):
         left, right = self.open(0), self.open(1)
         left.emit()
         left.emit()
-        self.assertEqual(right.wait(5), 2)
+        self.assertEqual(right.wait(), 2)
+        self.assertEqual(left.wait(), 0)  # the peer has come, which is no event
         start = time.monotonic()
-        while left.wait(0):  # the other one's coming is no event
-            pass
-        self.assertEqual(right.wait(0.05), 0)
+        self.assertEqual(right.wait(timeout=0.05), 0)
         self.assertGreaterEqual(time.monotonic() - start, 0.05)
 
     def test_events_in_a_loop(self):
         left, right = self.open(0), self.open(1)
 
         async def play():
-            waits = asyncio.create_task(right.async_wait(5))
-            await asyncio.sleep(0.02)
+            waits = asyncio.create_task(right.async_wait())
+            await sleepers(right)
             left.emit()
             self.assertEqual(await waits, 1)
-            self.assertEqual(await right.async_wait(0.02), 0)
+            self.assertEqual(await right.async_wait(timeout=0.02), 0)
 
         asyncio.run(play())
 

@@ -60,7 +60,7 @@ class ForgetTest(PairTest):
     def test_a_channel(self):
         left, right = self.both("datagram")
         end = left.end
-        left.send(b"last", 0)
+        left.send(b"last", timeout=0)
         del left
         self.assertEqual(right.recv(), b"last")
         with self.assertRaises(crossvm.PeerGone):
@@ -84,16 +84,16 @@ class ForgetTest(PairTest):
                 del shown
             self.reopen()
 
-    def test_memory_of_a_region_keeps_the_end(self):
+    def test_memory_of_a_span_keeps_the_end(self):
         left = self.open(0).datagram()
         right = crossvm.End("link.1").datagram()
         for channel in (left, right, left):
             try:
-                channel.connect(0)
+                channel.connect(timeout=0)
             except crossvm.WouldBlock:
                 pass
-        left.send(b"message", 0)
-        part = right.peek(0).memory[:4]
+        left.send(b"message", timeout=0)
+        part = right.peek(timeout=0).memory[:4]
         del channel, right
         gc.collect()
         self.assertEqual(bytes(part), b"mess")
@@ -124,8 +124,8 @@ class ForgetTest(PairTest):
             gc.collect()
             os._exit(0)
         self.assertEqual(os.waitpid(child, 0)[1], 0)
-        left.send(b"still here", 0)
-        self.assertEqual(right.recv(0), b"still here")
+        left.send(b"still here", timeout=0)
+        self.assertEqual(right.recv(timeout=0), b"still here")
         self.assertEqual(left.state, crossvm.ChannelState.CONNECTED)
 
 

@@ -5,7 +5,7 @@ import asyncio
 import unittest
 
 import crossvm
-from support import PairTest, Thread
+from support import PairTest, Thread, sleepers
 
 
 class ThreadsTest(PairTest):
@@ -51,13 +51,13 @@ class ThreadsTest(PairTest):
             right.recv(timeout=0)
         with self.assertRaises(crossvm.Timeout):
             right.recv(timeout=0.01)
-        right.send(b"meanwhile", 0)
+        right.send(b"meanwhile", timeout=0)
         self.assertEqual(left.recv(timeout=0), b"meanwhile")
         with self.assertRaisesRegex(RuntimeError, "another thread"):
             right.open()
         right.shutdown()
         self.assertEqual(left.recv(), b"")
-        left.send(b"at last", 0)
+        left.send(b"at last", timeout=0)
         self.assertEqual(receives.result(), b"at last")
 
 
@@ -73,7 +73,7 @@ class ThreadsAndTasksTest(PairTest):
                     await call()
 
         asyncio.run(play())
-        left.send(b"message", 0)
+        left.send(b"message", timeout=0)
         self.assertEqual(receives.result(), b"message")
 
     def test_a_call_that_blocks_beside_tasks(self):
@@ -81,14 +81,14 @@ class ThreadsAndTasksTest(PairTest):
 
         async def play():
             receives = asyncio.create_task(right.async_recv())
-            await asyncio.sleep(0.01)
+            await sleepers(right.end)
             for call in (right.recv, right.end.wait, right.drain):
                 with self.assertRaisesRegex(RuntimeError, "tasks"):
                     call()
             with self.assertRaises(crossvm.WouldBlock):
-                right.recv(0)
-            right.send(b"no wait", 0)
-            left.send(b"message", 0)
+                right.recv(timeout=0)
+            right.send(b"no wait", timeout=0)
+            left.send(b"message", timeout=0)
             self.assertEqual(await receives, b"message")
             self.assertEqual(left.recv(), b"no wait")
 
@@ -98,24 +98,24 @@ class ThreadsAndTasksTest(PairTest):
         left, right = self.both("datagram")
         loop = asyncio.new_event_loop()
         receives = loop.create_task(right.async_recv())
-        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.run_until_complete(sleepers(right.end))
 
         async def play():
             with self.assertRaisesRegex(RuntimeError, "another event loop"):
                 await right.async_recv()
 
         asyncio.run(play())
-        left.send(b"first", 0)
+        left.send(b"first", timeout=0)
         self.assertEqual(loop.run_until_complete(receives), b"first")
         forgotten = loop.create_task(right.async_recv())
-        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.run_until_complete(sleepers(right.end))
         forgotten._log_destroy_pending = False
         loop.close()
 
         async def play_alone():
             receives = asyncio.create_task(right.async_recv())
-            await asyncio.sleep(0.01)
-            left.send(b"second", 0)
+            await sleepers(right.end)
+            left.send(b"second", timeout=0)
             self.assertEqual(await receives, b"second")
 
         asyncio.run(play_alone())

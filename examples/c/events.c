@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A dataport and a doorbell, without a channel: end 0 writes a text and rings, end 1 turns it round and rings back.
+ * A dataport and events, without a channel: end 0 writes a text and emits an event, end 1 reverses the text and emits
+ * an event, too.
  *
- * Each half of the dataport has one writer. Who reads copies first and looks at the copy, since the other end can
- * change the memory at any time.
+ * Each half of the dataport has one writer. The reader copies a text and then uses the copy: the peer can change the
+ * memory at any time.
  */
 #include <string.h>
 
@@ -11,7 +12,7 @@
 
 #define TEXT_BYTES 64
 
-/* Events are counted, but wake-ups without one are possible: when the other end comes or goes. */
+/* crossvm_wait() also returns, with 0, when the peer comes or goes. */
 static void await_event(crossvm_end_t *end)
 {
     int events;

@@ -1,22 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""A dataport and a doorbell, without a channel: end 0 writes a text and rings, end 1 turns it round and rings back."""
+"""A dataport and events, without a channel: end 0 writes a text and emits an event, end 1 reverses the text and emits an
+event, too."""
 
-import sys
-
-import crossvm
+from example import open_end
 
 TEXT_BYTES = 64
 
 
 def await_event(end):
-    """Wake-ups without an event are possible: when the other end comes or goes."""
+    """wait() also returns, with 0, when the peer comes or goes."""
     while end.wait() == 0:
         pass
 
 
 def read_text(memory):
-    """Copies first: the other end can change the memory at any time."""
+    """Copies first: the peer can change the memory at any time."""
     return bytes(memory).split(b"\0")[0].decode(errors="replace")
 
 
@@ -24,7 +23,7 @@ def write_text(memory, text):
     memory[:] = text.encode().ljust(TEXT_BYTES, b"\0")
 
 
-with crossvm.End(sys.argv[1]) as end:
+with open_end(__doc__) as end:
     memory = end.dataports[0].memory
     # Each half has one writer.
     with memory[:TEXT_BYTES] as question, memory[TEXT_BYTES : 2 * TEXT_BYTES] as answer:
