@@ -33,6 +33,9 @@ libcmocka-dev      # unit tests
 make               # the front door and kbuild
 ninja-build        # runs what CMake planned
 python3            # tests of the Python module
+python3-setuptools # the test that installs it
+python3-venv       # the same
+python3-wheel      # the same
 shellcheck         # make lint
 
 # The kernel of the test guests, and drivers for it

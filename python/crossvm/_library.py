@@ -109,14 +109,19 @@ _FUNCTIONS = {
 }
 
 
+def _import_error(sentence: str) -> ImportError:
+    """With the module's name, `python -m crossvm` ends with the sentence, and without a traceback."""
+    return ImportError(sentence, name="crossvm")
+
+
 def _load() -> CDLL:
     name = os.environ.get("CROSSVM_LIBRARY") or "libcrossvm.so.0"
     try:
         library = CDLL(name)
     except OSError as error:
-        raise ImportError(
-            f"cannot load {name} ({error}): install crossvm, or set CROSSVM_LIBRARY to the path of libcrossvm.so"
-        ) from error
+        raise _import_error(
+            f"cannot load {name} ({error}): install libcrossvm, or set CROSSVM_LIBRARY to the path of libcrossvm.so"
+        ) from None
     for function, (result, arguments) in _FUNCTIONS.items():
         declared = getattr(library, function)
         declared.restype = result
@@ -127,8 +132,21 @@ def _load() -> CDLL:
 lib = _load()
 
 
+class Dl_info(Structure):
+    _fields_ = [("dli_fname", c_char_p), ("dli_fbase", c_void_p), ("dli_sname", c_char_p), ("dli_saddr", c_void_p)]
+
+
+def library_path() -> str:
+    """The file of the library: the loader may have found it by its name."""
+    info = Dl_info()
+    dladdr = CDLL(None).dladdr
+    dladdr.argtypes = [c_void_p, POINTER(Dl_info)]
+    found = dladdr(ctypes.cast(lib.crossvm_open, c_void_p), ctypes.byref(info))
+    return os.path.realpath(os.fsdecode(info.dli_fname)) if found else lib._name
+
+
 def last_error(result: int) -> Error:
-    """The exception for what a call of crossvm/crossvm.h returned last in this thread."""
+    """The exception for the last error that this thread met in the library."""
     return error_of(-result, lib.crossvm_strerror().decode(errors="replace"))
 
 
