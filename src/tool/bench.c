@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Command bench: latency and throughput of messages, with a `crossvm bench --serve` at the other end. */
-#include "bench.h"
-
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/standard_streams.h"
+#include "bench.h"
+#include "samples.h"
+
 #define MAX_SIZES 32
-#define MAX_SAMPLES 1000000
 
 enum {
     OPTION_SERVE = 256,
@@ -29,9 +29,9 @@ struct request {
 /* What a measurement works with. */
 struct bench {
     crossvm_channel_t *channel;
-    uint8_t *buffer;   /* as long as the longest message */
-    uint32_t *samples; /* nanoseconds */
-    int64_t ns;        /* for each measurement */
+    uint8_t *buffer; /* as long as the longest message */
+    struct samples samples;
+    int64_t ns; /* for each measurement */
 };
 
 static volatile int signaled;
@@ -43,10 +43,8 @@ static void parse_sizes(struct argp_state *state, struct request *request, char 
     request->num_sizes = 0;
     for (char *size = strtok(text, ","); size; size = strtok(NULL, ",")) {
         if (request->num_sizes == MAX_SIZES)
-            argp_error(state, "--sizes: at most %d", MAX_SIZES);
-        request->sizes[request->num_sizes] = tool_parse_size(state, "--sizes", size);
-        if (request->sizes[request->num_sizes++] == 0)
-            argp_error(state, "--sizes: at least 1 byte");
+            command_line_error(state, "--sizes: at most %d", MAX_SIZES);
+        request->sizes[request->num_sizes++] = command_line_size(state, "--sizes", size, 1);
     }
 }
 
@@ -59,7 +57,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         parse_sizes(state, request, argument);
         return 0;
     case 'T':
-        request->seconds = parse_seconds(state, "--time", argument);
+        request->seconds = command_line_seconds(state, "--time", argument);
         return 0;
     case OPTION_SERVE:
         request->serve = true;
@@ -78,19 +76,20 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp argp = {
     .options =
         (const struct argp_option[]){
-            {"serve", OPTION_SERVE, NULL, 0, "be the other end, until Ctrl-C", 0},
-            {"json", OPTION_JSON, NULL, 0, "print JSON", 0},
+            {"serve", OPTION_SERVE, NULL, 0, "be the other end of one client after the other, until Ctrl-C", 0},
+            {"json", OPTION_JSON, NULL, 0, "print JSON, at the end", 0},
             {"sizes", 's', "SIZE,...", 0, "bytes of a message (default: 64 to the largest datagram)", 0},
-            {"stream", OPTION_STREAM, NULL, 0, "through a stream, at both ends, instead of as datagrams", 0},
+            {"stream", OPTION_STREAM, NULL, 0, "through a stream, not as datagrams; say so at both ends", 0},
             {"time", 'T', "SECONDS", 0, "for each of the three measurements of a size (default 0.5)", 0},
             {0},
         },
     .parser = parse,
     .args_doc = "NAME",
     .doc = "Measures round trips and throughput of messages, with a `crossvm bench --serve` at the other end.\v"
-           "EXITS is how often the guest left its CPU in a round trip, as its host sees it.",
+           "EXITS is how often the guest exited to its host in a round trip; only the host can tell. Ctrl-C ends the "
+           "measurement; what was measured before it is printed. Exit status: 0 when all was measured, 1 when nobody "
+           "came in time, 2 for an error, 128 and the signal's number after a signal.",
     .children = (const struct argp_child[]){{&channel_argp, 0, NULL, 0}, {0}},
-    .help_filter = tool_help_filter,
 };
 
 /* --- measurements: each returns 0 or a negative errno value --- */
@@ -112,23 +111,29 @@ static int recv_message(const struct bench *bench, uint64_t size)
     return bench_recv(bench->channel, bench->buffer, size);
 }
 
-static int by_size(const void *a, const void *b)
+/* Waits for the peer, and finds out whether it is a `crossvm bench --serve`. */
+static int meet(const struct bench *bench, crossvm_deadline_t deadline)
 {
-    uint32_t left = *(const uint32_t *)a, right = *(const uint32_t *)b;
+    struct bench_order answer = {0};
+    int error = crossvm_channel_connect(bench->channel, deadline);
 
-    return left < right ? -1 : left > right;
+    if (!error)
+        error = order(bench, BENCH_MEET, 1, 0);
+    if (!error)
+        error = bench_recv(bench->channel, &answer, sizeof(answer));
+    return error || answer.magic == BENCH_ANSWER ? error : -EBADMSG;
 }
 
-static void summarize(uint32_t *samples, size_t n, struct bench_result *result)
+static void summarize(struct samples *samples, struct bench_result *result)
 {
-    qsort(samples, n, sizeof(*samples), by_size);
-    result->round_trips = n;
-    result->min_us = samples[0] / 1e3;
-    result->median_us = samples[n / 2] / 1e3;
-    result->p90_us = samples[n - 1 - n / 10] / 1e3;
-    result->p99_us = samples[n - 1 - n / 100] / 1e3;
-    result->p999_us = samples[n - 1 - n / 1000] / 1e3;
-    result->max_us = samples[n - 1] / 1e3;
+    samples_sort(samples);
+    result->round_trips = samples->count;
+    result->min_us = samples->ns[0] / 1e3;
+    result->median_us = samples_us(samples, 2);
+    result->p90_us = samples_us(samples, 10);
+    result->p99_us = samples_us(samples, 100);
+    result->p999_us = samples_us(samples, 1000);
+    result->max_us = samples_us(samples, SIZE_MAX);
 }
 
 static int round_trip(const struct bench *bench, uint64_t size)
@@ -138,7 +143,7 @@ static int round_trip(const struct bench *bench, uint64_t size)
     return error ? error : recv_message(bench, size);
 }
 
-/* Exits of the guest so far, or -1: only its host sees them. */
+/* Exits of the guest so far, or -1: only its host knows. */
 static double count_exits(const struct bench *bench)
 {
     crossvm_end_info_t info;
@@ -148,32 +153,34 @@ static double count_exits(const struct bench *bench)
     return (double)info.vm_exits;
 }
 
-static int measure_round_trips(const struct bench *bench, struct bench_result *result)
+static int measure_round_trips(struct bench *bench, struct bench_result *result)
 {
     int error = order(bench, BENCH_ECHO, result->size, 0);
+    struct samples *samples = &bench->samples;
     int64_t now, end;
     double exits;
-    size_t n = 0;
 
+    samples->count = 0;
     bench->buffer[0] = 1; /* more will come */
     if (!error)
         error = round_trip(bench, result->size);
     exits = count_exits(bench);
     now = clock_ns();
     end = now + bench->ns;
-    while (!error && !signaled && n < MAX_SAMPLES && (now < end || n == 0)) {
+    while (!error && !signaled && samples->count < MAX_SAMPLES && (now < end || samples->count == 0)) {
         int64_t start = now;
 
         error = round_trip(bench, result->size);
         now = clock_ns();
-        bench->samples[n++] = now - start > UINT32_MAX ? UINT32_MAX : (uint32_t)(now - start);
+        samples_add(samples, now - start);
     }
-    result->exits = exits < 0 ? -1 : (count_exits(bench) - exits) / (double)n;
+    if (error || signaled)
+        return error ? error : -EINTR;
+    result->exits = exits < 0 ? -1 : (count_exits(bench) - exits) / (double)samples->count;
     bench->buffer[0] = 0; /* the last one */
+    error = round_trip(bench, result->size);
     if (!error)
-        error = round_trip(bench, result->size);
-    if (!error)
-        summarize(bench->samples, n, result);
+        summarize(samples, result);
     return error;
 }
 
@@ -195,7 +202,7 @@ static int recv_all(const struct bench *bench, uint64_t size, uint64_t count)
     return error;
 }
 
-/* Doubles the count until it takes as long as it should, since nobody knows beforehand how fast it is. */
+/* Doubles the count until it takes as long as it should: how fast the channel is turns out only then. */
 static int measure_throughput(const struct bench *bench, int (*move)(const struct bench *, uint64_t, uint64_t),
                               uint64_t size, double *per_s)
 {
@@ -213,7 +220,7 @@ static int measure_throughput(const struct bench *bench, int (*move)(const struc
     }
 }
 
-static int measure(const struct bench *bench, struct bench_result *result)
+static int measure(struct bench *bench, struct bench_result *result)
 {
     int error = measure_round_trips(bench, result);
 
@@ -242,35 +249,56 @@ static bool sizes_fit(const struct request *request, const crossvm_channel_t *ch
     for (size_t i = 0; i < request->num_sizes; i++) {
         if (request->sizes[i] > largest) {
             message("%" PRIu64 " bytes are too large: connection \"%s\" carries up to %zu", request->sizes[i],
-                    crossvm_name(crossvm_channel_get_end(channel)), largest);
+                    channel_name(channel), largest);
             return false;
         }
     }
     return true;
 }
 
-static int run(const struct bench *bench, const struct request *request)
+/* Measures one size after the other, and prints each row at once. Returns 0 or a negative errno value. */
+static int measure_all(struct bench *bench, const struct request *request, struct bench_result *results, size_t *count)
 {
-    struct bench_result results[MAX_SIZES] = {{0}};
-    int status = channel_connect(bench->channel, channel_deadline(&request->choice));
+    int error = meet(bench, deadline_after(request->choice.seconds));
 
-    for (size_t i = 0; i < request->num_sizes && status == STATUS_OK; i++) {
-        int error;
-
+    for (size_t i = 0; i < request->num_sizes && !error; i++) {
         results[i].size = request->sizes[i];
         error = measure(bench, &results[i]);
-        if (error == -EBADMSG) {
-            message("the other end is no `crossvm bench --serve` of this release");
-            return STATUS_ERROR;
-        }
         if (error)
-            return channel_error(bench->channel, error);
+            break;
+        (*count)++;
+        if (!request->json)
+            bench_print_row(&results[i]);
+        if (!standard_output_flush())
+            return -EIO;
     }
-    if (status != STATUS_OK)
-        return status;
-    if (request->json)
-        return bench_print_json(crossvm_name(crossvm_channel_get_end(bench->channel)), results, request->num_sizes);
-    return bench_print_text(results, request->num_sizes);
+    return error;
+}
+
+static int run(struct bench *bench, const struct request *request)
+{
+    struct bench_result results[MAX_SIZES] = {{0}};
+    size_t count = 0;
+    int error;
+
+    if (!request->json)
+        bench_print_head();
+    if (!standard_output_flush())
+        return STATUS_ERROR;
+    channel_ask_for(bench->channel, "crossvm bench --serve");
+    error = measure_all(bench, request, results, &count);
+    if (request->json && bench_print_json(channel_name(bench->channel), results, count) != STATUS_OK)
+        return STATUS_ERROR;
+    if (!standard_output_flush())
+        return STATUS_ERROR;
+    if (error && signaled)
+        return 128 + signaled;
+    if (error == -EBADMSG) {
+        message("the other end of connection \"%s\" is no `crossvm bench --serve` of this release",
+                channel_name(bench->channel));
+        return STATUS_ERROR;
+    }
+    return error ? channel_error(bench->channel, error) : STATUS_OK;
 }
 
 static int run_at(crossvm_channel_t *channel, struct request *request)
@@ -284,13 +312,12 @@ static int run_at(crossvm_channel_t *channel, struct request *request)
     if (!sizes_fit(request, channel))
         return STATUS_ERROR;
     bench.buffer = calloc(1, largest);
-    bench.samples = malloc(MAX_SAMPLES * sizeof(*bench.samples));
-    if (bench.buffer && bench.samples)
+    if (bench.buffer && samples_create(&bench.samples))
         status = run(&bench, request);
     else
         message("no memory for messages of %zu bytes", largest);
     free(bench.buffer);
-    free(bench.samples);
+    samples_free(&bench.samples);
     return status;
 }
 
@@ -300,7 +327,7 @@ int cmd_bench(int argc, char **argv)
     crossvm_channel_t *channel;
     int status;
 
-    tool_parse(&argp, argc, argv, &request);
+    command_line_parse(&argp, 0, argc, argv, &request);
     channel = channel_open(&request.choice);
     if (!channel)
         return STATUS_ERROR;

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What the two sides of `crossvm bench` say to each other, and what is measured. */
+/* What `crossvm bench` and `crossvm bench --serve` say to each other, and what is measured. */
 #pragma once
 
-#include "end_channel.h"
+#include "channel_command.h"
 
-#define BENCH_MAGIC 0x484e4243u /* "CBNH" */
+#define BENCH_MAGIC 0x484e4243u  /* "CBNH" */
+#define BENCH_ANSWER 0x45484e42u /* "BNHE": not the magic number, which a `crossvm echo` sends back, too */
 
 enum bench_kind {
-    BENCH_ECHO = 1, /* send back each message; the first byte of the last one is 0 */
-    BENCH_TAKE,     /* take `count` messages, then send one of one byte */
-    BENCH_GIVE,     /* send `count` messages */
+    BENCH_MEET, /* the first of a session: send back the order with magic BENCH_ANSWER */
+    BENCH_ECHO, /* send back each message; the first byte of the last one is 0 */
+    BENCH_TAKE, /* take `count` messages, then send one of one byte */
+    BENCH_GIVE, /* send `count` messages */
 };
 
-/* Asks for one measurement. All integers are little-endian, as all machines are that this runs on. */
+/* Asks for one measurement. Integers are in the byte order of both ends: little-endian. */
 struct bench_order {
     uint32_t magic;
     uint32_t kind;
@@ -25,18 +27,21 @@ struct bench_result {
     uint64_t size;
     uint64_t round_trips;
     double min_us, median_us, p90_us, p99_us, p999_us, max_us;
-    double exits;         /* of the guest for each round trip; negative: unknown, as it is in the guest */
+    double exits;         /* of the guest for each round trip; negative: unknown */
     double to_peer_per_s; /* messages */
     double from_peer_per_s;
 };
 
-/** A message each way, in a stream or as a datagram. 0 or a negative errno value; -EBADMSG: of another size. */
+/** Sends or receives a message. Returns 0 or a negative errno value; -EBADMSG: one of another size came. */
 int bench_send(crossvm_channel_t *channel, const void *message, uint64_t size);
 int bench_recv(crossvm_channel_t *channel, void *message, uint64_t size);
 
-/** Serves the other side until a signal comes. Returns an exit status. */
+/** Serves one client after the other until a signal comes. Returns an exit status. */
 int bench_serve(crossvm_channel_t *channel, const volatile int *signaled);
 
-/** Prints what came out, in the order of the sizes. Returns an exit status. */
-int bench_print_text(const struct bench_result *results, size_t count);
+/** Prints the table: its head, and one row. */
+void bench_print_head(void);
+void bench_print_row(const struct bench_result *result);
+
+/** Prints all results as JSON. Returns an exit status. */
 int bench_print_json(const char *name, const struct bench_result *results, size_t count);

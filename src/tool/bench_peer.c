@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The side of `crossvm bench` that does what the other orders. */
-#include "bench.h"
-
+/* Messages of `crossvm bench`, and its side that does what the other orders: --serve. */
 #include <errno.h>
 #include <stdlib.h>
+
+#include "bench.h"
 
 /* --- messages --- */
 
@@ -11,7 +11,7 @@ int bench_send(crossvm_channel_t *channel, const void *message, uint64_t size)
 {
     const uint8_t *from = message;
 
-    /* Of a stream, less goes at once when a signal comes in between. */
+    /* A signal may cut a piece of a stream short. */
     for (uint64_t sent = 0; sent < size;) {
         ptrdiff_t piece = crossvm_channel_send(channel, from + sent, size - sent, CROSSVM_FOREVER);
 
@@ -40,7 +40,7 @@ int bench_recv(crossvm_channel_t *channel, void *message, uint64_t size)
     return received == size ? 0 : -EBADMSG;
 }
 
-/* --- the other side's orders --- */
+/* --- orders --- */
 
 struct peer {
     crossvm_channel_t *channel;
@@ -90,6 +90,9 @@ static int obey(const struct peer *peer)
     if (order.magic != BENCH_MAGIC || order.size == 0 || order.size > peer->size)
         return -EBADMSG;
     switch (order.kind) {
+    case BENCH_MEET:
+        order.magic = BENCH_ANSWER;
+        return bench_send(peer->channel, &order, sizeof(order));
     case BENCH_ECHO:
         return echo(peer, order.size);
     case BENCH_TAKE:
@@ -104,26 +107,16 @@ static int obey(const struct peer *peer)
 int bench_serve(crossvm_channel_t *channel, const volatile int *signaled)
 {
     struct peer peer = {.channel = channel, .size = crossvm_channel_max_message(channel)};
-    int status = STATUS_OK;
+    int error = 0;
 
     peer.buffer = calloc(1, peer.size);
     if (!peer.buffer) {
         message("no memory for messages of %zu bytes", peer.size);
         return STATUS_ERROR;
     }
-    while (!*signaled) {
-        int error = obey(&peer);
-
-        if (!error || error == -EINTR)
-            continue;
-        if (error == -EBADMSG)
-            message("the other end is no `crossvm bench` of this release");
-        else if (error != -EPIPE || channel_is_gone(channel)) {
-            status = channel_error(channel, error);
-            break;
-        }
-        crossvm_channel_open(channel);
-    }
+    do
+        error = obey(&peer);
+    while (!*signaled && (!error || error == -EINTR || channel_serve_next(channel, error, "a `crossvm bench`")));
     free(peer.buffer);
-    return status;
+    return *signaled ? STATUS_OK : channel_error(channel, error);
 }

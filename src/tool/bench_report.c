@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "bench.h"
-
-#include <inttypes.h>
+/* What `crossvm bench` prints. */
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
+
+#include "bench.h"
 
 /* Gigabytes, 10^9 bytes, a second. */
 static double rate(const struct bench_result *result, double per_s)
@@ -12,24 +11,21 @@ static double rate(const struct bench_result *result, double per_s)
     return per_s * (double)result->size / 1e9;
 }
 
-int bench_print_text(const struct bench_result *results, size_t count)
+void bench_print_head(void)
 {
-    char size[SIZE_TEXT_BYTES], exits[32];
-
     puts("          round trip, us                                      to the other end       from the other end");
     puts("   SIZE      MIN   MEDIAN      90%      99%    99.9%    EXITS  MESSAGES/S    GB/s   MESSAGES/S    GB/s");
-    for (size_t i = 0; i < count; i++) {
-        const struct bench_result *r = &results[i];
+}
 
-        if (r->exits < 0)
-            strcpy(exits, "-");
-        else
-            snprintf(exits, sizeof(exits), "%.2f", r->exits);
-        printf("%7s %8.1f %8.1f %8.1f %8.1f %8.1f %8s %11.0f %7.3f  %11.0f %7.3f\n", size_format(size, r->size),
-               r->min_us, r->median_us, r->p90_us, r->p99_us, r->p999_us, exits, r->to_peer_per_s,
-               rate(r, r->to_peer_per_s), r->from_peer_per_s, rate(r, r->from_peer_per_s));
-    }
-    return STATUS_OK;
+void bench_print_row(const struct bench_result *r)
+{
+    char size[SIZE_TEXT_BYTES], exits[32] = "-";
+
+    if (r->exits >= 0)
+        snprintf(exits, sizeof(exits), "%.2f", r->exits);
+    printf("%7s %8.1f %8.1f %8.1f %8.1f %8.1f %8s %11.0f %7.3f  %11.0f %7.3f\n", size_format(size, r->size), r->min_us,
+           r->median_us, r->p90_us, r->p99_us, r->p999_us, exits, r->to_peer_per_s, rate(r, r->to_peer_per_s),
+           r->from_peer_per_s, rate(r, r->from_peer_per_s));
 }
 
 static json_t *direction_to_json(const struct bench_result *result, double per_s)

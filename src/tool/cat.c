@@ -2,22 +2,21 @@
 /*
  * Command cat: joins a stream to standard input and output.
  *
- * One loop moves both directions, and neither ever waits for the other: a program that writes much before it reads what
- * comes must not get stuck.
+ * One loop moves both directions, and neither waits for the other: a program that writes a lot before it reads must not
+ * get stuck.
  */
-#include "end_channel.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "../common/standard_streams.h"
+#include "channel_command.h"
 
 #define BUFFER_BYTES 0x20000
 #define RETRY_NS 50000000 /* between attempts to open a connection that went away */
@@ -34,25 +33,25 @@ struct request {
     bool no_recv;
 };
 
-/* Bytes on their way from one place to another. */
+/* Bytes of one direction on their way. */
 struct buffer {
     size_t used;
-    size_t moved; /* of these, away again */
+    size_t moved; /* of these, passed on */
     uint8_t bytes[BUFFER_BYTES];
 };
 
 struct cat {
     struct request request;
     crossvm_channel_t *channel;
-    crossvm_deadline_t deadline; /* by which the other end is to come; CROSSVM_FOREVER when it has */
-    struct buffer in;            /* standard input to channel */
-    bool in_ended;               /* standard input came to its end */
-    bool shut;                   /* ... and the other end was told so */
-    struct buffer out;
-    bool out_ended; /* nothing comes any more in this session */
-    bool over;      /* nor can anything be sent */
+    crossvm_deadline_t deadline; /* for the peer to come; CROSSVM_FOREVER when it has */
+    struct buffer in;            /* from standard input to the channel */
+    bool in_ended;               /* standard input is at its end */
+    bool shut;                   /* ... and the peer was told so */
+    struct buffer out;           /* from the channel to standard output */
+    bool out_ended;              /* nothing more comes in this session */
+    bool over;                   /* nothing more can be sent in this session */
     int out_fd;
-    size_t out_step; /* what may be written at once without blocking */
+    size_t out_step; /* bytes that can be written at once without blocking */
     bool out_socket;
     bool out_closed;
     int error; /* what ended the session, or 0 */
@@ -76,33 +75,33 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return channel_parse_name(key, argument, state, &request->choice);
     }
     if (request->no_recv && request->no_send)
-        argp_error(state, "--send-only and --recv-only leave nothing to do");
+        command_line_error(state, "--send-only and --recv-only leave nothing to do");
     return 0;
 }
 
 static const struct argp argp = {
     .options =
         (const struct argp_option[]){
-            {"keep-open", 'k', NULL, 0, "when the other end goes, wait for the next one", 0},
-            {"recv-only", OPTION_RECV_ONLY, NULL, 0, "leave standard input alone", 0},
-            {"send-only", OPTION_SEND_ONLY, NULL, 0, "leave standard output alone", 0},
+            {"keep-open", 'k', NULL, 0, "when the other end closes, wait for the next one", 0},
+            {"recv-only", OPTION_RECV_ONLY, NULL, 0, "only receive: do not read standard input", 0},
+            {"send-only", OPTION_SEND_ONLY, NULL, 0, "only send: write nothing to standard output", 0},
             {0},
         },
     .parser = parse,
     .args_doc = "NAME",
-    .doc = "Joins a stream to standard input and output, as nc does with TCP; the other end does the same, or has a "
-           "stream of the library. The end of input is passed on, and the command ends when both directions have.\v"
+    .doc = "Joins a stream to standard input and output, as nc does with TCP. The other end does the same, or is a "
+           "program with a stream channel of the library. The end of standard input becomes the end of file at the "
+           "other end; the command ends when both directions have ended.\v"
            "Exit status: 0 when both directions ended well, 1 when nobody came in time, 2 for an error or when the "
-           "other end vanished, 141 when standard output was closed.",
+           "other end left before it had taken all, 141 when the reader of standard output left.",
     .children = (const struct argp_child[]){{&channel_argp, 0, NULL, 0}, {0}},
-    .help_filter = tool_help_filter,
 };
 
 /* --- standard output --- */
 
 /*
- * A write must not block, yet the flags of standard output are shared with other programs. A pipe can be opened anew,
- * with flags of its own; a socket takes a flag a call; files and terminals are left as they are.
+ * A write must not block, but other programs share the flags of standard output. A pipe is opened anew, with flags of
+ * its own; a socket takes a flag with each call; writes to files and terminals may block.
  */
 static void set_up_output(struct cat *cat)
 {
@@ -168,7 +167,7 @@ static bool receive(struct cat *cat)
     return true;
 }
 
-/* The other end takes nothing any more. What it sent before may still be there to receive. */
+/* The peer takes nothing more. What it sent before may still be there to receive. */
 static void stop_sending(struct cat *cat, ptrdiff_t error)
 {
     cat->over = true;
@@ -192,7 +191,7 @@ static bool send_some(struct cat *cat)
     return true;
 }
 
-/* Standard input may be silent for ever: whether there is still somebody to send to. */
+/* Standard input may stay silent: only a look tells whether there is still somebody to send to. */
 static void look_for_peer(struct cat *cat)
 {
     void *room;
@@ -206,8 +205,8 @@ static void look_for_peer(struct cat *cat)
 }
 
 /*
- * Who reads standard output may wait for its end before it gives what standard input is to bring. A socket can be both,
- * and ends in one direction only.
+ * A filter may read standard output to its end before it writes to standard input. Both may be one socket, which is
+ * then shut in one direction only.
  */
 static void close_output(struct cat *cat)
 {
@@ -219,7 +218,7 @@ static void close_output(struct cat *cat)
     cat->out_closed = true;
 }
 
-/* Each end of input, once all before it is away: standard input's to the other end, and the other end's here. */
+/* Passes on the end of a direction once all bytes before it are passed on. */
 static void pass_on_end(struct cat *cat)
 {
     if (cat->in_ended && is_empty(&cat->in) && !cat->shut) {
@@ -237,8 +236,8 @@ static int read_input(struct cat *cat)
 
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return STATUS_OK;
-    if (length < 0 && errno != EBADF) { /* closed from the start: nothing to read */
-        message("cannot read standard input: %s", strerror(errno));
+    if (length < 0) {
+        message("cannot read standard input: %s", error_reason(errno));
         return STATUS_ERROR;
     }
     cat->in_ended = length <= 0;
@@ -257,9 +256,9 @@ static int write_output(struct cat *cat)
     }
     if (errno == EAGAIN || errno == EINTR)
         return STATUS_OK;
-    if (errno == EPIPE) /* who reads has seen enough: no reason for words */
+    if (errno == EPIPE) /* the reader has seen enough: as SIGPIPE would end us, without a message */
         return 128 + SIGPIPE;
-    message("cannot write to standard output: %s", strerror(errno));
+    standard_output_failed(errno);
     return STATUS_ERROR;
 }
 
@@ -270,7 +269,7 @@ static bool is_finished(const struct cat *cat)
     return is_empty(&cat->out) && cat->out_ended && (cat->over || cat->shut);
 }
 
-/* How long to sleep: not at all while there is something to do. A negative errno value when the connection is gone. */
+/* How long to sleep: not at all while something moves. Returns 0, or a negative errno value: the connection is gone. */
 static int time_to_sleep(struct cat *cat, bool moved, int *timeout_ms)
 {
     unsigned int events = 0;
@@ -308,8 +307,12 @@ static int wait_and_move(struct cat *cat, int timeout_ms)
     };
     int status = STATUS_OK;
 
-    if (poll(fds, 3, timeout_ms) < 0)
-        return STATUS_OK; /* a signal: look again */
+    if (poll(fds, 3, timeout_ms) < 0) {
+        if (errno == EINTR)
+            return STATUS_OK;
+        message("cannot wait for connection \"%s\": %s", channel_name(cat->channel), error_reason(errno));
+        return STATUS_ERROR;
+    }
     if (fds[0].revents)
         status = read_input(cat);
     if (fds[1].revents && status == STATUS_OK)
@@ -321,7 +324,7 @@ static bool is_late(struct cat *cat)
 {
     if (crossvm_channel_state(cat->channel) != CROSSVM_CHANNEL_OPENING)
         cat->deadline = CROSSVM_FOREVER;
-    return !crossvm_deadline_is_forever(cat->deadline) && clock_ns() >= cat->deadline.ns;
+    return deadline_has_passed(cat->deadline);
 }
 
 /* One session, to its end. Returns STATUS_OK also when cat->error says why it ended early. */
@@ -350,18 +353,16 @@ static int run_session(struct cat *cat)
     return STATUS_OK;
 }
 
-/* Opens the connection anew when its VM is back. */
+/* Opens the connection again when it is back. */
 static void open_again(struct cat *cat)
 {
     const struct timespec pause = {.tv_nsec = RETRY_NS};
     crossvm_end_t *end;
 
     channel_close(cat->channel);
-    cat->channel = NULL;
     while (crossvm_open(&end, cat->request.choice.name))
         (void)nanosleep(&pause, NULL);
-    crossvm_close(end);
-    cat->channel = channel_open(&cat->request.choice);
+    cat->channel = channel_create(end, &cat->request.choice);
 }
 
 static void begin_session(struct cat *cat)
@@ -373,24 +374,25 @@ static void begin_session(struct cat *cat)
 
 static int run(struct cat *cat)
 {
-    int status;
+    bool goes_on = true;
 
-    for (;;) {
+    while (goes_on) {
+        int status;
+
         begin_session(cat);
         status = run_session(cat);
         if (status != STATUS_OK)
             return status;
-        if (!cat->request.keep_open)
-            return cat->error ? channel_error(cat->channel, cat->error) : STATUS_OK;
-        if (cat->request.no_recv && cat->in_ended)
-            return STATUS_OK;
-        if (channel_is_gone(cat->channel))
+        goes_on = cat->request.keep_open && !(cat->request.no_recv && cat->in_ended && is_empty(&cat->in));
+        if (goes_on && channel_is_gone(cat->channel)) {
             open_again(cat);
-        else
-            crossvm_channel_open(cat->channel);
-        if (!cat->channel)
-            return STATUS_ERROR;
+            if (!cat->channel)
+                return STATUS_ERROR;
+        } else if (goes_on) {
+            goes_on = channel_serve_next(cat->channel, cat->error, NULL);
+        }
     }
+    return cat->error ? channel_error(cat->channel, cat->error) : STATUS_OK;
 }
 
 int cmd_cat(int argc, char **argv)
@@ -399,15 +401,15 @@ int cmd_cat(int argc, char **argv)
     struct request request = {.choice = CHANNEL_CHOICE(CROSSVM_CHANNEL_STREAM)};
     int status;
 
-    tool_parse(&argp, argc, argv, &request);
-    (void)signal(SIGPIPE, SIG_IGN);
+    command_line_parse(&argp, 0, argc, argv, &request);
+    (void)signal(SIGPIPE, SIG_IGN); /* a write fails with EPIPE instead, so that both directions can end in order */
     cat.request = request;
     cat.in_ended = request.no_send;
     set_up_output(&cat);
     cat.channel = channel_open(&request.choice);
     if (!cat.channel)
         return STATUS_ERROR;
-    cat.deadline = channel_deadline(&request.choice);
+    cat.deadline = deadline_after(request.choice.seconds);
     status = run(&cat);
     channel_close(cat.channel);
     return status;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Commands send and recv. */
-#include "end_channel.h"
-
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "../common/standard_streams.h"
+#include "channel_command.h"
 
 /* --- send --- */
 
@@ -39,6 +39,10 @@ static error_t parse_send(int key, char *argument, struct argp_state *state)
         request->words = state->argv + state->next;
         request->count = state->argc - state->next;
         return 0;
+    case ARGP_KEY_END:
+        if (request->files && request->count == 0)
+            command_line_error(state, "--files: name at least one file");
+        return 0;
     default:
         return channel_parse_name(key, argument, state, &request->choice);
     }
@@ -47,16 +51,15 @@ static error_t parse_send(int key, char *argument, struct argp_state *state)
 static const struct argp send_argp = {
     .options =
         (const struct argp_option[]){
-            {"files", 'f', NULL, 0, "each MESSAGE is the name of a file that holds it; - is standard input", 0},
+            {"files", 'f', NULL, 0, "each MESSAGE is the name of a file with the message; - is standard input", 0},
             {0},
         },
     .parser = parse_send,
     .args_doc = "NAME [MESSAGE...]",
-    .doc = "Sends each MESSAGE as a datagram; without any, each line of standard input. Waits until the other end has "
-           "taken all.\v"
+    .doc = "Sends each MESSAGE as a datagram; without one, each line of standard input. Waits until the other end has "
+           "taken all of them.\v"
            "Exit status: 0 when all were taken, 1 when the time was over before, 2 for an error.",
     .children = (const struct argp_child[]){{&channel_argp, 0, NULL, 0}, {0}},
-    .help_filter = tool_help_filter,
 };
 
 static int send_one(const struct sender *sender, const void *bytes, size_t length)
@@ -66,7 +69,7 @@ static int send_one(const struct sender *sender, const void *bytes, size_t lengt
     if (sent != -EMSGSIZE)
         return sent < 0 ? channel_error(sender->channel, sent) : STATUS_OK;
     message("a message of %zu bytes is too large: connection \"%s\" carries up to %zu", length,
-            crossvm_name(crossvm_channel_get_end(sender->channel)), crossvm_channel_max_message(sender->channel));
+            channel_name(sender->channel), crossvm_channel_max_message(sender->channel));
     return STATUS_ERROR;
 }
 
@@ -92,49 +95,31 @@ static int send_lines(const struct sender *sender)
         status = send_one(sender, line, (size_t)length);
     }
     if (status == STATUS_OK && ferror(stdin)) {
-        message("cannot read standard input: %s", strerror(errno));
+        message("cannot read standard input: %s", error_reason(errno));
         status = STATUS_ERROR;
     }
     free(line);
     return status;
 }
 
-/* Reads to the end, or until the buffer is full. Gives the length, or -1 with errno. */
-static ssize_t read_all(int fd, uint8_t *buffer, size_t size)
-{
-    size_t used = 0;
-
-    while (used < size) {
-        ssize_t length = read(fd, buffer + used, size - used);
-
-        if (length < 0 && errno == EINTR)
-            continue;
-        if (length < 0)
-            return -1;
-        if (length == 0)
-            break;
-        used += (size_t)length;
-    }
-    return (ssize_t)used;
-}
-
 static int send_file(const struct sender *sender, const char *file, uint8_t *buffer, size_t size)
 {
     bool is_input = strcmp(file, "-") == 0;
-    int fd = is_input ? STDIN_FILENO : open(file, O_RDONLY | O_CLOEXEC);
-    ssize_t length = fd < 0 ? -1 : read_all(fd, buffer, size);
+    const char *name = is_input ? "standard input" : file;
+    FILE *stream = is_input ? stdin : fopen(file, "re");
+    size_t length = stream ? fread(buffer, 1, size, stream) : 0;
+    int status = STATUS_ERROR;
 
-    if (length < 0)
-        message("cannot read %s: %s", is_input ? "standard input" : file, strerror(errno));
-    if (fd >= 0 && !is_input)
-        close(fd);
-    if (length < 0)
-        return STATUS_ERROR;
-    if ((size_t)length < size)
-        return send_one(sender, buffer, (size_t)length);
-    message("%s is too large for a message: connection \"%s\" carries up to %zu bytes",
-            is_input ? "standard input" : file, crossvm_name(crossvm_channel_get_end(sender->channel)), size - 1);
-    return STATUS_ERROR;
+    if (!stream || ferror(stream))
+        message("cannot read %s: %s", name, error_reason(errno));
+    else if (length == size)
+        message("%s is too large for a message: connection \"%s\" carries up to %zu bytes", name,
+                channel_name(sender->channel), size - 1);
+    else
+        status = send_one(sender, buffer, length);
+    if (stream && !is_input)
+        (void)fclose(stream);
+    return status;
 }
 
 static int send_files(const struct sender *sender, const struct send_request *request)
@@ -151,6 +136,18 @@ static int send_files(const struct sender *sender, const struct send_request *re
         status = send_file(sender, request->words[i], buffer, size);
     free(buffer);
     return status;
+}
+
+/* Before anybody waits for the peer: a name that is wrong. */
+static bool are_readable(const struct send_request *request)
+{
+    for (int i = 0; request->files && i < request->count; i++) {
+        if (strcmp(request->words[i], "-") != 0 && access(request->words[i], R_OK)) {
+            message("cannot read %s: %s", request->words[i], strerror(errno));
+            return false;
+        }
+    }
+    return true;
 }
 
 static int send_all(const struct sender *sender, const struct send_request *request)
@@ -177,11 +174,13 @@ int cmd_send(int argc, char **argv)
     struct sender sender;
     int status;
 
-    tool_parse(&send_argp, argc, argv, &request);
+    command_line_parse(&send_argp, 0, argc, argv, &request);
+    if (!are_readable(&request))
+        return STATUS_ERROR;
     sender.channel = channel_open(&request.choice);
     if (!sender.channel)
         return STATUS_ERROR;
-    sender.deadline = channel_deadline(&request.choice);
+    sender.deadline = deadline_after(request.choice.seconds);
     status = send_all(&sender, &request);
     channel_close(sender.channel);
     return status;
@@ -202,9 +201,7 @@ static error_t parse_recv(int key, char *argument, struct argp_state *state)
 
     switch (key) {
     case 'n':
-        request->count = tool_parse_number(state, "--count", argument);
-        if (request->count == 0)
-            argp_error(state, "--count: at least 1");
+        request->count = command_line_number(state, "--count", argument, 1, UINT64_MAX);
         return 0;
     case '0':
         request->separator = "";
@@ -232,13 +229,12 @@ static const struct argp recv_argp = {
            "Exit status: 0 when the other end closed or COUNT have come, 1 when the time was over before, 2 for an "
            "error.",
     .children = (const struct argp_child[]){{&channel_argp, 0, NULL, 0}, {0}},
-    .help_filter = tool_help_filter,
 };
 
 static int print_messages(crossvm_channel_t *channel, const struct recv_request *request, uint8_t *buffer)
 {
     size_t size = crossvm_channel_max_message(channel);
-    crossvm_deadline_t deadline = channel_deadline(&request->choice);
+    crossvm_deadline_t deadline = deadline_after(request->choice.seconds);
     int status = channel_connect(channel, deadline);
     uint64_t count = 0;
 
@@ -252,9 +248,9 @@ static int print_messages(crossvm_channel_t *channel, const struct recv_request 
         count++;
         fwrite(buffer, 1, (size_t)length, stdout);
         fwrite(request->separator, 1, request->separator_bytes, stdout);
-        /* Who reads a pipe wants each message when it is there. */
-        if (fflush(stdout))
-            return STATUS_ERROR; /* main() says what is wrong */
+        /* A reader of a pipe wants each message when it is there. */
+        if (!standard_output_flush())
+            return STATUS_ERROR;
     }
     return status;
 }
@@ -269,7 +265,7 @@ int cmd_recv(int argc, char **argv)
     crossvm_channel_t *channel;
     uint8_t *buffer;
 
-    tool_parse(&recv_argp, argc, argv, &request);
+    command_line_parse(&recv_argp, 0, argc, argv, &request);
     channel = channel_open(&request.choice);
     if (!channel)
         return STATUS_ERROR;

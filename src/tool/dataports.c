@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Commands read and write. */
-#include "tool.h"
-
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "../common/standard_streams.h"
+#include "ends.h"
 
 struct request {
     const char *name;
@@ -25,48 +26,32 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
     switch (key) {
     case 'd':
-        request->dataport = tool_parse_number(state, "--dataport", argument);
+        request->dataport = command_line_number(state, "--dataport", argument, 0, UINT64_MAX);
         return 0;
     case 'o':
-        request->offset = tool_parse_size(state, "--offset", argument);
+        request->offset = command_line_size(state, "--offset", argument, 0);
         return 0;
     case 'l':
-        request->length = tool_parse_size(state, "--length", argument);
+        request->length = command_line_size(state, "--length", argument, 0);
         request->has_length = true;
         return 0;
     case 'x':
         request->hex = true;
         return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "the NAME of a connection is missing");
-        return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return command_line_take_name(key, argument, state, &request->name);
     }
-}
-
-static error_t parse_read(int key, char *argument, struct argp_state *state)
-{
-    struct request *request = state->input;
-
-    if (key != ARGP_KEY_ARG)
-        return parse(key, argument, state);
-    tool_take_name(state, &request->name, argument);
-    return 0;
 }
 
 static error_t parse_write(int key, char *argument, struct argp_state *state)
 {
     struct request *request = state->input;
 
-    if (key != ARGP_KEY_ARG)
+    if (key != ARGP_KEY_ARG || !request->name)
         return parse(key, argument, state);
-    if (!request->name)
-        request->name = argument;
-    else if (!request->text)
-        request->text = argument;
-    else
-        argp_error(state, "one STRING is enough; put quotes around it");
+    if (request->text)
+        command_line_error(state, "one STRING is enough; put quotes around it");
+    request->text = argument;
     return 0;
 }
 
@@ -76,7 +61,7 @@ static error_t parse_write(int key, char *argument, struct argp_state *state)
     }
 #define OPTION_OFFSET                                                                                                  \
     {                                                                                                                  \
-        "offset", 'o', "BYTES", 0, "where in it to begin (default 0)", 0                                               \
+        "offset", 'o', "SIZE", 0, "where in it to begin (default 0)", 0                                                \
     }
 
 static const struct argp read_argp = {
@@ -84,15 +69,15 @@ static const struct argp read_argp = {
         (const struct argp_option[]){
             OPTION_DATAPORT,
             OPTION_OFFSET,
-            {"length", 'l', "BYTES", 0, "how much (default: to the end)", 0},
-            {"hex", 'x', NULL, 0, "show offset, hexadecimal and text; \"*\" stands for lines like the one before", 0},
+            {"length", 'l', "SIZE", 0, "how much (default: to the end)", 0},
+            {"hex", 'x', NULL, 0, "print offsets, hexadecimal and text; \"*\" replaces lines equal to the one before",
+             0},
             {0},
         },
-    .parser = parse_read,
+    .parser = parse,
     .args_doc = "NAME",
     .doc = "Copies a dataport to standard output, byte by byte as it is.\v"
-           "BYTES may have a suffix K, M or G.",
-    .help_filter = tool_help_filter,
+           "SIZE is in bytes, or has a suffix K, M or G.",
 };
 
 static const struct argp write_argp = {
@@ -104,10 +89,9 @@ static const struct argp write_argp = {
         },
     .parser = parse_write,
     .args_doc = "NAME [STRING]",
-    .doc = "Copies standard input, or a string without a NUL behind it, to a dataport. What does not fit is refused "
-           "whole.\v"
-           "BYTES may have a suffix K, M or G. No event is sent: `crossvm emit` does that.",
-    .help_filter = tool_help_filter,
+    .doc = "Copies standard input, or a string without its final NUL, to a dataport. Writes nothing if not all of it "
+           "fits.\v"
+           "SIZE is in bytes, or has a suffix K, M or G. No event is sent: `crossvm emit` does that.",
 };
 
 /* --- access to the memory --- */
@@ -160,29 +144,34 @@ static void copy_to_dataport(volatile uint8_t *port, const uint8_t *from, size_t
     }
 }
 
-/* The dataport that a request means, from its offset on. False after saying what is wrong. */
-static bool find_region(crossvm_end_t *end, const struct request *request, crossvm_dataport_t *region)
+/* Opens the end, and gives its dataport from the request's offset on. NULL after a message. */
+static crossvm_end_t *open_dataport(const struct request *request, crossvm_dataport_t *dataport)
 {
-    size_t count = crossvm_num_dataports(end);
+    crossvm_end_t *end = end_open(request->name);
+    size_t count = end ? crossvm_num_dataports(end) : 0;
 
-    if (count == 0) {
-        message("connection \"%s\" has no dataport, only events", crossvm_name(end));
-        return false;
-    }
+    if (!end)
+        return NULL;
     if (request->dataport >= count) {
-        message("connection \"%s\" has no dataport %" PRIu64 ": its last one is %zu", crossvm_name(end),
-                request->dataport, count - 1);
-        return false;
+        if (count == 0)
+            message("connection \"%s\" has no dataport, only events", crossvm_name(end));
+        else
+            message("connection \"%s\" has no dataport %" PRIu64 ": its last one is %zu", crossvm_name(end),
+                    request->dataport, count - 1);
+        goto failed;
     }
-    *region = crossvm_dataport(end, request->dataport);
-    if (request->offset > region->size) {
+    *dataport = crossvm_dataport(end, request->dataport);
+    if (request->offset > dataport->size) {
         message("offset %" PRIu64 " is beyond dataport %" PRIu64 " of connection \"%s\", which has %zu bytes",
-                request->offset, request->dataport, crossvm_name(end), region->size);
-        return false;
+                request->offset, request->dataport, crossvm_name(end), dataport->size);
+        goto failed;
     }
-    region->address = (uint8_t *)region->address + request->offset;
-    region->size -= request->offset;
-    return true;
+    dataport->address = (uint8_t *)dataport->address + request->offset;
+    dataport->size -= request->offset;
+    return end;
+failed:
+    crossvm_close(end);
+    return NULL;
 }
 
 /* --- read --- */
@@ -226,7 +215,7 @@ static void print_hex(uint64_t offset, const uint8_t *bytes, size_t length)
 }
 
 /* Copies first and writes then: write() fails for memory of a device. */
-static int read_region(const struct request *request, const crossvm_dataport_t *region, size_t length)
+static int read_dataport(const struct request *request, const crossvm_dataport_t *dataport, size_t length)
 {
     uint8_t *copy = malloc(length ? length : 1);
 
@@ -234,11 +223,11 @@ static int read_region(const struct request *request, const crossvm_dataport_t *
         message("no memory to read %zu bytes", length);
         return STATUS_ERROR;
     }
-    copy_from_dataport(copy, region->address, length);
+    copy_from_dataport(copy, dataport->address, length);
     if (request->hex)
         print_hex(request->offset, copy, length);
-    else
-        fwrite(copy, 1, length, stdout); /* errors are found when the tool ends */
+    else if (fwrite(copy, 1, length, stdout) < length)
+        standard_output_failed(errno);
     free(copy);
     return STATUS_OK;
 }
@@ -247,25 +236,20 @@ int cmd_read(int argc, char **argv)
 {
     struct request request = {0};
     int status = STATUS_ERROR;
-    crossvm_dataport_t region;
+    crossvm_dataport_t dataport;
     crossvm_end_t *end;
 
-    tool_parse(&read_argp, argc, argv, &request);
-    end = tool_open(request.name);
+    command_line_parse(&read_argp, 0, argc, argv, &request);
+    end = open_dataport(&request, &dataport);
     if (!end)
         return STATUS_ERROR;
-    if (!find_region(end, &request, &region))
-        goto cleanup;
     if (!request.has_length)
-        request.length = region.size;
-    if (request.length > region.size) {
+        request.length = dataport.size;
+    if (request.length > dataport.size)
         message("dataport %" PRIu64 " of connection \"%s\" has %zu bytes from offset %" PRIu64 " on, not %" PRIu64,
-                request.dataport, crossvm_name(end), region.size, request.offset, request.length);
-        goto cleanup;
-    }
-    status = read_region(&request, &region, request.length);
-
-cleanup:
+                request.dataport, crossvm_name(end), dataport.size, request.offset, request.length);
+    else
+        status = read_dataport(&request, &dataport, request.length);
     crossvm_close(end);
     return status;
 }
@@ -273,8 +257,8 @@ cleanup:
 /* --- write --- */
 
 /*
- * Reads standard input to its end, or until it is longer than limit. Gives its bytes, which the caller frees, or NULL
- * after saying what went wrong; *length is limit + 1 when it is too long.
+ * Reads standard input to its end, or until it is longer than limit. Returns its bytes, which the caller frees, or NULL
+ * after a message; *length is limit + 1 when it is too long.
  */
 static uint8_t *read_input(size_t limit, size_t *length)
 {
@@ -306,7 +290,7 @@ static uint8_t *read_input(size_t limit, size_t *length)
     return bytes;
 }
 
-static int write_region(crossvm_end_t *end, const struct request *request, const crossvm_dataport_t *region)
+static int write_dataport(crossvm_end_t *end, const struct request *request, const crossvm_dataport_t *dataport)
 {
     const uint8_t *from = (const uint8_t *)request->text;
     size_t length = request->text ? strlen(request->text) : 0;
@@ -314,17 +298,18 @@ static int write_region(crossvm_end_t *end, const struct request *request, const
     int status = STATUS_ERROR;
 
     if (!request->text) {
-        input = read_input(region->size, &length);
+        input = read_input(dataport->size, &length);
         if (!input)
             return STATUS_ERROR;
         from = input;
     }
-    if (length > region->size) {
-        message("this does not fit into dataport %" PRIu64 " of connection \"%s\", which has %zu bytes from offset "
+    if (length > dataport->size) {
+        message("the input does not fit into dataport %" PRIu64
+                " of connection \"%s\", which has %zu bytes from offset "
                 "%" PRIu64 " on; nothing was written",
-                request->dataport, crossvm_name(end), region->size, request->offset);
+                request->dataport, crossvm_name(end), dataport->size, request->offset);
     } else {
-        copy_to_dataport(region->address, from, length);
+        copy_to_dataport(dataport->address, from, length);
         status = STATUS_OK;
     }
     free(input);
@@ -335,23 +320,18 @@ int cmd_write(int argc, char **argv)
 {
     struct request request = {0};
     int status = STATUS_ERROR;
-    crossvm_dataport_t region;
+    crossvm_dataport_t dataport;
     crossvm_end_t *end;
 
-    tool_parse(&write_argp, argc, argv, &request);
-    end = tool_open(request.name);
+    command_line_parse(&write_argp, 0, argc, argv, &request);
+    end = open_dataport(&request, &dataport);
     if (!end)
         return STATUS_ERROR;
-    if (!find_region(end, &request, &region))
-        goto cleanup;
-    if (!(region.rights & CROSSVM_RIGHT_WRITE)) {
+    if (dataport.rights & CROSSVM_RIGHT_WRITE)
+        status = write_dataport(end, &request, &dataport);
+    else
         message("dataport %" PRIu64 " of connection \"%s\" is read-only for this end", request.dataport,
                 crossvm_name(end));
-        goto cleanup;
-    }
-    status = write_region(end, &request, &region);
-
-cleanup:
     crossvm_close(end);
     return status;
 }

@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Commands ls and info. */
-#include "ends.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "ends.h"
+
+crossvm_end_t *end_open(const char *name)
+{
+    crossvm_end_t *end;
+
+    if (crossvm_open(&end, name) == 0)
+        return end;
+    message("%s", crossvm_strerror());
+    return NULL;
+}
 
 const char *end_via(const crossvm_end_info_t *end)
 {
@@ -72,7 +82,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static error_t parse_ls(int key, char *argument, struct argp_state *state)
 {
     if (key == ARGP_KEY_ARG)
-        argp_error(state, "no argument is needed; what is \"%s\" for?", argument);
+        command_line_error(state, "no argument is needed; what is \"%s\" for?", argument);
     return parse(key, argument, state);
 }
 
@@ -80,16 +90,9 @@ static error_t parse_info(int key, char *argument, struct argp_state *state)
 {
     struct request *request = state->input;
 
-    switch (key) {
-    case ARGP_KEY_ARG:
-        tool_take_name(state, &request->name, argument);
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "the NAME of a connection is missing");
-        return 0;
-    default:
+    if (key == 'j')
         return parse(key, argument, state);
-    }
+    return command_line_take_name(key, argument, state, &request->name);
 }
 
 static const struct argp_option options[] = {
@@ -101,7 +104,6 @@ static const struct argp ls_argp = {
     .options = options,
     .parser = parse_ls,
     .doc = "Lists the connections of this machine: devices of a guest, then sockets of VMs that run here.",
-    .help_filter = tool_help_filter,
 };
 
 static const struct argp info_argp = {
@@ -109,7 +111,6 @@ static const struct argp info_argp = {
     .parser = parse_info,
     .args_doc = "NAME",
     .doc = "Tells all about one connection.",
-    .help_filter = tool_help_filter,
 };
 
 /* --- ls --- */
@@ -194,7 +195,7 @@ int cmd_ls(int argc, char **argv)
     size_t count;
     int status;
 
-    tool_parse(&ls_argp, argc, argv, &request);
+    command_line_parse(&ls_argp, 0, argc, argv, &request);
     if (crossvm_list(&ends, &count)) {
         message("%s", crossvm_strerror());
         return STATUS_ERROR;
@@ -298,7 +299,7 @@ int cmd_info(int argc, char **argv)
     struct request request = {0};
     crossvm_end_info_t info;
 
-    tool_parse(&info_argp, argc, argv, &request);
+    command_line_parse(&info_argp, 0, argc, argv, &request);
     if (look_up(request.name, &info)) {
         message("%s", crossvm_strerror());
         return STATUS_ERROR;

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* How ends are called and shown. */
+/* How ends are opened and shown. */
 #pragma once
 
-#include "tool.h"
+#include "command.h"
+
+/** Opens an end. NULL after a message. */
+crossvm_end_t *end_open(const char *name);
 
 /** Words for the values of an end, the same for people and in JSON. */
 const char *end_via(const crossvm_end_info_t *end);
 const char *end_peer(const crossvm_end_info_t *end);
 const char *end_rights(uint32_t rights);
 
-/** Prints ends as a JSON array, and one as an object. Returns an exit status. */
+/** Prints ends as a JSON array, and one as an object. Return an exit status. */
 int ends_print_json(const crossvm_end_info_t *ends, size_t count);
 int end_print_json(const crossvm_end_info_t *end);

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Commands emit and wait. */
-#include "tool.h"
-
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
+
+#include "clock.h"
+#include "ends.h"
 
 struct request {
     const char *name;
@@ -16,39 +13,23 @@ struct request {
     double seconds; /* negative: without end */
 };
 
-static double parse_seconds(struct argp_state *state, const char *text)
-{
-    char *rest;
-    double seconds = strtod(text, &rest);
-
-    if (rest == text || *rest || !isfinite(seconds) || seconds < 0)
-        argp_error(state, "--timeout: \"%s\" is not a number of seconds", text);
-    return seconds;
-}
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct request *request = state->input;
 
     switch (key) {
     case 'n':
-        request->count = tool_parse_number(state, "--count", argument);
-        if (request->count == 0)
-            argp_error(state, "--count: at least 1");
+        request->count = command_line_number(state, "--count", argument, 1, UINT64_MAX);
         return 0;
     case 't':
-        request->seconds = parse_seconds(state, argument);
-        return 0;
-    case ARGP_KEY_ARG:
-        tool_take_name(state, &request->name, argument);
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "the NAME of a connection is missing");
+        request->seconds = command_line_seconds(state, "--timeout", argument);
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return command_line_take_name(key, argument, state, &request->name);
     }
 }
+
+/* --- emit --- */
 
 static const struct argp emit_argp = {
     .options =
@@ -59,7 +40,6 @@ static const struct argp emit_argp = {
     .parser = parse,
     .args_doc = "NAME",
     .doc = "Sends events to the other end of a connection.",
-    .help_filter = tool_help_filter,
 };
 
 int cmd_emit(int argc, char **argv)
@@ -68,8 +48,8 @@ int cmd_emit(int argc, char **argv)
     int error = 0;
     crossvm_end_t *end;
 
-    tool_parse(&emit_argp, argc, argv, &request);
-    end = tool_open(request.name);
+    command_line_parse(&emit_argp, 0, argc, argv, &request);
+    end = end_open(request.name);
     if (!end)
         return STATUS_ERROR;
     for (uint64_t i = 0; i < request.count && !error; i++)
@@ -79,6 +59,8 @@ int cmd_emit(int argc, char **argv)
     crossvm_close(end);
     return error ? STATUS_ERROR : STATUS_OK;
 }
+
+/* --- wait --- */
 
 static const struct argp wait_argp = {
     .options =
@@ -92,37 +74,18 @@ static const struct argp wait_argp = {
     .doc = "Waits for events of the other end of a connection and prints how many came, which may be more than asked "
            "for.\v"
            "Exit status: 0 when all have come, 1 when the time was over before, 2 for an error.",
-    .help_filter = tool_help_filter,
 };
 
-static double now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (double)time.tv_sec + (double)time.tv_nsec * 1e-9;
-}
-
-/* What remains until a time, as a timeout of crossvm_wait(). */
-static int remaining_ms(double until)
-{
-    double left = ceil((until - now()) * 1e3);
-
-    if (left > INT_MAX)
-        return INT_MAX;
-    return left > 0 ? (int)left : 0;
-}
-
-/* Waits for so many events or for the end of the time. Gives how many came, or -1 after saying what went wrong. */
+/* Waits for so many events or for the end of the time. Returns how many came, or -1 after a message. */
 static int64_t count_events(crossvm_end_t *end, const struct request *request)
 {
-    bool endless = request->seconds < 0;
-    double until = endless ? 0 : now() + request->seconds;
+    const crossvm_deadline_t deadline = deadline_after(request->seconds);
     uint64_t events = 0;
 
+    /* A wait may return early without events: only the clock tells that the time is over. */
     for (;;) {
-        int timeout_ms = endless ? -1 : remaining_ms(until);
-        int fresh = crossvm_wait(end, crossvm_deadline_after_ms(timeout_ms));
+        bool last = deadline_has_passed(deadline);
+        int fresh = crossvm_wait(end, deadline);
 
         if (fresh < 0 && fresh != -EINTR) {
             message("%s", crossvm_strerror());
@@ -130,8 +93,7 @@ static int64_t count_events(crossvm_end_t *end, const struct request *request)
         }
         if (fresh > 0)
             events += (uint64_t)fresh;
-        /* A wait may return early without events, so only one that was to look only ends the time. */
-        if (events >= request->count || (fresh == 0 && timeout_ms == 0))
+        if (events >= request->count || (fresh <= 0 && last))
             return (int64_t)events;
     }
 }
@@ -142,8 +104,8 @@ int cmd_wait(int argc, char **argv)
     crossvm_end_t *end;
     int64_t events;
 
-    tool_parse(&wait_argp, argc, argv, &request);
-    end = tool_open(request.name);
+    command_line_parse(&wait_argp, 0, argc, argv, &request);
+    end = end_open(request.name);
     if (!end)
         return STATUS_ERROR;
     events = count_events(end, &request);

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The tool `crossvm`: looks at connections and uses them from a shell. */
-#include "tool.h"
-
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/standard_streams.h"
+#include "command.h"
+
+static command_function cmd_help, cmd_version;
+
 static const struct {
     const char *name;
     const char *summary;
-    tool_command *run;
+    command_function *run;
 } commands[] = {
-    {"ls", "list the connections of this machine", cmd_ls},
-    {"info", "tell all about one connection", cmd_info},
-    {"emit", "send events to the other end", cmd_emit},
-    {"wait", "wait for events of the other end", cmd_wait},
+    {"ls", "list the connections that this machine has an end of", cmd_ls},
+    {"info", "print all that is known of one end", cmd_info},
+    {"emit", "send events", cmd_emit},
+    {"wait", "wait for events", cmd_wait},
     {"read", "copy a dataport to standard output", cmd_read},
     {"write", "copy standard input or a string to a dataport", cmd_write},
     {"cat", "join a stream to standard input and output", cmd_cat},
@@ -24,16 +26,18 @@ static const struct {
     {"ping", "measure round trips to `crossvm echo`", cmd_ping},
     {"echo", "send back what comes", cmd_echo},
     {"bench", "measure latency and throughput", cmd_bench},
-    {"pair", "offer a connection between two programs, without a VM", cmd_pair},
+    {"pair", "serve a connection between two programs, without a VM", cmd_pair},
     {"run", "start the VMs of a topology and join their connections", cmd_run},
+    {"help", "explain a command", cmd_help},
+    {"version", "print the release", cmd_version},
 };
 
 #define NUM_COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
-const char *argp_program_version = "crossvm " CROSSVM_RELEASE;
+/* --- crossvm COMMAND --- */
 
 /* The part of --help behind the options: made from the table, so that no command is forgotten. */
-static char *help_filter(int key, const char *text, void *input)
+static char *filter_help(int key, const char *text, void *input)
 {
     char *help = NULL;
     size_t size;
@@ -48,29 +52,25 @@ static char *help_filter(int key, const char *text, void *input)
     fputs("Commands:\n", stream);
     for (size_t i = 0; i < NUM_COMMANDS; i++)
         fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
-    fputs("\nNAME is a connection's name as `crossvm ls` shows it, or the path of its device or socket.\n"
-          "Sockets are looked for in $CROSSVM_DIR, by default /run/crossvm.\n"
-          "`crossvm COMMAND --help` explains a command.\n",
+    fputs("\nNAME is the name of a connection, as `crossvm ls` shows it, or the path of its device or socket. Sockets "
+          "are "
+          "looked for in $CROSSVM_DIR, by default /run/crossvm. `crossvm help COMMAND` explains a command.",
           stream);
     return fclose(stream) ? NULL : help;
 }
 
-struct request {
-    int command; /* index of COMMAND in argv */
-};
-
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
-    struct request *request = state->input;
+    int *command = state->input;
 
     (void)argument;
     switch (key) {
     case ARGP_KEY_ARG:
-        request->command = state->next - 1;
+        *command = state->next - 1;
         state->next = state->argc; /* the rest is the command's */
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_usage(state);
+        argp_state_help(state, stderr, ARGP_HELP_SHORT_USAGE | ARGP_HELP_DOC | ARGP_HELP_LONG | ARGP_HELP_EXIT_ERR);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -80,13 +80,13 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp argp = {
     .parser = parse,
     .args_doc = "COMMAND [ARGUMENT...]",
-    .doc = "Looks at cross-VM connections and uses them, in a guest and on the host.\v",
-    .help_filter = help_filter,
+    .doc = "Looks at connections between virtual machines and uses them, in a guest and on the host.\v",
+    .help_filter = filter_help,
 };
 
 static int run(int argc, char **argv)
 {
-    static char name[32];
+    char name[32];
 
     for (size_t i = 0; i < NUM_COMMANDS; i++) {
         if (strcmp(argv[0], commands[i].name) == 0) {
@@ -95,28 +95,49 @@ static int run(int argc, char **argv)
             return commands[i].run(argc, argv);
         }
     }
-    message("there is no command \"%s\"; `crossvm --help` lists the commands", argv[0]);
+    message("there is no command \"%s\"; `crossvm help` lists the commands", argv[0]);
     return STATUS_ERROR;
+}
+
+/* --- crossvm help, crossvm version --- */
+
+static error_t parse_help(int key, char *argument, struct argp_state *state)
+{
+    if (key != ARGP_KEY_ARG || state->arg_num > 0)
+        return ARGP_ERR_UNKNOWN;
+    *(char **)state->input = argument;
+    return 0;
+}
+
+static int cmd_help(int argc, char **argv)
+{
+    static const struct argp help_argp = {
+        .parser = parse_help, .args_doc = "[COMMAND]", .doc = "Explains a command, or lists all of them."};
+    char *command = NULL, *words[] = {"crossvm", "--help", NULL};
+    int first = 0;
+
+    command_line_parse(&help_argp, 0, argc, argv, &command);
+    if (!command)
+        command_line_parse(&argp, ARGP_IN_ORDER, 2, words, &first);
+    words[0] = command;
+    return run(2, words);
+}
+
+static int cmd_version(int argc, char **argv)
+{
+    static const struct argp version_argp = {.doc = "Prints the release of the tool."};
+
+    command_line_parse(&version_argp, 0, argc, argv, NULL);
+    print_release();
+    return STATUS_OK;
 }
 
 int main(int argc, char **argv)
 {
-    struct request request = {0};
-    int status;
-    error_t error;
+    int command = 0;
 
+    standard_streams_set_up(STATUS_ERROR);
     argp_err_exit_status = STATUS_ERROR;
-    error = argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &request);
-    if (error) {
-        message("cannot parse the command line: %s", strerror(error));
-        return STATUS_ERROR;
-    }
-    status = run(argc - request.command, argv + request.command);
-
-    /* A full disk shows only here. */
-    if (fflush(stdout) || ferror(stdout)) {
-        message("cannot write to standard output: %s", strerror(errno));
-        return STATUS_ERROR;
-    }
-    return status;
+    command_line_parse(&argp, ARGP_IN_ORDER, argc, argv, &command);
+    return run(argc - command, argv + command);
 }

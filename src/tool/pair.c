@@ -11,9 +11,10 @@
 #include "../common/dataport_spec.h"
 #include "../common/end_signals.h"
 #include "../common/name.h"
+#include "../common/standard_streams.h"
 #include "../pair/pair.h"
 #include "../wire/wire.h"
-#include "tool.h"
+#include "command.h"
 
 #define DEFAULT_SIZE 0x10000
 
@@ -23,9 +24,9 @@ static void add_dataport(struct argp_state *state, struct pair_options *options,
     char reason[128];
 
     if (options->num_dataports == CROSSVM_MAX_DATAPORTS)
-        argp_error(state, "--dataport: at most %d", CROSSVM_MAX_DATAPORTS);
+        command_line_error(state, "--dataport: at most %d", CROSSVM_MAX_DATAPORTS);
     if (!dataport_spec_parse(text, ends, &options->dataports[options->num_dataports++], reason))
-        argp_error(state, "--dataport: \"%s\" %s", text, reason);
+        command_line_error(state, "--dataport: \"%s\" %s", text, reason);
 }
 
 static bool is_name(const char *name)
@@ -45,16 +46,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         add_dataport(state, options, argument);
         return 0;
     case ARGP_KEY_ARG:
-        tool_take_name(state, &options->name, argument);
         if (!is_name(argument))
-            argp_error(state, "\"%s\" is no name: it has 1 to %d of the characters A-Z a-z 0-9 . _ -", argument,
-                       CROSSVM_FULL_NAME_BYTES - 3);
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        argp_error(state, "the NAME of the connection is missing");
-        return 0;
+            command_line_error(state, "\"%s\" is no name: it has 1 to %d of the characters A-Z a-z 0-9 . _ -", argument,
+                               CROSSVM_FULL_NAME_BYTES - 3);
+        return command_line_take_name(key, argument, state, &options->name);
     default:
-        return ARGP_ERR_UNKNOWN;
+        return command_line_take_name(key, argument, state, &options->name);
     }
 }
 
@@ -75,7 +72,6 @@ static const struct argp argp = {
     .doc = "Offers a connection between two programs of this machine, for development and tests: they open its ends "
            "NAME.0 and NAME.1 as they would open those of a VM.\v"
            "Prints the names of the ends when they can be opened. Ends on SIGINT, SIGTERM or SIGHUP.",
-    .help_filter = tool_help_filter,
 };
 
 /* A descriptor that polls readable when a signal says to end; -1 after a message. */
@@ -99,7 +95,7 @@ int cmd_pair(int argc, char **argv)
     int stop, status = STATUS_ERROR;
     struct pair *pair;
 
-    tool_parse(&argp, argc, argv, &chosen);
+    command_line_parse(&argp, 0, argc, argv, &chosen);
     if (chosen.num_dataports == 0) {
         chosen.dataports[0] = (struct dataport_spec){.size = DEFAULT_SIZE, .writer = WRITER_BOTH};
         chosen.num_dataports = 1;
@@ -110,8 +106,7 @@ int cmd_pair(int argc, char **argv)
     pair = pair_create(&chosen);
     if (pair) {
         printf("%s.0 %s.1\n", chosen.name, chosen.name);
-        fflush(stdout);
-        status = pair_serve(pair, stop) ? STATUS_ERROR : STATUS_OK;
+        status = standard_output_flush() && pair_serve(pair, stop) == 0 ? STATUS_OK : STATUS_ERROR;
     }
     pair_destroy(pair);
     close(stop);

@@ -7,7 +7,7 @@
 #include "../run/runner.h"
 #include "../run/topology.h"
 #include "../wire/wire.h"
-#include "tool.h"
+#include "command.h"
 
 enum {
     OPTION_CHECK = 256,
@@ -40,12 +40,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (request->file)
-            argp_error(state, "one FILE is enough; what is \"%s\" for?", argument);
+            command_line_error(state, "one FILE is enough; what is \"%s\" for?", argument);
         request->file = argument;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "the FILE with a topology is missing");
-        return 0;
+        command_line_error(state, "the FILE with a topology is missing");
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -68,7 +67,6 @@ static const struct argp argp = {
            "when "
            "one failed (a reboot or a panic of its guest is such an end, too), 2 for a wrong topology, 128 and the "
            "signal's number after a signal.",
-    .help_filter = tool_help_filter,
 };
 
 /* Where crossvm-vm will make its sockets. */
@@ -85,7 +83,7 @@ int cmd_run(int argc, char **argv)
     struct topology topology;
     int status = STATUS_OK;
 
-    tool_parse(&argp, argc, argv, &request);
+    command_line_parse(&argp, 0, argc, argv, &request);
     raise_descriptor_limit();
     if (topology_load(&topology, request.file, socket_dir(&request)))
         return STATUS_ERROR;

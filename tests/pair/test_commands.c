@@ -246,11 +246,11 @@ static void wrong_command_lines(void **state)
     assert_refused(start("recv", "link.1", "-d", "1"), "read-only for this end");
     assert_refused(start("cat", "link.0", "--send-only", "--recv-only"), "nothing to do");
     assert_refused(start("cat", "link.0", "-t", "soon"), "not a number of seconds");
-    assert_refused(start("recv", "link.0", "-n", "0"), "at least 1");
-    assert_refused(start("ping", "link.0", "-s", "7"), "at least 8");
+    assert_refused(start("recv", "link.0", "-n", "0"), "whole number from 1 on");
+    assert_refused(start("ping", "link.0", "-s", "7"), "give at least 8");
     assert_refused(start("ping", "link.0", "-s", "64K"), "carries up to");
     assert_refused(start("bench", "link.0", "-s", "64,1G"), "carries up to");
-    assert_refused(start("bench", "link.0", "-s", "64,x"), "is no size");
+    assert_refused(start("bench", "link.0", "-s", "64,x"), "is not a size");
     assert_refused(start("pair", "a/b"), "is no name");
     assert_refused(start("pair", "other", "-p", "100"), "no multiple of 4 KiB");
     assert_refused(start("pair", "other", "-p", "4K:2"), "names no writer: that is 0, 1 or both");
@@ -537,7 +537,7 @@ static void ping_nobody(void **state)
     struct command ping = start("ping", "link.1", "-c2", "-i0", "-W0.05", "-t0.05"), other;
 
     (void)state;
-    expect(&ping, 1, "", "did not come in time");
+    expect(&ping, 1, "PING link.1: 56 bytes\n", "waiting for `crossvm echo` at the other end of connection \"link.1\"");
 
     other = start("recv", "link.0");
     ping = start("ping", "link.1", "-c2", "-i0", "-W0.05");
@@ -585,10 +585,11 @@ static void judge_bench(struct command *run)
 
 static void bench(void **state)
 {
-    struct command serve = start("bench", "--serve", "link.0");
-    struct command run = start("bench", "link.1", "--json", "-T0.02", "-s64,4K");
+    struct command serve = start("bench", "--serve", "link.0"), run;
 
     (void)state;
+    await_owner("link.0");
+    run = start("bench", "link.1", "--json", "-T0.02", "-s64,4K");
     judge_bench(&run);
     run = start("bench", "link.1", "-T0.01");
     finish(&run);
@@ -603,10 +604,11 @@ static void bench(void **state)
 
 static void bench_of_a_stream(void **state)
 {
-    struct command serve = start("bench", "--serve", "--stream", "--spin=0", "link.0");
-    struct command run = start("bench", "link.1", "--stream", "--json", "-T0.02", "-s64,4K");
+    struct command serve = start("bench", "--serve", "--stream", "--spin=0", "link.0"), run;
 
     (void)state;
+    await_owner("link.0");
+    run = start("bench", "link.1", "--stream", "--json", "-T0.02", "-s64,4K");
     judge_bench(&run);
     end_by_signal(&serve, SIGINT);
     assert_int_equal(serve.status, 0);

@@ -92,35 +92,45 @@ static void assert_result(const struct result *result, int status, const char *o
 
 static void help_and_version(void **state)
 {
-    static const char *const commands[] = {"ls",   "info", "emit", "wait", "read",  "write", "cat",
-                                           "send", "recv", "ping", "echo", "bench", "pair",  "run"};
-    const struct result *result;
+    static const char *const commands[] = {"ls",   "info", "emit", "wait",  "read", "write", "cat",  "send",
+                                           "recv", "ping", "echo", "bench", "pair", "run",   "help", "version"};
+    static const char *const helps[] = {"help", "--help", "-h", "-?"}, *const versions[] = {"version", "--version",
+                                                                                            "-V"};
     char usage[64];
 
     (void)state;
-    result = run("--version");
-    assert_int_equal(result->status, 0);
-    assert_int_equal(strncmp(result->output, "crossvm ", 8), 0);
+    for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
+        assert_result(run(versions[i]), 0, "crossvm 0.1.0\n", "");
+    for (size_t h = 0; h < sizeof(helps) / sizeof(helps[0]); h++) {
+        const struct result *result = run(helps[h]);
 
-    result = run("--help");
-    assert_int_equal(result->status, 0);
-    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        snprintf(usage, sizeof(usage), "\n  %s ", commands[i]);
-        assert_non_null(strstr(result->output, usage));
+        assert_int_equal(result->status, 0);
+        assert_string_equal(result->errors, "");
+        for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+            snprintf(usage, sizeof(usage), "\n  %s ", commands[i]);
+            assert_non_null(strstr(result->output, usage));
+        }
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        result = run(commands[i], "--help");
-        assert_int_equal(result->status, 0);
         snprintf(usage, sizeof(usage), "Usage: crossvm %s ", commands[i]);
-        assert_non_null(strstr(result->output, usage));
+        for (size_t h = 0; h < sizeof(helps) / sizeof(helps[0]); h++) {
+            const struct result *result = h == 0 ? run("help", commands[i]) : run(commands[i], helps[h]);
+
+            assert_int_equal(result->status, 0);
+            assert_string_equal(result->errors, "");
+            assert_memory_equal(result->output, usage, strlen(usage));
+        }
+        assert_result(run(commands[i], "--version"), 0, "crossvm 0.1.0\n", "");
     }
 }
 
 static void usage_errors(void **state)
 {
     (void)state;
-    assert_result(run(NULL), 2, "", "Usage: ");
-    assert_result(run("frobnicate"), 2, "", "crossvm: there is no command \"frobnicate\"; `crossvm --help`");
+    assert_result(run(NULL), 2, "", "\n  ls ");
+    assert_result(run("frobnicate"), 2, "", "crossvm: there is no command \"frobnicate\"; `crossvm help` lists");
+    assert_result(run("help", "frobnicate"), 2, "", "there is no command \"frobnicate\"");
+    assert_result(run("version", "1"), 2, "", "Too many arguments");
     assert_result(run("--frobnicate"), 2, "", "--frobnicate");
     assert_result(run("ls", "alpha"), 2, "", "what is \"alpha\" for?");
     assert_result(run("ls", "--frobnicate"), 2, "", "crossvm ls: ");
@@ -131,12 +141,12 @@ static void usage_errors(void **state)
     assert_result(run("write"), 2, "", "NAME of a connection is missing");
     assert_result(run("emit", "alpha", "beta"), 2, "", "what is \"beta\" for?");
     assert_result(run("write", "alpha", "text", "more"), 2, "", "one STRING is enough");
-    assert_result(run("emit", "alpha", "-n", "0"), 2, "", "at least 1");
+    assert_result(run("emit", "alpha", "-n", "0"), 2, "", "\"0\" is not a whole number from 1 on");
     assert_result(run("emit", "alpha", "-n", "many"), 2, "", "\"many\" is not a whole number");
     assert_result(run("emit", "alpha", "-n", "-1"), 2, "", "\"-1\" is not a whole number");
     assert_result(run("emit", "alpha", "-n", "1Q"), 2, "", "is not a whole number");
     assert_result(run("emit", "alpha", "-n", "99999999999999999999"), 2, "", "not a whole number");
-    assert_result(run("read", "alpha", "-o", "18446744073709551615K"), 2, "", "is no size");
+    assert_result(run("read", "alpha", "-o", "18446744073709551615K"), 2, "", "is not a size");
     assert_result(run("wait", "alpha", "-t", "soon"), 2, "", "\"soon\" is not a number of seconds");
     assert_result(run("wait", "alpha", "-t", "-1"), 2, "", "not a number of seconds");
     assert_result(run("wait", "alpha", "-t", "nan"), 2, "", "not a number of seconds");

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "command_line.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "size.h"
+
+#define OPTION_USAGE 0x10000 /* beyond those of all commands */
+
+static const struct argp_option common_options[] = {
+    {"help", 'h', NULL, 0, "print this help", -1},
+    {"help", '?', NULL, OPTION_HIDDEN, NULL, -1},
+    {"usage", OPTION_USAGE, NULL, OPTION_HIDDEN, NULL, -1},
+    {"version", 'V', NULL, 0, "print the release", -1},
+    {0},
+};
+
+void print_release(void)
+{
+    printf("%s " CROSSVM_RELEASE "\n", program_invocation_short_name);
+}
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    (void)argument;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = state->input;
+        return 0;
+    case 'h':
+    case '?':
+        argp_state_help(state, stdout, ARGP_HELP_STD_HELP);
+        return 0;
+    case OPTION_USAGE:
+        argp_state_help(state, stdout, ARGP_HELP_USAGE | ARGP_HELP_EXIT_OK);
+        return 0;
+    case 'V':
+        print_release();
+        exit(0);
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* Leaves out a note that helps nobody. */
+static char *filter_help(int key, const char *text, void *input)
+{
+    (void)input;
+    return key == ARGP_KEY_HELP_DUP_ARGS_NOTE ? NULL : (char *)text;
+}
+
+void command_line_parse(const struct argp *argp, unsigned int flags, int argc, char **argv, void *input)
+{
+    const struct argp_child child[] = {{argp, 0, NULL, 0}, {0}};
+    const struct argp all = {.options = common_options, .parser = parse, .children = child, .help_filter = filter_help};
+    error_t error = argp_parse(&all, argc, argv, flags | ARGP_NO_HELP, NULL, input);
+
+    if (error) {
+        fprintf(stderr, "%s: cannot parse the command line: %s\n", argv[0], strerror(error));
+        exit(argp_err_exit_status);
+    }
+}
+
+void command_line_error(struct argp_state *state, const char *format, ...)
+{
+    char sentence[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(sentence, sizeof(sentence), format, arguments);
+    va_end(arguments);
+    argp_error(state, "%s", sentence);
+    exit(argp_err_exit_status);
+}
+
+uint64_t command_line_number(struct argp_state *state, const char *what, const char *text, uint64_t min, uint64_t max)
+{
+    uint64_t number = 0;
+
+    if (number_parse(text, NULL, &number) && number >= min && number <= max)
+        return number;
+    if (max == UINT64_MAX)
+        command_line_error(state, "%s: \"%s\" is not a whole number from %" PRIu64 " on", what, text, min);
+    command_line_error(state, "%s: \"%s\" is not a whole number from %" PRIu64 " to %" PRIu64, what, text, min, max);
+}
+
+uint64_t command_line_size(struct argp_state *state, const char *what, const char *text, uint64_t min)
+{
+    uint64_t bytes = 0;
+
+    if (!size_parse(text, NULL, &bytes))
+        command_line_error(state, "%s: \"%s\" is not a size; give bytes, or a number with K, M or G, such as 64K", what,
+                           text);
+    if (bytes < min)
+        command_line_error(state, "%s: \"%s\" is too small; give at least %" PRIu64, what, text, min);
+    return bytes;
+}
+
+double command_line_seconds(struct argp_state *state, const char *what, const char *text)
+{
+    char *rest;
+    double seconds = strtod(text, &rest);
+
+    if (rest == text || *rest || !isfinite(seconds) || seconds < 0)
+        command_line_error(state, "%s: \"%s\" is not a number of seconds", what, text);
+    return seconds;
+}
+
+error_t command_line_take_name(int key, char *argument, struct argp_state *state, const char **name)
+{
+    switch (key) {
+    case ARGP_KEY_ARG:
+        if (*name)
+            command_line_error(state, "one NAME is enough; what is \"%s\" for?", argument);
+        *name = argument;
+        return 0;
+    case ARGP_KEY_NO_ARGS:
+        command_line_error(state, "the NAME of a connection is missing");
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}

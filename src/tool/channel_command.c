@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "channel_command.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "../common/end_signals.h"
+#include "ends.h"
+
+/* --- command line --- */
+
+#define OPTION_SPIN 512 /* beyond those of the commands */
+
+static error_t parse(int key, char *argument, struct argp_state *state)
+{
+    struct channel_choice *choice = state->input;
+
+    switch (key) {
+    case 'd':
+        choice->dataport = (int)command_line_number(state, "--dataport", argument, 0, INT_MAX);
+        return 0;
+    case OPTION_SPIN:
+        choice->spin = (int)command_line_number(state, "--spin", argument, 0, INT_MAX);
+        return 0;
+    case 't':
+        choice->seconds = command_line_seconds(state, "--timeout", argument);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp channel_argp = {
+    .options =
+        (const struct argp_option[]){
+            {"dataport", 'd', "INDEX", 0,
+             "which dataport, counted from 0 (default: the first that is large enough and writable)", 10},
+            {"spin", OPTION_SPIN, "COUNT", 0,
+             "look at most so often before a sleep (default 1000, or 0 on a host with one CPU)", 10},
+            {"timeout", 't', "SECONDS", 0, "wait no longer than this for the other end", 10},
+            {0},
+        },
+    .parser = parse,
+};
+
+error_t channel_parse_name(int key, char *argument, struct argp_state *state, struct channel_choice *choice)
+{
+    if (key == ARGP_KEY_INIT)
+        state->child_inputs[0] = choice;
+    return command_line_take_name(key, argument, state, &choice->name);
+}
+
+/* --- channels --- */
+
+crossvm_channel_t *channel_create(crossvm_end_t *end, const struct channel_choice *choice)
+{
+    const crossvm_channel_options_t options = {
+        .mode = choice->mode,
+        .dataport = choice->dataport,
+        .end = CROSSVM_CHANNEL_AUTO,
+        .spin = choice->spin,
+    };
+    crossvm_channel_t *channel;
+
+    if (crossvm_channel_create(&channel, end, &options) == 0)
+        return channel;
+    message("%s", crossvm_strerror());
+    crossvm_close(end);
+    return NULL;
+}
+
+crossvm_channel_t *channel_open(const struct channel_choice *choice)
+{
+    crossvm_end_t *end = end_open(choice->name);
+
+    return end ? channel_create(end, choice) : NULL;
+}
+
+void channel_close(crossvm_channel_t *channel)
+{
+    crossvm_end_t *end;
+
+    if (!channel)
+        return;
+    end = crossvm_channel_get_end(channel);
+    crossvm_channel_destroy(channel);
+    crossvm_close(end);
+}
+
+const char *channel_name(const crossvm_channel_t *channel)
+{
+    return crossvm_name(crossvm_channel_get_end(channel));
+}
+
+int channel_error(const crossvm_channel_t *channel, ptrdiff_t error)
+{
+    message("%s", crossvm_channel_strerror(channel, (int)error));
+    return error == -ETIMEDOUT ? STATUS_TIMEOUT : STATUS_ERROR;
+}
+
+void channel_ask_for(const crossvm_channel_t *channel, const char *command)
+{
+    if (crossvm_peer_state(crossvm_channel_get_end(channel), NULL) != CROSSVM_PEER_READY)
+        message("waiting for `%s` at the other end of connection \"%s\"", command, channel_name(channel));
+}
+
+int channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadline)
+{
+    int error = crossvm_channel_connect(channel, deadline);
+
+    return error ? channel_error(channel, error) : STATUS_OK;
+}
+
+bool channel_is_gone(crossvm_channel_t *channel)
+{
+    int result = crossvm_wait(crossvm_channel_get_end(channel), CROSSVM_NOW);
+
+    return result < 0 && result != -EINTR;
+}
+
+/* A client that does not fit may come again at once, and for ever: it costs one message and one session a second. */
+static void complain(const crossvm_channel_t *channel, int error, const char *client)
+{
+    static int64_t again_ns;
+    const struct timespec until = {.tv_sec = again_ns / SECOND_NS, .tv_nsec = again_ns % SECOND_NS};
+
+    if (clock_ns() < again_ns)
+        (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+    else if (error == -EBADMSG)
+        message("the other end of connection \"%s\" is not %s of this release; waiting for the next one",
+                channel_name(channel), client);
+    else
+        message("%s; waiting for the next one", crossvm_channel_strerror(channel, error));
+    again_ns = clock_ns() + SECOND_NS;
+}
+
+bool channel_serve_next(crossvm_channel_t *channel, int error, const char *client)
+{
+    if (channel_is_gone(channel) || (error && error != -EPIPE && error != -EPROTO && error != -EBADMSG))
+        return false;
+    if (error == -EPROTO || error == -EBADMSG)
+        complain(channel, error, client);
+    crossvm_channel_open(channel);
+    return true;
+}
+
+/* --- signals --- */
+
+static volatile int *signal_flag;
+
+/* A signal just before a call sleeps does not end its sleep. Then SIGALRM does, every second until the process ends. */
+static void note_signal(int number)
+{
+    if (number != SIGALRM)
+        *signal_flag = number;
+    (void)alarm(1);
+}
+
+void catch_signals(volatile int *signaled)
+{
+    struct sigaction action = {.sa_handler = note_signal, .sa_flags = SA_RESTART}; /* poll() ends all the same */
+    sigset_t signals;
+
+    signal_flag = signaled;
+    end_signals(&signals);
+    sigaddset(&signals, SIGALRM);
+    for (int number = 1; number < NSIG; number++) {
+        if (sigismember(&signals, number) > 0)
+            sigaction(number, &action, NULL);
+    }
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the commands share that use a channel. */
+#pragma once
+
+#include <crossvm/end_channel.h>
+
+#include "clock.h"
+#include "command.h"
+
+/** What the command line says of a channel. */
+struct channel_choice {
+    const char *name;
+    unsigned int mode;
+    int dataport;   /* CROSSVM_CHANNEL_AUTO when none was named */
+    double seconds; /* how long to wait for the peer; negative: without end */
+    int spin;       /* how often to look before sleeping; CROSSVM_CHANNEL_AUTO when that was not said */
+};
+
+#define CHANNEL_CHOICE(kind)                                                                                           \
+    {                                                                                                                  \
+        .mode = (kind), .dataport = CROSSVM_CHANNEL_AUTO, .seconds = -1, .spin = CROSSVM_CHANNEL_AUTO                  \
+    }
+
+/** Options --dataport, --spin and --timeout, for argp.children; their input is a struct channel_choice. */
+extern const struct argp channel_argp;
+
+/** Takes the argument NAME, and gives channel_argp its input: for the keys that a command does not handle itself. */
+error_t channel_parse_name(int key, char *argument, struct argp_state *state, struct channel_choice *choice);
+
+/** Opens an end and a channel on it. NULL after a message. */
+crossvm_channel_t *channel_open(const struct channel_choice *choice);
+
+/** Makes the channel of an end. NULL after a message; then the end is closed. */
+crossvm_channel_t *channel_create(crossvm_end_t *end, const struct channel_choice *choice);
+
+/** Closes both. NULL is allowed. */
+void channel_close(crossvm_channel_t *channel);
+
+/** Name of a channel's connection. */
+const char *channel_name(const crossvm_channel_t *channel);
+
+/** Says so if no program is at the other end yet: commands that need a certain one would wait without a word. */
+void channel_ask_for(const crossvm_channel_t *channel, const char *command);
+
+/** Waits for the peer until then. Returns STATUS_OK, or another exit status after a message; also after a signal. */
+int channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadline);
+
+/** Says what an error of a channel means. Returns STATUS_TIMEOUT for -ETIMEDOUT, else STATUS_ERROR. */
+int channel_error(const crossvm_channel_t *channel, ptrdiff_t error);
+
+/** Whether the connection itself is gone, with its VM or device, so that it must be opened again. */
+bool channel_is_gone(crossvm_channel_t *channel);
+
+/**
+ * Begins anew for the next client, in commands that serve one after the other. If the last one did not fit, says so.
+ *
+ * @param error what ended the session. -EBADMSG: what came was not what clients of this command send
+ * @param client for -EBADMSG: what they are, such as "a `crossvm bench`"
+ * @return false when there can be no next one: the caller ends with channel_error()
+ */
+bool channel_serve_next(crossvm_channel_t *channel, int error, const char *client);
+
+/** From now on, signals that ask for the end (end_signals()) set *signaled and end calls that wait with -EINTR. */
+void catch_signals(volatile int *signaled);
