@@ -11,8 +11,10 @@
 #include <sel4vm_kvm.h>
 #include <sel4vm_kvm_test.h>
 
+#include "../common/command_line.h"
 #include "../common/descriptor_limit.h"
 #include "../common/message.h"
+#include "../common/standard_streams.h"
 #include "../wire/wire.h"
 #include "dump.h"
 #include "machine.h"
@@ -103,6 +105,8 @@ int main(int argc, char **argv)
     struct options options;
     int status;
 
+    standard_streams_set_up(EXIT_FAILURE);
+    argp_err_exit_status = EXIT_FAILURE;
     options_parse(&options, argc, argv);
     raise_descriptor_limit();
     status = options.dump ? dump(&machine, &options) : run(&machine, &options);

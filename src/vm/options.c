@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "options.h"
 
-#include <argp.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/command_line.h"
 #include "../common/size.h"
 #include "../wire/wire.h"
 
@@ -44,19 +43,6 @@ static const struct argp_option known[] = {
     {0},
 };
 
-/* argp_error() ends the process here, but its declaration does not say so. */
-__attribute__((noreturn, format(printf, 2, 3))) static void wrong(struct argp_state *state, const char *format, ...)
-{
-    char sentence[256];
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(sentence, sizeof(sentence), format, arguments);
-    va_end(arguments);
-    argp_error(state, "%s", sentence);
-    exit(EXIT_FAILURE);
-}
-
 static void parse_dataport(struct argp_state *state, struct connection_option *connection, const char *text)
 {
     static const char *const ends[] = {"guest", "host"};
@@ -67,9 +53,9 @@ static void parse_dataport(struct argp_state *state, struct connection_option *c
         return;
     }
     if (connection->num_dataports == CROSSVM_MAX_DATAPORTS)
-        wrong(state, "connection %s: at most %d dataports", connection->name, CROSSVM_MAX_DATAPORTS);
+        command_line_error(state, "connection %s: at most %d dataports", connection->name, CROSSVM_MAX_DATAPORTS);
     if (!dataport_spec_parse(text, ends, &connection->dataports[connection->num_dataports++], reason))
-        wrong(state, "connection %s: \"%s\" %s", connection->name, text, reason);
+        command_line_error(state, "connection %s: \"%s\" %s", connection->name, text, reason);
 }
 
 static struct connection_option *add_connection(struct argp_state *state, struct options *options, const char *argument)
@@ -78,7 +64,7 @@ static struct connection_option *add_connection(struct argp_state *state, struct
         reallocarray(options->connections, options->num_connections + 1, sizeof(*connections));
 
     if (!connections)
-        wrong(state, "connection %s: no memory", argument);
+        command_line_error(state, "connection %s: no memory", argument);
     options->connections = connections;
     connections += options->num_connections++;
     *connections = (struct connection_option){.join_fd = -1};
@@ -93,23 +79,14 @@ static void parse_connection(struct argp_state *state, struct options *options, 
     const char *name;
 
     if (!text)
-        wrong(state, "connection %s: no memory", argument);
+        command_line_error(state, "connection %s: no memory", argument);
     name = strsep(&next, ",");
     if (strlen(name) >= sizeof(connection->name))
-        wrong(state, "connection %s: the name is longer than %d bytes", name, CROSSVM_FULL_NAME_BYTES - 1);
+        command_line_error(state, "connection %s: the name is longer than %d bytes", name, CROSSVM_FULL_NAME_BYTES - 1);
     memcpy(connection->name, name, strlen(name));
     while (next)
         parse_dataport(state, connection, strsep(&next, ","));
     free(text);
-}
-
-static uint64_t parse_count(struct argp_state *state, const char *what, const char *text, uint64_t max)
-{
-    uint64_t value = 0;
-
-    if (!number_parse(text, NULL, &value) || value == 0 || value > max)
-        wrong(state, "%s: \"%s\" is not a number from 1 to %llu", what, text, (unsigned long long)max);
-    return value;
 }
 
 static uint64_t parse_memory(struct argp_state *state, const char *text)
@@ -117,7 +94,7 @@ static uint64_t parse_memory(struct argp_state *state, const char *text)
     uint64_t bytes = 0;
 
     if (!size_parse(text, NULL, &bytes) || bytes == 0 || bytes % MIB || bytes > MAX_MEMORY)
-        wrong(state, "--memory: \"%s\" is not a multiple of 1M from 1M to 2G", text);
+        command_line_error(state, "--memory: \"%s\" is not a multiple of 1M from 1M to 2G", text);
     return bytes;
 }
 
@@ -126,7 +103,7 @@ static void parse_join(struct argp_state *state, struct options *options, const 
     uint64_t fd = 0;
 
     if (!number_parse(argument, NULL, &fd) || fd > INT_MAX || fcntl((int)fd, F_GETFD) < 0)
-        wrong(state, "--join: \"%s\" is not the number of an open descriptor", argument);
+        command_line_error(state, "--join: \"%s\" is not the number of an open descriptor", argument);
     add_connection(state, options, argument)->join_fd = (int)fd;
 }
 
@@ -148,7 +125,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         options->memory = parse_memory(state, argument);
         return 0;
     case 'c':
-        options->vcpus = (unsigned int)parse_count(state, "--vcpus", argument, 8);
+        options->vcpus = (unsigned int)command_line_number(state, "--vcpus", argument, 1, 8);
         return 0;
     case 'n':
         options->name = argument;
@@ -163,9 +140,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         parse_join(state, options, argument);
         return 0;
     case OPTION_GIC:
-        options->gic = (int)parse_count(state, "--gic", argument, 3);
-        if (options->gic < 2)
-            wrong(state, "--gic: a version is 2 or 3");
+        options->gic = (int)command_line_number(state, "--gic", argument, 2, 3);
         return 0;
     case OPTION_DUMP:
         options->dump = true;
@@ -175,7 +150,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (!options->kernel && !options->dump)
-            wrong(state, "no kernel: name a Linux image with --kernel");
+            command_line_error(state, "no kernel: name a Linux image with --kernel");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -203,7 +178,7 @@ void options_parse(struct options *options, int argc, char **argv)
         .memory = 256 * MIB,
         .vcpus = 1,
     };
-    argp_parse(&argp, argc, argv, 0, NULL, options);
+    command_line_parse(&argp, 0, argc, argv, options);
 }
 
 void options_free(struct options *options)
