@@ -76,7 +76,7 @@ int main(int argc, char **argv)
     }
     error = serve(channel);
     if (error)
-        (void)fprintf(stderr, "demo-reverse: %s\n", crossvm_channel_strerror(channel, error));
+        (void)fprintf(stderr, "demo-reverse: %s\n", crossvm_strerror());
     else
         status = EXIT_SUCCESS;
 cleanup:

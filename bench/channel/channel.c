@@ -39,10 +39,10 @@ static void *attach_with(void *memory, int end, unsigned flags, size_t size)
     const crossvm_channel_config_t config = {
         .memory = memory,
         .size = size,
-        .end = (unsigned)end,
+        .end = CROSSVM_CHANNEL_END((unsigned int)end),
         .mode = CROSSVM_CHANNEL_DATAGRAM,
         .flags = flags,
-        .spin = UINT_MAX,
+        .spin = INT_MAX,
         .emit = emit,
         .wait = wait_for_bell,
     };

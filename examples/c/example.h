@@ -28,7 +28,7 @@ static inline crossvm_end_t *open_end(int argc, char **argv)
 /** A channel of it, of that mode. */
 static inline crossvm_channel_t *open_channel(crossvm_end_t *end, unsigned int mode)
 {
-    const crossvm_channel_options_t options = {mode, CROSSVM_CHANNEL_AUTO, CROSSVM_CHANNEL_AUTO, CROSSVM_CHANNEL_AUTO};
+    const crossvm_channel_options_t options = {.mode = mode};
     crossvm_channel_t *channel;
 
     if (crossvm_channel_create(&channel, end, &options)) {
@@ -38,11 +38,11 @@ static inline crossvm_channel_t *open_channel(crossvm_end_t *end, unsigned int m
     return channel;
 }
 
-/** Passes on what a call of a channel returned, unless it is an error. */
-static inline ptrdiff_t check(crossvm_channel_t *channel, ptrdiff_t result)
+/** Passes on what a call returned, unless it is an error. */
+static inline ptrdiff_t check(ptrdiff_t result)
 {
     if (result < 0) {
-        fprintf(stderr, "%s\n", crossvm_channel_strerror(channel, (int)result));
+        fprintf(stderr, "%s\n", crossvm_strerror());
         exit(1);
     }
     return result;

@@ -21,8 +21,8 @@ static void ask(crossvm_channel_t *channel)
         const struct request request = {i * 1000003, i + 7};
         struct answer answer;
 
-        check(channel, crossvm_channel_send(channel, &request, sizeof(request), FOREVER));
-        check(channel, crossvm_channel_recv(channel, &answer, sizeof(answer), FOREVER));
+        check(crossvm_channel_send(channel, &request, sizeof(request), FOREVER));
+        check(crossvm_channel_recv(channel, &answer, sizeof(answer), FOREVER));
         printf("%" PRIu32 " * %" PRIu32 " = %" PRIu64 "\n", request.a, request.b, answer.product);
     }
 }
@@ -38,12 +38,12 @@ static void answer_all(crossvm_channel_t *channel)
 
         if (length == -EPIPE) /* nobody will ask any more */
             break;
-        if (check(channel, length) != sizeof(request)) {
+        if (check(length) != sizeof(request)) {
             fprintf(stderr, "a request has %zu bytes, not %td\n", sizeof(request), length);
             exit(1);
         }
         answer.product = (uint64_t)request.a * request.b;
-        check(channel, crossvm_channel_send(channel, &answer, sizeof(answer), FOREVER));
+        check(crossvm_channel_send(channel, &answer, sizeof(answer), FOREVER));
         answered++;
     }
     printf("%u requests answered\n", answered);

@@ -21,7 +21,7 @@ static void *send_all(void *argument)
     for (size_t sent = 0; sent < TOTAL; sent += sizeof(piece)) {
         for (size_t i = 0; i < sizeof(piece); i++)
             piece[i] = byte_at(sent + i);
-        check(channel, crossvm_channel_send(channel, piece, sizeof(piece), FOREVER));
+        check(crossvm_channel_send(channel, piece, sizeof(piece), FOREVER));
     }
     crossvm_channel_shutdown(channel);
     return NULL;
@@ -34,10 +34,10 @@ static void ask(crossvm_channel_t *channel)
     pthread_t sender;
     ptrdiff_t n;
 
-    check(channel, crossvm_channel_connect(channel, FOREVER)); /* before there are two threads */
+    check(crossvm_channel_connect(channel, FOREVER)); /* before there are two threads */
     if (pthread_create(&sender, NULL, send_all, channel))
         exit(1);
-    while ((n = check(channel, crossvm_channel_recv(channel, buffer, sizeof(buffer), FOREVER))) > 0) {
+    while ((n = check(crossvm_channel_recv(channel, buffer, sizeof(buffer), FOREVER))) > 0) {
         for (ptrdiff_t i = 0; i < n; i++, received++)
             right += buffer[i] == byte_at(received);
     }
@@ -51,8 +51,8 @@ static void echo(crossvm_channel_t *channel)
     size_t total = 0;
     ptrdiff_t n;
 
-    while ((n = check(channel, crossvm_channel_recv(channel, buffer, sizeof(buffer), FOREVER))) > 0) {
-        check(channel, crossvm_channel_send(channel, buffer, (size_t)n, FOREVER));
+    while ((n = check(crossvm_channel_recv(channel, buffer, sizeof(buffer), FOREVER))) > 0) {
+        check(crossvm_channel_send(channel, buffer, (size_t)n, FOREVER));
         total += (size_t)n;
     }
     printf("sent back %zu bytes\n", total);

@@ -19,16 +19,16 @@ static void make_pictures(crossvm_channel_t *channel)
         uint8_t *picture;
         void *memory;
 
-        check(channel, crossvm_channel_reserve(channel, &memory, WIDTH * HEIGHT, FOREVER));
+        check(crossvm_channel_reserve(channel, &memory, WIDTH * HEIGHT, FOREVER));
         picture = memory;
         for (unsigned int at = 0; at < WIDTH * HEIGHT; at++)
             picture[at] = (uint8_t)(at / WIDTH + at % WIDTH + i);
-        check(channel, crossvm_channel_commit_more(channel, WIDTH * HEIGHT));
+        check(crossvm_channel_commit_more(channel, WIDTH * HEIGHT));
         if (i % BATCH == BATCH - 1)
             crossvm_channel_flush(channel);
     }
     crossvm_channel_shutdown(channel); /* flushes, too */
-    check(channel, crossvm_channel_drain(channel, FOREVER));
+    check(crossvm_channel_drain(channel, FOREVER));
     printf("%d pictures made\n", PICTURES);
 }
 
@@ -45,10 +45,10 @@ static void look_at_pictures(crossvm_channel_t *channel)
 
         if (length == -EPIPE)
             break;
-        check(channel, length);
+        check(length);
         for (ptrdiff_t at = 0; at < length; at++)
             sum += ((const uint8_t *)picture)[at];
-        check(channel, crossvm_channel_release(channel, (size_t)length));
+        check(crossvm_channel_release(channel, (size_t)length));
         count++;
     }
     printf("%u pictures seen, of brightness %llu\n", count, (unsigned long long)sum);

@@ -11,87 +11,86 @@
 
 #ifdef CROSSVM_CHANNEL_EXPLORE
 /* A test runs this code under every order of its accesses to shared words: it gets to see each of them. */
-uint32_t crossvm_channel_load(const crossvm_channel_word_t *word);
-uint32_t crossvm_channel_load_acquire(const crossvm_channel_word_t *word);
-void crossvm_channel_store_release(crossvm_channel_word_t *word, uint32_t value);
-void crossvm_channel_fence(void);
+uint32_t crossvm_private_load(const crossvm_private_word_t *word);
+uint32_t crossvm_private_load_acquire(const crossvm_private_word_t *word);
+void crossvm_private_store_release(crossvm_private_word_t *word, uint32_t value);
+void crossvm_private_fence(void);
 #else
-CROSSVM_CHANNEL_INLINE uint32_t crossvm_channel_load(const crossvm_channel_word_t *word)
+static inline uint32_t crossvm_private_load(const crossvm_private_word_t *word)
 {
     return __atomic_load_n(word, __ATOMIC_RELAXED);
 }
 
-CROSSVM_CHANNEL_INLINE uint32_t crossvm_channel_load_acquire(const crossvm_channel_word_t *word)
+static inline uint32_t crossvm_private_load_acquire(const crossvm_private_word_t *word)
 {
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
-CROSSVM_CHANNEL_INLINE void crossvm_channel_store_release(crossvm_channel_word_t *word, uint32_t value)
+static inline void crossvm_private_store_release(crossvm_private_word_t *word, uint32_t value)
 {
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
 }
 
 /* Orders all earlier accesses, stores too, before all later ones, loads too. */
-CROSSVM_CHANNEL_INLINE void crossvm_channel_fence(void)
+static inline void crossvm_private_fence(void)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 #endif
 
-ptrdiff_t crossvm_channel_send_slow(crossvm_channel_t *channel, const void *data, size_t length,
+ptrdiff_t crossvm_private_send_slow(crossvm_channel_t *channel, const void *data, size_t length,
                                     crossvm_deadline_t deadline);
-ptrdiff_t crossvm_channel_recv_slow(crossvm_channel_t *channel, void *buffer, size_t capacity,
+ptrdiff_t crossvm_private_recv_slow(crossvm_channel_t *channel, void *buffer, size_t capacity,
                                     crossvm_deadline_t deadline);
-ptrdiff_t crossvm_channel_reserve_slow(crossvm_channel_t *channel, void **data, size_t length,
+ptrdiff_t crossvm_private_reserve_slow(crossvm_channel_t *channel, void **data, size_t length,
                                        crossvm_deadline_t deadline);
-ptrdiff_t crossvm_channel_peek_slow(crossvm_channel_t *channel, const void **data, crossvm_deadline_t deadline);
-int crossvm_channel_commit_slow(crossvm_channel_t *channel, size_t length);
-int crossvm_channel_release_slow(crossvm_channel_t *channel, size_t length);
-void crossvm_channel_wake_receiver(crossvm_channel_t *channel);
-void crossvm_channel_end_batch(crossvm_channel_t *channel);
+ptrdiff_t crossvm_private_peek_slow(crossvm_channel_t *channel, const void **data, crossvm_deadline_t deadline);
+int crossvm_private_commit_slow(crossvm_channel_t *channel, size_t length);
+int crossvm_private_release_slow(crossvm_channel_t *channel, size_t length);
+int crossvm_private_fail(crossvm_channel_t *channel, int error);
+void crossvm_private_wake_receiver(crossvm_channel_t *channel);
+void crossvm_private_end_batch(crossvm_channel_t *channel);
 
 /* Bytes that a datagram takes in the ring. 64 bits, since a hostile length must not overflow. */
-CROSSVM_CHANNEL_INLINE uint64_t crossvm_channel_record_bytes(uint64_t length)
+static inline uint64_t crossvm_private_record_bytes(uint64_t length)
 {
     return (length + CROSSVM_CHANNEL_RECORD_HEADER + CROSSVM_CHANNEL_RECORD_ALIGN - 1) &
            ~(uint64_t)(CROSSVM_CHANNEL_RECORD_ALIGN - 1);
 }
 
 /* Short messages of a batch are copied in groups of this many, so that a message costs its copy and little else. */
-#define CROSSVM_CHANNEL_GROUP 8
-#define CROSSVM_CHANNEL_MAX_ALIKE 65536 /* so that its product with a length does not overflow */
+#define CROSSVM_PRIVATE_GROUP 8
 
 /* A batch is at most this long, so that the receiver can take one while the next is written. */
-#define CROSSVM_CHANNEL_BATCH_BYTES 8192
+#define CROSSVM_PRIVATE_BATCH_BYTES 8192
 
 /* As wide as one instruction moves without asking for alignment. */
 #ifdef __AVX__
-typedef uint64_t __attribute__((vector_size(32), aligned(1), may_alias)) crossvm_channel_wide_t;
+typedef uint64_t __attribute__((vector_size(32), aligned(1), may_alias)) crossvm_private_wide_t;
 #else
-typedef uint64_t __attribute__((vector_size(16), aligned(1), may_alias)) crossvm_channel_wide_t;
+typedef uint64_t __attribute__((vector_size(16), aligned(1), may_alias)) crossvm_private_wide_t;
 #endif
 
 #ifdef __aarch64__
 /* As memcpy(), for a length of which nothing is known here, but in blocks of eight of the widest registers. */
-void crossvm_channel_copy_blocks(void *to, const void *from, size_t length);
-#define crossvm_channel_copy_any crossvm_channel_copy_blocks
+void crossvm_private_copy_blocks(void *to, const void *from, size_t length);
+#define crossvm_private_copy_any crossvm_private_copy_blocks
 #else
-#define crossvm_channel_copy_any __builtin_memcpy
+#define crossvm_private_copy_any __builtin_memcpy
 #endif
 
 /* A length that is known when the caller is compiled, and so short that every channel takes it. */
-#define CROSSVM_CHANNEL_IS_SHORT(length) (__builtin_constant_p(length) && (length) <= 256)
+#define CROSSVM_PRIVATE_IS_SHORT(length) (__builtin_constant_p(length) && (length) <= 256)
 
 /* Copies at least one wide_t, the last one over the end of the one before. */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void crossvm_channel_copy_wide(uint8_t *to, const uint8_t *from,
-                                                                                     size_t length)
+CROSSVM_PRIVATE_INLINE void crossvm_private_copy_wide(uint8_t *to, const uint8_t *from, size_t length)
 {
-    const size_t wide = sizeof(crossvm_channel_wide_t);
+    const size_t wide = sizeof(crossvm_private_wide_t);
 
 #pragma GCC unroll 16
     for (size_t i = 0; i + wide < length; i += wide)
-        *(crossvm_channel_wide_t *)(to + i) = *(const crossvm_channel_wide_t *)(from + i);
-    *(crossvm_channel_wide_t *)(to + length - wide) = *(const crossvm_channel_wide_t *)(from + length - wide);
+        *(crossvm_private_wide_t *)(to + i) = *(const crossvm_private_wide_t *)(from + i);
+    *(crossvm_private_wide_t *)(to + length - wide) = *(const crossvm_private_wide_t *)(from + length - wide);
 }
 
 /*
@@ -99,137 +98,133 @@ CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void crossvm_channel_copy_
  * that has left the store buffer, and all before it: so the first word, which is most often the last to be written,
  * goes by itself.
  */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void crossvm_channel_copy_fresh(uint8_t *to, const void *from,
-                                                                                      size_t length)
+CROSSVM_PRIVATE_INLINE void crossvm_private_copy_fresh(uint8_t *to, const void *from, size_t length)
 {
-    if (CROSSVM_CHANNEL_IS_SHORT(length) && length >= 8 + sizeof(crossvm_channel_wide_t)) {
+    if (CROSSVM_PRIVATE_IS_SHORT(length) && length >= 8 + sizeof(crossvm_private_wide_t)) {
         uint64_t word;
 
         __builtin_memcpy(&word, from, 8);
         __builtin_memcpy(to, &word, 8);
-        crossvm_channel_copy_wide(to + 8, (const uint8_t *)from + 8, length - 8);
+        crossvm_private_copy_wide(to + 8, (const uint8_t *)from + 8, length - 8);
     } else {
-        crossvm_channel_copy_any(to, from, length);
+        crossvm_private_copy_any(to, from, length);
     }
 }
 
 /* Copies a message that nobody has just written. */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void crossvm_channel_copy(void *to, const void *from,
-                                                                                size_t length)
+CROSSVM_PRIVATE_INLINE void crossvm_private_copy(void *to, const void *from, size_t length)
 {
-    if (CROSSVM_CHANNEL_IS_SHORT(length) && length >= sizeof(crossvm_channel_wide_t))
-        crossvm_channel_copy_wide((uint8_t *)to, (const uint8_t *)from, length);
+    if (CROSSVM_PRIVATE_IS_SHORT(length) && length >= sizeof(crossvm_private_wide_t))
+        crossvm_private_copy_wide((uint8_t *)to, (const uint8_t *)from, length);
     else
-        crossvm_channel_copy_any(to, from, length);
+        crossvm_private_copy_any(to, from, length);
 }
 
 /* Whether a datagram can be written at `at`. What does not fit into any channel, or overflows, is the slow path's. */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) bool
-crossvm_channel_fits(const struct crossvm_channel_sender *send, const uint8_t *at, size_t length)
+CROSSVM_PRIVATE_INLINE bool crossvm_private_fits(const struct crossvm_private_sender *send, const uint8_t *at,
+                                                 size_t length)
 {
-    return (CROSSVM_CHANNEL_IS_SHORT(length) || length <= send->longest) &&
-           (uintptr_t)at + (size_t)crossvm_channel_record_bytes(length) <= (uintptr_t)send->end;
+    return (CROSSVM_PRIVATE_IS_SHORT(length) || length <= send->longest) &&
+           (uintptr_t)at + (size_t)crossvm_private_record_bytes(length) <= (uintptr_t)send->end;
 }
 
 /* Writes the header of a record, of several datagrams of `each` bytes if that is not 0. Returns where the next one
  * goes. */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) uint8_t *crossvm_channel_seal(uint8_t *at, size_t length,
-                                                                                    uint32_t each)
+CROSSVM_PRIVATE_INLINE uint8_t *crossvm_private_seal(uint8_t *at, size_t length, uint32_t each)
 {
     typedef uint64_t __attribute__((may_alias)) header_t;
 
     *(header_t *)(void *)at = length | (uint64_t)each << 32;
-    return at + crossvm_channel_record_bytes(length);
+    return at + crossvm_private_record_bytes(length);
 }
 
 /* Copies messages that lie one behind the other, as they are to lie. `fresh`: the first was probably written just now.
  */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void
-crossvm_channel_copy_row(uint8_t *to, const uint8_t *from, size_t length, size_t count, bool fresh)
+CROSSVM_PRIVATE_INLINE void crossvm_private_copy_row(uint8_t *to, const uint8_t *from, size_t length, size_t count,
+                                                     bool fresh)
 {
     uint8_t *const end = to + count * length;
 
-    if (!CROSSVM_CHANNEL_IS_SHORT(length)) {
-        crossvm_channel_copy_any(to, from, count * length);
+    if (!CROSSVM_PRIVATE_IS_SHORT(length)) {
+        crossvm_private_copy_any(to, from, count * length);
         return;
     }
-    if (fresh && count >= CROSSVM_CHANNEL_GROUP) {
-        crossvm_channel_copy_fresh(to, from, length);
+    if (fresh && count >= CROSSVM_PRIVATE_GROUP) {
+        crossvm_private_copy_fresh(to, from, length);
 #pragma GCC unroll 8
-        for (size_t i = 1; i < CROSSVM_CHANNEL_GROUP; i++)
-            crossvm_channel_copy(to + i * length, from + i * length, length);
-        to += CROSSVM_CHANNEL_GROUP * length;
-        from += CROSSVM_CHANNEL_GROUP * length;
+        for (size_t i = 1; i < CROSSVM_PRIVATE_GROUP; i++)
+            crossvm_private_copy(to + i * length, from + i * length, length);
+        to += CROSSVM_PRIVATE_GROUP * length;
+        from += CROSSVM_PRIVATE_GROUP * length;
     }
-    while ((uintptr_t)to + CROSSVM_CHANNEL_GROUP * length <= (uintptr_t)end) {
+    while ((uintptr_t)to + CROSSVM_PRIVATE_GROUP * length <= (uintptr_t)end) {
 #pragma GCC unroll 8
-        for (size_t i = 0; i < CROSSVM_CHANNEL_GROUP; i++)
-            crossvm_channel_copy(to + i * length, from + i * length, length);
-        to += CROSSVM_CHANNEL_GROUP * length;
-        from += CROSSVM_CHANNEL_GROUP * length;
+        for (size_t i = 0; i < CROSSVM_PRIVATE_GROUP; i++)
+            crossvm_private_copy(to + i * length, from + i * length, length);
+        to += CROSSVM_PRIVATE_GROUP * length;
+        from += CROSSVM_PRIVATE_GROUP * length;
     }
     for (; to < end; to += length, from += length) {
         if (fresh)
-            crossvm_channel_copy_fresh(to, from, length);
+            crossvm_private_copy_fresh(to, from, length);
         else
-            crossvm_channel_copy(to, from, length);
+            crossvm_private_copy(to, from, length);
     }
 }
 
 /* Tells the peer of everything up to `at`. */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) void crossvm_channel_publish(crossvm_channel_t *channel,
-                                                                                   const uint8_t *at)
+CROSSVM_PRIVATE_INLINE void crossvm_private_publish(crossvm_channel_t *channel, const uint8_t *at)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_private_sender *send = &channel->send;
 
     /* Release: the payload, before the index that says that it is there. */
-    crossvm_channel_store_release(send->produced, (uint32_t)(uintptr_t)at + send->bias);
+    crossvm_private_store_release(send->produced, (uint32_t)(uintptr_t)at + send->bias);
     /* For the compiler only: the store is issued before the load. The processor may turn them round, which a peer that
-     * has FENCE set forbids, and crossvm_channel_wake_receiver() then prevents. */
+     * has FENCE set forbids, and crossvm_private_wake_receiver() then prevents. */
     __asm__ volatile("" ::: "memory");
     if (__builtin_expect(
-            crossvm_channel_load(__atomic_load_n(&send->looked_at, __ATOMIC_RELAXED)) & CROSSVM_CHANNEL_WAKE_FLAGS, 0))
-        crossvm_channel_wake_receiver(channel);
+            crossvm_private_load(__atomic_load_n(&send->looked_at, __ATOMIC_RELAXED)) & CROSSVM_CHANNEL_WAKE_FLAGS, 0))
+        crossvm_private_wake_receiver(channel);
 }
 
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send(crossvm_channel_t *channel, const void *data, size_t length,
                                                       crossvm_deadline_t deadline)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_private_sender *send = &channel->send;
     uint8_t *at = send->at;
 
-    if (__builtin_expect(!crossvm_channel_fits(send, at, length), 0))
-        return crossvm_channel_send_slow(channel, data, length, deadline);
-    crossvm_channel_copy_fresh(at + CROSSVM_CHANNEL_RECORD_HEADER, data, length);
-    at = crossvm_channel_seal(at, length, 0);
+    if (__builtin_expect(!crossvm_private_fits(send, at, length), 0))
+        return crossvm_private_send_slow(channel, data, length, deadline);
+    crossvm_private_copy_fresh(at + CROSSVM_CHANNEL_RECORD_HEADER, data, length);
+    at = crossvm_private_seal(at, length, 0);
     send->at = at;
-    crossvm_channel_publish(channel, at);
+    crossvm_private_publish(channel, at);
     return (ptrdiff_t)length;
 }
 
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_reserve(crossvm_channel_t *channel, void **data, size_t length,
                                                          crossvm_deadline_t deadline)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_private_sender *send = &channel->send;
 
-    if (__builtin_expect(!crossvm_channel_fits(send, send->at, length), 0))
-        return crossvm_channel_reserve_slow(channel, data, length, deadline);
+    if (__builtin_expect(!crossvm_private_fits(send, send->at, length), 0))
+        return crossvm_private_reserve_slow(channel, data, length, deadline);
     *data = send->at + CROSSVM_CHANNEL_RECORD_HEADER;
     return (ptrdiff_t)length;
 }
 
 CROSSVM_CHANNEL_INLINE int crossvm_channel_commit_more(crossvm_channel_t *channel, size_t length)
 {
-    if (__builtin_expect(!crossvm_channel_fits(&channel->send, channel->send.at, length), 0))
-        return crossvm_channel_commit_slow(channel, length);
-    channel->send.at = crossvm_channel_seal(channel->send.at, length, 0);
+    if (__builtin_expect(!crossvm_private_fits(&channel->send, channel->send.at, length), 0))
+        return crossvm_private_commit_slow(channel, length);
+    channel->send.at = crossvm_private_seal(channel->send.at, length, 0);
     return 0;
 }
 
 CROSSVM_CHANNEL_INLINE void crossvm_channel_flush(crossvm_channel_t *channel)
 {
     if (channel->send.produced) /* NULL while there is no session */
-        crossvm_channel_publish(channel, channel->send.at);
+        crossvm_private_publish(channel, channel->send.at);
 }
 
 CROSSVM_CHANNEL_INLINE int crossvm_channel_commit(crossvm_channel_t *channel, size_t length)
@@ -243,11 +238,11 @@ CROSSVM_CHANNEL_INLINE int crossvm_channel_commit(crossvm_channel_t *channel, si
 }
 
 /* How many of `left` datagrams go into one record at `at`: less than 2 where that is not to be. */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) size_t
-crossvm_channel_batch(const struct crossvm_channel_sender *send, size_t length, size_t left)
+CROSSVM_PRIVATE_INLINE size_t crossvm_private_batch(const struct crossvm_private_sender *send, size_t length,
+                                                    size_t left)
 {
     const size_t room = (size_t)(send->end - send->at);
-    size_t most = CROSSVM_CHANNEL_BATCH_BYTES;
+    size_t most = CROSSVM_PRIVATE_BATCH_BYTES;
 
     if (!send->batches || length == 0 || length % CROSSVM_CHANNEL_RECORD_ALIGN != 0 ||
         room < CROSSVM_CHANNEL_RECORD_HEADER)
@@ -260,26 +255,26 @@ crossvm_channel_batch(const struct crossvm_channel_sender *send, size_t length, 
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send_many(crossvm_channel_t *channel, const void *data, size_t length,
                                                            size_t count, crossvm_deadline_t deadline)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_private_sender *send = &channel->send;
     const uint8_t *from = (const uint8_t *)data;
     ptrdiff_t result = 0;
     size_t left = count;
 
     if (channel->config.mode != CROSSVM_CHANNEL_DATAGRAM)
-        return -CROSSVM_CHANNEL_EINVAL;
+        return crossvm_private_fail(channel, -CROSSVM_PRIVATE_EINVAL);
     while (left > 0) {
-        size_t some = crossvm_channel_batch(send, length, left);
+        size_t some = crossvm_private_batch(send, length, left);
 
         if (some > 1) {
-            crossvm_channel_copy_row(send->at + CROSSVM_CHANNEL_RECORD_HEADER, from, length, some, true);
-            send->at = crossvm_channel_seal(send->at, some * length, (uint32_t)length);
-        } else if (crossvm_channel_fits(send, send->at, length)) {
+            crossvm_private_copy_row(send->at + CROSSVM_CHANNEL_RECORD_HEADER, from, length, some, true);
+            send->at = crossvm_private_seal(send->at, some * length, (uint32_t)length);
+        } else if (crossvm_private_fits(send, send->at, length)) {
             some = 1;
-            crossvm_channel_copy_fresh(send->at + CROSSVM_CHANNEL_RECORD_HEADER, from, length);
-            send->at = crossvm_channel_seal(send->at, length, 0);
+            crossvm_private_copy_fresh(send->at + CROSSVM_CHANNEL_RECORD_HEADER, from, length);
+            send->at = crossvm_private_seal(send->at, length, 0);
         } else {
             some = 1;
-            result = crossvm_channel_send_slow(channel, from, length, deadline);
+            result = crossvm_private_send_slow(channel, from, length, deadline);
             if (result < 0)
                 break;
         }
@@ -296,15 +291,15 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send_many(crossvm_channel_t *ch
  * The header of a record: LENGTH in the lower half, EACH in the upper one. The only look at it: what follows uses the
  * private copy. The acquire when `end` was set orders it.
  */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) uint64_t crossvm_channel_load_header(const uint8_t *at)
+CROSSVM_PRIVATE_INLINE uint64_t crossvm_private_load_header(const uint8_t *at)
 {
     typedef uint64_t __attribute__((may_alias)) header_t;
 
     if (sizeof(void *) == sizeof(uint64_t))
         return __atomic_load_n((const header_t *)(const void *)at, __ATOMIC_RELAXED);
-    return crossvm_channel_load((const crossvm_channel_word_t *)(const void *)at) |
-           (uint64_t)crossvm_channel_load(
-               (const crossvm_channel_word_t *)(const void *)(at + CROSSVM_CHANNEL_RECORD_EACH))
+    return crossvm_private_load((const crossvm_private_word_t *)(const void *)at) |
+           (uint64_t)crossvm_private_load(
+               (const crossvm_private_word_t *)(const void *)(at + CROSSVM_CHANNEL_RECORD_EACH))
                << 32;
 }
 
@@ -312,40 +307,39 @@ CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) uint64_t crossvm_channel_l
  * Looks at the next record: its length, and how far it goes. False when the slow path has to look: nothing there, the
  * end of the ring, a length that is impossible, a batch, or so much taken that the peer must be told.
  */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) bool
-crossvm_channel_next_record(const struct crossvm_channel_receiver *recv, uint32_t *length, uint64_t *record)
+CROSSVM_PRIVATE_INLINE bool crossvm_private_next_record(const struct crossvm_private_receiver *recv, uint32_t *length,
+                                                        uint64_t *record)
 {
     const size_t there = (size_t)(recv->end - recv->at);
     uint64_t header;
 
     if (there == 0)
         return false;
-    header = crossvm_channel_load_header(recv->at);
+    header = crossvm_private_load_header(recv->at);
     *length = (uint32_t)header;
-    *record = crossvm_channel_record_bytes(*length);
+    *record = crossvm_private_record_bytes(*length);
     return header == *length && *record <= there;
 }
 
 /* The same for a length that is known beforehand and the usual one: whether the record at `at` has it. */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) bool crossvm_channel_next_is(const uint8_t *at,
-                                                                                   const uint8_t *end, size_t length)
+CROSSVM_PRIVATE_INLINE bool crossvm_private_next_is(const uint8_t *at, const uint8_t *end, size_t length)
 {
-    return (uintptr_t)at + (size_t)crossvm_channel_record_bytes(length) <= (uintptr_t)end &&
-           crossvm_channel_load_header(at) == length;
+    return (uintptr_t)at + (size_t)crossvm_private_record_bytes(length) <= (uintptr_t)end &&
+           crossvm_private_load_header(at) == length;
 }
 
 /*
  * Takes up to count datagrams of one length: records of one, and whole batches. Returns how many there were. Another
  * kind of record, and a batch of more than are wanted, is left to the slow path.
  */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) size_t
-crossvm_channel_take_alike(struct crossvm_channel_receiver *recv, uint8_t *to, size_t length, size_t count)
+CROSSVM_PRIVATE_INLINE size_t crossvm_private_take_alike(struct crossvm_private_receiver *recv, uint8_t *to,
+                                                         size_t length, size_t count)
 {
     uint8_t *at = recv->at;
     size_t done = 0;
 
     while (done < count && at < recv->end) {
-        const uint64_t header = crossvm_channel_load_header(at);
+        const uint64_t header = crossvm_private_load_header(at);
         const size_t bytes = (uint32_t)header;
         size_t some = 1;
 
@@ -355,10 +349,10 @@ crossvm_channel_take_alike(struct crossvm_channel_receiver *recv, uint8_t *to, s
                 some * length != bytes)
                 break;
         }
-        if (some > count - done || crossvm_channel_record_bytes(bytes) > (size_t)(recv->end - at))
+        if (some > count - done || crossvm_private_record_bytes(bytes) > (size_t)(recv->end - at))
             break;
-        crossvm_channel_copy_row(to, at + CROSSVM_CHANNEL_RECORD_HEADER, length, some, false);
-        at += crossvm_channel_record_bytes(bytes);
+        crossvm_private_copy_row(to, at + CROSSVM_CHANNEL_RECORD_HEADER, length, some, false);
+        at += crossvm_private_record_bytes(bytes);
         to += some * length;
         done += some;
     }
@@ -367,37 +361,37 @@ crossvm_channel_take_alike(struct crossvm_channel_receiver *recv, uint8_t *to, s
 }
 
 /* Takes up to count datagrams out of a batch of that length. Returns how many there were. */
-CROSSVM_CHANNEL_INLINE __attribute__((always_inline)) size_t
-crossvm_channel_take_batch(crossvm_channel_t *channel, uint8_t *to, size_t length, size_t count)
+CROSSVM_PRIVATE_INLINE size_t crossvm_private_take_batch(crossvm_channel_t *channel, uint8_t *to, size_t length,
+                                                         size_t count)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
     size_t some = (size_t)(recv->part_end - recv->part) / length;
 
     if (some > count)
         some = count;
-    crossvm_channel_copy_row(to, recv->part, length, some, false);
+    crossvm_private_copy_row(to, recv->part, length, some, false);
     recv->part += some * length;
     if (recv->part == recv->part_end)
-        crossvm_channel_end_batch(channel);
+        crossvm_private_end_batch(channel);
     return some;
 }
 
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv(crossvm_channel_t *channel, void *buffer, size_t capacity,
                                                       crossvm_deadline_t deadline)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
     uint8_t *at = recv->at;
     uint64_t record;
     uint32_t length;
 
-    if (CROSSVM_CHANNEL_IS_SHORT(capacity) && __builtin_expect(crossvm_channel_next_is(at, recv->end, capacity), 1)) {
-        crossvm_channel_copy(buffer, at + CROSSVM_CHANNEL_RECORD_HEADER, capacity);
-        recv->at = at + crossvm_channel_record_bytes(capacity);
+    if (CROSSVM_PRIVATE_IS_SHORT(capacity) && __builtin_expect(crossvm_private_next_is(at, recv->end, capacity), 1)) {
+        crossvm_private_copy(buffer, at + CROSSVM_CHANNEL_RECORD_HEADER, capacity);
+        recv->at = at + crossvm_private_record_bytes(capacity);
         return (ptrdiff_t)capacity;
     }
-    if (__builtin_expect(!crossvm_channel_next_record(recv, &length, &record) || length > capacity, 0))
-        return crossvm_channel_recv_slow(channel, buffer, capacity, deadline);
-    crossvm_channel_copy_any(buffer, at + CROSSVM_CHANNEL_RECORD_HEADER, length);
+    if (__builtin_expect(!crossvm_private_next_record(recv, &length, &record) || length > capacity, 0))
+        return crossvm_private_recv_slow(channel, buffer, capacity, deadline);
+    crossvm_private_copy_any(buffer, at + CROSSVM_CHANNEL_RECORD_HEADER, length);
     recv->at = at + record;
     return (ptrdiff_t)length;
 }
@@ -405,12 +399,12 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv(crossvm_channel_t *channel
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_peek(crossvm_channel_t *channel, const void **data,
                                                       crossvm_deadline_t deadline)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
     uint64_t record;
     uint32_t length;
 
-    if (__builtin_expect(!crossvm_channel_next_record(recv, &length, &record), 0))
-        return crossvm_channel_peek_slow(channel, data, deadline);
+    if (__builtin_expect(!crossvm_private_next_record(recv, &length, &record), 0))
+        return crossvm_private_peek_slow(channel, data, deadline);
     *data = recv->at + CROSSVM_CHANNEL_RECORD_HEADER;
     recv->next = recv->at + record;
     return (ptrdiff_t)length;
@@ -418,10 +412,10 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_peek(crossvm_channel_t *channel
 
 CROSSVM_CHANNEL_INLINE int crossvm_channel_release(crossvm_channel_t *channel, size_t length)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
 
     if (__builtin_expect(recv->next <= recv->at, 0))
-        return crossvm_channel_release_slow(channel, length);
+        return crossvm_private_release_slow(channel, length);
     recv->at = recv->next;
     return 0;
 }
@@ -429,12 +423,12 @@ CROSSVM_CHANNEL_INLINE int crossvm_channel_release(crossvm_channel_t *channel, s
 CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv_many(crossvm_channel_t *channel, void *buffer, size_t capacity,
                                                            uint32_t *lengths, size_t count, crossvm_deadline_t deadline)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
     uint8_t *to = (uint8_t *)buffer;
     size_t done = 0;
 
     if (channel->config.mode != CROSSVM_CHANNEL_DATAGRAM)
-        return -CROSSVM_CHANNEL_EINVAL;
+        return crossvm_private_fail(channel, -CROSSVM_PRIVATE_EINVAL);
     while (done < count) {
         const void *from;
         ptrdiff_t length;
@@ -444,9 +438,9 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv_many(crossvm_channel_t *ch
 
             if (recv->part) {
                 if (recv->each == capacity)
-                    some = crossvm_channel_take_batch(channel, to, capacity, count - done);
-            } else if (CROSSVM_CHANNEL_IS_SHORT(capacity) && recv->end != recv->at) {
-                some = crossvm_channel_take_alike(recv, to, capacity, count - done);
+                    some = crossvm_private_take_batch(channel, to, capacity, count - done);
+            } else if (CROSSVM_PRIVATE_IS_SHORT(capacity) && recv->end != recv->at) {
+                some = crossvm_private_take_alike(recv, to, capacity, count - done);
             }
             done += some;
             to += some * capacity;
@@ -457,10 +451,10 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_recv_many(crossvm_channel_t *ch
         if (__builtin_expect(length < 0, 0))
             return done ? (ptrdiff_t)done : length;
         if (__builtin_expect(lengths ? (size_t)length > capacity : (size_t)length != capacity, 0))
-            return done ? (ptrdiff_t)done : -CROSSVM_CHANNEL_EMSGSIZE;
+            return done ? (ptrdiff_t)done : crossvm_private_fail(channel, -CROSSVM_PRIVATE_EMSGSIZE);
         if (recv->part && !lengths)
             continue; /* a batch of that length, to be taken in one go */
-        crossvm_channel_copy_any(to, from, (size_t)length);
+        crossvm_private_copy_any(to, from, (size_t)length);
         (void)crossvm_channel_release(channel, (size_t)length);
         if (lengths)
             lengths[done] = (uint32_t)length;

@@ -13,7 +13,7 @@
 
 /* The block of end 0 or 1 (section 3), offsets from the start of the dataport. Three groups of words, 128 bytes apart,
  * so that what the two ends write, and what senders and receivers write, never shares a cache line. */
-#define CROSSVM_CHANNEL_END(end) (0x180 * (end))
+#define CROSSVM_CHANNEL_BLOCK_AT(end) (0x180 * (end))
 
 /* Control: parameters and the session. */
 #define CROSSVM_CHANNEL_MAGIC_AT 0x00

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-AUTO = -1
+NO_SPIN = 0xFFFFFFFF  # CROSSVM_CHANNEL_NO_SPIN
 IN = 1
 """A receiving call would not wait: there is data, the end of file or an error."""
 OUT = 2
@@ -73,10 +73,9 @@ class Channel:
 
     def __init__(self, end: End, dataport: Optional[int] = None, spin: Optional[int] = None) -> None:
         options = OptionsStruct(
-            self._mode,
-            AUTO if dataport is None else number_of(dataport, "a dataport", INT_MAX),
-            AUTO,
-            AUTO if spin is None else number_of(spin, "spin", INT_MAX),
+            mode=self._mode,  # what is 0 has its default
+            dataport=0 if dataport is None else number_of(dataport, "a dataport", INT_MAX) + 1,
+            spin=0 if spin is None else number_of(spin, "spin", INT_MAX) or NO_SPIN,
         )
         self.end = end
         self._exports = Exports()
@@ -124,14 +123,17 @@ class Channel:
     def counts(self) -> ChannelCounts:
         """What the channel has done since it was made."""
         raw = CountsStruct()
-        self._handle.use(lib.crossvm_channel_get_counts, ctypes.byref(raw))
+        self._handle.use(lib.crossvm_channel_get_counts, ctypes.byref(raw), ctypes.sizeof(raw))
         return ChannelCounts(raw.emits, raw.waits, raw.sessions)
 
     # Calls of the library
 
-    def _error(self, result: int) -> Error:
-        sentence = self._handle.use(lib.crossvm_channel_strerror, result)
-        return error_of(-result, sentence.decode(errors="replace"))
+    def _not_in_time(self, until: int) -> Error:
+        """The exception of a call that did not get so far as to call the library."""
+        of = f"of the channel on connection {self.end._name!r}"
+        if until == NOW:
+            return error_of(errno.EAGAIN, f"another thread uses this direction {of}, and the call was not to wait")
+        return error_of(errno.ETIMEDOUT, f"what was waited for {of} did not come in time")
 
     def _call(self, pointer: int, function: Callable[..., int], *arguments: Any) -> int:
         """Calls again after a signal. Python runs the signal's handler in between, and the handler may raise."""
@@ -140,7 +142,7 @@ class Channel:
             if result >= 0:
                 return result
             if result != -errno.EINTR:
-                raise self._error(result)
+                raise last_error(result)
 
     def _take_turns(self, turns: Tuple[Any, ...], until: int, work: Callable[..., Result], *arguments: Any) -> Result:
         """Returns work(pointer, ...), called when no other thread holds one of these locks. Getting them and the work
@@ -152,7 +154,7 @@ class Channel:
                 self.end._waiters.enter(this)
             for turn in turns:
                 if not turn.acquire(timeout=lock_timeout(until)):
-                    raise self._error(-errno.EAGAIN if until == NOW else -errno.ETIMEDOUT)
+                    raise self._not_in_time(until)
                 taken.append(turn)
             return self._handle.use(work, *arguments)
         finally:
@@ -409,7 +411,7 @@ class Channel:
                 if self._ready & event:
                     return
                 if until != FOREVER and nanoseconds_left(until) == 0:
-                    raise self._error(-errno.ETIMEDOUT)
+                    raise self._not_in_time(until)
                 if found:
                     await asyncio.sleep(0)  # lets the tasks go on for which something was found
                 else:

@@ -16,7 +16,7 @@ from ._channel import Channel
 from ._datagram import Datagram
 from ._deadline import FOREVER, NOW, deadline, nanoseconds_left, seconds_left
 from ._handle import Handle
-from ._library import EndInfoStruct, free, last_error, lib
+from ._library import EndInfoStruct, last_error, lib
 from ._memory import Exports, Memory, withdraw
 from ._stream import Stream
 from ._waiters import Waiters
@@ -105,7 +105,7 @@ class EndInfo:
             peer_state=_peer_state(raw.peer_state),
             peer_generation=raw.peer_generation,
             events=raw.events if raw.version else None,
-            msi=raw.msi,
+            msi=bool(raw.msi),
             owned=bool(raw.owner) if raw.owner >= 0 else None,
             dataports=tuple(
                 DataportInfo(raw.dataports[i].size, bool(raw.dataports[i].rights & RIGHT_WRITE))
@@ -214,7 +214,7 @@ class End:
     def info(self) -> EndInfo:
         """What is known of this end."""
         raw = EndInfoStruct()
-        error = self._handle.use(lib.crossvm_info, ctypes.byref(raw))
+        error = self._handle.use(lib.crossvm_info, ctypes.byref(raw), ctypes.sizeof(raw))
         if error:
             raise last_error(error)
         return EndInfo._of(raw)
@@ -334,11 +334,10 @@ def ends() -> List[EndInfo]:
     """The ends of this machine: devices first, then sockets. Does not disturb the programs that use them."""
     array = ctypes.POINTER(EndInfoStruct)()
     count = ctypes.c_size_t()
-    error = lib.crossvm_list(ctypes.byref(array), ctypes.byref(count))
+    error = lib.crossvm_list(ctypes.byref(array), ctypes.byref(count), ctypes.sizeof(EndInfoStruct))
     if error:
         raise last_error(error)
     try:
         return [EndInfo._of(array[i]) for i in range(count.value)]
     finally:
-        if array:
-            free(array)
+        lib.crossvm_list_free(array)

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import CDLL, POINTER, Structure, c_bool, c_char, c_char_p, c_int, c_int64, c_size_t, c_ssize_t
+from ctypes import CDLL, POINTER, Structure, c_char, c_char_p, c_int, c_int32, c_int64, c_size_t, c_ssize_t
 from ctypes import c_uint, c_uint32, c_uint64, c_void_p
 
 from ._errors import Error, error_of
+from ._version import __version__
 
 MAX_DATAPORTS = 4
 
@@ -20,7 +21,7 @@ class DataportStruct(Structure):
 
 
 class _DataportInfo(Structure):
-    _fields_ = [("size", c_uint64), ("rights", c_uint32)]
+    _fields_ = [("size", c_uint64), ("rights", c_uint32), ("reserved", c_uint32)]
 
 
 class EndInfoStruct(Structure):
@@ -28,20 +29,21 @@ class EndInfoStruct(Structure):
 
     _fields_ = [
         ("name", c_char * 64),
-        ("via", c_int),
-        ("path", c_char * 128),
+        ("path", c_char * 256),
         ("location", c_char * 64),
+        ("via", c_uint32),
+        ("error", c_int32),
         ("version", c_uint32),
-        ("end", c_uint),
+        ("end", c_uint32),
         ("peer_state", c_uint32),
         ("peer_generation", c_uint32),
         ("events", c_uint64),
-        ("msi", c_bool),
-        ("owner", c_int),
-        ("num_dataports", c_size_t),
-        ("dataports", _DataportInfo * MAX_DATAPORTS),
+        ("owner", c_int32),
+        ("msi", c_uint32),
         ("vm_exits", c_uint64),
         ("vm_user_exits", c_uint64),
+        ("num_dataports", c_uint64),
+        ("dataports", _DataportInfo * MAX_DATAPORTS),
     ]
 
 
@@ -58,7 +60,7 @@ class DeadlineStruct(Structure):
 class OptionsStruct(Structure):
     """crossvm_channel_options_t"""
 
-    _fields_ = [("mode", c_uint), ("dataport", c_int), ("end", c_int), ("spin", c_int)]
+    _fields_ = [("mode", c_uint), ("dataport", c_uint), ("end", c_uint), ("spin", c_uint), ("reserved", c_uint * 4)]
 
 
 class CountsStruct(Structure):
@@ -68,6 +70,8 @@ class CountsStruct(Structure):
 
 
 _FUNCTIONS = {
+    # crossvm/version.h
+    "crossvm_version": (c_uint32, []),
     # crossvm/crossvm.h
     "crossvm_open": (c_int, [POINTER(c_void_p), c_char_p]),
     "crossvm_close": (None, [c_void_p]),
@@ -79,15 +83,15 @@ _FUNCTIONS = {
     "crossvm_wait": (c_int, [c_void_p, DeadlineStruct]),
     "crossvm_fd": (c_int, [c_void_p]),
     "crossvm_peer_state": (c_uint32, [c_void_p, POINTER(c_uint32)]),
-    "crossvm_info": (c_int, [c_void_p, POINTER(EndInfoStruct)]),
-    "crossvm_list": (c_int, [POINTER(POINTER(EndInfoStruct)), POINTER(c_size_t)]),
+    "crossvm_info": (c_int, [c_void_p, POINTER(EndInfoStruct), c_size_t]),
+    "crossvm_list": (c_int, [POINTER(POINTER(EndInfoStruct)), POINTER(c_size_t), c_size_t]),
+    "crossvm_list_free": (None, [POINTER(EndInfoStruct)]),
     "crossvm_strerror": (c_char_p, []),
     # crossvm/end_channel.h
     "crossvm_channel_create": (c_int, [POINTER(c_void_p), c_void_p, POINTER(OptionsStruct)]),
     "crossvm_channel_destroy": (None, [c_void_p]),
     "crossvm_channel_fd": (c_int, [c_void_p]),
     "crossvm_channel_prepare": (c_int, [c_void_p, c_uint, POINTER(c_int)]),
-    "crossvm_channel_strerror": (c_char_p, [c_void_p, c_int]),
     # crossvm/channel.h
     "crossvm_channel_open": (None, [c_void_p]),
     "crossvm_channel_connect": (c_int, [c_void_p, DeadlineStruct]),
@@ -96,7 +100,7 @@ _FUNCTIONS = {
     "crossvm_channel_state": (c_int, [c_void_p]),
     "crossvm_channel_max_message": (c_size_t, [c_void_p]),
     "crossvm_channel_ring_bytes": (c_size_t, [c_void_p]),
-    "crossvm_channel_get_counts": (None, [c_void_p, POINTER(CountsStruct)]),
+    "crossvm_channel_get_counts": (None, [c_void_p, POINTER(CountsStruct), c_size_t]),
     "crossvm_channel_send": (c_ssize_t, [c_void_p, c_void_p, c_size_t, DeadlineStruct]),
     "crossvm_channel_recv": (c_ssize_t, [c_void_p, c_void_p, c_size_t, DeadlineStruct]),
     "crossvm_channel_reserve": (c_ssize_t, [c_void_p, POINTER(c_void_p), c_size_t, DeadlineStruct]),
@@ -114,14 +118,31 @@ def _import_error(sentence: str) -> ImportError:
     return ImportError(sentence, name="crossvm")
 
 
+# The library with the interface that this module declares. Before 1.0, each minor version may have another one.
+_MAJOR, _MINOR = (int(number) for number in __version__.split(".")[:2])
+SONAME = f"libcrossvm.so.{_MAJOR}.{_MINOR}"
+
+
+def _check_version(library: CDLL, name: str) -> None:
+    try:
+        library.crossvm_version.restype = c_uint32
+        version = library.crossvm_version()
+    except AttributeError:
+        raise _import_error(f"{name} is older than 0.2 or no libcrossvm; crossvm {__version__} needs {SONAME}") from None
+    if version >> 8 != _MAJOR << 8 | _MINOR:
+        found = f"{version >> 16}.{version >> 8 & 0xFF}.{version & 0xFF}"
+        raise _import_error(f"{name} is libcrossvm {found}, and crossvm {__version__} needs {SONAME}")
+
+
 def _load() -> CDLL:
-    name = os.environ.get("CROSSVM_LIBRARY") or "libcrossvm.so.0"
+    name = os.environ.get("CROSSVM_LIBRARY") or SONAME
     try:
         library = CDLL(name)
     except OSError as error:
         raise _import_error(
             f"cannot load {name} ({error}): install libcrossvm, or set CROSSVM_LIBRARY to the path of libcrossvm.so"
         ) from None
+    _check_version(library, name)
     for function, (result, arguments) in _FUNCTIONS.items():
         declared = getattr(library, function)
         declared.restype = result
@@ -148,11 +169,3 @@ def library_path() -> str:
 def last_error(result: int) -> Error:
     """The exception for the last error that this thread met in the library."""
     return error_of(-result, lib.crossvm_strerror().decode(errors="replace"))
-
-
-def free(pointer: object) -> None:
-    """Frees what the library gave for the caller to free."""
-    libc_free = CDLL(None).free
-    libc_free.argtypes = [c_void_p]
-    libc_free.restype = None
-    libc_free(ctypes.cast(pointer, c_void_p))  # type: ignore[arg-type]

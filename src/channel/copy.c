@@ -9,7 +9,7 @@
 #ifdef __aarch64__
 #define BLOCKS 8
 
-void crossvm_channel_copy_blocks(void *to, const void *from, size_t length)
+void crossvm_private_copy_blocks(void *to, const void *from, size_t length)
 {
     typedef uint64_t __attribute__((vector_size(16), aligned(1), may_alias)) block_t;
     block_t *out = to;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The external definitions of the inline functions, for callers that cannot inline them. */
-#define CROSSVM_CHANNEL_INLINE extern inline
+/* The calls that the header defines inline, for callers that cannot inline them: bindings to other languages. */
+#define CROSSVM_CHANNEL_INLINE
 
 #include <crossvm/channel.h>

@@ -14,10 +14,10 @@
 /* Errors that the channel returns, negated; Linux's numbers. A bare component has no errno.h. */
 enum {
     CHANNEL_EAGAIN = 11,
-    CHANNEL_EINVAL = CROSSVM_CHANNEL_EINVAL,
+    CHANNEL_EINVAL = CROSSVM_PRIVATE_EINVAL,
     CHANNEL_EPIPE = 32,
     CHANNEL_EPROTO = 71,
-    CHANNEL_EMSGSIZE = CROSSVM_CHANNEL_EMSGSIZE,
+    CHANNEL_EMSGSIZE = CROSSVM_PRIVATE_EMSGSIZE,
     CHANNEL_ENOTCONN = 107,
 };
 
@@ -26,6 +26,12 @@ enum {
 
 /** A long copy is told of in steps of at most this, so that both ends copy at the same time, from a warm cache. */
 #define CHANNEL_STEP 32768
+
+/** Passes on what a call is to return, after it has told the caller's callback of an error. */
+static inline ptrdiff_t cvm_channel_result(crossvm_channel_t *channel, ptrdiff_t result)
+{
+    return result < 0 ? crossvm_private_fail(channel, (int)result) : result;
+}
 
 /*
  * Session (session.c)
@@ -37,6 +43,9 @@ int cvm_channel_state(const crossvm_channel_t *channel);
 /** Takes one step towards a session if there is none. Returns 0 in a session, also one that ended; -EAGAIN, -EPROTO or
  * -ENOTCONN. */
 int cvm_channel_join(crossvm_channel_t *channel);
+
+/** crossvm_channel_connect(), as a part of other calls. */
+int cvm_channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadline);
 
 /** The peer has left this session: no index of it will change any more. Look at the indices once more after this. */
 bool cvm_channel_peer_left(const crossvm_channel_t *channel);
@@ -100,11 +109,8 @@ void cvm_channel_arm_data(crossvm_channel_t *channel);
 /** Asks for no bell. */
 void cvm_channel_disarm_data(crossvm_channel_t *channel);
 
-/** How long the next sleep may be: microseconds, or 0 for any time. */
-uint32_t cvm_channel_sleep_limit(const crossvm_channel_t *channel);
-
-/** A sleep as long as that limit is over. */
-void cvm_channel_settled(crossvm_channel_t *channel);
+/** How long the next sleep may be. */
+crossvm_channel_sleep_t cvm_channel_next_sleep(const crossvm_channel_t *channel);
 
 /*
  * Spinning (wait.c)
@@ -115,7 +121,7 @@ void cvm_channel_settled(crossvm_channel_t *channel);
  * while that pays. Where it does not, since the peer is slow or runs on this CPU, it soon gives up, and only now and
  * then a spin finds out whether that has changed.
  */
-unsigned cvm_channel_looks(const crossvm_channel_t *channel, unsigned vain);
+unsigned int cvm_channel_looks(const crossvm_channel_t *channel, unsigned int vain);
 
 /** One look later at a word that another CPU writes. */
 static inline void cvm_channel_pause(void)

@@ -12,7 +12,7 @@
 #define EAGER_LOOKS 32
 
 /* Index of the next byte to read. */
-static uint32_t recv_index(const struct crossvm_channel_receiver *recv)
+static uint32_t recv_index(const struct crossvm_private_receiver *recv)
 {
     return (uint32_t)(uintptr_t)recv->at + recv->bias;
 }
@@ -23,7 +23,7 @@ static uint32_t recv_tail(const crossvm_channel_t *channel)
     return (uint32_t)(channel->recv.ring + channel->ring_bytes - channel->recv.at);
 }
 
-static uint32_t recv_there(const struct crossvm_channel_receiver *recv)
+static uint32_t recv_there(const struct crossvm_private_receiver *recv)
 {
     return recv->produced - recv_index(recv);
 }
@@ -31,7 +31,7 @@ static uint32_t recv_there(const struct crossvm_channel_receiver *recv)
 /* Goes on at the start of the ring; the bytes up to its end count as taken. */
 static void recv_wrap(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
     uint32_t index = recv_index(recv) + recv_tail(channel);
 
     recv->at = recv->end = recv->next = recv->ring;
@@ -40,7 +40,7 @@ static void recv_wrap(crossvm_channel_t *channel)
 
 void cvm_channel_receiver_begin(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
 
     recv->at = recv->end = recv->next = recv->ring;
     recv->bias = 0 - (uint32_t)(uintptr_t)recv->ring;
@@ -51,20 +51,20 @@ void cvm_channel_receiver_begin(crossvm_channel_t *channel)
     recv->busy = 0;
     recv->delay = 0;
     recv->relaxed = false;
-    recv->settled = true;
-    crossvm_channel_store_release(recv->consumed, 0);
-    crossvm_channel_store_release(recv->wake, recv->epoch | CROSSVM_CHANNEL_WAKE_FENCE);
-    crossvm_channel_store_release(recv->stop, 0);
+    recv->settling = 0;
+    crossvm_private_store_release(recv->consumed, 0);
+    crossvm_private_store_release(recv->wake, recv->epoch | CROSSVM_CHANNEL_WAKE_FENCE);
+    crossvm_private_store_release(recv->stop, 0);
 }
 
-static uint32_t recv_withheld(const struct crossvm_channel_receiver *recv)
+static uint32_t recv_withheld(const struct crossvm_private_receiver *recv)
 {
     return recv_index(recv) - recv->released;
 }
 
 void cvm_channel_receiver_forget(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
 
     recv->end = recv->next = recv->at;
     recv->produced = recv_index(recv);
@@ -74,21 +74,21 @@ void cvm_channel_receiver_forget(crossvm_channel_t *channel)
 
 void cvm_channel_give_space(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
     uint32_t index = recv_index(recv), wake;
 
     /* Release: our reads of the payload, before the peer may write in its place. */
-    crossvm_channel_store_release(recv->consumed, index);
+    crossvm_private_store_release(recv->consumed, index);
     recv->released = index;
     /*
      * The index, before the look at the wake word. A sender that waits has the opposite order: either it sees the
      * index, or we see that it wants the bell.
      */
-    crossvm_channel_fence();
-    wake = crossvm_channel_load_acquire(recv->peer_wake);
+    crossvm_private_fence();
+    wake = crossvm_private_load_acquire(recv->peer_wake);
     if (!(wake & CROSSVM_CHANNEL_WAKE_EMIT) || wake == recv->answered)
         return;
-    if ((int32_t)(index - crossvm_channel_load(recv->peer_want)) < 0)
+    if ((int32_t)(index - crossvm_private_load(recv->peer_want)) < 0)
         return;
     recv->answered = wake;
     recv->emits++;
@@ -98,10 +98,10 @@ void cvm_channel_give_space(crossvm_channel_t *channel)
 /* Learns what the peer has sent. It cannot have sent more than there is space for, nor parts of records. */
 static int look_at_produced(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
     uint32_t index = recv_index(recv);
     /* Acquire: the index, before our reads of the payload. */
-    uint32_t produced = crossvm_channel_load_acquire(recv->peer_produced);
+    uint32_t produced = crossvm_private_load_acquire(recv->peer_produced);
 
     if (produced - index > channel->ring_bytes || produced - index < recv->produced - index)
         return cvm_channel_break(channel, "the other end claims to have sent more than there is space for");
@@ -114,10 +114,10 @@ static int look_at_produced(crossvm_channel_t *channel)
 /* The ring is empty: whether anything can still come. Returns 0 when it can. */
 static int end_of_receiving(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
     bool fin, left;
 
-    fin = crossvm_channel_load_acquire(recv->peer_fin) == channel->peer_generation;
+    fin = crossvm_private_load_acquire(recv->peer_fin) == channel->peer_generation;
     left = cvm_channel_state(channel) != CROSSVM_CHANNEL_CONNECTED || cvm_channel_peer_left(channel);
     if (!fin && !left)
         return 0;
@@ -140,60 +140,67 @@ static int end_of_receiving(crossvm_channel_t *channel)
 
 void cvm_channel_arm_data(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
+    uint32_t wake;
 
     if (recv_withheld(recv) > 0)
         cvm_channel_give_space(channel);
+    recv->epoch += CROSSVM_CHANNEL_WAKE_STEP;
+    wake = recv->epoch | CROSSVM_CHANNEL_WAKE_EMIT | CROSSVM_CHANNEL_WAKE_FENCE;
     if (recv->relaxed) {
         recv->relaxed = false;
-        recv->settled = false;
+        recv->settling = wake;
     }
-    recv->epoch += CROSSVM_CHANNEL_WAKE_STEP;
-    crossvm_channel_store_release(recv->wake, recv->epoch | CROSSVM_CHANNEL_WAKE_EMIT | CROSSVM_CHANNEL_WAKE_FENCE);
-    /* The wake word, before the look at the peer's index that follows: see crossvm_channel_wake_receiver(). */
-    crossvm_channel_fence();
+    crossvm_private_store_release(recv->wake, wake);
+    /* The wake word, before the look at the peer's index that follows: see crossvm_private_wake_receiver(). */
+    crossvm_private_fence();
 }
 
 void cvm_channel_disarm_data(crossvm_channel_t *channel)
 {
-    crossvm_channel_store_release(channel->recv.wake, channel->recv.epoch | CROSSVM_CHANNEL_WAKE_FENCE);
+    crossvm_private_store_release(channel->recv.wake, channel->recv.epoch | CROSSVM_CHANNEL_WAKE_FENCE);
 }
 
-uint32_t cvm_channel_sleep_limit(const crossvm_channel_t *channel)
+crossvm_channel_sleep_t cvm_channel_next_sleep(const crossvm_channel_t *channel)
 {
-    return channel->recv.settled ? 0 : CHANNEL_SETTLE_US;
+    const uint32_t settling = channel->recv.settling;
+
+    return (crossvm_channel_sleep_t){.limit_us = settling ? CHANNEL_SETTLE_US : 0, .number = settling};
 }
 
-void cvm_channel_settled(crossvm_channel_t *channel)
+/* The number is that of the wake word that began this time: a later time has another. */
+void crossvm_channel_slept(crossvm_channel_t *channel, const crossvm_channel_sleep_t *sleep)
 {
-    channel->recv.settled = true;
+    if (sleep->number == channel->recv.settling)
+        channel->recv.settling = 0;
 }
 
 /* Data keeps coming: the peer need not order its accesses for us, we shall look again when we go to sleep. */
 static void note_data(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
 
     if (recv->relaxed || !(channel->config.flags & CROSSVM_CHANNEL_RELAXED) || ++recv->busy < BUSY_ENOUGH)
         return;
     recv->relaxed = true;
-    crossvm_channel_store_release(recv->wake, recv->epoch);
+    crossvm_private_store_release(recv->wake, recv->epoch);
 }
 
 /* Looks for a while whether data comes. A pause counts as a look: it takes longer. Returns true when it did. */
 static bool spin_for_data(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
-    unsigned eager = EAGER_LOOKS;
+    struct crossvm_private_receiver *recv = &channel->recv;
+    unsigned int eager = EAGER_LOOKS;
 
-    for (unsigned left = cvm_channel_looks(channel, recv->vain), step; left > 0; left -= step < left ? step : left) {
-        const unsigned pauses = eager > 0 || recv->delay > 0 ? recv->delay : 1;
+    for (unsigned int left = cvm_channel_looks(channel, recv->vain), step; left > 0;
+         left -= step < left ? step : left) {
+        const unsigned int pauses = eager > 0 || recv->delay > 0 ? recv->delay : 1;
 
-        for (unsigned i = 0; i < pauses; i++)
+        for (unsigned int i = 0; i < pauses; i++)
             cvm_channel_pause();
         step = pauses > 0 ? pauses : 1;
         eager -= eager > 0;
-        if (crossvm_channel_load(recv->peer_produced) != recv->produced) {
+        if (crossvm_private_load(recv->peer_produced) != recv->produced) {
             recv->spun = true;
             recv->vain = 0;
             return true;
@@ -206,7 +213,7 @@ static bool spin_for_data(crossvm_channel_t *channel)
  * After a spin. Where several datagrams have come at once, the looks are what slows the peer down, and the next may be
  * farther apart; where there is one, somebody may be waiting for the answer.
  */
-static void adapt_delay(struct crossvm_channel_receiver *recv, uint64_t record)
+static void adapt_delay(struct crossvm_private_receiver *recv, uint64_t record)
 {
     recv->spun = false;
     if (recv_there(recv) < 2 * record)
@@ -218,20 +225,22 @@ static void adapt_delay(struct crossvm_channel_receiver *recv, uint64_t record)
 /* Waits until there may be data. Returns 0 to look again. */
 static int wait_for_data(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
+    crossvm_channel_sleep_t sleep;
     int result = 0;
 
     if (spin_for_data(channel))
         return 0;
     cvm_channel_arm_data(channel);
-    if (crossvm_channel_load(recv->peer_produced) == recv->produced && end_of_receiving(channel) == 0 &&
+    if (crossvm_private_load(recv->peer_produced) == recv->produced && end_of_receiving(channel) == 0 &&
         recv_there(recv) == 0) {
         recv->busy = 0;
         recv->vain++;
         recv->waits++;
-        result = cvm_channel_sleep(channel, deadline, cvm_channel_sleep_limit(channel));
+        sleep = cvm_channel_next_sleep(channel);
+        result = cvm_channel_sleep(channel, deadline, sleep.limit_us);
         if (result == -CHANNEL_EAGAIN) {
-            cvm_channel_settled(channel);
+            crossvm_channel_slept(channel, &sleep);
             result = 0;
         }
     }
@@ -242,20 +251,20 @@ static int wait_for_data(crossvm_channel_t *channel, crossvm_deadline_t deadline
 /* A sender that sleeps for space may wait for the last of it. */
 static void give_wanted_space(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
 
-    if (recv_withheld(recv) > 0 && crossvm_channel_load(recv->peer_wake) & CROSSVM_CHANNEL_WAKE_EMIT)
+    if (recv_withheld(recv) > 0 && crossvm_private_load(recv->peer_wake) & CROSSVM_CHANNEL_WAKE_EMIT)
         cvm_channel_give_space(channel);
 }
 
 /* Waits until there is data. Returns 0, or what a receiving call returns: end of file is -EPIPE with at_end set. */
 static int await_data(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
     int result;
 
     if (cvm_channel_state(channel) == CROSSVM_CHANNEL_OPENING) {
-        result = crossvm_channel_connect(channel, deadline);
+        result = cvm_channel_connect(channel, deadline);
         if (result < 0)
             return result;
     }
@@ -287,7 +296,7 @@ static int await_data(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 
 bool cvm_channel_can_receive(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
     int result = cvm_channel_join(channel);
 
     if (recv->error || recv->at_end || (result < 0 && result != -CHANNEL_EAGAIN))
@@ -312,7 +321,7 @@ static int break_record(crossvm_channel_t *channel, const char *reason)
  */
 static void open_fast_path(crossvm_channel_t *channel, uint32_t record, uint32_t there, bool is_batch)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
     uint32_t most;
 
     if (recv_withheld(recv) > 0 && recv_withheld(recv) + record > channel->withhold)
@@ -341,7 +350,7 @@ static bool is_batch_possible(const crossvm_channel_t *channel, uint32_t length,
  */
 static ptrdiff_t find_record(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
     uint32_t length, each, tail, there;
     uint64_t header, record;
     int result;
@@ -355,18 +364,18 @@ static ptrdiff_t find_record(crossvm_channel_t *channel, crossvm_deadline_t dead
     tail = recv_tail(channel);
     if (tail == 0)
         recv_wrap(channel);
-    header = crossvm_channel_load_header(recv->at);
+    header = crossvm_private_load_header(recv->at);
     tail = recv_tail(channel);
     if ((uint32_t)header == CROSSVM_CHANNEL_RECORD_SKIP && tail < channel->ring_bytes) {
         if (recv_there(recv) <= tail)
             return break_record(channel, "the other end skips the end of the ring, and nothing follows");
         recv_wrap(channel);
-        header = crossvm_channel_load_header(recv->at);
+        header = crossvm_private_load_header(recv->at);
         tail = channel->ring_bytes;
     }
     length = (uint32_t)header;
     each = (uint32_t)(header >> 32);
-    record = crossvm_channel_record_bytes(length);
+    record = crossvm_private_record_bytes(length);
     there = recv_there(recv);
     there = there < tail ? there : tail;
     if (length > crossvm_channel_max_message(channel) || record > there)
@@ -385,7 +394,7 @@ static ptrdiff_t find_record(crossvm_channel_t *channel, crossvm_deadline_t dead
 }
 
 /* Where the datagram lies that find_record() found. */
-static const uint8_t *datagram(const struct crossvm_channel_receiver *recv)
+static const uint8_t *datagram(const struct crossvm_private_receiver *recv)
 {
     return recv->part ? recv->part : recv->at + CROSSVM_CHANNEL_RECORD_HEADER;
 }
@@ -393,7 +402,7 @@ static const uint8_t *datagram(const struct crossvm_channel_receiver *recv)
 /* Goes behind a record. */
 static void take_record(crossvm_channel_t *channel, uint64_t record)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
 
     recv->at += record;
     recv->shown = 0;
@@ -403,7 +412,7 @@ static void take_record(crossvm_channel_t *channel, uint64_t record)
         cvm_channel_give_space(channel);
 }
 
-void crossvm_channel_end_batch(crossvm_channel_t *channel)
+void crossvm_private_end_batch(crossvm_channel_t *channel)
 {
     channel->recv.part = NULL;
     take_record(channel, channel->recv.shown);
@@ -412,7 +421,7 @@ void crossvm_channel_end_batch(crossvm_channel_t *channel)
 /* Goes behind the datagram that find_record() found, in a record of so many bytes when that is all of it. */
 static void take_datagram(crossvm_channel_t *channel, uint64_t record)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
 
     if (!recv->part) {
         take_record(channel, record);
@@ -420,13 +429,13 @@ static void take_datagram(crossvm_channel_t *channel, uint64_t record)
     }
     recv->part += recv->each;
     if (recv->part == recv->part_end)
-        crossvm_channel_end_batch(channel);
+        crossvm_private_end_batch(channel);
 }
 
 /* Finds what there is of a stream in one piece. Returns how much, or 0 at end of file. */
 static ptrdiff_t find_bytes(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
     int result = await_data(channel, deadline);
     uint32_t there, tail;
 
@@ -442,7 +451,7 @@ static ptrdiff_t find_bytes(crossvm_channel_t *channel, crossvm_deadline_t deadl
 
 static void take_bytes(crossvm_channel_t *channel, size_t count)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
 
     recv->at += count;
     recv->end = recv->next = recv->at;
@@ -465,17 +474,16 @@ static ptrdiff_t recv_bytes(crossvm_channel_t *channel, uint8_t *buffer, size_t 
             piece = (size_t)there;
         if (piece > CHANNEL_STEP)
             piece = CHANNEL_STEP;
-        crossvm_channel_copy_any(buffer + received, channel->recv.at, piece);
+        crossvm_private_copy_any(buffer + received, channel->recv.at, piece);
         take_bytes(channel, piece);
         received += piece;
     }
     return (ptrdiff_t)received;
 }
 
-ptrdiff_t crossvm_channel_recv_slow(crossvm_channel_t *channel, void *buffer, size_t capacity,
-                                    crossvm_deadline_t deadline)
+static ptrdiff_t recv_some(crossvm_channel_t *channel, void *buffer, size_t capacity, crossvm_deadline_t deadline)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    struct crossvm_private_receiver *recv = &channel->recv;
     ptrdiff_t length;
 
     if (channel->config.mode == CROSSVM_CHANNEL_STREAM)
@@ -485,14 +493,20 @@ ptrdiff_t crossvm_channel_recv_slow(crossvm_channel_t *channel, void *buffer, si
         return length;
     if ((size_t)length > capacity)
         return -CHANNEL_EMSGSIZE;
-    crossvm_channel_copy_any(buffer, datagram(recv), (size_t)length);
-    take_datagram(channel, crossvm_channel_record_bytes((uint64_t)length));
+    crossvm_private_copy_any(buffer, datagram(recv), (size_t)length);
+    take_datagram(channel, crossvm_private_record_bytes((uint64_t)length));
     return length;
 }
 
-ptrdiff_t crossvm_channel_peek_slow(crossvm_channel_t *channel, const void **data, crossvm_deadline_t deadline)
+ptrdiff_t crossvm_private_recv_slow(crossvm_channel_t *channel, void *buffer, size_t capacity,
+                                    crossvm_deadline_t deadline)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    return cvm_channel_result(channel, recv_some(channel, buffer, capacity, deadline));
+}
+
+static ptrdiff_t peek(crossvm_channel_t *channel, const void **data, crossvm_deadline_t deadline)
+{
+    struct crossvm_private_receiver *recv = &channel->recv;
     ptrdiff_t length;
 
     if (channel->config.mode == CROSSVM_CHANNEL_STREAM) {
@@ -508,9 +522,14 @@ ptrdiff_t crossvm_channel_peek_slow(crossvm_channel_t *channel, const void **dat
     return length;
 }
 
-int crossvm_channel_release_slow(crossvm_channel_t *channel, size_t length)
+ptrdiff_t crossvm_private_peek_slow(crossvm_channel_t *channel, const void **data, crossvm_deadline_t deadline)
 {
-    struct crossvm_channel_receiver *recv = &channel->recv;
+    return cvm_channel_result(channel, peek(channel, data, deadline));
+}
+
+static int release(crossvm_channel_t *channel, size_t length)
+{
+    struct crossvm_private_receiver *recv = &channel->recv;
     size_t left;
 
     if (recv->shown > recv_there(recv)) /* nothing is there any more, since the session ended */
@@ -523,8 +542,15 @@ int crossvm_channel_release_slow(crossvm_channel_t *channel, size_t length)
     }
     if (length > recv->shown)
         return -CHANNEL_EINVAL;
+    if (length == 0) /* perhaps before the first session, when there is no space to give back */
+        return 0;
     left = recv->shown - length;
     take_bytes(channel, length);
     recv->shown = left;
     return 0;
+}
+
+int crossvm_private_release_slow(crossvm_channel_t *channel, size_t length)
+{
+    return (int)cvm_channel_result(channel, release(channel, length));
 }

@@ -3,7 +3,7 @@
 #include "internal.h"
 
 /* Index of the next byte to write. */
-static uint32_t send_index(const struct crossvm_channel_sender *send)
+static uint32_t send_index(const struct crossvm_private_sender *send)
 {
     return (uint32_t)(uintptr_t)send->at + send->bias;
 }
@@ -22,7 +22,7 @@ static uint32_t send_free(const crossvm_channel_t *channel)
 /* Goes on at the start of the ring; the bytes up to its end count as used. */
 static void send_wrap(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_private_sender *send = &channel->send;
     uint32_t index = send_index(send) + send_tail(channel);
 
     send->at = send->end = send->ring;
@@ -30,7 +30,7 @@ static void send_wrap(crossvm_channel_t *channel)
 }
 
 /* Goes behind bytes of a stream. */
-static void send_advance(struct crossvm_channel_sender *send, size_t bytes)
+static void send_advance(struct crossvm_private_sender *send, size_t bytes)
 {
     send->at += bytes;
     send->end = send->at;
@@ -38,7 +38,7 @@ static void send_advance(struct crossvm_channel_sender *send, size_t bytes)
 
 void cvm_channel_sender_begin(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_private_sender *send = &channel->send;
 
     send->at = send->end = send->ring;
     send->looked_at = send->peer_wake;
@@ -48,9 +48,9 @@ void cvm_channel_sender_begin(crossvm_channel_t *channel)
     send->answered = 0;
     send->held = 0;
     send->refused = 0;
-    crossvm_channel_store_release(channel->own + CROSSVM_CHANNEL_PRODUCED_AT / 4, 0);
-    crossvm_channel_store_release(send->wake, send->epoch);
-    crossvm_channel_store_release(send->fin, send->shut ? channel->generation : 0);
+    crossvm_private_store_release(channel->own + CROSSVM_CHANNEL_PRODUCED_AT / 4, 0);
+    crossvm_private_store_release(send->wake, send->epoch);
+    crossvm_private_store_release(send->fin, send->shut ? channel->generation : 0);
 }
 
 void cvm_channel_close_fast_path(crossvm_channel_t *channel)
@@ -59,17 +59,17 @@ void cvm_channel_close_fast_path(crossvm_channel_t *channel)
 }
 
 /* A wake word that always wants something. */
-static const crossvm_channel_word_t alarm_word = CROSSVM_CHANNEL_WAKE_FLAGS;
+static const crossvm_private_word_t alarm_word = CROSSVM_CHANNEL_WAKE_FLAGS;
 
 void cvm_channel_alarm_sender(crossvm_channel_t *channel)
 {
     __atomic_store_n(&channel->send.looked_at, &alarm_word, __ATOMIC_RELAXED);
 }
 
-void crossvm_channel_wake_receiver(crossvm_channel_t *channel)
+void crossvm_private_wake_receiver(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_sender *send = &channel->send;
-    uint32_t wake = crossvm_channel_load(send->peer_wake);
+    struct crossvm_private_sender *send = &channel->send;
+    uint32_t wake = crossvm_private_load(send->peer_wake);
 
     if (__atomic_load_n(&send->looked_at, __ATOMIC_RELAXED) == &alarm_word)
         cvm_channel_close_fast_path(channel);
@@ -79,8 +79,8 @@ void crossvm_channel_wake_receiver(crossvm_channel_t *channel)
          * The index, before the wake word. The receiver has the opposite order: its wake word, a fence, the index. So
          * either it sees the index, or we see that it wants the bell.
          */
-        crossvm_channel_fence();
-        wake = crossvm_channel_load(send->peer_wake);
+        crossvm_private_fence();
+        wake = crossvm_private_load(send->peer_wake);
     }
     if (!(wake & CROSSVM_CHANNEL_WAKE_EMIT) || wake == send->answered)
         return;
@@ -92,9 +92,9 @@ void crossvm_channel_wake_receiver(crossvm_channel_t *channel)
 /* Learns what the peer has taken. It can only have taken what it was told of, and never takes it back. */
 static int look_at_consumed(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_private_sender *send = &channel->send;
     /* Acquire: the peer's reads of the payload, before our writes in its place. */
-    uint32_t consumed = crossvm_channel_load_acquire(send->peer_consumed);
+    uint32_t consumed = crossvm_private_load_acquire(send->peer_consumed);
 
     if (consumed - send->consumed > send_index(send) - send->consumed)
         return cvm_channel_break(channel, "the other end claims to have received what was not sent");
@@ -105,12 +105,12 @@ static int look_at_consumed(crossvm_channel_t *channel)
 /* Makes `at` a place where the record that fits can be written, and opens the fast path around it. */
 static void place_record(crossvm_channel_t *channel, uint32_t record)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_private_sender *send = &channel->send;
     uint32_t tail = send_tail(channel), space;
 
     if (record > tail) {
         if (tail > 0)
-            *(crossvm_channel_word_t *)(void *)send->at = CROSSVM_CHANNEL_RECORD_SKIP;
+            *(crossvm_private_word_t *)(void *)send->at = CROSSVM_CHANNEL_RECORD_SKIP;
         send_wrap(channel);
         tail = channel->ring_bytes;
     }
@@ -128,18 +128,18 @@ static uint32_t needed(const crossvm_channel_t *channel, uint32_t record)
 
 void cvm_channel_arm_space(crossvm_channel_t *channel, uint32_t want)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_private_sender *send = &channel->send;
 
     send->epoch += CROSSVM_CHANNEL_WAKE_STEP;
-    crossvm_channel_store_release(send->want, want);
-    crossvm_channel_store_release(send->wake, send->epoch | CROSSVM_CHANNEL_WAKE_EMIT);
+    crossvm_private_store_release(send->want, want);
+    crossvm_private_store_release(send->wake, send->epoch | CROSSVM_CHANNEL_WAKE_EMIT);
     /* The wake word, before the look at the peer's index that follows: see cvm_channel_give_space(). */
-    crossvm_channel_fence();
+    crossvm_private_fence();
 }
 
 void cvm_channel_disarm_space(crossvm_channel_t *channel)
 {
-    crossvm_channel_store_release(channel->send.wake, channel->send.epoch);
+    crossvm_private_store_release(channel->send.wake, channel->send.epoch);
 }
 
 /* Half of the ring, where that is more than needed: a bell for each piece of space would cost more than it gives. */
@@ -157,12 +157,12 @@ static bool is_over(crossvm_channel_t *channel)
         cvm_channel_end(channel);
         return true;
     }
-    return crossvm_channel_load_acquire(channel->send.peer_stop) == channel->peer_generation;
+    return crossvm_private_load_acquire(channel->send.peer_stop) == channel->peer_generation;
 }
 
 static int end_of_sending(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_private_sender *send = &channel->send;
 
     cvm_channel_close_fast_path(channel);
     send->error = cvm_channel_state(channel) == CROSSVM_CHANNEL_BROKEN ? -CHANNEL_EPROTO : -CHANNEL_EPIPE;
@@ -172,10 +172,10 @@ static int end_of_sending(crossvm_channel_t *channel)
 /* Looks for a while whether the peer takes something. Returns true when it did. */
 static bool spin_for_space(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_private_sender *send = &channel->send;
 
-    for (unsigned left = cvm_channel_looks(channel, send->vain); left > 0; left--) {
-        if (crossvm_channel_load(send->peer_consumed) != send->consumed) {
+    for (unsigned int left = cvm_channel_looks(channel, send->vain); left > 0; left--) {
+        if (crossvm_private_load(send->peer_consumed) != send->consumed) {
             send->vain = 0;
             return true;
         }
@@ -190,13 +190,13 @@ static bool spin_for_space(crossvm_channel_t *channel)
  */
 static int wait_for_space(crossvm_channel_t *channel, uint32_t want, crossvm_deadline_t deadline)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_private_sender *send = &channel->send;
     int result = 0;
 
     if (spin_for_space(channel))
         return 0;
     cvm_channel_arm_space(channel, want);
-    if (crossvm_channel_load(send->peer_consumed) == send->consumed && !is_over(channel)) {
+    if (crossvm_private_load(send->peer_consumed) == send->consumed && !is_over(channel)) {
         send->vain++;
         send->waits++;
         result = cvm_channel_sleep(channel, deadline, 0);
@@ -208,14 +208,14 @@ static int wait_for_space(crossvm_channel_t *channel, uint32_t want, crossvm_dea
 /* Waits until a record (datagrams) or a byte (streams, record 0) can be written. */
 static int make_room(crossvm_channel_t *channel, uint32_t record, crossvm_deadline_t deadline)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_private_sender *send = &channel->send;
     int result;
 
     send->held = 0;
     if (send->error)
         return send->error;
     if (cvm_channel_state(channel) == CROSSVM_CHANNEL_OPENING) {
-        result = crossvm_channel_connect(channel, deadline);
+        result = cvm_channel_connect(channel, deadline);
         if (result < 0)
             return result;
     }
@@ -232,7 +232,7 @@ static int make_room(crossvm_channel_t *channel, uint32_t record, crossvm_deadli
         if (send_free(channel) >= bytes)
             break;
         send->refused = bytes;
-        crossvm_channel_publish(channel, send->at); /* what the peer is to make room for, it must know of */
+        crossvm_private_publish(channel, send->at); /* what the peer is to make room for, it must know of */
         if (crossvm_deadline_is_now(deadline))
             return -CHANNEL_EAGAIN;
         result = wait_for_space(channel, cvm_channel_space_wanted(channel, bytes), deadline);
@@ -245,7 +245,7 @@ static int make_room(crossvm_channel_t *channel, uint32_t record, crossvm_deadli
 
 bool cvm_channel_can_send(crossvm_channel_t *channel)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_private_sender *send = &channel->send;
     int result = cvm_channel_join(channel);
 
     if (send->error || (result < 0 && result != -CHANNEL_EAGAIN))
@@ -266,7 +266,7 @@ static int make_room_for_record(crossvm_channel_t *channel, size_t length, cross
 
     if (length > crossvm_channel_max_message(channel))
         return -CHANNEL_EMSGSIZE;
-    record = (uint32_t)crossvm_channel_record_bytes(length);
+    record = (uint32_t)crossvm_private_record_bytes(length);
     result = make_room(channel, record, deadline);
     if (result == 0)
         place_record(channel, record);
@@ -302,16 +302,15 @@ static ptrdiff_t send_bytes(crossvm_channel_t *channel, const uint8_t *data, siz
             piece = (size_t)room;
         if (piece > CHANNEL_STEP)
             piece = CHANNEL_STEP;
-        crossvm_channel_copy_any(channel->send.at, data + sent, piece);
+        crossvm_private_copy_any(channel->send.at, data + sent, piece);
         send_advance(&channel->send, piece);
-        crossvm_channel_publish(channel, channel->send.at);
+        crossvm_private_publish(channel, channel->send.at);
         sent += piece;
     }
     return (ptrdiff_t)sent;
 }
 
-ptrdiff_t crossvm_channel_send_slow(crossvm_channel_t *channel, const void *data, size_t length,
-                                    crossvm_deadline_t deadline)
+static ptrdiff_t send_some(crossvm_channel_t *channel, const void *data, size_t length, crossvm_deadline_t deadline)
 {
     int result;
 
@@ -320,14 +319,19 @@ ptrdiff_t crossvm_channel_send_slow(crossvm_channel_t *channel, const void *data
     result = make_room_for_record(channel, length, deadline);
     if (result < 0)
         return result;
-    crossvm_channel_copy_any(channel->send.at + CROSSVM_CHANNEL_RECORD_HEADER, data, length);
-    channel->send.at = crossvm_channel_seal(channel->send.at, length, 0);
-    crossvm_channel_publish(channel, channel->send.at);
+    crossvm_private_copy_any(channel->send.at + CROSSVM_CHANNEL_RECORD_HEADER, data, length);
+    channel->send.at = crossvm_private_seal(channel->send.at, length, 0);
+    crossvm_private_publish(channel, channel->send.at);
     return (ptrdiff_t)length;
 }
 
-ptrdiff_t crossvm_channel_reserve_slow(crossvm_channel_t *channel, void **data, size_t length,
-                                       crossvm_deadline_t deadline)
+ptrdiff_t crossvm_private_send_slow(crossvm_channel_t *channel, const void *data, size_t length,
+                                    crossvm_deadline_t deadline)
+{
+    return cvm_channel_result(channel, send_some(channel, data, length, deadline));
+}
+
+static ptrdiff_t reserve(crossvm_channel_t *channel, void **data, size_t length, crossvm_deadline_t deadline)
 {
     ptrdiff_t result;
     uint32_t record;
@@ -341,7 +345,7 @@ ptrdiff_t crossvm_channel_reserve_slow(crossvm_channel_t *channel, void **data, 
     }
     if (length > crossvm_channel_max_message(channel))
         return -CHANNEL_EMSGSIZE;
-    record = (uint32_t)crossvm_channel_record_bytes(length);
+    record = (uint32_t)crossvm_private_record_bytes(length);
     result = make_room(channel, record, deadline);
     if (result < 0)
         return result;
@@ -357,23 +361,29 @@ ptrdiff_t crossvm_channel_reserve_slow(crossvm_channel_t *channel, void **data, 
     return (ptrdiff_t)length;
 }
 
+ptrdiff_t crossvm_private_reserve_slow(crossvm_channel_t *channel, void **data, size_t length,
+                                       crossvm_deadline_t deadline)
+{
+    return cvm_channel_result(channel, reserve(channel, data, length, deadline));
+}
+
 /* A datagram at the start of the ring, behind a skip. */
 static int commit_held(crossvm_channel_t *channel, size_t length)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_private_sender *send = &channel->send;
 
-    if (length > crossvm_channel_max_message(channel) || crossvm_channel_record_bytes(length) > send->held)
+    if (length > crossvm_channel_max_message(channel) || crossvm_private_record_bytes(length) > send->held)
         return -CHANNEL_EINVAL;
     place_record(channel, send->held);
     send->held = 0;
-    send->at = crossvm_channel_seal(send->at, length, 0);
+    send->at = crossvm_private_seal(send->at, length, 0);
     return 0;
 }
 
 /* A stream, a datagram behind a skip, or a call without a reservation. */
-int crossvm_channel_commit_slow(crossvm_channel_t *channel, size_t length)
+static int commit(crossvm_channel_t *channel, size_t length)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    struct crossvm_private_sender *send = &channel->send;
 
     if (send->error)
         return send->error;
@@ -387,9 +397,14 @@ int crossvm_channel_commit_slow(crossvm_channel_t *channel, size_t length)
     return 0;
 }
 
-int crossvm_channel_drain(crossvm_channel_t *channel, crossvm_deadline_t deadline)
+int crossvm_private_commit_slow(crossvm_channel_t *channel, size_t length)
 {
-    struct crossvm_channel_sender *send = &channel->send;
+    return (int)cvm_channel_result(channel, commit(channel, length));
+}
+
+static int drain(crossvm_channel_t *channel, crossvm_deadline_t deadline)
+{
+    struct crossvm_private_sender *send = &channel->send;
 
     crossvm_channel_flush(channel);
     if (!send->produced)
@@ -409,4 +424,9 @@ int crossvm_channel_drain(crossvm_channel_t *channel, crossvm_deadline_t deadlin
         if (result < 0)
             return result;
     }
+}
+
+int crossvm_channel_drain(crossvm_channel_t *channel, crossvm_deadline_t deadline)
+{
+    return (int)cvm_channel_result(channel, drain(channel, deadline));
 }

@@ -21,14 +21,14 @@ static void set_state(crossvm_channel_t *channel, int state)
     __atomic_store_n(&channel->state, state, __ATOMIC_RELAXED);
 }
 
-static uint32_t peer_word(const crossvm_channel_t *channel, unsigned at)
+static uint32_t peer_word(const crossvm_channel_t *channel, unsigned int at)
 {
-    return crossvm_channel_load_acquire(channel->peer + WORD(at));
+    return crossvm_private_load_acquire(channel->peer + WORD(at));
 }
 
-static void put(crossvm_channel_t *channel, unsigned at, uint32_t value)
+static void put(crossvm_channel_t *channel, unsigned int at, uint32_t value)
 {
-    crossvm_channel_store_release(channel->own + WORD(at), value);
+    crossvm_private_store_release(channel->own + WORD(at), value);
 }
 
 void cvm_channel_emit(crossvm_channel_t *channel)
@@ -46,13 +46,13 @@ int cvm_channel_sleep(crossvm_channel_t *channel, crossvm_deadline_t deadline, u
 static void tell(crossvm_channel_t *channel)
 {
     /* What was stored, before the bell, and before the next look at the peer's words. */
-    crossvm_channel_fence();
+    crossvm_private_fence();
     cvm_channel_emit(channel);
 }
 
 void crossvm_channel_open(crossvm_channel_t *channel)
 {
-    uint32_t generation = crossvm_channel_load(channel->own + WORD(CROSSVM_CHANNEL_GENERATION_AT)) + 1;
+    uint32_t generation = crossvm_private_load(channel->own + WORD(CROSSVM_CHANNEL_GENERATION_AT)) + 1;
 
     if (generation == channel->generation)
         generation++;
@@ -158,7 +158,7 @@ int cvm_channel_join(crossvm_channel_t *channel)
     return enter(channel);
 }
 
-int crossvm_channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadline)
+int cvm_channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
     for (;;) {
         int result = cvm_channel_join(channel);
@@ -172,6 +172,11 @@ int crossvm_channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadl
         if (result < 0 && result != -CHANNEL_EAGAIN)
             return result;
     }
+}
+
+int crossvm_channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadline)
+{
+    return (int)cvm_channel_result(channel, cvm_channel_connect(channel, deadline));
 }
 
 bool cvm_channel_peer_left(const crossvm_channel_t *channel)
@@ -194,8 +199,8 @@ int cvm_channel_break(crossvm_channel_t *channel, const char *reason)
     set_state(channel, CROSSVM_CHANNEL_BROKEN);
     cvm_channel_alarm_sender(channel);
     /* A peer that is merely mistaken shall learn that nobody listens. */
-    crossvm_channel_store_release(channel->recv.stop, channel->generation);
-    crossvm_channel_store_release(channel->send.fin, channel->generation);
+    crossvm_private_store_release(channel->recv.stop, channel->generation);
+    crossvm_private_store_release(channel->send.fin, channel->generation);
     tell(channel);
     return -CHANNEL_EPROTO;
 }
@@ -218,7 +223,7 @@ void crossvm_channel_shutdown(crossvm_channel_t *channel)
     if (!channel->send.error)
         channel->send.error = -CHANNEL_EPIPE;
     cvm_channel_close_fast_path(channel);
-    crossvm_channel_store_release(channel->send.fin, channel->generation);
+    crossvm_private_store_release(channel->send.fin, channel->generation);
     tell(channel);
 }
 
@@ -230,7 +235,7 @@ void crossvm_channel_close(crossvm_channel_t *channel)
     if (cvm_channel_state(channel) == CROSSVM_CHANNEL_CONNECTED)
         cvm_channel_give_space(channel);
     crossvm_channel_shutdown(channel);
-    crossvm_channel_store_release(channel->recv.stop, channel->generation);
+    crossvm_private_store_release(channel->recv.stop, channel->generation);
     tell(channel);
     set_state(channel, CROSSVM_CHANNEL_CLOSED);
     channel->send.produced = NULL;

@@ -6,14 +6,14 @@
 #define PATIENT_SPINS 4
 #define PROBE_EVERY 32
 
-unsigned cvm_channel_looks(const crossvm_channel_t *channel, unsigned vain)
+unsigned int cvm_channel_looks(const crossvm_channel_t *channel, unsigned int vain)
 {
     return vain < PATIENT_SPINS || vain % PROBE_EVERY == 0 ? channel->config.spin : 0;
 }
 
-static unsigned ready(crossvm_channel_t *channel, unsigned events)
+static unsigned int ready(crossvm_channel_t *channel, unsigned int events)
 {
-    unsigned found = 0;
+    unsigned int found = 0;
 
     if (events & CROSSVM_CHANNEL_IN && cvm_channel_can_receive(channel))
         found |= CROSSVM_CHANNEL_IN;
@@ -23,24 +23,24 @@ static unsigned ready(crossvm_channel_t *channel, unsigned events)
 }
 
 /* What the peer is to make room for, it must know of. */
-static void flush_for(crossvm_channel_t *channel, unsigned events)
+static void flush_for(crossvm_channel_t *channel, unsigned int events)
 {
     if (events & CROSSVM_CHANNEL_OUT)
         crossvm_channel_flush(channel);
 }
 
-unsigned crossvm_channel_arm(crossvm_channel_t *channel, unsigned events, uint32_t *limit_us)
+unsigned int crossvm_channel_arm(crossvm_channel_t *channel, unsigned int events, crossvm_channel_sleep_t *sleep)
 {
-    unsigned found;
+    unsigned int found;
 
     flush_for(channel, events);
     found = ready(channel, events);
-    *limit_us = 0;
+    *sleep = (crossvm_channel_sleep_t){0};
     if (found || cvm_channel_state(channel) == CROSSVM_CHANNEL_OPENING)
         return found; /* a peer that comes rings without being asked */
     if (events & CROSSVM_CHANNEL_IN) {
         cvm_channel_arm_data(channel);
-        *limit_us = cvm_channel_sleep_limit(channel);
+        *sleep = cvm_channel_next_sleep(channel);
     }
     if (events & CROSSVM_CHANNEL_OUT)
         cvm_channel_arm_space(channel, cvm_channel_space_wanted(channel, channel->send.refused));
@@ -59,43 +59,48 @@ void crossvm_channel_disarm(crossvm_channel_t *channel)
 }
 
 /* Looks for a while. Returns what is ready. */
-static unsigned spin(crossvm_channel_t *channel, unsigned events)
+static unsigned int spin(crossvm_channel_t *channel, unsigned int events)
 {
-    unsigned found = ready(channel, events);
+    unsigned int found = ready(channel, events);
 
-    for (unsigned left = cvm_channel_looks(channel, channel->vain); !found && left > 0; left--) {
+    for (unsigned int left = cvm_channel_looks(channel, channel->vain); !found && left > 0; left--) {
         cvm_channel_pause();
         found = ready(channel, events);
     }
     return found;
 }
 
-int crossvm_channel_wait(crossvm_channel_t *channel, unsigned events, crossvm_deadline_t deadline)
+static int wait_for(crossvm_channel_t *channel, unsigned int events, crossvm_deadline_t deadline)
 {
     flush_for(channel, events);
     if (crossvm_deadline_is_now(deadline)) {
-        unsigned found = ready(channel, events);
+        unsigned int found = ready(channel, events);
 
         return found ? (int)found : -CHANNEL_EAGAIN;
     }
     for (;;) {
-        unsigned found = spin(channel, events);
-        uint32_t limit_us;
+        unsigned int found = spin(channel, events);
+        crossvm_channel_sleep_t sleep;
         int result;
 
         if (!found)
-            found = crossvm_channel_arm(channel, events, &limit_us);
+            found = crossvm_channel_arm(channel, events, &sleep);
         if (found) {
             channel->vain = 0;
             return (int)found;
         }
         channel->vain++;
         channel->waits++;
-        result = cvm_channel_sleep(channel, deadline, limit_us);
+        result = cvm_channel_sleep(channel, deadline, sleep.limit_us);
         crossvm_channel_disarm(channel);
         if (result == -CHANNEL_EAGAIN)
-            cvm_channel_settled(channel);
+            crossvm_channel_slept(channel, &sleep);
         else if (result < 0)
             return result;
     }
+}
+
+int crossvm_channel_wait(crossvm_channel_t *channel, unsigned int events, crossvm_deadline_t deadline)
+{
+    return (int)cvm_channel_result(channel, wait_for(channel, events, deadline));
 }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <crossvm/version.h>
+
 #include "size.h"
 
 #define OPTION_USAGE 0x10000 /* beyond those of all commands */
@@ -23,7 +25,7 @@ static const struct argp_option common_options[] = {
 
 void print_release(void)
 {
-    printf("%s " CROSSVM_RELEASE "\n", program_invocation_short_name);
+    printf("%s " CROSSVM_VERSION_STRING "\n", program_invocation_short_name);
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)

@@ -155,15 +155,30 @@ uint32_t crossvm_peer_state(const crossvm_end_t *end, uint32_t *generation)
     return end->ops->peer_state((struct crossvm_end *)end, generation ? generation : &unwanted);
 }
 
-int crossvm_info(crossvm_end_t *end, crossvm_end_info_t *info)
+void cvm_give_info(crossvm_end_info_t *to, size_t size, const crossvm_end_info_t *info)
 {
-    memset(info, 0, sizeof(*info));
-    cvm_copy_text(info->name, sizeof(info->name), end->name);
-    info->end = end->number;
-    info->num_dataports = end->num_dataports;
+    memset(to, 0, size);
+    memcpy(to, info, size < sizeof(*info) ? size : sizeof(*info));
+}
+
+int crossvm_info(const crossvm_end_t *end, crossvm_end_info_t *info, size_t size)
+{
+    crossvm_end_info_t all = {.end = end->number, .num_dataports = end->num_dataports};
+    int error;
+
+    cvm_copy_text(all.name, sizeof(all.name), end->name);
     for (size_t i = 0; i < end->num_dataports; i++) {
-        info->dataports[i].size = end->dataports[i].size;
-        info->dataports[i].rights = end->dataports[i].rights;
+        all.dataports[i].size = end->dataports[i].size;
+        all.dataports[i].rights = end->dataports[i].rights;
     }
-    return end->ops->info(end, info);
+    error = end->ops->info(end, &all);
+    if (error)
+        memset(&all, 0, sizeof(all));
+    cvm_give_info(info, size, &all);
+    return error;
+}
+
+uint32_t crossvm_version(void)
+{
+    return CROSSVM_VERSION;
 }

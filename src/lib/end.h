@@ -11,7 +11,7 @@ struct end_ops {
     int (*emit)(struct crossvm_end *end);   /* from any thread */
     int (*wait)(struct crossvm_end *end, deadline_t deadline);
     uint32_t (*peer_state)(struct crossvm_end *end, uint32_t *generation);
-    int (*info)(struct crossvm_end *end, crossvm_end_info_t *info); /* info is zeroed, name and dataports are set */
+    int (*info)(const struct crossvm_end *end, crossvm_end_info_t *info); /* info has name, number and dataports */
 };
 
 /* The first member of what guest.c and host.c allocate. */
@@ -28,6 +28,9 @@ struct crossvm_end {
 
 /** Copies what fits of a text; the copy always ends with a NUL, and so do all bytes behind it. */
 void cvm_copy_text(char *to, size_t size, const char *from);
+
+/** Gives a caller as much of an end's description as its structure of that size holds; what is beyond is 0. */
+void cvm_give_info(crossvm_end_info_t *to, size_t size, const crossvm_end_info_t *info);
 
 /** Unmaps the dataports that are mapped so far. */
 void cvm_unmap_dataports(struct crossvm_end *end);

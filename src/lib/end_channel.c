@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Channels of an end: binds the channel's callbacks to the end's doorbells and to what is known of the peer. */
+#include "end_channel.h"
+
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "../channel/internal.h"
-#include "end.h"
 #include "error.h"
-#include "peer_watch.h"
 
 /* Looks before a sleep: as many as a wake-up takes, tens of microseconds, so that spinning at most doubles the cost. */
 #define SPIN_LOOKS 1000
@@ -21,14 +20,6 @@
  */
 #define LATE_IN_GUEST_NS 50000000
 #define LATE_ON_HOST_NS 20000000
-
-struct end_channel {
-    crossvm_channel_t channel; /* first: what callers have is this */
-    crossvm_end_t *end;
-    uint64_t serial; /* of no other channel of this process, ever */
-    struct peer_watch watch;
-    deadline_t settles; /* a sleep that crossvm_channel_prepare() limited is as long as it must be then; or 0 */
-};
 
 static struct end_channel *bound_of(const crossvm_channel_t *channel)
 {
@@ -112,16 +103,16 @@ static int wait_for_event(void *cookie, crossvm_deadline_t until, uint32_t limit
 
 /* --- creation --- */
 
-static bool is_writable(const crossvm_dataport_t *region)
+static bool is_writable(const crossvm_dataport_t *dataport)
 {
-    return region->rights & CROSSVM_RIGHT_WRITE;
+    return dataport->rights & CROSSVM_RIGHT_WRITE;
 }
 
-static int find_dataport(const crossvm_end_t *end, crossvm_dataport_t *region)
+static int find_dataport(const crossvm_end_t *end, crossvm_dataport_t *dataport)
 {
     for (size_t i = 0; i < end->num_dataports; i++) {
-        *region = end->dataports[i];
-        if (is_writable(region) && region->size >= CROSSVM_CHANNEL_MIN_SIZE)
+        *dataport = end->dataports[i];
+        if (is_writable(dataport) && dataport->size >= CROSSVM_CHANNEL_MIN_SIZE)
             return 0;
     }
     return cvm_fail(ENOENT,
@@ -130,17 +121,19 @@ static int find_dataport(const crossvm_end_t *end, crossvm_dataport_t *region)
                     end->name, CROSSVM_CHANNEL_MIN_SIZE);
 }
 
-static int take_dataport(const crossvm_end_t *end, int index, crossvm_dataport_t *region)
+static int take_dataport(const crossvm_end_t *end, unsigned int choice, crossvm_dataport_t *dataport)
 {
-    if (index == CROSSVM_CHANNEL_AUTO)
-        return find_dataport(end, region);
-    if (index < 0 || (size_t)index >= end->num_dataports)
-        return cvm_fail(ENOENT, "connection \"%s\" has no dataport %d: it has %zu, counted from 0", end->name, index,
+    const unsigned int index = choice - CROSSVM_CHANNEL_DATAPORT(0);
+
+    if (choice == 0)
+        return find_dataport(end, dataport);
+    if (index >= end->num_dataports)
+        return cvm_fail(ENOENT, "connection \"%s\" has no dataport %u: it has %zu, counted from 0", end->name, index,
                         end->num_dataports);
-    *region = end->dataports[index];
-    if (!is_writable(region))
+    *dataport = end->dataports[index];
+    if (!is_writable(dataport))
         return cvm_fail(EACCES,
-                        "dataport %d of connection \"%s\" is read-only for this end: a channel needs one that "
+                        "dataport %u of connection \"%s\" is read-only for this end: a channel needs one that "
                         "both ends may write",
                         index, end->name);
     return 0;
@@ -148,14 +141,19 @@ static int take_dataport(const crossvm_end_t *end, int index, crossvm_dataport_t
 
 static int check_options(const crossvm_end_t *end, const crossvm_channel_options_t *options)
 {
-    if (options->mode != CROSSVM_CHANNEL_STREAM && options->mode != CROSSVM_CHANNEL_DATAGRAM)
+    if (options->mode > CROSSVM_CHANNEL_DATAGRAM)
         return cvm_fail(EINVAL, "a channel of connection \"%s\" is a stream (%d) or for datagrams (%d), not %u",
                         end->name, CROSSVM_CHANNEL_STREAM, CROSSVM_CHANNEL_DATAGRAM, options->mode);
-    if (options->end < CROSSVM_CHANNEL_AUTO || options->end > 1)
-        return cvm_fail(EINVAL, "a channel of connection \"%s\" is end 0 or 1, not %d", end->name, options->end);
-    if (options->spin < CROSSVM_CHANNEL_AUTO)
-        return cvm_fail(EINVAL, "a channel of connection \"%s\" cannot look %d times before it sleeps", end->name,
-                        options->spin);
+    if (options->end > CROSSVM_CHANNEL_END(1))
+        return cvm_fail(EINVAL, "a channel of connection \"%s\" is end 0 or 1, not %u", end->name,
+                        options->end - CROSSVM_CHANNEL_END(0));
+    for (size_t i = 0; i < sizeof(options->reserved) / sizeof(options->reserved[0]); i++) {
+        if (options->reserved[i])
+            return cvm_fail(EINVAL,
+                            "the options of a channel of connection \"%s\" have reserved members that are not 0: set "
+                            "all that this version does not know to 0",
+                            end->name);
+    }
     return 0;
 }
 
@@ -187,10 +185,10 @@ static struct end_channel *allocate(void)
 
 int crossvm_channel_create(crossvm_channel_t **channel, crossvm_end_t *end, const crossvm_channel_options_t *options)
 {
-    static const crossvm_channel_options_t defaults = {CROSSVM_CHANNEL_STREAM, CROSSVM_CHANNEL_AUTO,
-                                                       CROSSVM_CHANNEL_AUTO, CROSSVM_CHANNEL_AUTO};
-    crossvm_channel_config_t config = {.flags = CROSSVM_CHANNEL_RELAXED, .emit = emit, .wait = wait_for_event};
-    crossvm_dataport_t region = {NULL, 0, 0};
+    static const crossvm_channel_options_t defaults = {0};
+    crossvm_channel_config_t config = {
+        .flags = CROSSVM_CHANNEL_RELAXED, .emit = emit, .wait = wait_for_event, .failed = cvm_channel_failed};
+    crossvm_dataport_t dataport = {NULL, 0, 0};
     struct end_channel *bound;
     int error;
 
@@ -199,7 +197,7 @@ int crossvm_channel_create(crossvm_channel_t **channel, crossvm_end_t *end, cons
         options = &defaults;
     error = check_options(end, options);
     if (!error)
-        error = take_dataport(end, options->dataport, &region);
+        error = take_dataport(end, options->dataport, &dataport);
     if (error)
         return error;
     bound = allocate();
@@ -207,17 +205,17 @@ int crossvm_channel_create(crossvm_channel_t **channel, crossvm_end_t *end, cons
         return cvm_fail(ENOMEM, "no memory for a channel of connection \"%s\"", end->name);
     bound->end = end;
 
-    config.memory = region.address;
-    config.size = region.size;
+    config.memory = dataport.address;
+    config.size = dataport.size;
     config.mode = options->mode;
-    config.end = options->end == CROSSVM_CHANNEL_AUTO ? crossvm_end_number(end) : (unsigned int)options->end;
-    config.spin = options->spin == CROSSVM_CHANNEL_AUTO ? usual_spin(end) : (unsigned int)options->spin;
+    config.end = options->end ? options->end : CROSSVM_CHANNEL_END(end->number);
+    config.spin = options->spin ? options->spin : usual_spin(end);
     config.cookie = bound;
     error = crossvm_channel_init(&bound->channel, &config);
     if (error) {
         crossvm_channel_destroy(&bound->channel);
         return cvm_fail(-error, "the dataport of connection \"%s\" (%zu bytes) cannot hold a channel", end->name,
-                        region.size);
+                        dataport.size);
     }
     (void)cvm_waiters_look(end); /* where another thread keeps us from it, the last look must do */
     bound->watch.first = __atomic_load_n(&end->waiters.peer, __ATOMIC_RELAXED);
@@ -249,26 +247,22 @@ int crossvm_channel_fd(const crossvm_channel_t *channel)
 }
 
 /*
- * Asks for the bell. A sleep that the channel limits tells it, once it has lasted so long, that no look of the peer at
- * this end's wake word can be under way any more (docs/channel.md, section 6); what slept meanwhile is the caller's
- * matter.
+ * Asks for an event. The channel limits a sleep until no look of the peer at this end's wake word without a fence can
+ * be under way any more (docs/channel.md, section 6). Time passes for that whether the caller sleeps or not.
  */
 static unsigned int arm(struct end_channel *bound, unsigned int events, deadline_t *again)
 {
-    uint32_t limit_us;
+    crossvm_channel_sleep_t sleep;
     unsigned int ready;
 
-    if (bound->settles && deadline_is_over(bound->settles)) {
-        cvm_channel_settled(&bound->channel);
+    if (bound->settles && deadline_is_over(bound->settles))
+        crossvm_channel_slept(&bound->channel, &bound->sleep);
+    ready = crossvm_channel_arm(&bound->channel, events, &sleep);
+    if (ready || !sleep.limit_us)
         bound->settles = 0;
-    }
-    if (bound->channel.recv.relaxed) /* asked for the bell anew, with another fence */
-        bound->settles = 0;
-    ready = crossvm_channel_arm(&bound->channel, events, &limit_us);
-    if (limit_us == 0 || ready)
-        bound->settles = 0;
-    else if (!bound->settles)
-        bound->settles = deadline_clock() + (int64_t)limit_us * 1000;
+    else if (!bound->settles || sleep.number != bound->sleep.number)
+        bound->settles = deadline_clock() + (int64_t)sleep.limit_us * 1000;
+    bound->sleep = sleep;
     if (bound->settles)
         *again = sooner(*again, bound->settles);
     return ready;
@@ -285,54 +279,13 @@ int crossvm_channel_prepare(crossvm_channel_t *channel, unsigned int events, int
     *timeout_ms = -1;
     if (result < 0) {
         result = end_is_gone(bound, (uint32_t)-result);
-        if (result < 0)
+        if (result < 0) {
+            cvm_channel_failed(bound, result);
             return result;
+        }
     }
     ready = arm(bound, events, &again);
     if (ready == 0)
         *timeout_ms = deadline_poll_ms(again);
     return (int)ready;
-}
-
-const char *crossvm_channel_strerror(const crossvm_channel_t *channel, int error)
-{
-    const crossvm_end_t *end = bound_of(channel)->end;
-    const char *reason = crossvm_channel_reason(channel);
-
-    switch (-error) {
-    case EPIPE:
-        if (__atomic_load_n(&end->waiters.gone, __ATOMIC_RELAXED))
-            (void)cvm_fail(EPIPE,
-                           "connection \"%s\" has ended: its VM or its device is gone; open it again when it is "
-                           "back",
-                           end->name);
-        else
-            (void)cvm_fail(EPIPE, "the other end of the channel on connection \"%s\" is gone, or closed it", end->name);
-        break;
-    case EPROTO:
-        (void)cvm_fail(EPROTO, "the channel on connection \"%s\" is broken: %s", end->name,
-                       reason[0] ? reason : "the other end does not keep to the protocol");
-        break;
-    case EAGAIN:
-        (void)cvm_fail(EAGAIN, "the channel on connection \"%s\" is not ready, and the call was not to wait",
-                       end->name);
-        break;
-    case ETIMEDOUT:
-        (void)cvm_fail(ETIMEDOUT, "the other end of the channel on connection \"%s\" %s in time", end->name,
-                       crossvm_channel_state(channel) == CROSSVM_CHANNEL_OPENING ? "did not come" : "did nothing");
-        break;
-    case EMSGSIZE:
-        (void)cvm_fail(EMSGSIZE,
-                       "a datagram is too large for the buffer or the channel on connection \"%s\", which "
-                       "carries up to %zu bytes",
-                       end->name, crossvm_channel_max_message(channel));
-        break;
-    case ENOTCONN:
-        (void)cvm_fail(ENOTCONN, "the channel on connection \"%s\" is closed; open it first", end->name);
-        break;
-    default:
-        (void)cvm_fail(-error, "the channel on connection \"%s\": %s", end->name, strerror(-error));
-        break;
-    }
-    return crossvm_strerror();
 }

@@ -2,6 +2,8 @@
 /* The sentence behind crossvm_strerror(). */
 #pragma once
 
+struct crossvm_end;
+
 /**
  * Records a sentence about an error, for this thread.
  *
@@ -10,3 +12,14 @@
  * @return -error, so that a function can end with `return cvm_fail(ENOENT, ...)`
  */
 int cvm_fail(int error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/**
+ * Records an error of a call of crossvm/channel.h, for this thread: the `failed` callback of channels.
+ *
+ * Such errors are frequent, as -EAGAIN is in an event loop, and few are asked about. So this copies what the sentence
+ * needs, and crossvm_strerror() composes it. The channel may be gone by then.
+ *
+ * @param cookie the channel: struct end_channel
+ * @param error  a negative errno value
+ */
+void cvm_channel_failed(void *cookie, int error);

@@ -213,9 +213,9 @@ static uint32_t base_peer_state(struct crossvm_end *end, uint32_t *generation)
     return CROSSVM_PEER_UNKNOWN;
 }
 
-static int guest_info(struct crossvm_end *end, crossvm_end_info_t *info)
+static int guest_info(const struct crossvm_end *end, crossvm_end_info_t *info)
 {
-    struct guest_end *guest = guest_of(end);
+    const struct guest_end *guest = (const struct guest_end *)end;
 
     cvm_guest_describe(&guest->device, &guest->page, info);
     return 0;

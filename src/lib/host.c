@@ -218,9 +218,9 @@ int cvm_host_look(const char *path, crossvm_end_info_t *info)
     return error;
 }
 
-static int host_info(struct crossvm_end *end, crossvm_end_info_t *info)
+static int host_info(const struct crossvm_end *end, crossvm_end_info_t *info)
 {
-    struct host_end *host = host_of(end);
+    const struct host_end *host = (const struct host_end *)end;
     int error = cvm_host_look(host->path, info);
 
     if (!error)

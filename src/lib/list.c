@@ -116,21 +116,34 @@ static int compare(const void *a, const void *b)
     return order ? order : strcmp(left->path, right->path);
 }
 
-int crossvm_list(crossvm_end_info_t **list, size_t *count)
+/* Copies a list into one whose entries have the caller's size. NULL without memory, or for an empty list. */
+static crossvm_end_info_t *give(const struct list *all, size_t size)
+{
+    char *entries = all->count ? calloc(all->count, size) : NULL;
+
+    for (size_t i = 0; entries && i < all->count; i++)
+        cvm_give_info((crossvm_end_info_t *)(void *)(entries + i * size), size, &all->ends[i]);
+    return (crossvm_end_info_t *)(void *)entries;
+}
+
+int crossvm_list(crossvm_end_info_t **list, size_t *count, size_t size)
 {
     struct list all = {0};
     int error = add_devices(&all);
 
     if (!error)
         error = add_sockets(&all);
-    if (error) {
-        free(all.ends);
-        all = (struct list){0};
-        cvm_fail(-error, "no memory for the list of connections");
-    } else if (all.ends) {
+    if (all.ends)
         qsort(all.ends, all.count, sizeof(*all.ends), compare);
-    }
-    *list = all.ends;
-    *count = all.count;
-    return error;
+    *list = error ? NULL : give(&all, size);
+    if (!error && all.count && !*list)
+        error = -ENOMEM;
+    *count = *list ? all.count : 0;
+    free(all.ends);
+    return error ? cvm_fail(-error, "no memory for the list of connections") : 0;
+}
+
+void crossvm_list_free(crossvm_end_info_t *list)
+{
+    free(list);
 }

@@ -32,7 +32,7 @@ static uint64_t peer_of(const struct crossvm_end *end)
 static void begin(struct peer_watch *watch, const crossvm_channel_t *channel, struct crossvm_end *end)
 {
     (void)cvm_waiters_look(end);
-    watch->session = channel->sessions;
+    watch->session = crossvm_channel_session(channel);
     watch->peer = peer_of(end);
     watch->settled = deadline_clock() + watch->late_ns;
 }
@@ -44,7 +44,7 @@ static deadline_t look(struct peer_watch *watch, crossvm_channel_t *channel, str
 
     if (crossvm_channel_state(channel) != CROSSVM_CHANNEL_CONNECTED)
         return DEADLINE_NEVER;
-    if (watch->session != channel->sessions)
+    if (watch->session != crossvm_channel_session(channel))
         begin(watch, channel, end);
     peer = peer_of(end);
     watch->tracked = watch->tracked || is_tracked(watch, peer);

@@ -148,7 +148,7 @@ static double count_exits(const struct bench *bench)
 {
     crossvm_end_info_t info;
 
-    if (crossvm_info(crossvm_channel_get_end(bench->channel), &info) || info.vm_exits == 0)
+    if (crossvm_info(crossvm_channel_get_end(bench->channel), &info, sizeof(info)) || info.vm_exits == 0)
         return -1;
     return (double)info.vm_exits;
 }
@@ -298,7 +298,7 @@ static int run(struct bench *bench, const struct request *request)
                 channel_name(bench->channel));
         return STATUS_ERROR;
     }
-    return error ? channel_error(bench->channel, error) : STATUS_OK;
+    return error ? channel_error(error) : STATUS_OK;
 }
 
 static int run_at(crossvm_channel_t *channel, struct request *request)

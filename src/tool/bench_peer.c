@@ -24,7 +24,7 @@ int bench_send(crossvm_channel_t *channel, const void *message, uint64_t size)
 
 int bench_recv(crossvm_channel_t *channel, void *message, uint64_t size)
 {
-    const bool is_stream = channel->config.mode == CROSSVM_CHANNEL_STREAM;
+    const bool is_stream = crossvm_channel_mode(channel) == CROSSVM_CHANNEL_STREAM;
     uint8_t *to = message;
     uint64_t received = 0;
 
@@ -118,5 +118,5 @@ int bench_serve(crossvm_channel_t *channel, const volatile int *signaled)
         error = obey(&peer);
     while (!*signaled && (!error || error == -EINTR || channel_serve_next(channel, error, "a `crossvm bench`")));
     free(peer.buffer);
-    return *signaled ? STATUS_OK : channel_error(channel, error);
+    return *signaled ? STATUS_OK : channel_error(error);
 }

@@ -54,7 +54,8 @@ struct cat {
     size_t out_step; /* bytes that can be written at once without blocking */
     bool out_socket;
     bool out_closed;
-    int error; /* what ended the session, or 0 */
+    int error;          /* what ended the session, or 0 */
+    char sentence[512]; /* what it means */
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -142,10 +143,25 @@ static size_t rest(const struct buffer *buffer)
     return buffer->used - buffer->moved;
 }
 
+/* To be reported when the session is over: other calls fail until then, with sentences of their own. */
+static void note_error(struct cat *cat, ptrdiff_t error)
+{
+    cat->error = (int)error;
+    (void)snprintf(cat->sentence, sizeof(cat->sentence), "%s", crossvm_strerror());
+}
+
+static int report_error(const struct cat *cat)
+{
+    if (!cat->error)
+        return STATUS_OK;
+    message("%s", cat->sentence);
+    return STATUS_ERROR;
+}
+
 /* The session cannot go on in either direction. */
 static void end_session(struct cat *cat, ptrdiff_t error)
 {
-    cat->error = (int)error;
+    note_error(cat, error);
     cat->out_ended = cat->over = true;
 }
 
@@ -172,7 +188,7 @@ static void stop_sending(struct cat *cat, ptrdiff_t error)
 {
     cat->over = true;
     if (!is_empty(&cat->in) || error != -EPIPE)
-        cat->error = (int)error;
+        note_error(cat, error);
 }
 
 static bool send_some(struct cat *cat)
@@ -327,6 +343,12 @@ static bool is_late(struct cat *cat)
     return deadline_has_passed(cat->deadline);
 }
 
+static int nobody_came(const struct cat *cat)
+{
+    message("the other end of connection \"%s\" did not come in time", channel_name(cat->channel));
+    return STATUS_TIMEOUT;
+}
+
 /* One session, to its end. Returns STATUS_OK also when cat->error says why it ended early. */
 static int run_session(struct cat *cat)
 {
@@ -340,7 +362,7 @@ static int run_session(struct cat *cat)
         if (is_finished(cat))
             break;
         if (is_late(cat))
-            return channel_error(cat->channel, -ETIMEDOUT);
+            return nobody_came(cat);
         error = time_to_sleep(cat, moved, &timeout_ms);
         if (error)
             end_session(cat, error);
@@ -348,8 +370,12 @@ static int run_session(struct cat *cat)
         if (status != STATUS_OK)
             return status;
     }
-    if (cat->request.no_recv && !cat->error)
-        cat->error = crossvm_channel_drain(cat->channel, CROSSVM_FOREVER);
+    if (cat->request.no_recv && !cat->error) {
+        int error = crossvm_channel_drain(cat->channel, CROSSVM_FOREVER);
+
+        if (error)
+            note_error(cat, error);
+    }
     return STATUS_OK;
 }
 
@@ -392,7 +418,7 @@ static int run(struct cat *cat)
             goes_on = channel_serve_next(cat->channel, cat->error, NULL);
         }
     }
-    return cat->error ? channel_error(cat->channel, cat->error) : STATUS_OK;
+    return report_error(cat);
 }
 
 int cmd_cat(int argc, char **argv)

@@ -19,10 +19,13 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
     switch (key) {
     case 'd':
-        choice->dataport = (int)command_line_number(state, "--dataport", argument, 0, INT_MAX);
+        choice->dataport =
+            CROSSVM_CHANNEL_DATAPORT((unsigned int)command_line_number(state, "--dataport", argument, 0, INT_MAX));
         return 0;
     case OPTION_SPIN:
-        choice->spin = (int)command_line_number(state, "--spin", argument, 0, INT_MAX);
+        choice->spin = (unsigned int)command_line_number(state, "--spin", argument, 0, INT_MAX);
+        if (choice->spin == 0)
+            choice->spin = CROSSVM_CHANNEL_NO_SPIN;
         return 0;
     case 't':
         choice->seconds = command_line_seconds(state, "--timeout", argument);
@@ -59,7 +62,6 @@ crossvm_channel_t *channel_create(crossvm_end_t *end, const struct channel_choic
     const crossvm_channel_options_t options = {
         .mode = choice->mode,
         .dataport = choice->dataport,
-        .end = CROSSVM_CHANNEL_AUTO,
         .spin = choice->spin,
     };
     crossvm_channel_t *channel;
@@ -94,9 +96,9 @@ const char *channel_name(const crossvm_channel_t *channel)
     return crossvm_name(crossvm_channel_get_end(channel));
 }
 
-int channel_error(const crossvm_channel_t *channel, ptrdiff_t error)
+int channel_error(ptrdiff_t error)
 {
-    message("%s", crossvm_channel_strerror(channel, (int)error));
+    message("%s", crossvm_strerror());
     return error == -ETIMEDOUT ? STATUS_TIMEOUT : STATUS_ERROR;
 }
 
@@ -110,7 +112,7 @@ int channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
     int error = crossvm_channel_connect(channel, deadline);
 
-    return error ? channel_error(channel, error) : STATUS_OK;
+    return error ? channel_error(error) : STATUS_OK;
 }
 
 bool channel_is_gone(crossvm_channel_t *channel)
@@ -132,7 +134,7 @@ static void complain(const crossvm_channel_t *channel, int error, const char *cl
         message("the other end of connection \"%s\" is not %s of this release; waiting for the next one",
                 channel_name(channel), client);
     else
-        message("%s; waiting for the next one", crossvm_channel_strerror(channel, error));
+        message("%s; waiting for the next one", crossvm_strerror());
     again_ns = clock_ns() + SECOND_NS;
 }
 

@@ -11,14 +11,14 @@
 struct channel_choice {
     const char *name;
     unsigned int mode;
-    int dataport;   /* CROSSVM_CHANNEL_AUTO when none was named */
-    double seconds; /* how long to wait for the peer; negative: without end */
-    int spin;       /* how often to look before sleeping; CROSSVM_CHANNEL_AUTO when that was not said */
+    unsigned int dataport; /* as in crossvm_channel_options_t */
+    double seconds;        /* how long to wait for the peer; negative: without end */
+    unsigned int spin;     /* as in crossvm_channel_options_t */
 };
 
 #define CHANNEL_CHOICE(kind)                                                                                           \
     {                                                                                                                  \
-        .mode = (kind), .dataport = CROSSVM_CHANNEL_AUTO, .seconds = -1, .spin = CROSSVM_CHANNEL_AUTO                  \
+        .mode = (kind), .seconds = -1                                                                                  \
     }
 
 /** Options --dataport, --spin and --timeout, for argp.children; their input is a struct channel_choice. */
@@ -45,8 +45,9 @@ void channel_ask_for(const crossvm_channel_t *channel, const char *command);
 /** Waits for the peer until then. Returns STATUS_OK, or another exit status after a message; also after a signal. */
 int channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadline);
 
-/** Says what an error of a channel means. Returns STATUS_TIMEOUT for -ETIMEDOUT, else STATUS_ERROR. */
-int channel_error(const crossvm_channel_t *channel, ptrdiff_t error);
+/** Says what the error means that a call has just returned. Returns STATUS_TIMEOUT for -ETIMEDOUT, else STATUS_ERROR.
+ */
+int channel_error(ptrdiff_t error);
 
 /** Whether the connection itself is gone, with its VM or device, so that it must be opened again. */
 bool channel_is_gone(crossvm_channel_t *channel);

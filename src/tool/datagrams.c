@@ -67,7 +67,7 @@ static int send_one(const struct sender *sender, const void *bytes, size_t lengt
     ptrdiff_t sent = crossvm_channel_send(sender->channel, bytes, length, sender->deadline);
 
     if (sent != -EMSGSIZE)
-        return sent < 0 ? channel_error(sender->channel, sent) : STATUS_OK;
+        return sent < 0 ? channel_error(sent) : STATUS_OK;
     message("a message of %zu bytes is too large: connection \"%s\" carries up to %zu", length,
             channel_name(sender->channel), crossvm_channel_max_message(sender->channel));
     return STATUS_ERROR;
@@ -165,7 +165,7 @@ static int send_all(const struct sender *sender, const struct send_request *requ
         return status;
     crossvm_channel_shutdown(sender->channel);
     error = crossvm_channel_drain(sender->channel, sender->deadline);
-    return error ? channel_error(sender->channel, error) : STATUS_OK;
+    return error ? channel_error(error) : STATUS_OK;
 }
 
 int cmd_send(int argc, char **argv)
@@ -244,7 +244,7 @@ static int print_messages(crossvm_channel_t *channel, const struct recv_request 
         if (length == -EPIPE && request->count == UINT64_MAX)
             return STATUS_OK;
         if (length < 0)
-            return channel_error(channel, length);
+            return channel_error(length);
         count++;
         fwrite(buffer, 1, (size_t)length, stdout);
         fwrite(request->separator, 1, request->separator_bytes, stdout);

@@ -55,7 +55,7 @@ static int echo_session(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 
         if (length < 0)
             return (int)length;
-        if (length == 0 && channel->config.mode == CROSSVM_CHANNEL_STREAM)
+        if (length == 0 && crossvm_channel_mode(channel) == CROSSVM_CHANNEL_STREAM)
             return 0;
         sent = crossvm_channel_send(channel, data, (size_t)length, CROSSVM_FOREVER);
         if (sent < 0)
@@ -79,7 +79,7 @@ static int echo(crossvm_channel_t *channel, const struct request *request)
         if (request->once && (!error || (error == -EPIPE && !channel_is_gone(channel))))
             return STATUS_OK;
         if (request->once || !channel_serve_next(channel, error, NULL))
-            return channel_error(channel, error ? error : -EPIPE);
+            return channel_error(error ? error : -EPIPE);
         deadline = CROSSVM_FOREVER;
     }
 }

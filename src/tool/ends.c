@@ -196,7 +196,7 @@ int cmd_ls(int argc, char **argv)
     int status;
 
     command_line_parse(&ls_argp, 0, argc, argv, &request);
-    if (crossvm_list(&ends, &count)) {
+    if (crossvm_list(&ends, &count, sizeof(*ends))) {
         message("%s", crossvm_strerror());
         return STATUS_ERROR;
     }
@@ -206,7 +206,7 @@ int cmd_ls(int argc, char **argv)
         status = print_table(ends, count);
     else
         status = say_none();
-    free(ends);
+    crossvm_list_free(ends);
     return status;
 }
 
@@ -275,21 +275,21 @@ static int look_up(const char *name, crossvm_end_info_t *info)
     crossvm_end_info_t *ends;
     crossvm_end_t *end;
     size_t count;
-    int error = crossvm_list(&ends, &count);
+    int error = crossvm_list(&ends, &count, sizeof(*ends));
 
     if (error)
         return error;
     found = find_end(ends, count, name);
     if (found)
         *info = *found;
-    free(ends);
+    crossvm_list_free(ends);
     if (found)
         return 0;
 
     error = crossvm_open(&end, name);
     if (error)
         return error;
-    error = crossvm_info(end, info);
+    error = crossvm_info(end, info, sizeof(*info));
     crossvm_close(end);
     return error;
 }

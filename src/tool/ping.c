@@ -171,7 +171,7 @@ static int exchange_all(struct ping *ping)
             return STATUS_ERROR;
         }
         if (error && error != -EINTR)
-            return channel_error(ping->channel, error);
+            return channel_error(error);
         if (goes_on(ping) && !ping->request->flood)
             sleep_until(next);
     }
@@ -207,7 +207,7 @@ static int run(struct ping *ping)
     channel_ask_for(ping->channel, "crossvm echo");
     error = crossvm_channel_connect(ping->channel, deadline_after(ping->request->choice.seconds));
     if (error && !signaled)
-        return channel_error(ping->channel, error);
+        return channel_error(error);
     ping->started_ns = clock_ns();
     status = exchange_all(ping);
     print_statistics(ping);

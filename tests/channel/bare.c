@@ -55,6 +55,7 @@ void _start(void)
 {
     const crossvm_channel_config_t config = {.memory = memory,
                                              .size = sizeof(memory),
+                                             .end = CROSSVM_CHANNEL_END(0),
                                              .mode = CROSSVM_CHANNEL_DATAGRAM,
                                              .emit = emit,
                                              .wait = wait_for_bell};
@@ -62,7 +63,7 @@ void _start(void)
     crossvm_channel_counts_t counts;
     static uint8_t buffer[64];
     const void *shown;
-    uint32_t limit_us;
+    crossvm_channel_sleep_t sleep;
     void *room;
 
     (void)crossvm_channel_init(&channel, &config);
@@ -77,12 +78,13 @@ void _start(void)
     (void)crossvm_channel_peek(&channel, &shown, CROSSVM_NOW);
     (void)crossvm_channel_release(&channel, 8);
     (void)crossvm_channel_wait(&channel, CROSSVM_CHANNEL_IN, CROSSVM_NOW);
-    (void)crossvm_channel_arm(&channel, CROSSVM_CHANNEL_IN, &limit_us);
+    (void)crossvm_channel_arm(&channel, CROSSVM_CHANNEL_IN, &sleep);
+    crossvm_channel_slept(&channel, &sleep);
     crossvm_channel_disarm(&channel);
     (void)crossvm_channel_drain(&channel, CROSSVM_NOW);
     crossvm_channel_set_peer(&channel, false);
     crossvm_channel_shutdown(&channel);
-    crossvm_channel_get_counts(&channel, &counts);
+    crossvm_channel_get_counts(&channel, &counts, sizeof(counts));
     crossvm_channel_close(&channel);
     for (;;)
         ;

@@ -110,7 +110,7 @@ void process_end_open(struct process_end *end, const struct process_link *link, 
     const crossvm_channel_config_t config = {
         .memory = link->memory,
         .size = link->size,
-        .end = number,
+        .end = CROSSVM_CHANNEL_END(number),
         .mode = mode,
         .flags = CROSSVM_CHANNEL_RELAXED,
         .spin = spin,

@@ -186,7 +186,7 @@ static void busy(void)
     crossvm_channel_t *channel = world_channel(1);
 
     channel->recv.relaxed = true;
-    crossvm_channel_store_release(channel->recv.wake, channel->recv.epoch);
+    crossvm_private_store_release(channel->recv.wake, channel->recv.epoch);
 }
 
 #define DATAGRAM .size = 4096, .mode = CROSSVM_CHANNEL_DATAGRAM

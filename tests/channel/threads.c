@@ -96,7 +96,7 @@ int main(int argc, char **argv)
         const crossvm_channel_config_t config = {
             .memory = memory,
             .size = sizeof(memory),
-            .end = end,
+            .end = CROSSVM_CHANNEL_END(end),
             .mode = CROSSVM_CHANNEL_DATAGRAM,
             .flags = CROSSVM_CHANNEL_RELAXED,
             .spin = 50,

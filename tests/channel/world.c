@@ -16,7 +16,7 @@
 enum mood { READY, ASLEEP, NAPPING, FINISHED };
 
 struct store {
-    crossvm_channel_word_t *word;
+    crossvm_private_word_t *word;
     uint32_t value;
     uint32_t number;
 };
@@ -92,14 +92,14 @@ static void drain(struct actor *actor)
 
 /* Words whose order matters. Headers of datagrams are read after the index that covers them, and an end's parameters
  * after its acknowledgement, so that the orders of these add nothing. */
-static bool is_watched(const crossvm_channel_word_t *word)
+static bool is_watched(const crossvm_private_word_t *word)
 {
     const size_t at = (size_t)((const uint8_t *)word - world.memory);
 
-    return at < CROSSVM_CHANNEL_RINGS_AT && at % CROSSVM_CHANNEL_END(1) >= CROSSVM_CHANNEL_GENERATION_AT;
+    return at < CROSSVM_CHANNEL_RINGS_AT && at % CROSSVM_CHANNEL_BLOCK_AT(1) >= CROSSVM_CHANNEL_GENERATION_AT;
 }
 
-uint32_t crossvm_channel_load(const crossvm_channel_word_t *word)
+uint32_t crossvm_private_load(const crossvm_private_word_t *word)
 {
     struct actor *actor;
     uint32_t value;
@@ -107,8 +107,8 @@ uint32_t crossvm_channel_load(const crossvm_channel_word_t *word)
     if (current < 0 || !is_watched(word))
         return *word;
     actor = &world.actor[current];
-    if ((const crossvm_channel_word_t *)actor->channel.peer <= word &&
-        word < (const crossvm_channel_word_t *)actor->channel.peer + CROSSVM_CHANNEL_END(1) / 4)
+    if ((const crossvm_private_word_t *)actor->channel.peer <= word &&
+        word < (const crossvm_private_word_t *)actor->channel.peer + CROSSVM_CHANNEL_BLOCK_AT(1) / 4)
         yield(); /* not for its own words: nobody else writes them */
     value = *word;
     for (unsigned i = 0; i < actor->buffered; i++)
@@ -117,12 +117,12 @@ uint32_t crossvm_channel_load(const crossvm_channel_word_t *word)
     return value;
 }
 
-uint32_t crossvm_channel_load_acquire(const crossvm_channel_word_t *word)
+uint32_t crossvm_private_load_acquire(const crossvm_private_word_t *word)
 {
-    return crossvm_channel_load(word);
+    return crossvm_private_load(word);
 }
 
-void crossvm_channel_store_release(crossvm_channel_word_t *word, uint32_t value)
+void crossvm_private_store_release(crossvm_private_word_t *word, uint32_t value)
 {
     struct actor *actor;
 
@@ -138,7 +138,7 @@ void crossvm_channel_store_release(crossvm_channel_word_t *word, uint32_t value)
     actor->buffer[actor->buffered++] = (struct store){word, value, actor->stores++};
 }
 
-void crossvm_channel_fence(void)
+void crossvm_private_fence(void)
 {
     if (current < 0 || world.actor[current].buffered == 0)
         return;
@@ -223,7 +223,7 @@ static void initialise(int end)
     const crossvm_channel_config_t config = {
         .memory = world.memory,
         .size = story->size,
-        .end = (unsigned)end,
+        .end = CROSSVM_CHANNEL_END((unsigned int)end),
         .mode = story->mode,
         .flags = story->flags,
         .emit = emit,

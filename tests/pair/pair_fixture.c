@@ -99,7 +99,7 @@ crossvm_end_t *pair_open(int end)
 
 crossvm_channel_t *pair_channel(crossvm_end_t *end, unsigned int mode)
 {
-    const crossvm_channel_options_t options = {mode, CROSSVM_CHANNEL_AUTO, CROSSVM_CHANNEL_AUTO, CROSSVM_CHANNEL_AUTO};
+    const crossvm_channel_options_t options = {.mode = mode};
     crossvm_channel_t *channel;
 
     if (crossvm_channel_create(&channel, end, &options))

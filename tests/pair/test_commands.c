@@ -165,10 +165,10 @@ static void await_owner(const char *name)
         size_t count;
         bool owned = false;
 
-        assert_int_equal(crossvm_list(&ends, &count), 0);
+        assert_int_equal(crossvm_list(&ends, &count, sizeof(*ends)), 0);
         for (size_t i = 0; i < count; i++)
             owned = owned || (strcmp(ends[i].name, name) == 0 && ends[i].owner == 1);
-        free(ends);
+        crossvm_list_free(ends);
         if (owned)
             return;
         usleep(2000);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -39,7 +40,7 @@ static void ends_of_a_pair(void **state)
     for (int i = 0; i < 2; i++) {
         assert_int_equal(crossvm_end_number(ends[i]), i);
         assert_int_equal(crossvm_num_dataports(ends[i]), 3);
-        assert_int_equal(crossvm_info(ends[i], &info), 0);
+        assert_int_equal(crossvm_info(ends[i], &info, sizeof(info)), 0);
         assert_int_equal(info.end, i);
         assert_int_equal(info.owner, 1);
     }
@@ -78,18 +79,46 @@ static void assert_refused(crossvm_end_t *end, crossvm_channel_options_t options
 
 static void wrong_options(void **state)
 {
-    const unsigned int stream = CROSSVM_CHANNEL_STREAM;
     crossvm_end_t *end = pair_open(1);
 
     (void)state;
-    assert_refused(end, (crossvm_channel_options_t){0, -1, -1, -1}, EINVAL, "is a stream (1) or for datagrams (2)");
-    assert_refused(end, (crossvm_channel_options_t){3, -1, -1, -1}, EINVAL, "not 3");
-    assert_refused(end, (crossvm_channel_options_t){stream, 3, -1, -1}, ENOENT, "has no dataport 3: it has 3");
-    assert_refused(end, (crossvm_channel_options_t){stream, -2, -1, -1}, ENOENT, "has no dataport -2");
-    assert_refused(end, (crossvm_channel_options_t){stream, 1, -1, -1}, EACCES, "read-only for this end");
-    assert_refused(end, (crossvm_channel_options_t){stream, -1, 2, -1}, EINVAL, "is end 0 or 1, not 2");
-    assert_refused(end, (crossvm_channel_options_t){stream, -1, -1, -2}, EINVAL, "cannot look -2 times");
+#define REFUSED(member, error, sentence) assert_refused(end, (crossvm_channel_options_t){.member}, error, sentence)
+    REFUSED(mode = 3, EINVAL, "is a stream (1) or for datagrams (2), not 3");
+    REFUSED(dataport = CROSSVM_CHANNEL_DATAPORT(3), ENOENT, "has no dataport 3: it has 3");
+    REFUSED(dataport = UINT_MAX, ENOENT, "has no dataport 4294967294");
+    REFUSED(dataport = CROSSVM_CHANNEL_DATAPORT(1), EACCES, "dataport 1 of connection \"link.1\" is read-only");
+    REFUSED(end = CROSSVM_CHANNEL_END(2), EINVAL, "is end 0 or 1, not 2");
+    REFUSED(reserved[0] = 1, EINVAL, "reserved members");
+    REFUSED(reserved[3] = 1, EINVAL, "reserved members");
+#undef REFUSED
     crossvm_close(end);
+}
+
+/* What both ends leave at 0 fits together: they have different numbers, one dataport and one mode. */
+static void zero_is_the_default(void **state)
+{
+    static const crossvm_channel_options_t zero = {0};
+    crossvm_end_t *ends[2] = {pair_open(0), pair_open(1)};
+    crossvm_channel_t *channels[2];
+    char text[8];
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(crossvm_channel_create(&channels[i], ends[i], i ? &zero : NULL), 0);
+        assert_int_equal(crossvm_channel_mode(channels[i]), CROSSVM_CHANNEL_STREAM);
+    }
+    for (int i = 0; i < 4; i++)
+        (void)crossvm_channel_connect(channels[i % 2], NOW);
+    assert_int_equal(crossvm_channel_send(channels[0], "there", 6, FOREVER), 6);
+    assert_int_equal(crossvm_channel_send(channels[1], "and", 4, FOREVER), 4);
+    assert_int_equal(crossvm_channel_recv(channels[1], text, sizeof(text), FOREVER), 6);
+    assert_string_equal(text, "there");
+    assert_int_equal(crossvm_channel_recv(channels[0], text, sizeof(text), FOREVER), 4);
+    assert_string_equal(text, "and");
+    for (int i = 0; i < 2; i++) {
+        crossvm_channel_destroy(channels[i]);
+        crossvm_close(ends[i]);
+    }
 }
 
 static void modes_must_match(void **state)
@@ -105,30 +134,91 @@ static void modes_must_match(void **state)
     while (result == -EAGAIN && crossvm_channel_connect(channels[1], NOW) == -EAGAIN);
     result = result == -EAGAIN ? crossvm_channel_connect(channels[0], NOW) : result;
     assert_int_equal(result, -EPROTO);
-    assert_non_null(strstr(crossvm_channel_strerror(channels[0], result), "choose the same mode at both ends"));
+    assert_non_null(strstr(crossvm_strerror(), "choose the same mode at both ends"));
     for (int i = 0; i < 2; i++) {
         crossvm_channel_destroy(channels[i]);
         crossvm_close(ends[i]);
     }
 }
 
-static void sentences_name_the_connection(void **state)
+static void assert_sentence(const char *part)
 {
-    static const int errors[] = {EPIPE, EPROTO, EAGAIN, ETIMEDOUT, EMSGSIZE, ENOTCONN, EINTR, EINVAL};
-    crossvm_end_t *end = pair_open(0);
-    crossvm_channel_t *channel = pair_channel(end, CROSSVM_CHANNEL_STREAM);
+    const char *sentence = crossvm_strerror();
+
+    if (!strstr(sentence, "\"link.0\"") || !strstr(sentence, part))
+        fail_msg("\"%s\" does not name link.0, or has no \"%s\"", sentence, part);
+    assert_ptr_equal(crossvm_strerror(), sentence);
+    assert_non_null(strstr(sentence, part)); /* asking twice changes nothing */
+}
+
+/* The error of another thread: this one does not see it. */
+static void *fail_elsewhere(void *argument)
+{
+    uint8_t byte = 0;
+
+    if (crossvm_channel_send_many(argument, &byte, 1, 1, NOW) != -EINVAL)
+        return "send_many() did not fail";
+    return strstr(crossvm_strerror(), "Invalid argument") ? NULL : "another sentence";
+}
+
+/* Each call that fails leaves its sentence, whatever kind of call it is. */
+static void every_call_leaves_its_sentence(void **state)
+{
+    struct both both = pair_both(CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *channel = both.channel[0], *stream;
+    const crossvm_channel_options_t options = {.dataport = CROSSVM_CHANNEL_DATAPORT(2)};
+    static uint8_t buffer[0x10000];
+    const void *shown;
+    pthread_t other;
+    void *result;
+    int timeout_ms;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
-        const char *sentence = crossvm_channel_strerror(channel, -errors[i]);
+    assert_ptr_equal(crossvm_channel_get_end(channel), both.end[0]);
+    assert_int_equal(crossvm_channel_recv(channel, buffer, 8, NOW), -EAGAIN);
+    assert_sentence("was not to wait");
+    assert_int_equal(crossvm_channel_send(channel, buffer, sizeof(buffer), NOW), -EMSGSIZE);
+    assert_sentence("carries up to");
+    assert_int_equal(crossvm_channel_wait(channel, CROSSVM_CHANNEL_IN, NOW), -EAGAIN);
+    assert_sentence("was not to wait");
+    assert_int_equal(crossvm_channel_reserve(channel, (void **)(uintptr_t)&shown, sizeof(buffer), NOW), -EMSGSIZE);
+    assert_sentence("carries up to");
+    assert_int_equal(crossvm_channel_peek(channel, &shown, NOW), -EAGAIN);
+    assert_sentence("was not to wait");
+    assert_int_equal(crossvm_channel_release(channel, 1), -EINVAL);
+    assert_sentence("Invalid argument");
+    assert_int_equal(crossvm_channel_send(both.channel[1], "too long", 8, NOW), 8);
+    assert_int_equal(crossvm_channel_recv_many(channel, buffer, 4, NULL, 1, NOW), -EMSGSIZE);
+    assert_sentence("does not fit the buffer");
+    assert_int_equal(crossvm_channel_recv(channel, buffer, 8, NOW), 8);
 
-        assert_non_null(strstr(sentence, "\"link.0\""));
-        assert_string_equal(sentence, crossvm_strerror());
-    }
-    assert_ptr_equal(crossvm_channel_get_end(channel), end);
-    crossvm_channel_destroy(channel);
+    /* An error of a call on the end takes the place of the channel's, and the other way round. */
+    assert_int_equal(crossvm_open(&(crossvm_end_t *){NULL}, "link.0"), -EBUSY);
+    assert_sentence("in use");
+    assert_int_equal(crossvm_channel_create(&stream, both.end[0], &options), 0);
+    assert_int_equal(pthread_create(&other, NULL, fail_elsewhere, stream), 0);
+    assert_int_equal(pthread_join(other, &result), 0);
+    assert_null(result);
+    assert_sentence("in use");
+    assert_int_equal(crossvm_channel_recv_many(stream, buffer, 8, NULL, 1, NOW), -EINVAL);
+    assert_sentence("Invalid argument");
+    crossvm_channel_close(stream);
+    assert_int_equal(crossvm_channel_connect(stream, NOW), -ENOTCONN);
+    crossvm_channel_destroy(stream); /* the sentence does not need it any more */
+    assert_sentence("open it first");
+
+    crossvm_channel_close(both.channel[1]);
+    assert_int_equal(crossvm_channel_recv(channel, buffer, 8, NOW), -EPIPE);
+    assert_sentence("the other end of the channel on connection");
+    assert_int_equal(crossvm_channel_commit(channel, 8), -EINVAL);
+    assert_sentence("Invalid argument");
+    pair_kill_server();
+    crossvm_channel_open(channel);
+    assert_int_equal(crossvm_channel_prepare(channel, CROSSVM_CHANNEL_IN, &timeout_ms), -EPIPE);
+    assert_sentence("its VM or its device is gone");
+    pair_start_server();
     crossvm_channel_destroy(NULL);
-    crossvm_close(end);
+    pair_close(&both);
 }
 
 /* --- sleeping --- */
@@ -146,7 +236,7 @@ static void deadlines_pass(void **state)
     assert_int_equal(crossvm_channel_recv(channel, &byte, 1, NOW), -EAGAIN);
     assert_int_equal(crossvm_channel_recv(channel, &byte, 1, crossvm_deadline_after_ms(60)), -ETIMEDOUT);
     assert_true(pair_ms() - start >= 60);
-    assert_non_null(strstr(crossvm_channel_strerror(channel, -ETIMEDOUT), "did not come in time"));
+    assert_non_null(strstr(crossvm_strerror(), "did not come in time"));
     crossvm_channel_destroy(channel);
     crossvm_close(end);
 }
@@ -260,7 +350,7 @@ static void threads_share_a_bell(void **state)
 /* Two channels of one end, in dataports of their own. */
 static void channels_share_a_bell(void **state)
 {
-    static const int dataports[2] = {0, 2};
+    static const unsigned int dataports[2] = {CROSSVM_CHANNEL_DATAPORT(0), CROSSVM_CHANNEL_DATAPORT(2)};
     crossvm_end_t *ends[2] = {pair_open(0), pair_open(1)};
     crossvm_channel_t *channels[2][2];
     struct traffic traffic[4];
@@ -269,7 +359,8 @@ static void channels_share_a_bell(void **state)
     (void)state;
     for (int c = 0; c < 2; c++) {
         for (int e = 0; e < 2; e++) {
-            const crossvm_channel_options_t options = {CROSSVM_CHANNEL_DATAGRAM, dataports[c], -1, 0};
+            const crossvm_channel_options_t options = {
+                .mode = CROSSVM_CHANNEL_DATAGRAM, .dataport = dataports[c], .spin = CROSSVM_CHANNEL_NO_SPIN};
 
             assert_int_equal(crossvm_channel_create(&channels[c][e], ends[e], &options), 0);
             traffic[2 * c + e] = (struct traffic){channels[c][e], 7, 0};
@@ -455,7 +546,7 @@ static void server_ends(void **state)
     pair_kill_server();
     assert_int_equal(crossvm_channel_recv(both.channel[0], &byte, 1, FOREVER), 1);
     assert_int_equal(crossvm_channel_recv(both.channel[0], &byte, 1, FOREVER), -EPIPE);
-    assert_non_null(strstr(crossvm_channel_strerror(both.channel[0], -EPIPE), "open it again when it is back"));
+    assert_non_null(strstr(crossvm_strerror(), "open it again when it is back"));
     crossvm_channel_open(both.channel[0]);
     assert_int_equal(crossvm_channel_connect(both.channel[0], FOREVER), -EPIPE);
     assert_int_equal(crossvm_channel_prepare(both.channel[0], CROSSVM_CHANNEL_IN, &timeout_ms), -EPIPE);
@@ -470,7 +561,7 @@ static void server_ends(void **state)
 static void *wait_in_vain(void *argument)
 {
     crossvm_end_t *end = argument;
-    const crossvm_channel_options_t options = {CROSSVM_CHANNEL_STREAM, 2, CROSSVM_CHANNEL_AUTO, CROSSVM_CHANNEL_AUTO};
+    const crossvm_channel_options_t options = {.dataport = CROSSVM_CHANNEL_DATAPORT(2)};
     crossvm_channel_t *channel;
 
     assert_int_equal(crossvm_channel_create(&channel, end, &options), 0);
@@ -522,8 +613,9 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         pair_case(ends_of_a_pair),
         pair_case(wrong_options),
+        pair_case(zero_is_the_default),
         pair_case(modes_must_match),
-        pair_case(sentences_name_the_connection),
+        pair_case(every_call_leaves_its_sentence),
         pair_case(deadlines_pass),
         pair_case(signals_end_a_sleep),
         pair_case(threads_share_a_bell),

@@ -100,7 +100,7 @@ static void help_and_version(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++)
-        assert_result(run(versions[i]), 0, "crossvm 0.1.0\n", "");
+        assert_result(run(versions[i]), 0, "crossvm " CROSSVM_VERSION_STRING "\n", "");
     for (size_t h = 0; h < sizeof(helps) / sizeof(helps[0]); h++) {
         const struct result *result = run(helps[h]);
 
@@ -120,7 +120,7 @@ static void help_and_version(void **state)
             assert_string_equal(result->errors, "");
             assert_memory_equal(result->output, usage, strlen(usage));
         }
-        assert_result(run(commands[i], "--version"), 0, "crossvm 0.1.0\n", "");
+        assert_result(run(commands[i], "--version"), 0, "crossvm " CROSSVM_VERSION_STRING "\n", "");
     }
 }
 

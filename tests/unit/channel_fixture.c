@@ -58,7 +58,7 @@ struct pair *pair_new(size_t size, unsigned mode, unsigned flags)
         crossvm_channel_config_t config = {
             .memory = pair->memory,
             .size = size,
-            .end = i,
+            .end = CROSSVM_CHANNEL_END(i),
             .mode = mode,
             .flags = flags,
             .emit = emit,
@@ -100,7 +100,7 @@ void pair_free(struct pair *pair)
 
 uint32_t *pair_word(struct pair *pair, unsigned end, unsigned at)
 {
-    return (uint32_t *)(void *)(pair->memory + CROSSVM_CHANNEL_END(end) + at);
+    return (uint32_t *)(void *)(pair->memory + CROSSVM_CHANNEL_BLOCK_AT(end) + at);
 }
 
 static uint8_t pattern(size_t i, unsigned seed)

@@ -299,13 +299,13 @@ static void indices_wrap_at_two_to_the_thirty_second(void **state)
 static void stand_before_the_end(crossvm_channel_t *one, crossvm_channel_t *two)
 {
     uint8_t buffer[400] = {0};
-    uint32_t limit_us;
+    crossvm_channel_sleep_t sleep;
 
     for (int i = 0; i < 3; i++) {
         assert_int_equal(crossvm_channel_send(one, buffer, sizeof(buffer), NOW), sizeof(buffer));
         assert_int_equal(crossvm_channel_recv(two, buffer, sizeof(buffer), NOW), sizeof(buffer));
     }
-    assert_int_equal(crossvm_channel_arm(two, CROSSVM_CHANNEL_IN, &limit_us), 0); /* gives all space back */
+    assert_int_equal(crossvm_channel_arm(two, CROSSVM_CHANNEL_IN, &sleep), 0); /* gives all space back */
     crossvm_channel_disarm(two);
 }
 

@@ -26,7 +26,8 @@ static void is_an_answer(ptrdiff_t result)
 /* Makes all calls, and touches all that they show. */
 static void use(crossvm_channel_t *channel)
 {
-    uint32_t lengths[4], limit_us;
+    crossvm_channel_sleep_t sleep;
+    uint32_t lengths[4];
     const void *shown;
     ptrdiff_t length;
     void *room;
@@ -53,7 +54,7 @@ static void use(crossvm_channel_t *channel)
     }
     is_an_answer(crossvm_channel_send(channel, buffer, crossvm_channel_max_message(channel), LATER));
     is_an_answer(crossvm_channel_drain(channel, LATER));
-    (void)crossvm_channel_arm(channel, CROSSVM_CHANNEL_IN | CROSSVM_CHANNEL_OUT, &limit_us);
+    (void)crossvm_channel_arm(channel, CROSSVM_CHANNEL_IN | CROSSVM_CHANNEL_OUT, &sleep);
     crossvm_channel_disarm(channel);
     is_an_answer(crossvm_channel_wait(channel, CROSSVM_CHANNEL_IN, LATER));
 }
@@ -285,7 +286,7 @@ static void write_garbage(struct pair *pair, uint32_t seed)
     volatile uint32_t *block = pair_word(pair, 1, 0), *own = pair_word(pair, 0, 0);
 
     for (;;) {
-        const uint32_t at = next_random(&seed) % (CROSSVM_CHANNEL_END(1) / 4), kind = next_random(&seed) % 8;
+        const uint32_t at = next_random(&seed) % (CROSSVM_CHANNEL_BLOCK_AT(1) / 4), kind = next_random(&seed) % 8;
 
         if (kind == 0)
             block[at] = next_random(&seed);

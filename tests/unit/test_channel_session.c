@@ -21,12 +21,14 @@ static void refuses_configurations_out_of_range(void **state)
     REFUSED(memory, NULL);
     REFUSED(memory, memory + 32);
     REFUSED(size, 4095);
-    REFUSED(end, 2);
-    REFUSED(mode, 0);
+    REFUSED(end, 0);
+    REFUSED(end, 3);
     REFUSED(mode, 3);
     REFUSED(flags, 2);
     REFUSED(emit, NULL);
     REFUSED(wait, NULL);
+    REFUSED(reserved[0], 1);
+    REFUSED(reserved[3], 1);
 #undef REFUSED
     assert_int_equal(crossvm_channel_init(NULL, &good), -EINVAL);
     assert_int_equal(crossvm_channel_init(&channel, NULL), -EINVAL);
@@ -46,21 +48,159 @@ static void init_leaves_the_memory_alone(void **state)
     (void)state;
 }
 
+static void zero_is_the_default(void **state)
+{
+    struct pair *pair = pair_new(4096, CROSSVM_CHANNEL_STREAM, 0);
+    const crossvm_channel_config_t good = pair->end[0].channel.config;
+    crossvm_channel_config_t config = {.memory = good.memory,
+                                       .size = good.size,
+                                       .end = CROSSVM_CHANNEL_END(1),
+                                       .emit = good.emit,
+                                       .wait = good.wait,
+                                       .cookie = &pair->end[1]};
+
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(crossvm_channel_init(&pair->end[1].channel, &config), 0);
+        assert_int_equal(crossvm_channel_mode(&pair->end[1].channel), CROSSVM_CHANNEL_STREAM);
+        assert_int_equal(pair->end[1].channel.config.spin, 0);
+        pair_open(pair);
+        config.spin = CROSSVM_CHANNEL_NO_SPIN;
+    }
+    pair_free(pair);
+    (void)state;
+}
+
+/* Every call, in both modes, before the first session: no session, no memory, and nothing told to anybody. */
 static void calls_before_open_are_not_connected(void **state)
+{
+    static const unsigned int modes[] = {CROSSVM_CHANNEL_STREAM, CROSSVM_CHANNEL_DATAGRAM};
+
+    for (int i = 0; i < 2; i++) {
+        struct pair *pair = pair_new(4096, modes[i], 0);
+        crossvm_channel_t *channel = &pair->end[0].channel;
+        const bool is_stream = modes[i] == CROSSVM_CHANNEL_STREAM;
+        const int not_for_streams = is_stream ? -EINVAL : -ENOTCONN;
+        uint32_t length;
+        const void *shown;
+        void *room;
+        char byte = 0;
+
+        assert_int_equal(crossvm_channel_mode(channel), modes[i]);
+        assert_int_equal(crossvm_channel_session(channel), 0);
+        assert_int_equal(crossvm_channel_connect(channel, NOW), -ENOTCONN);
+        assert_int_equal(crossvm_channel_send(channel, &byte, 1, NOW), -ENOTCONN);
+        assert_int_equal(crossvm_channel_send_many(channel, &byte, 1, 1, NOW), not_for_streams);
+        assert_int_equal(crossvm_channel_recv(channel, &byte, 1, FOREVER), -ENOTCONN);
+        assert_int_equal(crossvm_channel_recv_many(channel, &byte, 1, &length, 1, NOW), not_for_streams);
+        assert_int_equal(crossvm_channel_peek(channel, &shown, NOW), -ENOTCONN);
+        assert_int_equal(crossvm_channel_reserve(channel, &room, 1, NOW), -ENOTCONN);
+        assert_int_equal(crossvm_channel_commit(channel, 1), -ENOTCONN);
+        assert_int_equal(crossvm_channel_release(channel, 1), -EINVAL);
+        assert_int_equal(crossvm_channel_release(channel, 0), is_stream ? 0 : -EINVAL);
+        assert_int_equal(crossvm_channel_drain(channel, NOW), -ENOTCONN);
+        crossvm_channel_flush(channel);
+        crossvm_channel_shutdown(channel);
+        crossvm_channel_close(channel);
+        for (size_t at = 0; at < pair->size; at++)
+            assert_int_equal(pair->memory[at], 0);
+        assert_int_equal(pair->end[0].emits, 0);
+        pair_free(pair);
+    }
+    (void)state;
+}
+
+struct told {
+    int times;
+    int error;
+};
+
+static void note(void *cookie, int error)
+{
+    struct told *told = cookie;
+
+    told->times++;
+    told->error = error;
+}
+
+static int emit_nothing(void *cookie)
+{
+    (void)cookie;
+    return 0;
+}
+
+static int say_too_late(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
+{
+    (void)cookie;
+    (void)deadline;
+    (void)limit_us;
+    return -ETIMEDOUT;
+}
+
+/* The callback is told of each error once, and of nothing else. */
+static void errors_are_told(void **state)
 {
     struct pair *pair = pair_new(4096, CROSSVM_CHANNEL_DATAGRAM, 0);
     crossvm_channel_t *channel = &pair->end[0].channel;
+    crossvm_channel_config_t config = channel->config;
+    struct told told = {0, 0};
+    static char buffer[4096];
     const void *shown;
     void *room;
-    char byte = 0;
+    int before;
 
-    assert_int_equal(crossvm_channel_connect(channel, NOW), -ENOTCONN);
-    assert_int_equal(crossvm_channel_send(channel, &byte, 1, NOW), -ENOTCONN);
-    assert_int_equal(crossvm_channel_recv(channel, &byte, 1, NOW), -ENOTCONN);
-    assert_int_equal(crossvm_channel_reserve(channel, &room, 1, NOW), -ENOTCONN);
-    assert_int_equal(crossvm_channel_peek(channel, &shown, NOW), -ENOTCONN);
-    assert_int_equal(crossvm_channel_drain(channel, NOW), -ENOTCONN);
-    crossvm_channel_close(channel);
+    config.emit = emit_nothing;
+    config.wait = say_too_late;
+    config.failed = note;
+    config.cookie = &told;
+    assert_int_equal(crossvm_channel_init(channel, &config), 0);
+#define TELLS(call, error_returned)                                                                                    \
+    before = told.times;                                                                                               \
+    assert_int_equal(call, error_returned);                                                                            \
+    assert_int_equal(told.times, before + 1);                                                                          \
+    assert_int_equal(told.error, error_returned)
+    TELLS(crossvm_channel_send(channel, buffer, 1, NOW), -ENOTCONN);
+    TELLS(crossvm_channel_drain(channel, NOW), -ENOTCONN);
+    crossvm_channel_open(channel);
+    TELLS(crossvm_channel_connect(channel, NOW), -EAGAIN);
+    TELLS(crossvm_channel_connect(channel, FOREVER), -ETIMEDOUT);
+    TELLS(crossvm_channel_send(channel, buffer, 1, FOREVER), -ETIMEDOUT);
+    TELLS(crossvm_channel_recv(channel, buffer, 1, FOREVER), -ETIMEDOUT);
+    pair_open(pair);
+    before = told.times;
+    assert_int_equal(crossvm_channel_send(channel, buffer, 8, NOW), 8);
+    assert_int_equal(crossvm_channel_wait(channel, CROSSVM_CHANNEL_OUT, NOW), CROSSVM_CHANNEL_OUT);
+    assert_int_equal(crossvm_channel_send(&pair->end[1].channel, buffer, 8, NOW), 8);
+    assert_int_equal(crossvm_channel_recv(channel, buffer, 8, NOW), 8);
+    assert_int_equal(told.times, before);
+    TELLS(crossvm_channel_recv(channel, buffer, 8, NOW), -EAGAIN);
+    TELLS(crossvm_channel_recv(channel, buffer, 8, FOREVER), -ETIMEDOUT);
+    TELLS(crossvm_channel_recv_many(channel, buffer, 8, NULL, 1, NOW), -EAGAIN);
+    TELLS(crossvm_channel_peek(channel, &shown, NOW), -EAGAIN);
+    TELLS(crossvm_channel_release(channel, 0), -EINVAL);
+    TELLS(crossvm_channel_wait(channel, CROSSVM_CHANNEL_IN, NOW), -EAGAIN);
+    TELLS(crossvm_channel_wait(channel, CROSSVM_CHANNEL_IN, FOREVER), -ETIMEDOUT);
+    TELLS(crossvm_channel_send(channel, buffer, sizeof(buffer), NOW), -EMSGSIZE);
+    TELLS(crossvm_channel_send_many(channel, buffer, sizeof(buffer), 1, NOW), -EMSGSIZE);
+    TELLS(crossvm_channel_reserve(channel, &room, sizeof(buffer), NOW), -EMSGSIZE);
+    TELLS(crossvm_channel_commit(channel, sizeof(buffer)), -EINVAL);
+    TELLS(crossvm_channel_drain(channel, NOW), -EAGAIN);
+    assert_int_equal(crossvm_channel_send(&pair->end[1].channel, buffer, 8, NOW), 8);
+    TELLS(crossvm_channel_recv(channel, buffer, 4, NOW), -EMSGSIZE);
+    TELLS(crossvm_channel_recv_many(channel, buffer, 16, NULL, 1, NOW), -EMSGSIZE);
+#undef TELLS
+    pair_free(pair);
+    (void)state;
+}
+
+/* Two sessions are never taken for one. */
+static void sessions_have_numbers(void **state)
+{
+    struct pair *pair = pair_new(4096, CROSSVM_CHANNEL_STREAM, 0);
+
+    for (uint64_t session = 0; session < 3; session++) {
+        assert_int_equal(crossvm_channel_session(&pair->end[0].channel), session);
+        pair_open(pair);
+    }
     pair_free(pair);
     (void)state;
 }
@@ -293,10 +433,10 @@ static void a_bell_that_cannot_be_rung_means_that_the_peer_is_gone(void **state)
 {
     struct pair *pair = pair_connected(8192, CROSSVM_CHANNEL_STREAM);
     crossvm_channel_t *one = &pair->end[0].channel;
-    uint32_t limit_us;
+    crossvm_channel_sleep_t sleep;
 
     one->config.emit = failing_ring;
-    assert_int_equal(crossvm_channel_arm(&pair->end[1].channel, CROSSVM_CHANNEL_IN, &limit_us), 0);
+    assert_int_equal(crossvm_channel_arm(&pair->end[1].channel, CROSSVM_CHANNEL_IN, &sleep), 0);
     assert_int_equal(crossvm_channel_send(one, "x", 1, NOW), 1);
     assert_int_equal(crossvm_channel_send(one, "y", 1, NOW), -EPIPE);
     pair_free(pair);
@@ -374,7 +514,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses_configurations_out_of_range),
         cmocka_unit_test(init_leaves_the_memory_alone),
+        cmocka_unit_test(zero_is_the_default),
         cmocka_unit_test(calls_before_open_are_not_connected),
+        cmocka_unit_test(errors_are_told),
+        cmocka_unit_test(sessions_have_numbers),
         cmocka_unit_test(ends_meet_in_either_order),
         cmocka_unit_test(a_call_that_needs_the_peer_waits_for_it),
         cmocka_unit_test(ends_that_do_not_fit_say_why),

@@ -55,7 +55,7 @@ static void open_shows_what_the_vm_gives(void **state)
     assert_int_equal(crossvm_dataport(end, 2).size, 0);
     assert_null(crossvm_dataport(end, SIZE_MAX).address);
 
-    assert_int_equal(crossvm_info(end, &info), 0);
+    assert_int_equal(crossvm_info(end, &info, sizeof(info)), 0);
     assert_string_equal(info.name, "alpha");
     assert_int_equal(info.via, CROSSVM_VIA_SOCKET);
     assert_string_equal(info.path, lib_fixture_vm(state)->path);
@@ -212,7 +212,7 @@ static void wait_counts(void **state)
     fake_vm_ring(vm, 3);
     assert_int_equal(crossvm_wait(end, crossvm_deadline_after_ms(1000)), 5);
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
-    assert_int_equal(crossvm_info(end, &info), 0);
+    assert_int_equal(crossvm_info(end, &info, sizeof(info)), 0);
     assert_int_equal(info.events, 6);
     crossvm_close(end);
 }
@@ -380,7 +380,7 @@ static void end_of_the_vm_wakes_a_wait(void **state)
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), -EPIPE);
     assert_int_equal(crossvm_emit(end), -EIO);
     assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_ABSENT);
-    assert_int_equal(crossvm_info(end, &info), -ECONNREFUSED);
+    assert_int_equal(crossvm_info(end, &info, sizeof(info)), -ECONNREFUSED);
     ((uint8_t *)crossvm_dataport(end, 0).address)[0] = 1; /* the memory outlives its VM */
     crossvm_close(end);
 }

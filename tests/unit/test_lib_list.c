@@ -66,7 +66,7 @@ static void lists_by_name_and_takes_nothing(void **state)
     fake_vm_start(&mike);
     assert_int_equal(crossvm_open(&end, "zulu"), 0);
 
-    assert_int_equal(crossvm_list(&list, &count), 0);
+    assert_int_equal(crossvm_list(&list, &count, sizeof(*list)), 0);
     assert_int_equal(count, 3);
     assert_string_equal(list[0].name, "alpha");
     assert_string_equal(list[1].name, "mike");
@@ -86,7 +86,7 @@ static void lists_by_name_and_takes_nothing(void **state)
     assert_false(list[1].msi);
     assert_int_equal(list[2].owner, 1); /* the rest holds though it is owned */
     assert_int_equal(list[2].num_dataports, 2);
-    free(list);
+    crossvm_list_free(list);
 
     assert_int_equal(alpha->attaches, 0);
     assert_int_equal(zulu.attaches, 1);
@@ -110,10 +110,10 @@ static void leaves_out_what_is_no_end(void **state)
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
         make_file(directory, files[i]);
 
-    assert_int_equal(crossvm_list(&list, &count), 0);
+    assert_int_equal(crossvm_list(&list, &count, sizeof(*list)), 0);
     assert_int_equal(count, 1);
     assert_string_equal(list[0].name, "alpha");
-    free(list);
+    crossvm_list_free(list);
 
     for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
         remove_file(directory, files[i]);
@@ -126,7 +126,7 @@ static void nothing_to_list(void **state)
     size_t count = 1;
 
     assert_int_equal(setenv("CROSSVM_DIR", "/no/such/directory", 1), 0);
-    assert_int_equal(crossvm_list(&list, &count), 0);
+    assert_int_equal(crossvm_list(&list, &count, sizeof(*list)), 0);
     assert_int_equal(count, 0);
     assert_null(list);
 }
@@ -146,7 +146,7 @@ static void lists_ends_that_do_not_answer(void **state)
     foreign.reply.header.version++;
     fake_vm_start(&foreign);
 
-    assert_int_equal(crossvm_list(&list, &count), 0);
+    assert_int_equal(crossvm_list(&list, &count, sizeof(*list)), 0);
     assert_int_equal(count, 3);
     assert_int_equal(find(list, count, "alpha")->num_dataports, 2);
     info = find(list, count, "silent");
@@ -155,7 +155,7 @@ static void lists_ends_that_do_not_answer(void **state)
     assert_int_equal(info->peer_state, CROSSVM_PEER_UNKNOWN);
     assert_string_equal(info->path, silent.path);
     assert_int_equal(find(list, count, "foreign")->num_dataports, 0);
-    free(list);
+    crossvm_list_free(list);
     fake_vm_free(&silent);
     fake_vm_free(&foreign);
 }

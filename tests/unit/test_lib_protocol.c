@@ -366,7 +366,7 @@ static void name_of_the_vm_is_cleaned(void **state)
     memset(vm->reply.vm, '\033', sizeof(vm->reply.vm));
     fake_vm_start(vm);
     end = lib_fixture_open(state);
-    assert_int_equal(crossvm_info(end, &info), 0);
+    assert_int_equal(crossvm_info(end, &info, sizeof(info)), 0);
     assert_int_equal(strlen(info.location), sizeof(vm->reply.vm) - 1);
     assert_int_equal(strspn(info.location, "?"), sizeof(vm->reply.vm) - 1);
     crossvm_close(end);

@@ -178,8 +178,8 @@ static void programs_come_and_go(void)
     bind_driver("crossvm", "rebind");
     CHECK(info("rebind").driver_state == CROSSVM_DRIVER_BOUND, "programs of the time before are counted");
 
-    CHECK(crossvm_list(&list, &n) == 0 && n > 1, "%s", crossvm_strerror());
-    free(list);
+    CHECK(crossvm_list(&list, &n, sizeof(*list)) == 0 && n > 1, "%s", crossvm_strerror());
+    crossvm_list_free(list);
     CHECK(info("rebind").driver_state == CROSSVM_DRIVER_BOUND, "who looks is taken for a program");
 }
 
@@ -197,7 +197,7 @@ static void attributes_are_registers(void)
     CHECK(attribute("rebind", "events") == info("rebind").events, "events");
     CHECK(attribute("rebind", "end") == 0, "end");
     CHECK(attribute("rebind", "dataport_rights") == (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE), "dataport_rights");
-    CHECK(crossvm_list(&list, &n) == 0, "%s", crossvm_strerror());
+    CHECK(crossvm_list(&list, &n, sizeof(*list)) == 0, "%s", crossvm_strerror());
     for (size_t i = 0; i < n; i++) {
         if (strcmp(list[i].name, "rebind") != 0)
             continue;
@@ -207,7 +207,7 @@ static void attributes_are_registers(void)
         CHECK(list[i].num_dataports == 1 && list[i].dataports[0].rights == 3, "the library knows no rights");
         CHECK(list[i].version == CROSSVM_DEVICE_VERSION, "version %#x", list[i].version);
     }
-    free(list);
+    crossvm_list_free(list);
     CHECK(found, "it is not in the list");
     do_command(CONTROL_PEER_STATE, "rebind", CROSSVM_PEER_ABSENT, 0);
 }

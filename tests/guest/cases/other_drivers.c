@@ -40,7 +40,8 @@ static void uio_pci_generic_with_the_library(void)
     give_to("generic", "crossvm", "uio_pci_generic");
     do_command(CONTROL_NOTIFY, "generic", 2, 0);
     CHECK(crossvm_open(&end, "generic") == 0, "%s", crossvm_strerror());
-    CHECK(crossvm_info(end, &about) == 0 && about.via == CROSSVM_VIA_PCI_GENERIC, "it is not through uio_pci_generic");
+    CHECK(crossvm_info(end, &about, sizeof(about)) == 0 && about.via == CROSSVM_VIA_PCI_GENERIC,
+          "it is not through uio_pci_generic");
     CHECK(crossvm_wait(end, crossvm_deadline_after_ms(PATIENCE_MS)) == 2, "early events are not counted");
     CHECK(crossvm_wait(end, crossvm_deadline_after_ms(200)) == 0, "events that there were not");
     crossvm_close(end);
@@ -61,7 +62,8 @@ static void our_driver_on_a_device_of_the_base_block(void)
 
     CHECK(reg32(device("base"), CROSSVM_REG_MAGIC) == 0, "it has an extended block");
     CHECK(crossvm_open(&end, "base") == 0, "%s", crossvm_strerror());
-    CHECK(crossvm_info(end, &about) == 0 && about.via == CROSSVM_VIA_BASE_BLOCK, "it is known as something else");
+    CHECK(crossvm_info(end, &about, sizeof(about)) == 0 && about.via == CROSSVM_VIA_BASE_BLOCK,
+          "it is known as something else");
     CHECK(crossvm_num_dataports(end) == 1 && crossvm_dataport(end, 0).size == 8192, "dataports");
     crossvm_close(end);
     library_rounds("base", 1000);

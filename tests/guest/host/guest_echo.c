@@ -65,7 +65,7 @@ static void rebind_idle(crossvm_end_t *control)
     crossvm_end_info_t *list = NULL;
     size_t n = 0;
 
-    (void)crossvm_list(&list, &n);
+    (void)crossvm_list(&list, &n, sizeof(*list));
     for (size_t i = 0; i < n; i++) {
         if (strcmp(list[i].name, "idle") != 0)
             continue;

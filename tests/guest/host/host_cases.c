@@ -130,13 +130,13 @@ static void list_shows_all_ends(void)
     crossvm_end_info_t *list;
     size_t n;
 
-    CHECK(crossvm_list(&list, &n) == 0 && n == 6, "%zu ends", n);
+    CHECK(crossvm_list(&list, &n, sizeof(*list)) == 0 && n == 6, "%zu ends", n);
     CHECK(strcmp(list[0].name, "base") == 0 && list[0].dataports[0].size == 8192, "base");
     CHECK(strcmp(list[5].name, "rights") == 0 && list[5].num_dataports == 2 && list[5].dataports[1].size == 65536,
           "rights");
     CHECK(strcmp(list[1].name, "control") == 0 && list[1].owner == 1, "control is not owned");
     CHECK(list[1].peer_state == CROSSVM_PEER_READY, "the program in the guest is not seen");
-    free(list);
+    crossvm_list_free(list);
 }
 
 static void echo(const char *name, uint32_t rounds)
@@ -167,9 +167,9 @@ static void rounds_without_the_vms_process(void)
     crossvm_end_info_t after;
     double user;
 
-    CHECK(crossvm_info(control, &before) == 0, "%s", crossvm_strerror());
+    CHECK(crossvm_info(control, &before, sizeof(before)) == 0, "%s", crossvm_strerror());
     echo("echo", ROUNDS);
-    CHECK(crossvm_info(control, &after) == 0, "%s", crossvm_strerror());
+    CHECK(crossvm_info(control, &after, sizeof(after)) == 0, "%s", crossvm_strerror());
     user = (double)(after.vm_user_exits - before.vm_user_exits) / ROUNDS;
     (void)printf("  exits a round trip: %.2f, to the VM's process: %.4f\n",
                  (double)(after.vm_exits - before.vm_exits) / ROUNDS, user);

@@ -81,7 +81,7 @@ static void store_anyway(crossvm_end_t *end, size_t bar, uint32_t value, uint32_
     volatile uint32_t *words;
     int fd;
 
-    if (crossvm_info(end, &info)) {
+    if (crossvm_info(end, &info, sizeof(info))) {
         fail(answer, "%s", crossvm_strerror());
         return;
     }

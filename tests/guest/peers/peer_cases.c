@@ -162,7 +162,7 @@ static uint64_t user_exits(int guest)
 {
     crossvm_end_info_t info;
 
-    CHECK(crossvm_info(control[guest], &info) == 0, "%s", crossvm_strerror());
+    CHECK(crossvm_info(control[guest], &info, sizeof(info)) == 0, "%s", crossvm_strerror());
     return info.vm_user_exits;
 }
 
@@ -261,7 +261,7 @@ static void no_process_in_the_path(void)
     uint64_t left, right;
 
     start_both("link", RIGHT);
-    CHECK(crossvm_info(control[LEFT], &info) == 0, "%s", crossvm_strerror());
+    CHECK(crossvm_info(control[LEFT], &info, sizeof(info)) == 0, "%s", crossvm_strerror());
     left = user_exits(LEFT);
     right = user_exits(RIGHT);
     order(RIGHT, ORDER_ECHO, ROUNDS);
@@ -287,7 +287,7 @@ static void a_long_stream_arrives(void)
     crossvm_end_info_t info;
 
     start_both("wide", RIGHT);
-    CHECK(crossvm_info(control[LEFT], &info) == 0, "%s", crossvm_strerror());
+    CHECK(crossvm_info(control[LEFT], &info, sizeof(info)) == 0, "%s", crossvm_strerror());
     left = user_exits(LEFT);
     right = user_exits(RIGHT);
     order(RIGHT, ORDER_TAKE, STREAM_BLOCKS);

@@ -21,10 +21,10 @@ static void make_block(uint64_t *seed, uint64_t *block)
         block[i] = next_random(seed);
 }
 
-static const char *fail(const crossvm_channel_t *channel, uint32_t block, ptrdiff_t error)
+static const char *fail(uint32_t block, ptrdiff_t error)
 {
     (void)snprintf(reason, sizeof(reason), "block %u: %s", block,
-                   error < 0 ? crossvm_channel_strerror(channel, (int)error) : "other bytes than were sent");
+                   error < 0 ? crossvm_strerror() : "other bytes than were sent");
     return reason;
 }
 
@@ -42,13 +42,13 @@ static const char *give(crossvm_channel_t *channel, uint32_t blocks)
                 crossvm_channel_send(channel, (const char *)block + sent, piece < left ? piece : left, CROSSVM_FOREVER);
 
             if (result < 0)
-                return fail(channel, n, result);
+                return fail(n, result);
             sent += (size_t)result;
         }
     }
     crossvm_channel_shutdown(channel);
     error = crossvm_channel_drain(channel, CROSSVM_FOREVER);
-    return error ? fail(channel, blocks, error) : NULL;
+    return error ? fail(blocks, error) : NULL;
 }
 
 static const char *take(crossvm_channel_t *channel, uint32_t blocks)
@@ -63,7 +63,7 @@ static const char *take(crossvm_channel_t *channel, uint32_t blocks)
         size_t checked = 0;
 
         if (length < 0)
-            return fail(channel, (uint32_t)(received / STREAM_BLOCK), length);
+            return fail((uint32_t)(received / STREAM_BLOCK), length);
         if (length == 0)
             break;
         while (checked < (size_t)length) {
@@ -74,7 +74,7 @@ static const char *take(crossvm_channel_t *channel, uint32_t blocks)
             if (some > STREAM_BLOCK - at)
                 some = STREAM_BLOCK - at;
             if (memcmp((const char *)block + at, piece + checked, some) != 0)
-                return fail(channel, (uint32_t)(received / STREAM_BLOCK), 0);
+                return fail((uint32_t)(received / STREAM_BLOCK), 0);
             checked += some;
             received += some;
         }
