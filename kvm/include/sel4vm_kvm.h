@@ -145,13 +145,27 @@ int kvm_console_create(vm_t *vm, int in_fd, int out_fd);
 typedef struct kvm_linux {
     const char *kernel;       /**< path of a bzImage or ELF vmlinux (x86-64), or of an uncompressed Image (arm64) */
     const char *initramfs;    /**< path, or NULL */
-    const char *command_line; /**< bytes without terminating NUL: at most 2047 */
+    const char *command_line; /**< at most KVM_COMMAND_LINE_MAX bytes, or what the kernel takes if that is less */
     vmm_pci_space_t *pci;     /**< for the tables that describe it to the guest; NULL: no PCI */
 } kvm_linux_t;
 
+/** The most bytes of a command line, without its NUL: what Linux takes on x86-64 and arm64. */
+#define KVM_COMMAND_LINE_MAX 2047
+
 /**
- * Loads a kernel into the VM's RAM, with tables that describe the machine (ACPI on x86, a device tree on arm64), and
- * points its first vCPU at it. All vCPUs and all PCI devices whose INTx the guest should route from boot must exist. On
- * an error, one line in the log says which file and why.
+ * Checks that the files of a Linux are there, are whole as far as their headers tell, and fit into a VM; and that the
+ * kernel takes the command line. Needs neither KVM nor a VM.
+ *
+ * @param ram_bytes of the VM, from KVM_RAM_BASE on
+ * @return 0, or a negative errno value after one line in the log that says which file and why
+ */
+int kvm_linux_check(const kvm_linux_t *linux_image, size_t ram_bytes);
+
+/**
+ * Loads a kernel and its initramfs into the VM's RAM, with tables that describe the machine (ACPI on x86, a device tree
+ * on arm64), and points the first vCPU at the kernel. All vCPUs must exist, and all PCI devices whose INTx the guest
+ * should route from boot.
+ *
+ * @return 0, or a negative errno value after one line in the log that says which file and why
  */
 int kvm_boot_linux(vm_t *vm, const kvm_linux_t *linux_image);

@@ -10,8 +10,9 @@
 
 #include "arch_numbers.h"
 
+struct kvm_boot;
 struct kvm_irq_routing_entry;
-struct kvm_linux;
+struct kvm_room;
 struct kvm_run;
 struct kvm_uart;
 
@@ -23,6 +24,7 @@ struct kvm_uart;
  * ARCH_FIRST_MSI_GSI  the first number in that table that is free for MSIs
  * ARCH_MSI_FLAGS      of an MSI in KVM's interface
  * ARCH_CONSOLE_IRQ    the console's input
+ * ARCH_PROCESSOR      which kernels it boots, see kernel.h
  */
 
 /** What KVM_CREATE_VM takes. */
@@ -43,8 +45,17 @@ int kvm_arch_vcpu_init(vm_vcpu_t *vcpu);
 /** Completes what depends on the number of vCPUs, which is now final. */
 int kvm_arch_vcpus_prepare(vm_t *vm);
 
-/** Loads a kernel and points the first vCPU at it. */
-int kvm_arch_boot_linux(vm_t *vm, const struct kvm_linux *linux_image);
+/**
+ * Where a kernel and its initramfs can go.
+ *
+ * @param start, size the first region of RAM
+ * @param room        receives what is left of it for them
+ * @return NULL, or why such a region is not enough
+ */
+const char *kvm_arch_boot_room(uint64_t start, uint64_t size, struct kvm_room *room);
+
+/** Tells a kernel that is loaded of the machine, and points the first vCPU at it. */
+int kvm_arch_boot(vm_t *vm, const struct kvm_boot *boot);
 
 /** Handles an exit that only this architecture has. False: it is not known. */
 bool kvm_arch_vcpu_exit(vm_vcpu_t *vcpu, struct kvm_run *run);

@@ -13,3 +13,5 @@
 #define ARCH_MSI_FLAGS KVM_MSI_VALID_DEVID /* the ITS has a table for each device */
 
 #define ARCH_CONSOLE_IRQ 33
+
+#define ARCH_PROCESSOR KVM_PROCESSOR_ARM64

@@ -9,3 +9,5 @@
 #define ARCH_MSI_FLAGS 0 /* interrupt controllers do not tell devices apart */
 
 #define ARCH_CONSOLE_IRQ 4
+
+#define ARCH_PROCESSOR KVM_PROCESSOR_X86_64
