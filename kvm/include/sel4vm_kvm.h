@@ -51,8 +51,10 @@ void kvm_log_set_sink(void (*sink)(int level, const char *line, void *cookie), v
 int kvm_frames_create(const char *name, size_t num, size_t size_bits, seL4_CPtr *frames, int *memfd);
 
 /**
- * Names pages of an existing memfd (duplicated) as frames: num frames of 1 << size_bits bytes from offset on. It must
- * be sealed against shrinking, since memory that goes away would end this process.
+ * Names pages of an existing memfd (duplicated) as frames: num frames of 1 << size_bits bytes from offset on.
+ *
+ * @return 0, or a negative errno value; -EPERM if the memfd is not sealed against shrinking or has huge pages: another
+ *         process could then take pages away, and the next access would end this process
  */
 int kvm_frames_import(int memfd, off_t offset, size_t num, size_t size_bits, seL4_CPtr *frames);
 

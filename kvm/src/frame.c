@@ -3,10 +3,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <utils/util.h>
@@ -152,11 +154,23 @@ fail:
     return error;
 }
 
+/* Whether pages of an open file stay as long as it is open, whatever another process does with it. */
+static bool is_lasting(int memfd)
+{
+    int seals = fcntl(memfd, F_GET_SEALS);
+    struct statfs system;
+
+    if (seals < 0 || !(seals & F_SEAL_SHRINK))
+        return false;
+    /* A hole punched into huge pages takes them away in spite of the seal; tmpfs gives new pages. */
+    return fstatfs(memfd, &system) == 0 && system.f_type == TMPFS_MAGIC;
+}
+
 int kvm_frames_import(int memfd, off_t offset, size_t num, size_t size_bits, seL4_CPtr *frames)
 {
     int error = size_check(num, size_bits);
     struct stat status;
-    int seals, fd;
+    int fd;
 
     if (error)
         return error;
@@ -166,8 +180,7 @@ int kvm_frames_import(int memfd, off_t offset, size_t num, size_t size_bits, seL
         return -errno;
     if (offset > status.st_size || num << size_bits > (size_t)(status.st_size - offset))
         return -EINVAL;
-    seals = fcntl(memfd, F_GET_SEALS);
-    if (seals < 0 || !(seals & F_SEAL_SHRINK))
+    if (!is_lasting(memfd))
         return -EPERM;
     fd = kvm_duplicate(memfd);
     if (fd < 0)

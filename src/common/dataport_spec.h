@@ -15,6 +15,16 @@ struct dataport_spec {
     int writer;    /**< 0 or 1: only that end writes; or WRITER_BOTH */
 };
 
+/** What a BAR of so many bytes takes of a guest's physical addresses: the next power of two, at least a page. */
+static inline uint64_t bar_bytes(uint64_t size)
+{
+    uint64_t bytes = CROSSVM_PAGE_SIZE;
+
+    while (bytes < size)
+        bytes *= 2;
+    return bytes;
+}
+
 /** CROSSVM_RIGHT_* of an end. */
 static inline uint32_t dataport_rights(const struct dataport_spec *dataport, unsigned int end)
 {

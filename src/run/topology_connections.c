@@ -188,16 +188,6 @@ static void read_connection(struct topology *topology, const char *socket_dir, c
 
 /* --- room --- */
 
-/* What a BAR for so many bytes takes. */
-static uint64_t bar_bytes(uint64_t size)
-{
-    uint64_t bytes = CROSSVM_PAGE_SIZE;
-
-    while (bytes < size)
-        bytes *= 2;
-    return bytes;
-}
-
 /* The registers, and the pages in which a peer and the guest count (docs/device.md, section 3). */
 static uint64_t event_bar_bytes(const struct topology_connection *connection)
 {

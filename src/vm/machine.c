@@ -21,36 +21,28 @@ static int send_msi(vm_t *vm, const crossvm_msi_t *msi)
 static int create_vm(struct machine *machine, const struct options *options)
 {
     vm_t *vm = &machine->vm;
+    int error;
 
     if (options->gic && kvm_use_gic(options->gic)) {
         message("--gic is for arm64 guests; leave it out");
         return -1;
     }
-    if (vm_init(vm, NULL, NULL, (vspace_t){0}, NULL, seL4_CapNull, options->name)) {
-        message("cannot make a VM: is KVM there, and may this user open /dev/kvm?");
+    /* Each of these says in the log what it cannot do. */
+    if (vm_init(vm, NULL, NULL, (vspace_t){0}, NULL, seL4_CapNull, options->name))
         return -1;
-    }
     machine->has_vm = true;
-    if (vm_create_default_irq_controller(vm)) {
-        message("cannot make the VM's interrupt controller");
+    if (vm_create_default_irq_controller(vm) || vm_ram_register_at(vm, KVM_RAM_BASE, options->memory, false))
         return -1;
-    }
-    if (vm_ram_register_at(vm, KVM_RAM_BASE, options->memory, false)) {
-        message("cannot give the VM %zu MiB of memory", options->memory >> 20);
-        return -1;
-    }
     for (unsigned int i = 0; i < options->vcpus; i++) {
-        if (!vm_create_vcpu(vm, 0)) {
-            message("cannot make vCPU %u of %u", i, options->vcpus);
+        if (!vm_create_vcpu(vm, 0))
             return -1;
-        }
     }
-    if (vmm_pci_init(&machine->pci) || kvm_pci_attach(vm, machine->pci) ||
-        kvm_console_create(vm, STDIN_FILENO, STDOUT_FILENO)) {
-        message("cannot make the VM's devices");
+    if (vmm_pci_init(&machine->pci) || kvm_pci_attach(vm, machine->pci))
         return -1;
-    }
-    return 0;
+    error = kvm_console_create(vm, STDIN_FILENO, STDOUT_FILENO);
+    if (error)
+        message("cannot make the VM's console: %s", error_reason(-error));
+    return error;
 }
 
 /* --- connections --- */

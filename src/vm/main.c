@@ -4,9 +4,11 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <sel4vm/boot.h>
 #include <sel4vm/guest_vm.h>
+#include <utils/zf_log.h>
 
 #include <sel4vm_kvm.h>
 #include <sel4vm_kvm_test.h>
@@ -20,9 +22,6 @@
 #include "machine.h"
 #include "options.h"
 #include "signals.h"
-
-/* Before what --command-line says: the console is a serial port, and a panic resets, which ends the VM. */
-#define COMMAND_LINE "console=ttyS0 panic=-1"
 
 static void print_stats(struct machine *machine)
 {
@@ -53,28 +52,20 @@ static int exit_status(const vm_t *vm)
     }
 }
 
-static int boot(struct machine *machine, const struct options *options)
+static int boot(struct machine *machine, const kvm_linux_t *linux_image)
 {
-    kvm_linux_t linux_image = {.kernel = options->kernel, .initramfs = options->initramfs, .pci = machine->pci};
-    char *command_line;
-    int error;
-
-    if (asprintf(&command_line, "%s %s", COMMAND_LINE, options->command_line) < 0) {
-        message("no memory for the command line");
-        return -1;
-    }
-    linux_image.command_line = command_line;
-    error = kvm_boot_linux(&machine->vm, &linux_image);
-    free(command_line);
-    return error ? -1 : vcpu_start(machine->vm.vcpus[BOOT_VCPU]);
+    return kvm_boot_linux(&machine->vm, linux_image) ? -1 : vcpu_start(machine->vm.vcpus[BOOT_VCPU]);
 }
 
-static int run(struct machine *machine, const struct options *options)
+static int run_linux(struct machine *machine, const struct options *options, kvm_linux_t *linux_image)
 {
     int status = EXIT_FAILURE;
 
-    if (signals_block() || machine_create(machine, options) || boot(machine, options) ||
-        signals_watch(machine->loop, &machine->vm) || machine_serve(machine, options))
+    /* All that can be checked without KVM is, so that a mistake is not hidden by its absence. */
+    if (kvm_linux_check(linux_image, options->memory) || machine_create(machine, options))
+        goto cleanup;
+    linux_image->pci = machine->pci;
+    if (boot(machine, linux_image) || signals_watch(machine->loop, &machine->vm) || machine_serve(machine, options))
         goto cleanup;
     (void)vm_run(&machine->vm); /* how it ended is in the status */
     status = exit_status(&machine->vm);
@@ -86,7 +77,23 @@ cleanup:
     return status;
 }
 
-/* The devices are installed as ever, in a VM that has no KVM behind it. */
+static int run(struct machine *machine, const struct options *options)
+{
+    kvm_linux_t linux_image = {.kernel = options->kernel, .initramfs = options->initramfs};
+    char *command_line;
+    int status;
+
+    if (asprintf(&command_line, COMMAND_LINE_START "%s", options->command_line) < 0) {
+        message("no memory for the command line");
+        return EXIT_FAILURE;
+    }
+    linux_image.command_line = command_line;
+    status = run_linux(machine, options, &linux_image);
+    free(command_line);
+    return status;
+}
+
+/* The devices are installed as in run(), in a VM that has no KVM behind it. */
 static int dump(struct machine *machine, const struct options *options)
 {
     int error;
@@ -99,15 +106,28 @@ static int dump(struct machine *machine, const struct options *options)
     return error ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* The module names itself in the log, for VMMs that have other parts. */
+#define MODULE_PREFIX "crossvm: "
+
+static void print_log_line(int level, const char *line, void *cookie)
+{
+    size_t prefix = strncmp(line, MODULE_PREFIX, strlen(MODULE_PREFIX)) == 0 ? strlen(MODULE_PREFIX) : 0;
+
+    (void)cookie;
+    message("%s%s", level == ZF_LOG_WARN ? "warning: " : "", line + prefix);
+}
+
 int main(int argc, char **argv)
 {
     struct machine machine = {0};
     struct options options;
     int status;
 
+    signals_unblock();
     standard_streams_set_up(EXIT_FAILURE);
     argp_err_exit_status = EXIT_FAILURE;
     options_parse(&options, argc, argv);
+    kvm_log_set_sink(print_log_line, NULL);
     raise_descriptor_limit();
     status = options.dump ? dump(&machine, &options) : run(&machine, &options);
     options_free(&options);

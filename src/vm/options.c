@@ -7,12 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sel4vm_kvm.h>
+
 #include "../common/command_line.h"
+#include "../common/name.h"
 #include "../common/size.h"
 #include "../wire/wire.h"
 
 #define MIB ((uint64_t)1 << 20)
 #define MAX_MEMORY (2048 * MIB)
+
+/* What --command-line may have. The number is in its help, too. */
+#define MAX_COMMAND_LINE 2024
+_Static_assert(MAX_COMMAND_LINE == KVM_COMMAND_LINE_MAX - (sizeof(COMMAND_LINE_START) - 1),
+               "room for the command line");
 
 enum {
     OPTION_STATS = 256,
@@ -24,14 +32,14 @@ enum {
 static const struct argp_option known[] = {
     {"kernel", 'k', "FILE", 0, "Linux to boot (required): a bzImage or an ELF vmlinux on x86-64, an Image on arm64", 0},
     {"initramfs", 'i', "FILE", 0, "its initramfs", 0},
-    {"command-line", 'a', "STRING", 0, "its command line", 0},
-    {"memory", 'm', "SIZE", 0, "RAM, a multiple of 1M (default 256M)", 0},
-    {"vcpus", 'c', "N", 0, "vCPUs (default 1)", 0},
+    {"command-line", 'a', "STRING", 0,
+     "its command line, at most 2024 bytes; \"console=ttyS0 panic=-1\" comes before it", 0},
+    {"memory", 'm', "SIZE", 0, "RAM, a multiple of 1M, at most 2G (default 256M)", 0},
+    {"vcpus", 'c', "N", 0, "vCPUs, at most 8 (default 1)", 0},
     {"name", 'n', "NAME", 0, "name of the VM in messages (default vm)", 0},
     {"connection", 'C', "SPEC", 0,
      "a connection; SPEC is NAME[,SIZE[:WRITER]]... with up to 4 dataports. SIZE is in bytes or with K, M, G, a "
-     "multiple "
-     "of 4K; WRITER is both (default), guest or host. \",base-block-only\" offers registers 0x00 to 0x37 only",
+     "multiple of 4K; WRITER is both (default), guest or host. \",base-block-only\" offers registers 0x00 to 0x37 only",
      0},
     {"join", OPTION_JOIN, "FD", 0,
      "a connection to another VM, as a socket describes it that this process inherited; for `crossvm run`", 0},
@@ -71,6 +79,15 @@ static struct connection_option *add_connection(struct argp_state *state, struct
     return connections;
 }
 
+static bool is_used(const struct options *options, const char *name)
+{
+    for (size_t i = 0; i < options->num_connections; i++) {
+        if (strcmp(options->connections[i].name, name) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void parse_connection(struct argp_state *state, struct options *options, const char *argument)
 {
     struct connection_option *connection = add_connection(state, options, argument);
@@ -81,11 +98,16 @@ static void parse_connection(struct argp_state *state, struct options *options, 
     if (!text)
         command_line_error(state, "connection %s: no memory", argument);
     name = strsep(&next, ",");
-    if (strlen(name) >= sizeof(connection->name))
-        command_line_error(state, "connection %s: the name is longer than %d bytes", name, CROSSVM_FULL_NAME_BYTES - 1);
+    if (!name_is_valid(name))
+        command_line_error(state, "connection \"%s\" is no name: a name has " NAME_RULE, name);
+    if (is_used(options, name))
+        command_line_error(state, "connection \"%s\" is given twice; choose a name for each", name);
     memcpy(connection->name, name, strlen(name));
     while (next)
         parse_dataport(state, connection, strsep(&next, ","));
+    if (connection->base_block_only && connection->num_dataports > 1)
+        command_line_error(state, "connection %s: a device with the base block only has at most one dataport, not %zu",
+                           name, connection->num_dataports);
     free(text);
 }
 
@@ -107,6 +129,36 @@ static void parse_join(struct argp_state *state, struct options *options, const 
     add_connection(state, options, argument)->join_fd = (int)fd;
 }
 
+static const char *check_command_line(struct argp_state *state, const char *argument)
+{
+    if (strlen(argument) > MAX_COMMAND_LINE)
+        command_line_error(
+            state,
+            "--command-line has %zu bytes, and at most %d fit: Linux takes %d, of which \"" COMMAND_LINE_START
+            "\" takes %zu",
+            strlen(argument), MAX_COMMAND_LINE, KVM_COMMAND_LINE_MAX, sizeof(COMMAND_LINE_START) - 1);
+    return argument;
+}
+
+/* What connections to other VMs take is not known yet, so the installation looks again. */
+static void check_room(struct argp_state *state, const struct options *options)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < options->num_connections; i++) {
+        const struct connection_option *connection = &options->connections[i];
+
+        bytes += connection->base_block_only ? CROSSVM_PAGE_SIZE : 2 * CROSSVM_PAGE_SIZE;
+        for (size_t k = 0; k < connection->num_dataports; k++)
+            bytes += bar_bytes(connection->dataports[k].size);
+    }
+    if (bytes > CROSSVM_BAR_BYTES)
+        command_line_error(state,
+                           "the connections take %llu KiB of guest addresses, and there are %llu MiB; a dataport takes "
+                           "the next power of two",
+                           (unsigned long long)bytes >> 10, (unsigned long long)(CROSSVM_BAR_BYTES / MIB));
+}
+
 static error_t parse(int key, char *argument, struct argp_state *state)
 {
     struct options *options = state->input;
@@ -119,7 +171,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         options->initramfs = argument;
         return 0;
     case 'a':
-        options->command_line = argument;
+        options->command_line = check_command_line(state, argument);
         return 0;
     case 'm':
         options->memory = parse_memory(state, argument);
@@ -151,6 +203,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case ARGP_KEY_END:
         if (!options->kernel && !options->dump)
             command_line_error(state, "no kernel: name a Linux image with --kernel");
+        check_room(state, options);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -167,7 +220,8 @@ void options_parse(struct options *options, int argc, char **argv)
             "The guest's console is standard input and output. Exit status: what the guest stored to I/O port 0xf4 "
             "(x86-64) or address 0x9010000 (arm64); 0 after a power-off; 71 after a reset, which a reboot and a panic "
             "ask for; 70 when the guest crashed; 1 when it could not start; 128 and the signal's number after SIGINT, "
-            "SIGTERM or SIGHUP, which end the VM.",
+            "SIGTERM or SIGHUP, which end the VM. Limits: the guest's kernel needs ACPI and the IOAPIC on x86-64, and "
+            "pages of 4 KiB where its programs use connections.",
     };
     const char *dir = getenv("CROSSVM_DIR");
 

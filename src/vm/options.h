@@ -12,6 +12,9 @@
 
 #include "../common/dataport_spec.h"
 
+/** What the guest's command line begins with: the console is a serial port, and a panic resets, which ends the VM. */
+#define COMMAND_LINE_START "console=ttyS0 panic=-1 "
+
 /** --connection or --join */
 struct connection_option {
     int join_fd; /**< socket that describes the connection to another VM; -1: a host program, and what follows */
@@ -26,7 +29,7 @@ struct options {
     const char *name;
     const char *kernel;
     const char *initramfs;
-    const char *command_line;
+    const char *command_line; /**< what follows COMMAND_LINE_START; both fit into KVM_COMMAND_LINE_MAX */
     const char *socket_dir;
     size_t memory; /**< bytes */
     unsigned int vcpus;
@@ -37,7 +40,8 @@ struct options {
     size_t num_connections;
 };
 
-/** Reads the command line; prints a sentence and ends the process when it is wrong. */
+/** Reads and checks the command line. When it is wrong, prints a sentence and ends the process. */
 void options_parse(struct options *options, int argc, char **argv);
 
+/** Frees what options_parse() allocated. */
 void options_free(struct options *options);

@@ -26,15 +26,16 @@ static int failure(void)
     return -1;
 }
 
-int signals_block(void)
+/*
+ * While files are read, the signals must have their default effect, not a handler and not a signalfd: the kernel waits
+ * for a dead file server in a way that only such a signal ends.
+ */
+void signals_unblock(void)
 {
     sigset_t set;
 
     end_signals(&set);
-    if (sigprocmask(SIG_BLOCK, &set, NULL))
-        return failure();
-    ending.source.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return ending.source.fd < 0 ? failure() : 0;
+    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
 static void received(struct source *source, uint32_t events)
@@ -48,9 +49,15 @@ static void received(struct source *source, uint32_t events)
 
 int signals_watch(struct loop *loop, vm_t *vm)
 {
+    sigset_t set;
+
+    end_signals(&set);
     ending.vm = vm;
     ending.source.handle = received;
-    return loop_watch(loop, &ending.source, EPOLLIN) ? failure() : 0;
+    if (sigprocmask(SIG_BLOCK, &set, NULL))
+        return failure();
+    ending.source.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return ending.source.fd < 0 || loop_watch(loop, &ending.source, EPOLLIN) ? failure() : 0;
 }
 
 void signals_close(void)

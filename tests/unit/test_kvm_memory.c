@@ -324,6 +324,21 @@ static void imported_memory_must_be_sealed_and_large_enough(void **state)
     assert_int_equal(snapshot().frames, 0);
 }
 
+/* The seal does not keep another process from punching a hole there, and an access to a hole ends the process. */
+static void memory_of_huge_pages_is_not_imported(void **state)
+{
+    int memfd = memfd_create("test", MFD_ALLOW_SEALING | MFD_CLOEXEC | MFD_HUGETLB);
+    seL4_CPtr frame;
+
+    (void)state;
+    if (memfd < 0)
+        skip(); /* this kernel has no huge pages, so nobody can pass any */
+    assert_int_equal(ftruncate(memfd, 2 << 20), 0);
+    assert_int_equal(fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW), 0);
+    assert_int_equal(kvm_frames_import(memfd, 0, 1, seL4_LargePageBits, &frame), -EPERM);
+    close(memfd);
+}
+
 static void an_allocated_frame_is_the_guests_and_ours(void **state)
 {
     struct access access = {0};
@@ -445,6 +460,7 @@ int main(void)
         IN_VM(each_frame_has_its_rights),
         IN_VM(frames_that_do_not_fit_leave_nothing_mapped),
         IN_VM(imported_memory_must_be_sealed_and_large_enough),
+        IN_VM(memory_of_huge_pages_is_not_imported),
         IN_VM(an_allocated_frame_is_the_guests_and_ours),
         IN_VM(an_access_is_done_again_on_memory_mapped_meanwhile),
         IN_VM(ram_can_be_touched_and_allocated),
