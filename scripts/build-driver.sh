@@ -18,27 +18,42 @@ amd64) kernel_arch=x86 ;;
 *) kernel_arch=$arch ;;
 esac
 
+[ -e "$kernel/version" ] || "$top/scripts/kernel.sh" "$arch"
+version=$(cat "$kernel/version")
+mkdir -p "$out"
+work=$out/copy
+headers=$kernel/headers
+if [ "$(cat "$out/version" 2>/dev/null)" != "$version" ]; then
+    rm -rf "$work" # built for another kernel
+fi
+# kbuild takes no path with a space or a colon: it then gets a copy of all it needs elsewhere.
+case $top in
+*[!A-Za-z0-9/._+-]*)
+    work=$(mktemp -d /tmp/crossvm-driver.XXXXXX)
+    trap 'rm -rf "$work"' EXIT
+    cp -a "$kernel/tree" "$work"
+    headers=$work/tree/usr/src/$(basename "$(readlink "$kernel/headers")")
+    ;;
+esac
+
 # build FOLDER: the modules of one folder of the project
 build() {
-    work=$out/copy/$1
-    mkdir -p "$work"
+    copy=$work/$1
+    mkdir -p "$copy"
     # With their times, so that only what changed is built again.
-    cp --preserve=timestamps "$top/$1"/Kbuild "$top/$1"/*.[ch] "$work"
-    # Warnings that the kernel's developers look for (W=1) are errors.
-    if ! make -C "$kernel/headers" M="$work" ARCH="$kernel_arch" CROSS_COMPILE="$cross" CROSSVM_INCLUDE="$top/include" W=1 KCFLAGS=-Werror modules \
-        >"$work/build.log" 2>&1 </dev/null; then
-        cat "$work/build.log" >&2
-        echo "[build] the driver in $1/ does not build for kernel $(cat "$kernel/version")" >&2
+    cp --preserve=timestamps "$top/$1"/Kbuild "$top/$1"/*.[ch] "$copy"
+    # Warnings that the kernel's developers look for (W=1) are errors. Types for BPF would need another program.
+    if ! make -C "$headers" M="$copy" ARCH="$kernel_arch" CROSS_COMPILE="$cross" CROSSVM_INCLUDE="$work/include" \
+        CONFIG_DEBUG_INFO_BTF_MODULES= W=1 KCFLAGS=-Werror modules >"$copy/build.log" 2>&1 </dev/null; then
+        cat "$copy/build.log" >&2
+        echo "[build] the driver in $1/ does not build for kernel $version" >&2
         exit 1
     fi
-    cp --preserve=timestamps "$work"/*.ko "$out"
+    cp --preserve=timestamps "$copy"/*.ko "$out"
 }
 
-[ -e "$kernel/version" ] || "$top/scripts/kernel.sh" "$arch"
-mkdir -p "$out"
-if [ "$(cat "$out/version" 2>/dev/null)" != "$(cat "$kernel/version")" ]; then
-    rm -rf "$out/copy" # built for another kernel
-fi
+mkdir -p "$work/include"
+cp -R --preserve=timestamps "$top/include/crossvm" "$work/include"
 build linux
 build tests/guest/base_driver
 cp "$kernel/version" "$out/version"

@@ -41,6 +41,13 @@ current_release() {
     archive_show "linux-image-cloud-$arch" | sed -n 's/^Depends:.*linux-image-\([^ ,]*\).*/\1/p'
 }
 
+# What the headers need to build a driver: headers of all architectures, and programs, which run on this machine. To apt
+# both are of this machine's architecture.
+build_packages() {
+    archive_show "linux-headers-$release" | sed -n 's/^Depends: //p' | tr -d ' ' | tr , '\n' |
+        sed -n "s/^\(linux-headers-[^(]*-common\|linux-kbuild-[^(]*\).*/\1:$host_arch/p"
+}
+
 fetch_packages() {
     release=$(current_release)
     [ -n "$release" ] || archive_update
@@ -48,11 +55,9 @@ fetch_packages() {
     [ -n "$release" ] || fail "apt knows no package linux-image-cloud-$arch: are Debian's sources in /etc/apt?"
 
     for attempt in first last; do
-        # Programs that run here; and to apt, what is for all architectures is for this machine's.
-        kbuild=linux-kbuild-$(echo "$release" | cut -d . -f 1,2):$host_arch
-        common=linux-headers-${release%-cloud-"$arch"}-common:$host_arch
-        say "downloading Debian's kernel $release (about 40 MB)"
-        if archive_download "linux-image-$release" "linux-headers-$release" "$common" "$kbuild"; then
+        say "downloading Debian's kernel $release (about 50 MB)"
+        # shellcheck disable=SC2046 # a list of packages
+        if archive_download "linux-image-$release" "linux-headers-$release" $(build_packages); then
             return
         fi
         [ $attempt = first ] || break
@@ -73,6 +78,10 @@ with_dependencies() {
 
 copy_modules() {
     mkdir products/modules
+    if [ -d root/usr/lib/modules ]; then # where Debian 13 has them; depmod and modprobe look below lib
+        mkdir root/lib
+        mv root/usr/lib/modules root/lib/
+    fi
     depmod -b "$PWD/root" "$release"
     for module in $modules; do
         files=$(with_dependencies "$module")
@@ -80,6 +89,8 @@ copy_modules() {
         # shellcheck disable=SC2086 # a list of files
         cp $files products/modules/
     done
+    # Debian 13 compresses them; insmod of a small guest may not know how to unpack one.
+    find products/modules -name '*.xz' -exec unxz {} +
 }
 
 copy_kernel() {

@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Installs what building and testing need, on Debian 12. The one place that names dependencies.
+# Installs what building and testing need, on Debian 12 and 13. The one place that names dependencies.
 # When nothing is missing it prints nothing, asks for no rights and takes a few milliseconds.
 #
-#   setup.sh [ARCH]               installs what is missing to build for an architecture; without one, this machine's
-#   setup.sh --bench              installs what is missing of what 'make bench' compares channels with
+#   setup.sh [ARCH]               installs what is missing to build and test for an architecture; without one, this machine's
+#   setup.sh --install            only what 'make install' needs
+#   setup.sh --check              only what 'make check' needs
+#   setup.sh --bench              only what 'make bench' compares channels with
 #   setup.sh --list-sysroot ARCH  prints the packages that sysroot.sh unpacks for another architecture
 #   setup.sh --update-lists       fetches apt's package lists anew
 set -eu
@@ -19,40 +21,47 @@ names() {
     sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d'
 }
 
-tools() {
+build_tools() {
     names <<'LIST'
-# Build
 ca-certificates    # apt sources may be https
 cmake              # the build system
-clang-format       # make lint
-clang-tidy         # make lint
 gcc                # the compiler, with the address and undefined behaviour sanitizers' libraries
-git                # make lint asks it which files are the project's own
 libc6-dev          # the C library, static too: guests hold nothing else
-libcmocka-dev      # unit tests
 make               # the front door and kbuild
 ninja-build        # runs what CMake planned
+LIST
+}
+
+check_tools() {
+    names <<'LIST'
+clang-format       # format of C
+clang-tidy         # mistakes of C
+git                # which files are the project's own
+libcmocka-dev      # unit tests
 python3            # tests of the Python module
 python3-setuptools # the test that installs it
 python3-venv       # the same
 python3-wheel      # the same
-shellcheck         # make lint
+shellcheck         # mistakes of shell scripts
+LIST
+}
 
 # The kernel of the test guests, and drivers for it
+kernel_tools() {
+    names <<LIST
 cpio               # initramfs archives
 kmod               # which modules need which others
-libelf1            # the kernel's objtool, run when a driver is built
-libssl3            # the kernel's build programs
+libelf1$t64        # the kernel's objtool, run when a driver is built
+libssl3$t64        # the kernel's build programs
 lz4                # one of the compressions of a kernel image
 xz-utils           # another
 zstd               # another
 LIST
 }
 
-# What programs and guests of an architecture hold: installed for this machine's, unpacked by sysroot.sh for another
-target_packages() { # ARCH
+# What programs hold, beside the C library
+libraries() { # ARCH
     names <<'LIST'
-busybox-static     # user space of test guests
 libjansson-dev     # JSON output of the crossvm tool
 libyaml-dev        # topologies
 LIST
@@ -61,6 +70,14 @@ LIST
 libfdt-dev         # the device tree of a guest
 LIST
     fi
+}
+
+# What programs and guests of an architecture hold: installed for this machine's, unpacked by sysroot.sh for another
+target_packages() { # ARCH
+    libraries "$1"
+    names <<'LIST'
+busybox-static     # user space of test guests
+LIST
 }
 
 # The machine that stands in where hardware virtualization is missing
@@ -93,11 +110,15 @@ LIST
 
 # All to build and test for an architecture; this machine's own is always among what can be built
 packages() {
-    if [ "$bench" = yes ]; then
-        bench_tools
-        return
-    fi
-    tools
+    case $purpose in
+    --install) build_tools && libraries "$host_arch" ;;
+    --check) build_tools && check_tools && libraries "$host_arch" ;;
+    --bench) bench_tools ;;
+    esac
+    [ -z "$purpose" ] || return 0
+    build_tools
+    check_tools
+    kernel_tools
     target_packages "$host_arch"
     emulators "$host_arch"
     if [ "$arch" != "$host_arch" ]; then
@@ -148,28 +169,35 @@ apt_failed() {
     exit 1
 }
 
-bench=no
+purpose=
+case ${1:-} in
+--install | --check | --bench)
+    purpose=$1
+    shift
+    ;;
+esac
 if [ -r /etc/os-release ]; then
     # shellcheck source=/dev/null
     . /etc/os-release
 fi
-if [ "${ID:-}" != debian ] || [ "${VERSION_ID:-}" != 12 ]; then
+t64= # what names of libraries end with whose time_t became wider on some architectures
+case ${ID:-}-${VERSION_ID:-} in
+debian-12) ;;
+debian-13) t64=t64 ;;
+*)
     host_arch=$(uname -m | sed -e 's/x86_64/amd64/' -e 's/aarch64/arm64/')
     arch=${1:-$host_arch}
-    echo "[setup] this system (${PRETTY_NAME:-unknown}) is not Debian 12; install what these Debian packages hold," >&2
-    echo "[setup] then build with cmake: $(packages | tr '\n' ' ')" >&2
+    echo "[setup] this system (${PRETTY_NAME:-unknown}) is neither Debian 12 nor 13; install what these Debian packages" >&2
+    echo "[setup] hold, then build with cmake: $(packages | tr '\n' ' ')" >&2
     exit 1
-fi
+    ;;
+esac
 
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 trap 'exit 143' INT TERM HUP
 
 case ${1:-} in
---bench)
-    bench=yes
-    shift
-    ;;
 --update-lists)
     update_lists
     exit 0

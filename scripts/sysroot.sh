@@ -44,6 +44,7 @@ fi
 for package in ./*.deb; do
     dpkg -x "$package" products
 done
+[ -e products/bin ] || ln -s usr/bin products/bin # on Debian 13 packages have nothing in /bin
 echo "$wanted" >products/packages
 rm -rf "$sysroot"
 mv products "$sysroot"

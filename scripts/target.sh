@@ -17,7 +17,7 @@
 
 target_host() {
     command -v dpkg >/dev/null || {
-        echo "there is no dpkg, so this is not Debian 12, which the scripts need" >&2
+        echo "there is no dpkg, so this is not Debian, which the scripts need" >&2
         return 1
     }
     dpkg --print-architecture
