@@ -18,3 +18,6 @@ target_include_directories(test_tool PRIVATE ${JANSSON_INCLUDE_DIR})
 target_link_libraries(test_tool PRIVATE lib_fixture ${JANSSON_LIBRARY})
 add_test(NAME lib/tool COMMAND test_tool $<TARGET_FILE:crossvm>)
 set_tests_properties(lib/tool PROPERTIES TIMEOUT 120)
+
+add_unit_test(socket_directory ${CMAKE_CURRENT_LIST_DIR}/test_socket_directory.c)
+target_link_libraries(test_socket_directory PRIVATE crossvm_wire)
