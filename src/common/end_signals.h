@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <stddef.h>
 
-/** Gives SIGINT, SIGTERM and SIGHUP, but for those that who started the program had it ignore, as nohup does. */
+/** Gives SIGINT, SIGTERM and SIGHUP, except signals that were ignored at startup (nohup). */
 static inline void end_signals(sigset_t *set)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};

@@ -30,6 +30,8 @@ const char *error_reason(int error)
         return "this process has as many descriptors as it may; raise the limit with `ulimit -n`";
     case ENFILE:
         return "the system has as many open files as it may; raise the sysctl fs.file-max";
+    case ENOMEM:
+        return "the system has too little memory left; free some, or ask for less";
     default:
         return strerror(error);
     }

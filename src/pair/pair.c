@@ -8,322 +8,372 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../common/clock.h"
+#include "../common/descriptor_limit.h"
 #include "../common/message.h"
+#include "../common/size.h"
 #include "../wire/descriptors.h"
+#include "../wire/door.h"
 #include "../wire/hang_up.h"
+#include "../wire/memory.h"
 #include "../wire/wire.h"
-#include "door.h"
 
-#define MAX_CLIENTS 16 /* an end; more are turned away, so that nobody can use up our descriptors */
 #define NOBODY (-1)
 
+struct client {
+    int fd; /* -1: none */
+    int64_t asked_ms;
+    uint64_t turn; /* of its coming or asking: several may have come in a millisecond */
+};
+
 /* One of the two ends. */
-struct place {
+struct end {
     char name[CROSSVM_FULL_NAME_BYTES];
     struct door door;
-    int doorbell; /* eventfd that the other end's program signals */
+    int doorbell; /* eventfd that the peer's program signals */
     int page;     /* memfd in which this end's program counts its events */
-    int clients[MAX_CLIENTS];
+    struct client clients[DOOR_MAX_CLIENTS];
     int owner;           /* index of the client that has the end, or NOBODY */
     uint32_t generation; /* counts owners */
+    uint64_t turns;      /* counts clients that come or ask */
     bool late;           /* the owner's socket was full when there was something to tell */
 };
 
 struct pair {
     struct pair_options options;
-    struct place places[2];
+    struct end ends[2];
     int dataports[CROSSVM_MAX_DATAPORTS];
-    int spare; /* a descriptor to give up when there are no others */
 };
 
-static struct place *other_of(struct pair *pair, const struct place *place)
+static struct end *peer_of(struct pair *pair, const struct end *end)
 {
-    return &pair->places[place == &pair->places[0]];
+    return &pair->ends[end == &pair->ends[0]];
 }
 
-static uint32_t number_of(const struct pair *pair, const struct place *place)
+static uint32_t number_of(const struct pair *pair, const struct end *end)
 {
-    return place == &pair->places[1];
+    return end == &pair->ends[1];
 }
 
-static bool may_write(const struct pair *pair, size_t dataport, uint32_t end)
+static bool may_write(const struct pair *pair, size_t dataport, uint32_t number)
 {
-    return dataport_rights(&pair->options.dataports[dataport], end) & CROSSVM_RIGHT_WRITE;
+    return dataport_rights(&pair->options.dataports[dataport], number) & CROSSVM_RIGHT_WRITE;
+}
+
+static uint32_t state_of(const struct end *end)
+{
+    return end->owner == NOBODY ? CROSSVM_DRIVER_NONE : CROSSVM_DRIVER_OPEN;
 }
 
 /* --- news --- */
 
-/* Tells the owner of an end who is at the other, now or when its socket takes it. */
-static void tell(struct pair *pair, struct place *place)
+/* Tells an end's owner who is at the peer's end, now or when its socket takes it. */
+static void tell(struct pair *pair, struct end *end)
 {
-    const struct place *other = other_of(pair, place);
+    const struct end *peer = peer_of(pair, end);
     struct crossvm_wire_driver news = {
         .header = {.magic = CROSSVM_WIRE_MAGIC, .version = CROSSVM_WIRE_VERSION, .type = CROSSVM_WIRE_DRIVER},
-        .driver_state = other->owner == NOBODY ? CROSSVM_DRIVER_NONE : CROSSVM_DRIVER_OPEN,
-        .generation = other->generation,
+        .driver_state = state_of(peer),
+        .generation = peer->generation,
     };
 
-    if (place->owner == NOBODY)
+    if (end->owner == NOBODY)
         return;
-    place->late = descriptors_send(place->clients[place->owner], &news, sizeof(news), NULL, 0) != 0 &&
-                  (errno == EAGAIN || errno == ENOBUFS);
+    end->late = descriptors_send(end->clients[end->owner].fd, &news, sizeof(news), NULL, 0) != 0 &&
+                (errno == EAGAIN || errno == ENOBUFS);
 }
 
 /* --- clients --- */
 
-static void drop(struct pair *pair, struct place *place, int client)
+static void drop(struct pair *pair, struct end *end, int client)
 {
-    close(place->clients[client]);
-    place->clients[client] = -1;
-    if (place->owner != client)
+    close(end->clients[client].fd);
+    end->clients[client].fd = -1;
+    if (end->owner != client)
         return;
-    place->owner = NOBODY;
-    place->late = false;
-    tell(pair, other_of(pair, place));
+    end->owner = NOBODY;
+    end->late = false;
+    tell(pair, peer_of(pair, end));
 }
 
-static void describe(struct pair *pair, const struct place *place, uint16_t type, uint32_t status,
-                     struct crossvm_wire_reply *reply)
+static void describe(struct pair *pair, const struct end *end, struct crossvm_wire_reply *reply)
 {
-    const struct place *other = other_of(pair, place);
+    const struct end *peer = peer_of(pair, end);
     const uint32_t both = CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE;
-    uint32_t end = number_of(pair, place);
+    uint32_t number = number_of(pair, end);
 
-    *reply = (struct crossvm_wire_reply){
-        .header = {.magic = CROSSVM_WIRE_MAGIC, .version = CROSSVM_WIRE_VERSION, .type = type},
-        .status = status,
-        .driver_state = other->owner == NOBODY ? CROSSVM_DRIVER_NONE : CROSSVM_DRIVER_OPEN,
-        .driver_generation = other->generation,
-        .generation = place->generation,
-        .owned = place->owner != NOBODY,
-        .other_end = 1 - end,
-        .num_dataports = (uint32_t)pair->options.num_dataports,
-        .peer_counts = 1,
-    };
-    memcpy(reply->name, place->name, sizeof(reply->name));
-    (void)snprintf(reply->vm, sizeof(reply->vm), "pair");
+    reply->driver_state = state_of(peer);
+    reply->driver_generation = peer->generation;
+    reply->generation = end->generation;
+    reply->owned = end->owner != NOBODY;
+    reply->other_end = 1 - number;
+    reply->num_dataports = (uint32_t)pair->options.num_dataports;
+    reply->peer_counts = 1;
     for (size_t i = 0; i < pair->options.num_dataports; i++) {
         reply->dataports[i] = (struct crossvm_wire_dataport){
             .size = pair->options.dataports[i].size,
-            .host_rights = may_write(pair, i, end) ? both : CROSSVM_RIGHT_READ,
-            .guest_rights = may_write(pair, i, 1 - end) ? both : CROSSVM_RIGHT_READ,
+            .host_rights = may_write(pair, i, number) ? both : CROSSVM_RIGHT_READ,
+            .guest_rights = may_write(pair, i, 1 - number) ? both : CROSSVM_RIGHT_READ,
         };
     }
 }
 
 /* A descriptor of a dataport with an end's rights, for the caller to close. */
-static int open_dataport(const struct pair *pair, size_t i, uint32_t end)
+static int open_dataport(const struct pair *pair, size_t i, uint32_t number)
 {
     char path[32];
 
-    if (may_write(pair, i, end))
+    if (may_write(pair, i, number))
         return fcntl(pair->dataports[i], F_DUPFD_CLOEXEC, 0);
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", pair->dataports[i]);
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-static int send_end(struct pair *pair, const struct place *place, int client, const struct crossvm_wire_reply *reply)
+static int send_end(struct pair *pair, const struct end *end, int client, const struct crossvm_wire_reply *reply)
 {
     size_t opened = CROSSVM_WIRE_FIXED_FDS, all = opened + pair->options.num_dataports;
-    int fds[CROSSVM_WIRE_MAX_FDS] = {place->doorbell, other_of(pair, place)->doorbell, place->page};
+    int fds[CROSSVM_WIRE_MAX_FDS] = {end->doorbell, peer_of(pair, end)->doorbell, end->page};
     int error = -1;
 
     for (; opened < all; opened++) {
-        fds[opened] = open_dataport(pair, opened - CROSSVM_WIRE_FIXED_FDS, number_of(pair, place));
+        fds[opened] = open_dataport(pair, opened - CROSSVM_WIRE_FIXED_FDS, number_of(pair, end));
         if (fds[opened] < 0)
             goto cleanup;
     }
-    error = descriptors_send(place->clients[client], reply, sizeof(*reply), fds, opened);
+    error = descriptors_send(end->clients[client].fd, reply, sizeof(*reply), fds, opened);
 cleanup:
     while (opened > CROSSVM_WIRE_FIXED_FDS)
         close(fds[--opened]);
     return error;
 }
 
-static int attach(struct pair *pair, struct place *place, int client)
+/* Makes a client the owner of the end, unless there is another. 0 or an errno value for the reply. */
+static uint32_t take_end(struct pair *pair, struct end *end, int client)
 {
-    struct crossvm_wire_reply reply;
-
-    /* The owner may have gone without our having come to its socket yet. */
-    if (place->owner != NOBODY && place->owner != client && has_hung_up(place->clients[place->owner]))
-        drop(pair, place, place->owner);
-    if (place->owner != NOBODY) {
-        describe(pair, place, CROSSVM_WIRE_ATTACH, EBUSY, &reply);
-        return descriptors_send(place->clients[client], &reply, sizeof(reply), NULL, 0);
-    }
-    place->owner = client;
-    place->generation++;
-    /* Before the reply: a program is known to be there before it can touch the memory. */
-    tell(pair, other_of(pair, place));
-    describe(pair, place, CROSSVM_WIRE_ATTACH, 0, &reply);
-    return send_end(pair, place, client, &reply); /* a failure drops the client */
+    /* The owner may have closed its socket without our having seen it yet. */
+    if (end->owner != NOBODY && end->owner != client && has_hung_up(end->clients[end->owner].fd))
+        drop(pair, end, end->owner);
+    if (end->owner != NOBODY)
+        return EBUSY;
+    end->owner = client;
+    end->generation++;
+    /* Before the reply: the peer learns of the program before that can touch the memory. */
+    tell(pair, peer_of(pair, end));
+    return 0;
 }
 
-static int answer(struct pair *pair, struct place *place, int client, const struct crossvm_wire_header *request)
+/* 0, or -1 for a client to drop. */
+static int answer(struct pair *pair, struct end *end, int client, const struct crossvm_wire_header *request)
 {
-    struct crossvm_wire_reply reply;
+    struct crossvm_wire_reply reply = {.header = *request};
 
-    if (request->magic != CROSSVM_WIRE_MAGIC || request->version != CROSSVM_WIRE_VERSION)
+    if (request->magic != CROSSVM_WIRE_MAGIC || request->version != CROSSVM_WIRE_VERSION ||
+        (request->type != CROSSVM_WIRE_ATTACH && request->type != CROSSVM_WIRE_INFO))
         return -1;
-    switch (request->type) {
-    case CROSSVM_WIRE_ATTACH:
-        return attach(pair, place, client);
-    case CROSSVM_WIRE_INFO:
-        describe(pair, place, CROSSVM_WIRE_INFO, 0, &reply);
-        return descriptors_send(place->clients[client], &reply, sizeof(reply), NULL, 0);
-    default:
-        return -1;
+    memcpy(reply.name, end->name, sizeof(reply.name));
+    (void)snprintf(reply.vm, sizeof(reply.vm), "pair");
+    if (!listener_admits(&end->door.listener, end->clients[client].fd)) {
+        reply.status = EACCES;
+        return descriptors_send(end->clients[client].fd, &reply, sizeof(reply), NULL, 0);
     }
+    if (request->type == CROSSVM_WIRE_ATTACH)
+        reply.status = take_end(pair, end, client);
+    describe(pair, end, &reply);
+    if (request->type == CROSSVM_WIRE_ATTACH && reply.status == 0)
+        return send_end(pair, end, client, &reply);
+    return descriptors_send(end->clients[client].fd, &reply, sizeof(reply), NULL, 0);
 }
 
 /* A client that breaks the protocol or does not take its reply is dropped like one that left. */
-static void serve_client(struct pair *pair, struct place *place, int client, short events)
+static void serve_client(struct pair *pair, struct end *end, int client, short events)
 {
     struct crossvm_wire_header request;
     ssize_t length;
 
-    if (place->owner == client && place->late && events & POLLOUT)
-        tell(pair, place);
+    if (end->owner == client && end->late && events & POLLOUT)
+        tell(pair, end);
     if (!(events & ~POLLOUT))
         return;
-    length = recv(place->clients[client], &request, sizeof(request), MSG_DONTWAIT);
+    length = recv(end->clients[client].fd, &request, sizeof(request), MSG_DONTWAIT);
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (length < (ssize_t)sizeof(request) || answer(pair, place, client, &request))
-        drop(pair, place, client);
+    end->clients[client].asked_ms = now_ms();
+    end->clients[client].turn = end->turns++;
+    if (length < (ssize_t)sizeof(request) || answer(pair, end, client, &request))
+        drop(pair, end, client);
 }
 
-/* Out of descriptors: a program that stays in the queue would keep us busy for ever. */
-static void turn_away(struct pair *pair, int listener)
+/* A free index for a client: when there is none, the one that was silent for longest has to go. */
+static int make_room(struct pair *pair, struct end *end)
 {
-    close(pair->spare);
-    close(accept4(listener, NULL, NULL, SOCK_CLOEXEC));
-    pair->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    int longest = NOBODY;
+
+    for (int i = 0; i < DOOR_MAX_CLIENTS; i++) {
+        if (end->clients[i].fd < 0)
+            return i;
+        if (i != end->owner && (longest == NOBODY || end->clients[i].turn < end->clients[longest].turn))
+            longest = i;
+    }
+    drop(pair, end, longest);
+    return longest;
 }
 
-static void welcome(struct pair *pair, struct place *place)
+static void welcome(struct pair *pair, struct end *end)
 {
-    int fd = accept4(place->door.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int64_t now = now_ms();
+    int fd = listener_accept(&end->door.listener, now);
 
-    if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE)
-            turn_away(pair, place->door.listener);
-        return;
+    if (fd >= 0)
+        end->clients[make_room(pair, end)] = (struct client){.fd = fd, .asked_ms = now, .turn = end->turns++};
+    else if (errno != EAGAIN)
+        message("connection \"%s\": cannot accept programs for now: %s", end->name, error_reason(errno));
+}
+
+/* When a client has been silent for too long. The owner may be: it is told, and need not ask. */
+static int64_t due_ms(const struct end *end, int client)
+{
+    if (end->clients[client].fd < 0 || client == end->owner)
+        return NEVER_MS;
+    return end->clients[client].asked_ms + DOOR_SILENCE_MS;
+}
+
+/* Drops who has been silent for too long. When to look again. */
+static int64_t drop_silent(struct pair *pair, struct end *end, int64_t now)
+{
+    int64_t next = listener_due_ms(&end->door.listener, now);
+
+    for (int i = 0; i < DOOR_MAX_CLIENTS; i++) {
+        if (due_ms(end, i) <= now)
+            drop(pair, end, i);
+        next = earlier_ms(next, due_ms(end, i));
     }
-    for (int i = 0; i < MAX_CLIENTS; i++) {
-        if (place->clients[i] < 0) {
-            place->clients[i] = fd;
-            return;
-        }
-    }
-    close(fd);
+    return next;
 }
 
 /* --- the loop --- */
 
-enum { POLL_STOP, POLL_PLACES, POLL_PER_PLACE = 1 + MAX_CLIENTS, POLL_COUNT = POLL_PLACES + 2 * POLL_PER_PLACE };
+enum { POLL_STOP, POLL_ENDS, POLL_PER_END = 1 + DOOR_MAX_CLIENTS, POLL_COUNT = POLL_ENDS + 2 * POLL_PER_END };
 
-static void make_wishes(const struct place *place, struct pollfd *wishes)
+static void make_wishes(const struct end *end, int64_t now, struct pollfd *wishes)
 {
-    wishes[0] = (struct pollfd){.fd = place->door.listener, .events = POLLIN};
-    for (int i = 0; i < MAX_CLIENTS; i++) {
-        short events = place->owner == i && place->late ? POLLIN | POLLOUT : POLLIN;
+    wishes[0] = listener_wishes(&end->door.listener, now);
+    for (int i = 0; i < DOOR_MAX_CLIENTS; i++) {
+        short events = end->owner == i && end->late ? POLLIN | POLLOUT : POLLIN;
 
-        wishes[1 + i] = (struct pollfd){.fd = place->clients[i], .events = events};
+        wishes[1 + i] = (struct pollfd){.fd = end->clients[i].fd, .events = events};
     }
 }
 
-static void serve_place(struct pair *pair, struct place *place, const struct pollfd *found)
+static void serve_end(struct pair *pair, struct end *end, const struct pollfd *found)
 {
-    for (int i = 0; i < MAX_CLIENTS; i++) {
+    for (int i = 0; i < DOOR_MAX_CLIENTS; i++) {
         /* Serving one may have dropped another. */
-        if (found[1 + i].revents && place->clients[i] == found[1 + i].fd && place->clients[i] >= 0)
-            serve_client(pair, place, i, found[1 + i].revents);
+        if (found[1 + i].revents && end->clients[i].fd == found[1 + i].fd && end->clients[i].fd >= 0)
+            serve_client(pair, end, i, found[1 + i].revents);
     }
     if (found[0].revents)
-        welcome(pair, place);
+        welcome(pair, end);
 }
 
 int pair_serve(struct pair *pair, int stop)
 {
     for (;;) {
         struct pollfd fds[POLL_COUNT] = {{.fd = stop, .events = POLLIN}};
+        int64_t now = now_ms(), next = NEVER_MS;
 
-        for (int end = 0; end < 2; end++)
-            make_wishes(&pair->places[end], &fds[POLL_PLACES + end * POLL_PER_PLACE]);
-        if (poll(fds, POLL_COUNT, -1) < 0) {
+        for (int i = 0; i < 2; i++) {
+            next = earlier_ms(next, drop_silent(pair, &pair->ends[i], now));
+            make_wishes(&pair->ends[i], now, &fds[POLL_ENDS + i * POLL_PER_END]);
+        }
+        if (poll(fds, POLL_COUNT, poll_until_ms(next, now)) < 0) {
             if (errno == EINTR)
                 continue;
-            message("connection \"%s\": cannot wait for programs: %s", pair->options.name, strerror(errno));
+            message("connection \"%s\": cannot wait for programs: %s", pair->options.name, error_reason(errno));
             return -1;
         }
         if (fds[POLL_STOP].revents)
             return 0;
-        for (int end = 0; end < 2; end++)
-            serve_place(pair, &pair->places[end], &fds[POLL_PLACES + end * POLL_PER_PLACE]);
+        for (int i = 0; i < 2; i++)
+            serve_end(pair, &pair->ends[i], &fds[POLL_ENDS + i * POLL_PER_END]);
     }
 }
 
 /* --- making --- */
 
-/* Sealed, so that nobody can shrink it under another's mapping. */
-static int make_memory(const char *name, uint64_t size)
+/* What a machine has too little memory for will never be there. 0, or -1 after a message. */
+static int check_memory(const struct pair_options *options)
 {
-    int memfd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    char asked[SIZE_TEXT_BYTES], most[SIZE_TEXT_BYTES];
+    uint64_t total = 0;
 
-    if (memfd < 0)
-        return -1;
-    if (ftruncate(memfd, (off_t)size) == 0 && fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-        return memfd;
-    close(memfd);
+    for (size_t i = 0; i < options->num_dataports; i++) {
+        uint64_t size = options->dataports[i].size;
+
+        total = size > UINT64_MAX - total ? UINT64_MAX : total + size;
+    }
+    if (total <= memory_most())
+        return 0;
+    message("connection \"%s\": its dataports take %s, and this machine has %s of memory and swap; choose smaller ones",
+            options->name, size_format(asked, total), size_format(most, memory_most() >> 20 << 20));
     return -1;
+}
+
+static int check_descriptors(const struct pair_options *options)
+{
+    /* Of an end: listener, lock, doorbell, page, clients. Besides: standard ones, the stop, the spare one, one that
+     * comes, and each dataport twice while it is handed out. */
+    size_t needed = 2 * (4 + DOOR_MAX_CLIENTS) + 6 + 2 * options->num_dataports;
+    char what[CROSSVM_FULL_NAME_BYTES + 16];
+
+    (void)snprintf(what, sizeof(what), "connection \"%s\"", options->name);
+    return descriptor_limit_check(what, needed);
 }
 
 static bool make_shared(struct pair *pair)
 {
     const struct pair_options *options = &pair->options;
 
-    for (int end = 0; end < 2; end++) {
-        struct place *place = &pair->places[end];
+    for (int i = 0; i < 2; i++) {
+        struct end *end = &pair->ends[i];
 
-        place->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        place->page = make_memory(options->name, CROSSVM_PAGE_SIZE);
-        if (place->doorbell < 0 || place->page < 0)
+        end->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        end->page = memory_create(options->name, CROSSVM_PAGE_SIZE, F_SEAL_SEAL);
+        if (end->doorbell < 0 || end->page < 0)
             return false;
     }
     for (size_t i = 0; i < options->num_dataports; i++) {
-        pair->dataports[i] = make_memory(options->name, options->dataports[i].size);
+        pair->dataports[i] = memory_create(options->name, options->dataports[i].size, F_SEAL_SEAL);
         if (pair->dataports[i] < 0)
             return false;
     }
-    pair->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     return true;
 }
 
 static void make_empty(struct pair *pair)
 {
-    for (int end = 0; end < 2; end++) {
-        struct place *place = &pair->places[end];
+    for (int i = 0; i < 2; i++) {
+        struct end *end = &pair->ends[i];
 
-        place->door = (struct door){.listener = -1, .lock = -1};
-        place->doorbell = place->page = -1;
-        place->owner = NOBODY;
-        for (int i = 0; i < MAX_CLIENTS; i++)
-            place->clients[i] = -1;
+        end->door = DOOR_CLOSED;
+        end->doorbell = end->page = -1;
+        end->owner = NOBODY;
+        for (int k = 0; k < DOOR_MAX_CLIENTS; k++)
+            end->clients[k].fd = -1;
     }
     for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
         pair->dataports[i] = -1;
-    pair->spare = -1;
 }
 
 struct pair *pair_create(const struct pair_options *options)
 {
-    struct pair *pair = calloc(1, sizeof(*pair));
+    struct pair *pair;
 
+    if (check_memory(options) || check_descriptors(options))
+        return NULL;
+    pair = calloc(1, sizeof(*pair));
     if (!pair) {
         message("no memory for connection \"%s\"", options->name);
         return NULL;
@@ -331,14 +381,14 @@ struct pair *pair_create(const struct pair_options *options)
     pair->options = *options;
     make_empty(pair);
     if (!make_shared(pair)) {
-        message("connection \"%s\": cannot make what its ends share: %s", options->name, strerror(errno));
+        message("connection \"%s\": cannot make what its ends share: %s", options->name, error_reason(errno));
         goto failed;
     }
-    for (int end = 0; end < 2; end++) {
-        struct place *place = &pair->places[end];
+    for (int i = 0; i < 2; i++) {
+        struct end *end = &pair->ends[i];
 
-        (void)snprintf(place->name, sizeof(place->name), "%s.%d", options->name, end);
-        if (door_open(&place->door, options->dir, place->name))
+        (void)snprintf(end->name, sizeof(end->name), "%s.%d", options->name, i);
+        if (door_open(&end->door, options->dir, end->name))
             goto failed;
     }
     return pair;
@@ -357,17 +407,16 @@ void pair_destroy(struct pair *pair)
 {
     if (!pair)
         return;
-    for (int end = 0; end < 2; end++) {
-        struct place *place = &pair->places[end];
+    for (int i = 0; i < 2; i++) {
+        struct end *end = &pair->ends[i];
 
-        for (int i = 0; i < MAX_CLIENTS; i++)
-            close_if_open(place->clients[i]);
-        door_close(&place->door);
-        close_if_open(place->doorbell);
-        close_if_open(place->page);
+        for (int k = 0; k < DOOR_MAX_CLIENTS; k++)
+            close_if_open(end->clients[k].fd);
+        door_close(&end->door);
+        close_if_open(end->doorbell);
+        close_if_open(end->page);
     }
     for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
         close_if_open(pair->dataports[i]);
-    close_if_open(pair->spare);
     free(pair);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A connection between two programs of this machine, without a VM: both ends are sockets that speak src/wire/wire.h,
- * and each program finds in the other what it would find in a guest. Memory and doorbells are handed out once and then
- * shared; this process only says who comes and goes.
+ * A connection between two programs of this machine, without a VM. Both ends are sockets that speak src/wire/wire.h,
+ * and each program finds in the other what it would find in a guest. This process hands out memory and doorbells once;
+ * after that it only tells each end who is at the other.
  */
 #pragma once
 

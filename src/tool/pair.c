@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "../common/dataport_spec.h"
+#include "../common/descriptor_limit.h"
 #include "../common/end_signals.h"
 #include "../common/name.h"
 #include "../common/standard_streams.h"
@@ -96,6 +97,7 @@ int cmd_pair(int argc, char **argv)
     struct pair *pair;
 
     command_line_parse(&argp, 0, argc, argv, &chosen);
+    descriptor_limit_raise();
     if (chosen.num_dataports == 0) {
         chosen.dataports[0] = (struct dataport_spec){.size = DEFAULT_SIZE, .writer = WRITER_BOTH};
         chosen.num_dataports = 1;

@@ -84,7 +84,7 @@ int cmd_run(int argc, char **argv)
     int status = STATUS_OK;
 
     command_line_parse(&argp, 0, argc, argv, &request);
-    raise_descriptor_limit();
+    descriptor_limit_raise();
     if (topology_load(&topology, request.file, socket_dir(&request)))
         return STATUS_ERROR;
     if (request.check)

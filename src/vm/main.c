@@ -128,7 +128,7 @@ int main(int argc, char **argv)
     argp_err_exit_status = EXIT_FAILURE;
     options_parse(&options, argc, argv);
     kvm_log_set_sink(print_log_line, NULL);
-    raise_descriptor_limit();
+    descriptor_limit_raise();
     status = options.dump ? dump(&machine, &options) : run(&machine, &options);
     options_free(&options);
     return status;

@@ -2,83 +2,72 @@
 #include "server.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
+#include "../common/clock.h"
 #include "../common/message.h"
 #include "../wire/descriptors.h"
+#include "../wire/door.h"
 #include "../wire/hang_up.h"
 #include "report.h"
 
-#define MAX_CLIENTS 16 /* an end; more are turned away, so that nobody can use up our descriptors */
-
-struct endpoint;
-
 /* A program at an end. */
 struct client {
-    struct source source; /* first, so that a client's source is the client */
-    struct client *next;
-    struct endpoint *endpoint;
+    struct source source; /* first, so that a client's source is the client; fd -1: none */
+    struct end *end;
     struct report report;
+    int64_t asked_ms;
+    uint64_t turn; /* of its coming or asking: several may have come in a millisecond */
 };
 
-/* An end and who is there. */
-struct endpoint {
-    struct source listener; /* first, so that a listener's source is its endpoint */
+/* The host's end of a connection. */
+struct end {
+    struct source listener; /* first, so that a listener's source is its end */
+    bool is_paused;         /* the listener is not watched for now */
+    struct door door;
     struct server *server;
     struct wiring *wiring;
-    struct sockaddr_un address;
-    int lock; /* of DIR/NAME.lock, held while the socket is ours */
-    bool bound;
-    struct client *clients;
-    size_t num_clients;
+    struct client clients[DOOR_MAX_CLIENTS];
     struct client *owner;
-    uint32_t generation;
+    uint32_t generation; /* counts owners */
+    uint64_t turns;      /* counts clients that come or ask */
 };
 
 struct server {
     const char *vm_name;
     struct loop *loop;
-    struct endpoint *endpoints;
-    size_t num_endpoints;
-    int spare; /* a descriptor to give up when there are no others */
+    struct end *ends;
+    size_t num_ends;
+    struct source timer; /* a timerfd: when the next client has been silent for too long, or a listener's pause ends */
 };
 
 /* --- replies --- */
 
-static void describe(const struct endpoint *endpoint, uint16_t type, uint32_t status, struct crossvm_wire_reply *reply)
+static void describe(const struct end *end, struct crossvm_wire_reply *reply)
 {
-    const struct wiring *wiring = endpoint->wiring;
+    const struct wiring *wiring = end->wiring;
     crossvm_connection_info_t info;
     kvm_vm_stats_t stats = {0};
 
     crossvm_get_connection_info(wiring->connection, &info);
     (void)kvm_vm_get_stats(wiring->vm, &stats);
-    *reply = (struct crossvm_wire_reply){
-        .header = {.magic = CROSSVM_WIRE_MAGIC, .version = CROSSVM_WIRE_VERSION, .type = type},
-        .status = status,
-        .driver_state = wiring->driver_state,
-        .driver_generation = wiring->driver_generation,
-        .generation = endpoint->generation,
-        .owned = endpoint->owner != NULL,
-        .num_dataports = (uint32_t)wiring->num_dataports,
-        .msi = info.msi_enabled,
-        .peer_counts = info.peer_counts,
-        .irq = info.irq,
-        .vm_exits = stats.exits,
-        .vm_user_exits = stats.user_exits,
-    };
-    memcpy(reply->name, info.name, sizeof(reply->name));
-    (void)snprintf(reply->vm, sizeof(reply->vm), "%s", endpoint->server->vm_name);
+    reply->driver_state = wiring->driver_state;
+    reply->driver_generation = wiring->driver_generation;
+    reply->generation = end->generation;
+    reply->owned = end->owner != NULL;
+    reply->num_dataports = (uint32_t)wiring->num_dataports;
+    reply->msi = info.msi_enabled;
+    reply->peer_counts = info.peer_counts;
+    reply->irq = info.irq;
+    reply->vm_exits = stats.exits;
+    reply->vm_user_exits = stats.user_exits;
     for (size_t i = 0; i < wiring->num_dataports; i++) {
         reply->dataports[i] = (struct crossvm_wire_dataport){
             .size = wiring->dataports[i].size,
@@ -88,30 +77,27 @@ static void describe(const struct endpoint *endpoint, uint16_t type, uint32_t st
     }
 }
 
-static int send_reply(int socket, const struct crossvm_wire_reply *reply, const int *fds, size_t num_fds)
+static int send_reply(const struct client *client, const struct crossvm_wire_reply *reply, const int *fds, size_t n)
 {
-    return descriptors_send(socket, reply, sizeof(*reply), fds, num_fds);
+    return descriptors_send(client->source.fd, reply, sizeof(*reply), fds, n);
 }
 
-static int send_end(const struct endpoint *endpoint, int socket, const struct crossvm_wire_reply *reply)
+static int send_end(const struct client *client, const struct crossvm_wire_reply *reply)
 {
-    const struct wiring *wiring = endpoint->wiring;
-    int fds[CROSSVM_WIRE_MAX_FDS];
+    const struct wiring *wiring = client->end->wiring;
+    int fds[CROSSVM_WIRE_MAX_FDS] = {wiring->peer_doorbell, wiring->guest_doorbell, wiring->peer_page.memfd};
     size_t opened = CROSSVM_WIRE_FIXED_FDS;
     int error = -1;
 
-    fds[0] = wiring->peer_doorbell;
-    fds[1] = wiring->guest_doorbell;
-    fds[2] = wiring->peer_page.memfd;
     for (; opened < CROSSVM_WIRE_FIXED_FDS + wiring->num_dataports; opened++) {
         fds[opened] = shared_memory_open_for_peer(&wiring->dataports[opened - CROSSVM_WIRE_FIXED_FDS]);
         if (fds[opened] < 0)
             goto cleanup;
     }
-    error = send_reply(socket, reply, fds, opened);
+    error = send_reply(client, reply, fds, opened);
 cleanup:
-    for (size_t i = CROSSVM_WIRE_FIXED_FDS; i < opened; i++)
-        close(fds[i]);
+    while (opened > CROSSVM_WIRE_FIXED_FDS)
+        close(fds[--opened]);
     return error;
 }
 
@@ -119,212 +105,221 @@ cleanup:
 
 static void drop(struct client *client)
 {
-    struct endpoint *endpoint = client->endpoint;
-    struct client **link = &endpoint->clients;
+    struct end *end = client->end;
 
-    while (*link != client)
-        link = &(*link)->next;
-    *link = client->next;
-    endpoint->num_clients--;
     close(client->source.fd);
-    if (endpoint->owner == client) {
-        endpoint->owner = NULL;
-        crossvm_set_peer_state(endpoint->wiring->connection, CROSSVM_PEER_ABSENT);
-    }
-    free(client);
+    client->source.fd = -1;
+    if (end->owner != client)
+        return;
+    end->owner = NULL;
+    crossvm_set_peer_state(end->wiring->connection, CROSSVM_PEER_ABSENT);
 }
 
-static int attach(struct client *client)
+/* Makes a client the owner of the end, unless there is another. 0 or an errno value for the reply. */
+static uint32_t take_end(struct client *client)
 {
-    struct endpoint *endpoint = client->endpoint;
-    struct crossvm_wire_reply reply;
+    struct end *end = client->end;
 
-    /* The owner may have gone without our having come to its socket yet. */
-    if (endpoint->owner && endpoint->owner != client && has_hung_up(endpoint->owner->source.fd))
-        drop(endpoint->owner);
-    if (endpoint->owner) {
-        describe(endpoint, CROSSVM_WIRE_ATTACH, EBUSY, &reply);
-        return send_reply(client->source.fd, &reply, NULL, 0);
-    }
-    endpoint->owner = client;
-    endpoint->generation++;
-    /* Before the reply: the guest knows that a program is there before that can ring. */
-    crossvm_set_peer_state(endpoint->wiring->connection, CROSSVM_PEER_READY);
-    describe(endpoint, CROSSVM_WIRE_ATTACH, 0, &reply);
-    return send_end(endpoint, client->source.fd, &reply); /* a failure drops the client */
+    /* The owner may have closed its socket without our having seen it yet. */
+    if (end->owner && end->owner != client && has_hung_up(end->owner->source.fd))
+        drop(end->owner);
+    if (end->owner)
+        return EBUSY;
+    end->owner = client;
+    end->generation++;
+    /* Before the reply: the guest learns of the program before that can emit. */
+    crossvm_set_peer_state(end->wiring->connection, CROSSVM_PEER_READY);
+    return 0;
 }
 
-static int answer(struct client *client, const struct crossvm_wire_header *request, size_t length)
+/* 0, or -1 for a client to drop. */
+static int answer(struct client *client, const struct crossvm_wire_header *request)
 {
-    struct crossvm_wire_reply reply;
+    struct crossvm_wire_reply reply = {.header = *request};
+    const struct end *end = client->end;
 
-    if (length < sizeof(*request) || request->magic != CROSSVM_WIRE_MAGIC || request->version != CROSSVM_WIRE_VERSION)
+    if (request->magic != CROSSVM_WIRE_MAGIC || request->version != CROSSVM_WIRE_VERSION ||
+        (request->type != CROSSVM_WIRE_ATTACH && request->type != CROSSVM_WIRE_INFO))
         return -1;
-    switch (request->type) {
-    case CROSSVM_WIRE_ATTACH:
-        return attach(client);
-    case CROSSVM_WIRE_INFO:
-        describe(client->endpoint, CROSSVM_WIRE_INFO, 0, &reply);
-        return send_reply(client->source.fd, &reply, NULL, 0);
-    default:
-        return -1;
+    memcpy(reply.name, end->wiring->name, sizeof(reply.name));
+    (void)snprintf(reply.vm, sizeof(reply.vm), "%s", end->server->vm_name);
+    if (!listener_admits(&end->door.listener, client->source.fd)) {
+        reply.status = EACCES;
+        return send_reply(client, &reply, NULL, 0);
     }
+    if (request->type == CROSSVM_WIRE_ATTACH)
+        reply.status = take_end(client);
+    describe(end, &reply);
+    if (request->type == CROSSVM_WIRE_ATTACH && reply.status == 0)
+        return send_end(client, &reply);
+    return send_reply(client, &reply, NULL, 0);
 }
+
+/* --- silence and pauses --- */
+
+/* When a client has been silent for too long. The owner may be: it is told, and need not ask. */
+static int64_t due_ms(const struct client *client)
+{
+    if (client->source.fd < 0 || client == client->end->owner)
+        return NEVER_MS;
+    return client->asked_ms + DOOR_SILENCE_MS;
+}
+
+/* Drops clients that have been silent for too long, and watches the listener unless it pauses. When to look again. */
+static int64_t look_at(struct end *end, int64_t now)
+{
+    int64_t next = listener_due_ms(&end->door.listener, now);
+    bool is_paused = next != NEVER_MS;
+
+    if (is_paused != end->is_paused)
+        loop_change(end->server->loop, &end->listener, is_paused ? 0 : EPOLLIN);
+    end->is_paused = is_paused;
+    for (size_t i = 0; i < DOOR_MAX_CLIENTS; i++) {
+        if (due_ms(&end->clients[i]) <= now)
+            drop(&end->clients[i]);
+        next = earlier_ms(next, due_ms(&end->clients[i]));
+    }
+    return next;
+}
+
+static void look_at_all(struct server *server)
+{
+    struct itimerspec timer = {0};
+    int64_t now = now_ms(), next = NEVER_MS;
+
+    for (size_t i = 0; i < server->num_ends; i++)
+        next = earlier_ms(next, look_at(&server->ends[i], now));
+    if (next != NEVER_MS) /* of CLOCK_MONOTONIC, too; all 0 disarms the timer */
+        timer.it_value = (struct timespec){.tv_sec = next / 1000, .tv_nsec = next % 1000 * 1000000 + 1};
+    (void)timerfd_settime(server->timer.fd, TFD_TIMER_ABSTIME, &timer, NULL); /* it polls readable until then */
+}
+
+static void timer_ended(struct source *source, uint32_t events)
+{
+    (void)events;
+    look_at_all((struct server *)((char *)source - offsetof(struct server, timer)));
+}
+
+/* --- what the loop calls --- */
 
 /* A client that breaks the protocol or does not take its reply is dropped like one that left. */
 static void serve(struct source *source, uint32_t events)
 {
     struct client *client = (struct client *)source;
+    struct server *server = client->end->server;
     struct crossvm_wire_header request;
     ssize_t length;
 
     if (events & EPOLLOUT)
-        report_writable(&client->report, client->endpoint->wiring);
+        report_writable(&client->report, client->end->wiring);
     if (!(events & ~(uint32_t)EPOLLOUT))
         return;
     length = recv(client->source.fd, &request, sizeof(request), MSG_DONTWAIT);
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (length <= 0 || answer(client, &request, (size_t)length))
+    client->asked_ms = now_ms();
+    client->turn = client->end->turns++;
+    if (length < (ssize_t)sizeof(request) || answer(client, &request))
         drop(client);
+    look_at_all(server);
 }
 
-/* Out of descriptors: a program that stays in the queue would keep the thread busy for ever. */
-static void turn_away(struct endpoint *endpoint)
+/* Room for a client: when there is none, the one that was silent for longest has to go. */
+static struct client *make_room(struct end *end)
 {
-    struct server *server = endpoint->server;
+    struct client *longest = NULL;
 
-    close(server->spare);
-    close(accept4(endpoint->listener.fd, NULL, NULL, SOCK_CLOEXEC));
-    server->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    for (size_t i = 0; i < DOOR_MAX_CLIENTS; i++) {
+        struct client *client = &end->clients[i];
+
+        if (client->source.fd < 0)
+            return client;
+        if (client != end->owner && (!longest || client->turn < longest->turn))
+            longest = client;
+    }
+    drop(longest);
+    return longest;
+}
+
+static void take_client(struct end *end, int fd, int64_t now)
+{
+    struct client *client = make_room(end);
+
+    *client = (struct client){
+        .source = {.fd = fd, .handle = serve},
+        .end = end,
+        .report.source = &client->source,
+        .asked_ms = now,
+        .turn = end->turns++,
+    };
+    if (loop_watch(end->server->loop, &client->source, EPOLLIN))
+        drop(client);
 }
 
 static void welcome(struct source *source, uint32_t events)
 {
-    struct endpoint *endpoint = (struct endpoint *)source;
-    int fd = accept4(endpoint->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    struct client *client;
+    struct end *end = (struct end *)source;
+    int64_t now = now_ms();
+    int fd = listener_accept(&end->door.listener, now);
 
     (void)events;
-    if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE)
-            turn_away(endpoint);
-        return;
-    }
-    client = endpoint->num_clients < MAX_CLIENTS ? calloc(1, sizeof(*client)) : NULL;
-    if (!client) {
-        close(fd);
-        return;
-    }
-    client->source = (struct source){.fd = fd, .handle = serve};
-    client->report.source = &client->source;
-    client->endpoint = endpoint;
-    client->next = endpoint->clients;
-    endpoint->clients = client;
-    endpoint->num_clients++;
-    if (loop_watch(endpoint->server->loop, &client->source, EPOLLIN))
-        drop(client);
+    if (fd >= 0)
+        take_client(end, fd, now);
+    else if (errno != EAGAIN)
+        message("connection \"%s\": cannot accept programs for now: %s", end->wiring->name, error_reason(errno));
+    look_at_all(end->server);
 }
 
 static void tell_driver(struct wiring *wiring)
 {
-    struct endpoint *endpoint = wiring->owner;
+    struct end *end = wiring->owner;
 
-    if (endpoint->owner)
-        report_send(&endpoint->owner->report, wiring);
-}
-
-/* --- sockets --- */
-
-/*
- * Only one process serves a name. A lock tells a socket that a dead process left from one that is in use, which looking
- * at the socket cannot: its owner may be between bind() and listen().
- */
-static int lock_name(struct endpoint *endpoint, const char *dir)
-{
-    const char *name = endpoint->wiring->name;
-    char path[sizeof(endpoint->address.sun_path)];
-
-    (void)snprintf(path, sizeof(path), "%s/%s.lock", dir, name); /* as long as that of the socket */
-    endpoint->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, S_IRUSR | S_IWUSR);
-    if (endpoint->lock < 0) {
-        message("connection %s: cannot make %s: %s", name, path, strerror(errno));
-        return -1;
-    }
-    if (flock(endpoint->lock, LOCK_EX | LOCK_NB)) {
-        message("connection %s: another process serves %s; choose another name or --socket-dir", name,
-                endpoint->address.sun_path);
-        return -1;
-    }
-    return 0;
-}
-
-static int bind_endpoint(struct endpoint *endpoint, const char *dir)
-{
-    const char *name = endpoint->wiring->name;
-    struct sockaddr_un *address = &endpoint->address;
-    int length;
-
-    address->sun_family = AF_UNIX;
-    length = snprintf(address->sun_path, sizeof(address->sun_path), "%s/%s.sock", dir, name);
-    if (length < 0 || (size_t)length >= sizeof(address->sun_path)) {
-        message("connection %s: the path %s/%s.sock is too long for a socket; choose a shorter --socket-dir", name, dir,
-                name);
-        return -1;
-    }
-    if (lock_name(endpoint, dir))
-        return -1;
-    (void)unlink(address->sun_path); /* what a dead process left */
-    endpoint->listener.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (endpoint->listener.fd < 0 || bind(endpoint->listener.fd, (struct sockaddr *)address, sizeof(*address)) ||
-        listen(endpoint->listener.fd, MAX_CLIENTS)) {
-        message("connection %s: cannot serve %s: %s", name, address->sun_path, strerror(errno));
-        return -1;
-    }
-    endpoint->bound = true;
-    (void)chmod(address->sun_path, S_IRUSR | S_IWUSR);
-    return 0;
+    if (end->owner)
+        report_send(&end->owner->report, wiring);
 }
 
 /* --- life --- */
 
-static struct endpoint *add_endpoint(struct server *server, struct wiring *wiring)
+static struct end *add_end(struct server *server, struct wiring *wiring)
 {
-    struct endpoint *endpoint = &server->endpoints[server->num_endpoints++];
+    struct end *end = &server->ends[server->num_ends++];
 
-    *endpoint = (struct endpoint){
+    *end = (struct end){
         .listener = {.fd = -1, .handle = welcome},
+        .door = DOOR_CLOSED,
         .server = server,
         .wiring = wiring,
-        .lock = -1,
     };
-    wiring->owner = endpoint;
-    return endpoint;
+    for (size_t i = 0; i < DOOR_MAX_CLIENTS; i++)
+        end->clients[i] = (struct client){.source.fd = -1, .end = end};
+    wiring->owner = end;
+    return end;
 }
 
 struct server *server_create(const char *dir, const char *vm_name, struct loop *loop, struct wiring *const *wirings,
                              size_t n)
 {
     struct server *server = calloc(1, sizeof(*server));
-    struct endpoint *endpoints = calloc(n ? n : 1, sizeof(*endpoints));
+    struct end *ends = calloc(n ? n : 1, sizeof(*ends));
 
-    if (!server || !endpoints) {
+    if (!server || !ends) {
         message("no memory for the server of %zu connections", n);
         free(server);
-        free(endpoints);
+        free(ends);
         return NULL;
     }
-    server->vm_name = vm_name;
-    server->loop = loop;
-    server->endpoints = endpoints;
-    server->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (n && mkdir(dir, S_IRWXU) && errno != EEXIST) {
-        message("cannot make the directory %s for sockets: %s; choose another with --socket-dir", dir, strerror(errno));
+    *server = (struct server){.vm_name = vm_name, .loop = loop, .ends = ends, .timer.handle = timer_ended};
+    server->timer.fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (server->timer.fd < 0) {
+        message("cannot make a timer for the server of connections: %s", error_reason(errno));
         goto failed;
     }
     for (size_t i = 0; i < n; i++) {
-        if (bind_endpoint(add_endpoint(server, wirings[i]), dir))
+        struct end *end = add_end(server, wirings[i]);
+
+        if (door_open(&end->door, dir, wirings[i]->name))
             goto failed;
+        end->listener.fd = end->door.listener.fd;
     }
     return server;
 failed:
@@ -334,37 +329,33 @@ failed:
 
 int server_start(struct server *server)
 {
-    for (size_t i = 0; i < server->num_endpoints; i++) {
-        struct endpoint *endpoint = &server->endpoints[i];
+    int error = loop_watch(server->loop, &server->timer, EPOLLIN);
 
-        endpoint->wiring->driver_changed = tell_driver;
-        if (loop_watch(server->loop, &endpoint->listener, EPOLLIN)) {
-            message("cannot watch %s: %s", endpoint->address.sun_path, strerror(errno));
-            return -1;
-        }
+    for (size_t i = 0; i < server->num_ends && !error; i++) {
+        server->ends[i].wiring->driver_changed = tell_driver;
+        error = loop_watch(server->loop, &server->ends[i].listener, EPOLLIN);
     }
-    return 0;
+    if (error)
+        message("cannot watch the sockets of connections: %s", error_reason(errno));
+    return error;
 }
 
 void server_destroy(struct server *server)
 {
     if (!server)
         return;
-    for (size_t i = 0; i < server->num_endpoints; i++) {
-        struct endpoint *endpoint = &server->endpoints[i];
+    for (size_t i = 0; i < server->num_ends; i++) {
+        struct end *end = &server->ends[i];
 
-        endpoint->wiring->driver_changed = NULL;
-        while (endpoint->clients)
-            drop(endpoint->clients);
-        if (endpoint->bound)
-            unlink(endpoint->address.sun_path);
-        if (endpoint->listener.fd >= 0)
-            close(endpoint->listener.fd);
-        if (endpoint->lock >= 0)
-            close(endpoint->lock);
+        end->wiring->driver_changed = NULL;
+        for (size_t k = 0; k < DOOR_MAX_CLIENTS; k++) {
+            if (end->clients[k].source.fd >= 0)
+                drop(&end->clients[k]);
+        }
+        door_close(&end->door);
     }
-    if (server->spare >= 0)
-        close(server->spare);
-    free(server->endpoints);
+    if (server->timer.fd >= 0)
+        close(server->timer.fd);
+    free(server->ends);
     free(server);
 }

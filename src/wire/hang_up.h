@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Whether who is at the other side of a socket is gone. */
+/* Whether the other side of a socket has closed it. */
 #pragma once
 
 #include <poll.h>
 #include <stdbool.h>
 
-/** Also while something is unread, on either side. Never waits. */
+/** Sees a close even while data is unread on either side. Never waits. */
 static inline bool has_hung_up(int socket)
 {
     struct pollfd other = {.fd = socket, .events = POLLRDHUP};

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "door.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "../common/message.h"
+
+#define PATH_BYTES sizeof(((struct sockaddr_un *)NULL)->sun_path)
+
+/* 0, or -1 after a message. */
+static int make_path(char path[PATH_BYTES], const char *dir, const char *name, const char *suffix)
+{
+    int length = snprintf(path, PATH_BYTES, "%s/%s.%s", dir, name, suffix);
+
+    if (length >= 0 && (size_t)length < PATH_BYTES)
+        return 0;
+    message("connection \"%s\": the path %s/%s.%s is too long for a socket; choose a shorter --socket-dir", name, dir,
+            name, suffix);
+    return -1;
+}
+
+/* --- the folder --- */
+
+static int check_folder(const char *dir, int folder)
+{
+    struct stat status;
+
+    if (fstat(folder, &status)) {
+        message("cannot look at the folder %s for sockets: %s", dir, error_reason(errno));
+        return -1;
+    }
+    if (status.st_uid != 0 && status.st_uid != geteuid()) {
+        message("the folder %s for sockets belongs to user %u, who could replace them; choose another --socket-dir",
+                dir, (unsigned int)status.st_uid);
+        return -1;
+    }
+    if (status.st_mode & S_IWOTH) {
+        message("any user can make files in the folder %s for sockets (mode %04o); choose another --socket-dir, or "
+                "take that right away with `chmod o-w`",
+                dir, (unsigned int)status.st_mode & 07777);
+        return -1;
+    }
+    return 0;
+}
+
+/* Makes the folder if it is missing, and checks it. 0, or -1 after a message. */
+static int prepare_folder(const char *dir)
+{
+    int folder, error;
+
+    if (mkdir(dir, S_IRWXU) && errno != EEXIST) {
+        message("cannot make the folder %s for sockets: %s; choose another with --socket-dir", dir,
+                error_reason(errno));
+        return -1;
+    }
+    folder = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (folder < 0) {
+        message("cannot open the folder %s for sockets: %s; choose another with --socket-dir", dir,
+                errno == ENOTDIR || errno == ELOOP ? "it is a symbolic link, or no folder" : error_reason(errno));
+        return -1;
+    }
+    error = check_folder(dir, folder);
+    close(folder);
+    return error;
+}
+
+/* --- the lock --- */
+
+/* Whether a path still leads to an open file. */
+static bool is_at(int fd, const char *path)
+{
+    struct stat own, found;
+
+    return fstat(fd, &own) == 0 && lstat(path, &found) == 0 && own.st_dev == found.st_dev && own.st_ino == found.st_ino;
+}
+
+/*
+ * Only one process serves a name. The lock tells a socket that a dead process left from one that is in use. Looking at
+ * the socket cannot: its owner may be between bind() and listen(). The owner removes the file at its end, so a lock of
+ * a file that is no longer there is not the name's.
+ */
+static int take_lock(struct door *door, const char *socket, const char *name)
+{
+    const char *path = door->lock_path;
+
+    for (;;) {
+        door->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, S_IRUSR | S_IWUSR);
+        if (door->lock < 0) {
+            message("connection \"%s\": cannot make %s: %s", name, path,
+                    errno == ELOOP ? "it is a symbolic link; remove it" : error_reason(errno));
+            return -1;
+        }
+        if (flock(door->lock, LOCK_EX | LOCK_NB)) {
+            message("connection \"%s\": another process serves %s; choose another name or --socket-dir", name, socket);
+            close(door->lock);
+            door->lock = -1;
+            return -1;
+        }
+        if (is_at(door->lock, path))
+            return 0;
+        close(door->lock);
+    }
+}
+
+/* The file goes while the lock is held, so that nobody else can have it. */
+static void release_lock(struct door *door)
+{
+    if (door->lock < 0)
+        return;
+    (void)unlink(door->lock_path);
+    close(door->lock);
+    door->lock = -1;
+}
+
+/* --- all together --- */
+
+int door_open(struct door *door, const char *dir, const char *name)
+{
+    char path[PATH_BYTES];
+
+    *door = DOOR_CLOSED;
+    if (make_path(path, dir, name, "sock") || make_path(door->lock_path, dir, name, "lock"))
+        return -1;
+    if (prepare_folder(dir) || take_lock(door, path, name))
+        return -1;
+    (void)unlink(path); /* what a dead process left */
+    if (listener_open(&door->listener, SOCK_SEQPACKET, path) == 0)
+        return 0;
+    message("connection \"%s\": cannot serve %s: %s", name, path, error_reason(errno));
+    release_lock(door);
+    return -1;
+}
+
+void door_close(struct door *door)
+{
+    listener_close(&door->listener);
+    release_lock(door);
+}

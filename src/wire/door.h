@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A socket with a name, where host programs come for an end: DIR/NAME.sock. One process at a time serves a name.
+ *
+ * The folder decides whom the names in it can be trusted for: it must belong to root or to this process's user, and not
+ * be writable by all users, with or without the sticky bit, since whoever may make files there may take names that are
+ * not served yet. Its group may write: whoever set the folder up has chosen that group.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <sys/un.h>
+
+#include "listener.h"
+
+/* Programs at an end at once. Further ones take the place of the one that has been silent for longest. */
+#define DOOR_MAX_CLIENTS 16
+
+/* A program that does not own the end and asks nothing for so long is sent away. */
+#define DOOR_SILENCE_MS 5000
+
+struct door {
+    struct listener listener;
+    int lock;                                                       /**< held while the name is ours; -1: none */
+    char lock_path[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /**< DIR/NAME.lock */
+};
+
+#define DOOR_CLOSED ((struct door){.listener = LISTENER_CLOSED, .lock = -1})
+
+/**
+ * Listens. The folder is made (mode 0700) when it is missing. A socket that a dead process left is replaced; one that a
+ * live process serves is an error.
+ *
+ * @return 0, or -1 after a message, and then there is nothing to close
+ */
+int door_open(struct door *door, const char *dir, const char *name);
+
+/** Closes it and removes its files. A closed one is allowed. */
+void door_close(struct door *door);
