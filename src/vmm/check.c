@@ -28,9 +28,15 @@ int cvmm_install_error(const char *name, const char *format, ...)
     return -1;
 }
 
-size_t cvmm_dataport_size(const crossvm_dataport_config_t *dataport)
+crossvm_dataport_config_t cvmm_dataport_config(const crossvm_dataport_config_t *given)
 {
-    return dataport->num_frames << dataport->frame_size_bits;
+    crossvm_dataport_config_t dataport = *given;
+
+    if (!dataport.frame_size_bits)
+        dataport.frame_size_bits = seL4_PageBits;
+    if (!dataport.guest_rights)
+        dataport.guest_rights = CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE;
+    return dataport;
 }
 
 size_t cvmm_bar_size(size_t bytes)
@@ -66,8 +72,6 @@ int cvmm_check_bus(const crossvm_bus_t *bus)
 
 static int check_dataport(const char *name, size_t index, const crossvm_dataport_config_t *dataport)
 {
-    uint64_t size;
-
     if (!dataport->frames)
         return cvmm_install_error(name, "dataport %zu has no frames (NULL)", index);
     if (dataport->num_frames == 0)
@@ -78,11 +82,9 @@ static int check_dataport(const char *name, size_t index, const crossvm_dataport
     if (dataport->num_frames > MAX_DATAPORT_SIZE >> dataport->frame_size_bits)
         return cvmm_install_error(name, "dataport %zu: %zu frames of 2^%zu bytes exceed 2 GiB, the largest 32-bit BAR",
                                   index, dataport->num_frames, dataport->frame_size_bits);
-    size = cvmm_dataport_size(dataport);
     for (size_t i = 0; i < dataport->num_frames; i++) {
         if (dataport->frames[i] == seL4_CapNull)
-            return cvmm_install_error(name, "dataport %zu of %zu bytes: frame %zu is a null capability", index,
-                                      (size_t)size, i);
+            return cvmm_install_error(name, "dataport %zu: frame %zu is a null capability", index, i);
     }
     if (dataport->guest_rights != CROSSVM_RIGHT_READ &&
         dataport->guest_rights != (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE))
@@ -106,14 +108,16 @@ static int check_config(const crossvm_connection_config_t *config, size_t positi
                                   config->num_dataports);
     if (config->base_block_only &&
         (config->num_dataports > 1 || config->peer_page != seL4_CapNull || config->own_page != seL4_CapNull))
-        return cvmm_install_error(config->name,
-                                  "a device of the base block only has one dataport and no pages of sequences");
+        return cvmm_install_error(
+            config->name, "a device with the base block only has at most one dataport, and no peer page or own page");
     if (config->end > 1)
-        return cvmm_install_error(config->name, "end %u is none of the ends 0 and 1", (unsigned int)config->end);
+        return cvmm_install_error(config->name, "there is no end %u; the ends are 0 and 1", (unsigned int)config->end);
     if (config->own_page != seL4_CapNull && (config->peer_page == seL4_CapNull || !config->emit_counted))
-        return cvmm_install_error(config->name, "an own page needs a peer page and a ring call");
+        return cvmm_install_error(config->name, "an own page needs a peer page and emit_counted");
     for (size_t i = 0; i < config->num_dataports; i++) {
-        if (check_dataport(config->name, i, &config->dataports[i]))
+        crossvm_dataport_config_t dataport = cvmm_dataport_config(&config->dataports[i]);
+
+        if (check_dataport(config->name, i, &dataport))
             return -1;
     }
     return 0;

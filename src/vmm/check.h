@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a VMM may ask for: checks of crossvm_install()'s arguments, each failure with its line in the log.
+ * Checks of what a VMM gives crossvm_install(). A check that fails logs one line.
  */
 #pragma once
 
@@ -9,18 +9,18 @@
 
 #include <crossvm/vmm.h>
 
-/** Logs one line about a connection (NULL: about the installation as a whole) and gives -1. */
+/** Logs one line about a connection, or, for NULL, about the whole installation. Returns -1. */
 __attribute__((format(printf, 2, 3))) int cvmm_install_error(const char *name, const char *format, ...);
 
-/** Exact size of a dataport in bytes, which check_config() found to be right. */
-size_t cvmm_dataport_size(const crossvm_dataport_config_t *dataport);
+/** A dataport's configuration with the defaults in place of zeros. */
+crossvm_dataport_config_t cvmm_dataport_config(const crossvm_dataport_config_t *given);
 
-/** Size of a BAR for that many bytes: the next power of two, at least a page. */
+/** The size of a BAR for that many bytes: the next power of two, at least a page. */
 size_t cvmm_bar_size(size_t bytes);
 
-/** 0, or -1 after a line in the log. */
+/** Checks where connections go. Returns 0, or -1 after a line in the log. */
 int cvmm_check_bus(const crossvm_bus_t *bus);
 
-/** Checks configs[0] to configs[n - 1], alone and against each other and the VM's connections. 0, or -1 after a line in
- * the log. */
+/** Checks n configurations, alone and against each other and the VM's connections. Returns 0, or -1 after a line in the
+ * log. */
 int cvmm_check_configs(const crossvm_bus_t *bus, const crossvm_connection_config_t *configs, size_t n);

@@ -231,7 +231,7 @@ bool cvmm_connection_owns_entry(const vmm_pci_entry_t *entry)
 
 /* --- looking --- */
 
-crossvm_connection_t *crossvm_find(vm_t *vm, const char *name)
+crossvm_connection_t *crossvm_find(const vm_t *vm, const char *name)
 {
     const struct guest *guest = cvmm_guest_find(vm);
     crossvm_connection_t *c = guest ? guest->connections : NULL;

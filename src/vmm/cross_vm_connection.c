@@ -30,7 +30,7 @@ static int emit_short(void *cookie)
     return 0;
 }
 
-static bool name_is_taken(vm_t *vm, const crossvm_connection_config_t *configs, size_t n,
+static bool name_is_taken(const vm_t *vm, const crossvm_connection_config_t *configs, size_t n,
                           const crossvm_handle_t *connections, size_t num_connections, const char *name)
 {
     if (crossvm_find(vm, name))
@@ -47,7 +47,7 @@ static bool name_is_taken(vm_t *vm, const crossvm_connection_config_t *configs, 
 }
 
 /* The default name, with a number where it is taken. */
-static void make_name(vm_t *vm, const crossvm_connection_config_t *configs, size_t n,
+static void make_name(const vm_t *vm, const crossvm_connection_config_t *configs, size_t n,
                       const crossvm_handle_t *connections, size_t num_connections, char *name)
 {
     (void)snprintf(name, CROSSVM_FULL_NAME_BYTES, "%s", DEFAULT_NAME);
@@ -65,7 +65,6 @@ static int translate_dataport(const char *name, const crossvm_dataport_handle_t 
                                   handle->num_frames);
     dataport->frames = handle->frames;
     dataport->num_frames = (size_t)handle->num_frames;
-    dataport->guest_rights = CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE;
     if (handle->frame_size_bits < MAX_SIZE_BITS) {
         dataport->frame_size_bits = handle->frame_size_bits;
         return 0;
@@ -80,7 +79,7 @@ static int translate_dataport(const char *name, const crossvm_dataport_handle_t 
     return 0;
 }
 
-static int translate(vm_t *vm, const crossvm_handle_t *connections, size_t n, size_t i,
+static int translate(const vm_t *vm, const crossvm_handle_t *connections, size_t n, size_t i,
                      crossvm_connection_config_t *configs, struct translated *room)
 {
     const crossvm_handle_t *given = &connections[i];

@@ -96,10 +96,10 @@ static crossvm_connection_t *connection_create(struct guest *guest, const crossv
     c->send_msi = config->base_block_only ? NULL : bus->send_msi;
     c->num_dataports = config->num_dataports;
     for (size_t i = 0; i < config->num_dataports && !error; i++) {
-        const crossvm_dataport_config_t *given = &config->dataports[i];
+        crossvm_dataport_config_t given = cvmm_dataport_config(&config->dataports[i]);
 
-        error = dataport_copy(&c->dataports[i], given->frames, given->num_frames, given->frame_size_bits,
-                              given->guest_rights);
+        error =
+            dataport_copy(&c->dataports[i], given.frames, given.num_frames, given.frame_size_bits, given.guest_rights);
     }
     if (config->peer_page != seL4_CapNull && !error)
         error = dataport_copy(&c->peer_page, &config->peer_page, 1, 12, CROSSVM_RIGHT_READ);

@@ -178,7 +178,7 @@ static void bad_dataports(void **state)
     d[0] = (crossvm_dataport_config_t){
         .frames = some, .num_frames = 4, .frame_size_bits = 12, .guest_rights = CROSSVM_RIGHT_WRITE};
     one_refused(f, &config, "rights");
-    d[0] = (crossvm_dataport_config_t){.frames = some, .num_frames = 4, .frame_size_bits = 12, .guest_rights = 0};
+    d[0] = (crossvm_dataport_config_t){.frames = some, .num_frames = 4, .guest_rights = 4};
     one_refused(f, &config, "rights");
     d[0] = (crossvm_dataport_config_t){.frames = some, .num_frames = 1, .frame_size_bits = 21, .guest_rights = RW};
     one_refused(f, &config, "cannot map"); /* frames of another size */
@@ -186,7 +186,22 @@ static void bad_dataports(void **state)
     one_refused(f, &config, "more than the 4");
 }
 
-/* The second connection fails when the first is half done. */
+/* A configuration of zeros: 4 KiB frames that the guest reads and writes, no callbacks, end 0. */
+static void zeros_are_defaults(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_dataport_config_t dataport = {.frames = frames_make(2, 12), .num_frames = 2};
+    crossvm_connection_config_t config = {.name = "a", .dataports = &dataport, .num_dataports = 1};
+    crossvm_connection_t *c;
+
+    assert_int_equal(crossvm_install(&f->bus, &config, 1, &c), 0);
+    assert_int_equal(page_word(c, CROSSVM_REG_DATAPORT(0) + CROSSVM_DATAPORT_SIZE), 2 << 12);
+    assert_int_equal(page_word(c, CROSSVM_REG_DATAPORT(0) + CROSSVM_DATAPORT_RIGHTS), RW);
+    assert_int_equal(page_word(c, CROSSVM_REG_END), 0);
+    assert_int_equal(page_word(c, CROSSVM_REG_FEATURES), 0);
+    assert_int_equal(page_word(c, CROSSVM_REG_MAGIC), CROSSVM_MAGIC);
+}
+
 static void bad_ends(void **state)
 {
     struct fixture *f = *state;
@@ -198,10 +213,11 @@ static void bad_ends(void **state)
 
     one_refused(f, &third, "end 2");
     one_refused(f, &lone, "peer page");
-    one_refused(f, &mute, "ring");
+    one_refused(f, &mute, "emit_counted");
     one_refused(f, &base, "base block");
 }
 
+/* The second connection fails when the first is half done. */
 static void failure_midway_undoes_all(void **state)
 {
     struct fixture *f = *state;
@@ -581,6 +597,7 @@ int main(void)
         FIXTURE_TEST(duplicate_names),
         FIXTURE_TEST(bad_dataports),
         FIXTURE_TEST(a_mapping_that_fails_midway_leaves_nothing),
+        FIXTURE_TEST(zeros_are_defaults),
         FIXTURE_TEST(bad_ends),
         FIXTURE_TEST(failure_midway_undoes_all),
         FIXTURE_TEST(taken_memory),

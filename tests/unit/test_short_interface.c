@@ -83,12 +83,12 @@ static void second_generation(void **state)
 static void events_only(void **state)
 {
     struct fixture *f = *state;
-    crossvm_handle_t connection = {.emit_fn = emit_a, .consume_id = 1, .connection_name = "bell"};
+    crossvm_handle_t connection = {.emit_fn = emit_a, .consume_id = 1, .connection_name = "events"};
     crossvm_connection_t *c;
 
     emits_a = 0;
     assert_int_equal(init(f, &connection, 1), 0);
-    c = crossvm_find(&f->vm, "bell");
+    c = crossvm_find(&f->vm, "events");
     assert_int_equal(page_word(c, CROSSVM_REG_NUM_DATAPORTS), 0);
     assert_int_equal(guest_config_read(f, c, 0x14, 4), 0);
     guest_store(f, bar(c, 0), 4, 0);
@@ -127,7 +127,7 @@ static void wrong_calls(void **state)
     refused(f, c, 1, "not 3 frames");
     d.size = (size_t)3 << 62; /* 3 frames of 2^62 bytes */
     refused(f, c, 1, "1 GiB");
-    d.size = 0; /* 2^0 bytes a frame */
+    d.frame_size_bits = 1;
     refused(f, c, 1, "not of 4 KiB");
     d.frame_size_bits = 63;
     refused(f, c, 1, "not of 4 KiB");
