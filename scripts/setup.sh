@@ -36,6 +36,7 @@ check_tools() {
     names <<'LIST'
 clang-format       # format of C
 clang-tidy         # mistakes of C
+g++                # the public headers are for C++, too
 git                # which files are the project's own
 libcmocka-dev      # unit tests
 python3            # tests of the Python module
