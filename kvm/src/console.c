@@ -19,6 +19,7 @@
 #include <sel4vm/boot.h>
 #include <sel4vm_kvm.h>
 
+#include "../../src/common/error_reason.h"
 #include "arch.h"
 #include "resource.h"
 #include "uart.h"
@@ -174,6 +175,15 @@ static void drop_output(struct kvm_console *console, size_t n)
     kvm_vmm_unlock();
 }
 
+static void lose_output(struct kvm_console *console, int error)
+{
+    ZF_LOGW("VM %s: its console's output is lost from here on: %s", console->vm->vm_name, error_reason(error));
+    kvm_vmm_lock();
+    console->output_broken = true;
+    kvm_vmm_unlock();
+    drop_output(console, console->num_output);
+}
+
 static void write_output(struct kvm_console *console)
 {
     char bytes[WRITE_BYTES];
@@ -184,13 +194,8 @@ static void write_output(struct kvm_console *console)
         drop_output(console, (size_t)written);
         return;
     }
-    if (errno == EINTR || errno == EAGAIN)
-        return;
-    ZF_LOGW("VM %s: its console's output is lost: %s", console->vm->vm_name, strerror(errno));
-    kvm_vmm_lock();
-    console->output_broken = true;
-    kvm_vmm_unlock();
-    drop_output(console, n);
+    if (errno != EINTR && errno != EAGAIN)
+        lose_output(console, errno);
 }
 
 static int patience_ms(int64_t deadline)
@@ -231,8 +236,12 @@ static void *move_bytes(void *argument)
             else
                 timeout = -1;
         }
-        if (poll(fds, ARRAY_SIZE(fds), timeout) < 0)
-            continue;
+        if (poll(fds, ARRAY_SIZE(fds), timeout) < 0) {
+            if (errno == EINTR)
+                continue;
+            lose_output(console, errno);
+            return NULL;
+        }
         if (fds[0].revents)
             eventfd_read(console->wake_fd, &count);
         if (fds[1].revents)

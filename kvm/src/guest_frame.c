@@ -10,6 +10,7 @@
 
 #include <sel4vm_kvm.h>
 
+#include "../../src/common/error_reason.h"
 #include "reservation.h"
 #include "resource.h"
 
@@ -35,7 +36,7 @@ void *create_allocated_reservation_frame(vm_t *vm, uintptr_t addr, seL4_CapRight
         goto unlock;
     error = kvm_frames_create("guest-frame", 1, seL4_PageBits, &frame.cptr, NULL);
     if (error) {
-        ZF_LOGE("VM %s: cannot make a frame for 0x%" PRIxPTR ": %s", vm->vm_name, addr, strerror(-error));
+        ZF_LOGE("VM %s: cannot make a frame for 0x%" PRIxPTR ": %s", vm->vm_name, addr, error_reason(-error));
         goto fail;
     }
     memory = kvm_frames_map(&frame.cptr, 1);

@@ -11,6 +11,7 @@
 
 #include <utils/util.h>
 
+#include "../../src/common/error_reason.h"
 #include "ram.h"
 
 int kvm_image_error(const struct kvm_image *image, const char *format, ...)
@@ -46,7 +47,7 @@ static int check_open_file(struct kvm_image *image)
     struct stat status;
 
     if (fstat(image->fd, &status))
-        return kvm_image_error(image, "cannot look at it: %s", strerror(errno));
+        return kvm_image_error(image, "cannot look at it: %s", error_reason(errno));
     if (!S_ISREG(status.st_mode))
         return kvm_image_error(image, "it is %s; give a regular file", kind_of_file(status.st_mode));
     if (status.st_size == 0)
@@ -60,7 +61,7 @@ int kvm_image_open(struct kvm_image *image, const char *path)
     /* Without O_NONBLOCK, a FIFO that nobody writes would hold up the VM for ever. */
     *image = (struct kvm_image){.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
     if (image->fd < 0)
-        return kvm_image_error(image, "cannot open it: %s", strerror(errno));
+        return kvm_image_error(image, "cannot open it: %s", error_reason(errno));
     if (check_open_file(image) == 0)
         return 0;
     kvm_image_close(image);
@@ -97,7 +98,7 @@ int kvm_image_read(const struct kvm_image *image, uint64_t offset, void *buffer,
             continue;
         if (n <= 0)
             return kvm_image_error(image, "cannot read it: %s",
-                                   n < 0 ? strerror(errno) : "it became shorter meanwhile");
+                                   n < 0 ? error_reason(errno) : "it became shorter meanwhile");
         at += n;
         offset += (uint64_t)n;
         size -= (size_t)n;

@@ -15,6 +15,7 @@
 #include <sel4vm_kvm.h>
 #include <sel4vm_kvm_test.h>
 
+#include "../../src/common/error_reason.h"
 #include "resource.h"
 #include "vm.h"
 
@@ -61,6 +62,8 @@ static void *acknowledge_until_stopped(void *argument)
         struct epoll_event events[ARCH_NUM_IRQS];
         int n = epoll_wait(inputs_of(vm)->poll_fd, events, ARRAY_SIZE(events), -1);
 
+        if (n < 0 && errno != EINTR)
+            ZF_LOGF("VM %s: cannot wait for ends of interrupts: %s", vm->vm_name, error_reason(errno));
         for (int i = 0; i < n; i++) {
             if (events[i].data.u32 == STOP_TOKEN)
                 return NULL;
@@ -207,7 +210,7 @@ int vm_register_irq(vm_vcpu_t *vcpu, int irq, irq_ack_fn_t ack_fn, void *cookie)
     if (!input->registered)
         error = input_open(vcpu->vm, input, irq);
     if (error) {
-        ZF_LOGE("VM %s: cannot register interrupt %d: %s", vcpu->vm->vm_name, irq, strerror(-error));
+        ZF_LOGE("VM %s: cannot register interrupt %d: %s", vcpu->vm->vm_name, irq, error_reason(-error));
     } else {
         input->vcpu = vcpu;
         input->ack = ack_fn;

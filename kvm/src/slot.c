@@ -11,6 +11,7 @@
 
 #include <utils/util.h>
 
+#include "../../src/common/error_reason.h"
 #include "resource.h"
 #include "vm.h"
 
@@ -107,7 +108,7 @@ fail_id:
     slots_give_back(&kvm_vm_of(vm)->slots, slot->id);
 fail:
     ZF_LOGE("VM %s: cannot back %zu bytes of guest memory at 0x%" PRIxPTR ": %s", vm->vm_name, slot->size, slot->start,
-            strerror(-error));
+            error_reason(-error));
     return -1;
 }
 
@@ -117,7 +118,7 @@ void kvm_slot_unmap(vm_t *vm, struct kvm_slot *slot)
 
     if (error)
         ZF_LOGE("VM %s: cannot take %zu bytes of guest memory at 0x%" PRIxPTR " away: %s", vm->vm_name, slot->size,
-                slot->start, strerror(-error));
+                slot->start, error_reason(-error));
     munmap(slot->memory, slot->size);
     slots_give_back(&kvm_vm_of(vm)->slots, slot->id);
 }

@@ -16,6 +16,7 @@
 
 #include <sel4vm_kvm.h>
 
+#include "../../src/common/error_reason.h"
 #include "arch.h"
 #include "resource.h"
 #include "stats.h"
@@ -45,7 +46,7 @@ int kvm_vcpu_create(vm_vcpu_t *vcpu)
     return 0;
 
 fail:
-    ZF_LOGE("VM %s: cannot make vCPU %u: %s", vcpu->vm->vm_name, vcpu->vcpu_id, strerror(errno));
+    ZF_LOGE("VM %s: cannot make vCPU %u: %s", vcpu->vm->vm_name, vcpu->vcpu_id, error_reason(errno));
     kvm_vcpu_destroy(vcpu);
     return -1;
 }
@@ -144,7 +145,7 @@ static void bind_to_core(const vm_vcpu_t *vcpu)
     CPU_SET((size_t)vcpu->target_cpu, &cores);
     if (sched_setaffinity(0, sizeof(cores), &cores))
         ZF_LOGW("VM %s: cannot bind vCPU %u to core %d: %s", vcpu->vm->vm_name, vcpu->vcpu_id, vcpu->target_cpu,
-                strerror(errno));
+                error_reason(errno));
 }
 
 static void *run_until_stopped(void *argument)
@@ -157,7 +158,7 @@ static void *run_until_stopped(void *argument)
     while (!atomic_load(&kvm->stop_requested)) {
         if (ioctl(cpu->fd, KVM_RUN, 0)) {
             if (errno != EINTR && errno != EAGAIN)
-                crash(vcpu, strerror(errno), (uint64_t)errno);
+                crash(vcpu, error_reason(errno), (uint64_t)errno);
             continue;
         }
         atomic_fetch_add_explicit(&cpu->user_exits, 1, memory_order_relaxed);

@@ -17,6 +17,7 @@
 #include <sel4vm_kvm.h>
 #include <sel4vm_kvm_test.h>
 
+#include "../../src/common/error_reason.h"
 #include "arch.h"
 #include "console.h"
 #include "doorbell.h"
@@ -64,7 +65,7 @@ static int system_open(struct kvm_vm *kvm)
 
     kvm->system_fd = kvm_resource_fails() ? -1 : open(KVM_DEVICE, O_RDWR | O_CLOEXEC);
     if (kvm->system_fd < 0) {
-        ZF_LOGE("cannot open " KVM_DEVICE ": %s; %s", strerror(errno),
+        ZF_LOGE("cannot open " KVM_DEVICE ": %s; %s", error_reason(errno),
                 errno == EACCES ? "add this user to the group that owns it"
                                 : "load the kvm module of this processor, and enable virtualization in the firmware");
         return -1;
@@ -96,7 +97,7 @@ static int machine_open(vm_t *vm)
             return -1;
         kvm->fd = ioctl(kvm->system_fd, KVM_CREATE_VM, kvm_arch_vm_type(kvm->system_fd));
         if (kvm->fd < 0) {
-            ZF_LOGE("VM %s: KVM cannot make a VM: %s", vm->vm_name, strerror(errno));
+            ZF_LOGE("VM %s: KVM cannot make a VM: %s", vm->vm_name, error_reason(errno));
             return -1;
         }
         kvm->run_bytes = (size_t)ioctl(kvm->system_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
@@ -107,7 +108,7 @@ static int machine_open(vm_t *vm)
     return kvm_vm_is_hollow(vm) ? 0 : kvm_arch_vm_init(vm);
 
 no_resources:
-    ZF_LOGE("VM %s: no memory or no descriptors for its state: %s", vm->vm_name, strerror(errno));
+    ZF_LOGE("VM %s: no memory or no descriptors for its state: %s", vm->vm_name, error_reason(errno));
     return -1;
 }
 
@@ -267,7 +268,7 @@ fail_lines:
     kvm_irq_inputs_stop(vm);
 fail:
     if (error)
-        ZF_LOGE("VM %s: cannot start its threads or interrupts: %s", vm->vm_name, strerror(-error));
+        ZF_LOGE("VM %s: cannot start its threads or interrupts: %s", vm->vm_name, error_reason(-error));
     return error ? -1 : 0;
 }
 

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 void message(const char *format, ...)
 {
@@ -16,23 +15,4 @@ void message(const char *format, ...)
     vfprintf(stderr, format, arguments);
     va_end(arguments);
     fputc('\n', stderr);
-}
-
-const char *error_reason(int error)
-{
-    switch (error) {
-    case EDQUOT:
-    case ENOSPC:
-        return "no space is left there; free some";
-    case EFBIG:
-        return "the file would exceed the limit for this process; raise it with `ulimit -f`";
-    case EMFILE:
-        return "this process has as many descriptors as it may; raise the limit with `ulimit -n`";
-    case ENFILE:
-        return "the system has as many open files as it may; raise the sysctl fs.file-max";
-    case ENOMEM:
-        return "the system has too little memory left; free some, or ask for less";
-    default:
-        return strerror(error);
-    }
 }

@@ -5,7 +5,6 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -32,7 +31,7 @@ struct loop *loop_create(void)
     loop->epoll = epoll_create1(EPOLL_CLOEXEC);
     loop->stop.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (loop->epoll < 0 || loop->stop.fd < 0 || loop_watch(loop, &loop->stop, EPOLLIN)) {
-        message("cannot make an event loop: %s", strerror(errno));
+        message("cannot make an event loop: %s", error_reason(errno));
         loop_destroy(loop);
         return NULL;
     }
@@ -46,9 +45,14 @@ static void *run(void *argument)
     for (;;) {
         struct epoll_event event;
         struct source *source;
+        /* One at a time, since handling it may free the source of the next. */
+        int n = epoll_wait(loop->epoll, &event, 1, -1);
 
-        /* One at a time: handling it may free the source of the next. */
-        if (epoll_wait(loop->epoll, &event, 1, -1) != 1)
+        if (n < 0 && errno != EINTR) {
+            message("cannot wait for events: %s", error_reason(errno));
+            abort(); /* the process would go on without peers and signals */
+        }
+        if (n != 1)
             continue;
         source = event.data.ptr;
         if (source == &loop->stop)
@@ -64,7 +68,7 @@ int loop_start(struct loop *loop)
     int error = pthread_create(&loop->thread, NULL, run, loop);
 
     if (error) {
-        message("cannot start a thread: %s", strerror(error));
+        message("cannot start a thread: %s", error_reason(error));
         return -1;
     }
     loop->has_thread = true;

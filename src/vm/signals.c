@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -22,7 +21,7 @@ static struct {
 
 static int failure(void)
 {
-    message("cannot watch for signals: %s", strerror(errno));
+    message("cannot watch for signals: %s", error_reason(errno));
     return -1;
 }
 

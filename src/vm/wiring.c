@@ -26,7 +26,7 @@ static int drain_guest_doorbell(const struct wiring *wiring)
     do
         length = preadv2(wiring->guest_doorbell, &part, 1, -1, RWF_NOWAIT);
     while (length < 0 && errno == EINTR);
-    return length == sizeof(events) || errno == EAGAIN ? 0 : -1;
+    return length == sizeof(events) || (length < 0 && errno == EAGAIN) ? 0 : -1;
 }
 
 /* --- making --- */
@@ -52,7 +52,7 @@ static volatile uint64_t *map_sequence(const struct wiring *wiring, const struct
     volatile uint64_t *sequence = kvm_frames_map(page->frames, 1);
 
     if (!sequence)
-        message("connection %s: cannot map a page: %s", wiring->name, strerror(errno));
+        message("connection %s: cannot map a page: %s", wiring->name, error_reason(errno));
     return sequence;
 }
 
@@ -76,7 +76,7 @@ int wiring_create(struct wiring *wiring, vm_t *vm, const struct connection_optio
     wiring->peer_doorbell = eventfd(0, EFD_CLOEXEC);
     wiring->guest_doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (wiring->peer_doorbell < 0 || wiring->guest_doorbell < 0) {
-        message("connection %s: cannot make an eventfd: %s", wiring->name, strerror(errno));
+        message("connection %s: cannot make an eventfd: %s", wiring->name, error_reason(errno));
         return -1;
     }
     if (drain_guest_doorbell(wiring)) {
@@ -120,7 +120,7 @@ int wiring_join(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_join 
     if (shared_event_prepare()) {
         message("connection %s: the kernel gives no asynchronous I/O, which signals the other VM: %s; is CONFIG_AIO "
                 "off, or fs.aio-max-nr used up?",
-                wiring->name, strerror(errno));
+                wiring->name, error_reason(errno));
         return -1;
     }
     if (shared_memory_take(&wiring->own_page, wiring->name, take(&fds[2]), CROSSVM_PAGE_SIZE, READ_WRITE) ||
@@ -341,7 +341,7 @@ static int wire_doorbell(struct wiring *wiring)
     address = info.bar_address[CROSSVM_BAR_EVENT] + (wiring->own_seq ? CROSSVM_REG_DOORBELL : CROSSVM_REG_EMIT);
     error = kvm_ioeventfd_assign(wiring->vm, address, wiring->peer_doorbell);
     if (error) {
-        message("connection %s: KVM gives no ioeventfd: %s", wiring->name, strerror(-error));
+        message("connection %s: KVM gives no ioeventfd: %s", wiring->name, error_reason(-error));
         return -1;
     }
     wiring->wired_address = address;
@@ -354,7 +354,7 @@ int wiring_attach(struct wiring *wiring, crossvm_connection_t *connection, struc
     wiring->loop = loop;
     wiring->guest_doorbell_source = (struct source){.fd = wiring->guest_doorbell, .handle = guest_doorbell_signalled};
     if (seal_memory(wiring)) {
-        message("connection %s: cannot seal its memory: %s", wiring->name, strerror(errno));
+        message("connection %s: cannot seal its memory: %s", wiring->name, error_reason(errno));
         return -1;
     }
     watch_guest_doorbell(wiring, true);

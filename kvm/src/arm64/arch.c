@@ -11,6 +11,7 @@
 
 #include <sel4vm_kvm.h>
 
+#include "../../../src/common/error_reason.h"
 #include "../arch.h"
 #include "../vcpu.h"
 #include "../vm.h"
@@ -136,6 +137,6 @@ int kvm_arch_irq_set_level(vm_t *vm, int irq, int level)
 
     if (ioctl(kvm_vm_of(vm)->fd, KVM_IRQ_LINE, &request) == 0)
         return 0;
-    ZF_LOGE("VM %s: KVM does not set interrupt %d: %s", vm->vm_name, irq, strerror(errno));
+    ZF_LOGE("VM %s: KVM does not set interrupt %d: %s", vm->vm_name, irq, error_reason(errno));
     return -1;
 }

@@ -13,6 +13,7 @@
 
 #include <sel4vm_kvm.h>
 
+#include "../../../src/common/error_reason.h"
 #include "../arch.h"
 #include "../resource.h"
 #include "../vm.h"
@@ -58,7 +59,7 @@ static int device_set(const vm_t *vm, int fd, uint32_t group, uint64_t attribute
     if (ioctl(fd, KVM_SET_DEVICE_ATTR, &request) == 0)
         return 0;
     ZF_LOGE("VM %s: KVM does not set up the interrupt controller (group %u, attribute %" PRIu64 "): %s", vm->vm_name,
-            group, attribute, strerror(errno));
+            group, attribute, error_reason(errno));
     return -1;
 }
 
@@ -77,7 +78,7 @@ static int create_v3(vm_t *vm, struct kvm_gic *gic)
     gic->version = 3;
     gic->its_fd = device_create(vm, KVM_DEV_TYPE_ARM_VGIC_ITS);
     if (gic->its_fd < 0)
-        ZF_LOGW("VM %s: KVM has no ITS (%s), so devices have no MSI", vm->vm_name, strerror(errno));
+        ZF_LOGW("VM %s: KVM has no ITS (%s), so devices have no MSI", vm->vm_name, error_reason(errno));
     return 0;
 }
 
@@ -98,9 +99,10 @@ static int create_wanted(vm_t *vm, struct kvm_gic *gic)
         return 0;
     if (wanted_version)
         ZF_LOGE("VM %s: this machine's KVM has no GICv%d for guests: %s; ask for the other, or for the best there is",
-                vm->vm_name, wanted_version, strerror(errno));
+                vm->vm_name, wanted_version, error_reason(errno));
     else
-        ZF_LOGE("VM %s: this machine's KVM has no interrupt controller for guests: %s", vm->vm_name, strerror(errno));
+        ZF_LOGE("VM %s: this machine's KVM has no interrupt controller for guests: %s", vm->vm_name,
+                error_reason(errno));
     return -1;
 }
 

@@ -12,6 +12,7 @@
 
 #include <sel4vm/boot.h>
 
+#include "../../../src/common/error_reason.h"
 #include "../arch.h"
 #include "../vm.h"
 
@@ -37,7 +38,7 @@ static int set_register(const vm_vcpu_t *vcpu, uint64_t id, uint64_t value)
     if (ioctl(kvm_vcpu_of(vcpu)->fd, KVM_SET_ONE_REG, &request) == 0)
         return 0;
     ZF_LOGE("VM %s: KVM does not set register 0x%" PRIx64 " of vCPU %u: %s", vcpu->vm->vm_name, id, vcpu->vcpu_id,
-            strerror(errno));
+            error_reason(errno));
     return -1;
 }
 
@@ -66,6 +67,7 @@ int kvm_vcpu_abort_access(vm_vcpu_t *vcpu)
 
     if (ioctl(kvm_vcpu_of(vcpu)->fd, KVM_SET_VCPU_EVENTS, &events) == 0)
         return 0;
-    ZF_LOGE("VM %s: KVM does not abort an access of vCPU %u: %s", vcpu->vm->vm_name, vcpu->vcpu_id, strerror(errno));
+    ZF_LOGE("VM %s: KVM does not abort an access of vCPU %u: %s", vcpu->vm->vm_name, vcpu->vcpu_id,
+            error_reason(errno));
     return -1;
 }

@@ -11,6 +11,7 @@
 
 #include <sel4vm_kvm.h>
 
+#include "../../../src/common/error_reason.h"
 #include "../arch.h"
 #include "../vm.h"
 #include "identity.h"
@@ -39,11 +40,11 @@ int kvm_arch_vm_init(vm_t *vm)
     struct kvm_pit_config pit = {.flags = KVM_PIT_SPEAKER_DUMMY};
 
     if (ioctl(fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map) || ioctl(fd, KVM_SET_TSS_ADDR, TSS_PAGES)) {
-        ZF_LOGE("VM %s: KVM does not take its private pages: %s", vm->vm_name, strerror(errno));
+        ZF_LOGE("VM %s: KVM does not take its private pages: %s", vm->vm_name, error_reason(errno));
         return -1;
     }
     if (ioctl(fd, KVM_CREATE_IRQCHIP, 0) || ioctl(fd, KVM_CREATE_PIT2, &pit)) {
-        ZF_LOGE("VM %s: KVM cannot make interrupt controllers and timer: %s", vm->vm_name, strerror(errno));
+        ZF_LOGE("VM %s: KVM cannot make interrupt controllers and timer: %s", vm->vm_name, error_reason(errno));
         return -1;
     }
     return 0;
@@ -167,6 +168,6 @@ int kvm_arch_irq_set_level(vm_t *vm, int irq, int level)
 
     if (ioctl(kvm_vm_of(vm)->fd, KVM_IRQ_LINE, &request) == 0)
         return 0;
-    ZF_LOGE("VM %s: KVM does not set interrupt %d: %s", vm->vm_name, irq, strerror(errno));
+    ZF_LOGE("VM %s: KVM does not set interrupt %d: %s", vm->vm_name, irq, error_reason(errno));
     return -1;
 }

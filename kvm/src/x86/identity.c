@@ -12,6 +12,7 @@
 
 #include <sel4vm/boot.h>
 
+#include "../../../src/common/error_reason.h"
 #include "../ram.h"
 #include "../resource.h"
 #include "../vm.h"
@@ -183,7 +184,7 @@ int kvm_identity_set_all(vm_t *vm)
     }
     free(supported);
     if (error)
-        ZF_LOGE("VM %s: KVM does not take the state of its vCPUs: %s", vm->vm_name, strerror(errno));
+        ZF_LOGE("VM %s: KVM does not take the state of its vCPUs: %s", vm->vm_name, error_reason(errno));
     return error ? -1 : 0;
 }
 
@@ -262,6 +263,6 @@ int kvm_identity_enter_64bit(vm_t *vm, uint64_t entry, uint64_t rsi)
     return 0;
 
 fail:
-    ZF_LOGE("VM %s: KVM does not take the registers of the boot vCPU: %s", vm->vm_name, strerror(errno));
+    ZF_LOGE("VM %s: KVM does not take the registers of the boot vCPU: %s", vm->vm_name, error_reason(errno));
     return -1;
 }
