@@ -5,50 +5,37 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "../common/message.h"
 #include "../wire/descriptors.h"
+#include "../wire/memory.h"
 
 /* --- making --- */
-
-static int make_memory(const char *name, uint64_t size)
-{
-    int memfd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-
-    if (memfd < 0)
-        return -1;
-    if (ftruncate(memfd, (off_t)size) == 0 && fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) == 0)
-        return memfd;
-    close(memfd);
-    return -1;
-}
 
 int link_create(struct link *link, const struct topology_connection *connection)
 {
     bool made = true;
 
     *link = (struct link){.connection = connection};
-    for (int end = 0; end < 2; end++) {
-        struct link_end *at = &link->ends[end];
+    for (int i = 0; i < 2; i++) {
+        struct link_end *end = &link->ends[i];
 
-        at->socket = -1;
-        /* Non-blocking, so that a full count stops nobody. */
-        at->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        at->page = make_memory(connection->name, CROSSVM_PAGE_SIZE);
-        made = made && at->doorbell >= 0 && at->page >= 0;
+        end->socket = -1;
+        end->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); /* a full count makes nobody wait */
+        end->page = memory_create(connection->name, CROSSVM_PAGE_SIZE, F_SEAL_SEAL);
+        made = made && end->doorbell >= 0 && end->page >= 0;
     }
     for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
         link->dataports[i] = -1;
     for (size_t i = 0; i < connection->num_dataports && made; i++) {
-        link->dataports[i] = make_memory(connection->name, connection->dataports[i].size);
+        link->dataports[i] = memory_create(connection->name, connection->dataports[i].size, F_SEAL_SEAL);
         made = link->dataports[i] >= 0;
     }
     if (made)
         return 0;
-    message("connection %s: cannot make what its ends share: %s", connection->name, strerror(errno));
+    message("connection \"%s\": cannot make what its ends share: %s", connection->name, error_reason(errno));
     return -1;
 }
 
@@ -60,99 +47,112 @@ static void close_if_open(int fd)
 
 void link_destroy(struct link *link)
 {
-    for (int end = 0; end < 2; end++) {
-        close_if_open(link->ends[end].socket);
-        close_if_open(link->ends[end].doorbell);
-        close_if_open(link->ends[end].page);
+    for (int i = 0; i < 2; i++) {
+        close_if_open(link->ends[i].socket);
+        close_if_open(link->ends[i].doorbell);
+        close_if_open(link->ends[i].page);
     }
     for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
         close_if_open(link->dataports[i]);
 }
 
+size_t link_descriptors(const struct topology *topology)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < topology->num_connections; i++) {
+        if (connection_is_between_vms(&topology->connections[i]))
+            n += 2 * 3 + topology->connections[i].num_dataports;
+    }
+    return n;
+}
+
 /* --- telling --- */
 
-/* Tells an end what holds at the other, now or when its socket takes it. One that is broken is noticed when read. */
-static void tell(struct link *link, int end)
+/* Tells an end's process the state of the peer's driver, now or when its socket takes it. Reading notices a broken one.
+ */
+static void tell(struct link *link, int number)
 {
-    const struct link_end *other = &link->ends[1 - end];
-    struct link_end *at = &link->ends[end];
+    const struct link_end *peer = &link->ends[1 - number];
+    struct link_end *end = &link->ends[number];
     struct crossvm_wire_driver news = {
         .header = {.magic = CROSSVM_WIRE_MAGIC, .version = CROSSVM_WIRE_VERSION, .type = CROSSVM_WIRE_DRIVER},
-        .driver_state = other->driver_state,
-        .generation = other->generation,
+        .driver_state = peer->driver_state,
+        .generation = peer->generation,
     };
 
-    if (at->socket < 0)
+    if (end->socket < 0)
         return;
-    at->late =
-        send(at->socket, &news, sizeof(news), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == ENOBUFS);
+    end->late = send(end->socket, &news, sizeof(news), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
+                (errno == EAGAIN || errno == ENOBUFS);
 }
 
 /* --- coming and going --- */
 
-static void describe(const struct link *link, int end, struct crossvm_wire_join *join)
+static void describe(const struct link *link, int number, struct crossvm_wire_join *join)
 {
     const struct topology_connection *connection = link->connection;
 
     *join = (struct crossvm_wire_join){
         .header = {.magic = CROSSVM_WIRE_MAGIC, .version = CROSSVM_WIRE_VERSION, .type = CROSSVM_WIRE_JOIN},
-        .end = (uint32_t)end,
+        .end = (uint32_t)number,
         .base_block_only = connection->base_block_only,
         .num_dataports = (uint32_t)connection->num_dataports,
     };
     memcpy(join->name, connection->name, strlen(connection->name));
     for (size_t i = 0; i < connection->num_dataports; i++) {
         join->dataports[i].size = connection->dataports[i].size;
-        join->dataports[i].guest_rights = dataport_rights(&connection->dataports[i], (unsigned int)end);
+        join->dataports[i].guest_rights = dataport_rights(&connection->dataports[i], (unsigned int)number);
     }
 }
 
-static int send_join(const struct link *link, int end)
+static int send_join(const struct link *link, int number)
 {
-    const struct link_end *own = &link->ends[end];
-    const struct link_end *other = &link->ends[1 - end];
-    int fds[CROSSVM_WIRE_JOIN_MAX_FDS] = {own->doorbell, other->doorbell, own->page, other->page};
+    const struct link_end *end = &link->ends[number];
+    const struct link_end *peer = &link->ends[1 - number];
+    int fds[CROSSVM_WIRE_JOIN_MAX_FDS] = {end->doorbell, peer->doorbell, end->page, peer->page};
     size_t n = link->connection->num_dataports;
     struct crossvm_wire_join join;
 
     memcpy(fds + CROSSVM_WIRE_JOIN_FIXED_FDS, link->dataports, n * sizeof(int));
-    describe(link, end, &join);
-    return descriptors_send(own->socket, &join, sizeof(join), fds, CROSSVM_WIRE_JOIN_FIXED_FDS + n);
+    describe(link, number, &join);
+    return descriptors_send(end->socket, &join, sizeof(join), fds, CROSSVM_WIRE_JOIN_FIXED_FDS + n);
 }
 
-int link_join(struct link *link, int end)
+int link_join(struct link *link, int number)
 {
-    struct link_end *at = &link->ends[end];
+    struct link_end *end = &link->ends[number];
     int pair[2];
 
-    link_leave(link, end);
+    link_leave(link, number);
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair)) {
-        message("connection %s: cannot make a socket: %s", link->connection->name, strerror(errno));
+        message("connection \"%s\": cannot make a socket: %s", link->connection->name, error_reason(errno));
         return -1;
     }
-    at->socket = pair[0];
-    if (send_join(link, end)) {
-        message("connection %s: cannot hand over what its ends share: %s", link->connection->name, strerror(errno));
-        link_leave(link, end);
+    end->socket = pair[0];
+    if (send_join(link, number)) {
+        message("connection \"%s\": cannot hand over what its ends share: %s", link->connection->name,
+                error_reason(errno));
+        link_leave(link, number);
         close(pair[1]);
         return -1;
     }
-    tell(link, end);
+    tell(link, number);
     return pair[1];
 }
 
-void link_leave(struct link *link, int end)
+void link_leave(struct link *link, int number)
 {
-    struct link_end *at = &link->ends[end];
+    struct link_end *end = &link->ends[number];
 
-    if (at->socket < 0)
+    if (end->socket < 0)
         return;
-    close(at->socket);
-    at->socket = -1;
-    at->late = false;
-    at->base = at->generation;
-    at->driver_state = CROSSVM_DRIVER_NONE;
-    tell(link, 1 - end);
+    close(end->socket);
+    end->socket = -1;
+    end->late = false;
+    end->base = end->generation;
+    end->driver_state = CROSSVM_DRIVER_NONE;
+    tell(link, 1 - number);
 }
 
 /* --- passing on --- */
@@ -163,36 +163,36 @@ static bool is_news(const struct crossvm_wire_driver *news, ssize_t length)
            news->header.version == CROSSVM_WIRE_VERSION && news->header.type == CROSSVM_WIRE_DRIVER;
 }
 
-static void receive(struct link *link, int end)
+static void receive(struct link *link, int number)
 {
-    struct link_end *at = &link->ends[end];
+    struct link_end *end = &link->ends[number];
     struct crossvm_wire_driver news;
-    ssize_t length = recv(at->socket, &news, sizeof(news), MSG_DONTWAIT);
+    ssize_t length = recv(end->socket, &news, sizeof(news), MSG_DONTWAIT);
 
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (length <= 0) {
-        link_leave(link, end);
+        link_leave(link, number);
         return;
     }
     if (!is_news(&news, length))
         return;
-    at->driver_state = news.driver_state;
-    at->generation = at->base + news.generation;
-    tell(link, 1 - end);
+    end->driver_state = news.driver_state;
+    end->generation = end->base + news.generation;
+    tell(link, 1 - number);
 }
 
-struct pollfd link_wishes(const struct link *link, int end)
+struct pollfd link_wishes(const struct link *link, int number)
 {
-    const struct link_end *at = &link->ends[end];
+    const struct link_end *end = &link->ends[number];
 
-    return (struct pollfd){.fd = at->socket, .events = (short)(at->late ? POLLIN | POLLOUT : POLLIN)};
+    return (struct pollfd){.fd = end->socket, .events = (short)(end->late ? POLLIN | POLLOUT : POLLIN)};
 }
 
-void link_serve(struct link *link, int end, short events)
+void link_serve(struct link *link, int number, short events)
 {
-    if (link->ends[end].late && events & POLLOUT)
-        tell(link, end);
-    if (link->ends[end].socket >= 0 && events & ~POLLOUT)
-        receive(link, end);
+    if (link->ends[number].late && events & POLLOUT)
+        tell(link, number);
+    if (link->ends[number].socket >= 0 && events & ~POLLOUT)
+        receive(link, number);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What two VMs of a connection share, held here so that each of their processes can end and be started again: memory,
- * doorbells, and the word of who is there (src/wire/wire.h).
+ * A connection between two VMs: the memory and the doorbells that both processes share, and the state of each one's
+ * driver (src/wire/wire.h). This process holds them, so that each VM's process can end and be started again.
  *
- * Events go from VM to VM by themselves. Only driver messages come here, to be passed on.
+ * Events go from VM to VM without this process. Only driver messages pass through it.
  */
 #pragma once
 
@@ -15,11 +15,11 @@
 
 /** One of the two ends. */
 struct link_end {
-    int socket;            /**< to the VM's process; -1 while there is none */
-    int doorbell;          /**< eventfd that this end's guest rings */
+    int socket;            /**< to the VM's process; -1: there is no process */
+    int doorbell;          /**< eventfd that this end's guest signals */
     int page;              /**< memfd in which this end's guest counts its events */
-    uint32_t driver_state; /**< CROSSVM_DRIVER_*: what the end's process said last */
-    uint32_t generation;   /**< goes on counting when the process is another */
+    uint32_t driver_state; /**< CROSSVM_DRIVER_*, as the process reported it last */
+    uint32_t generation;   /**< of the driver; never decreases, whatever process counts */
     uint32_t base;         /**< added to what the present process counts */
     bool late;             /**< its socket was full when there was something to tell */
 };
@@ -35,18 +35,22 @@ int link_create(struct link *link, const struct topology_connection *connection)
 
 void link_destroy(struct link *link);
 
+/** How many descriptors the links of a topology's connections take here. */
+size_t link_descriptors(const struct topology *topology);
+
 /**
- * Makes a socket for a new process of an end's VM, with the JOIN message and what is known of the other end in it.
+ * Makes a socket for a new process of the VM at an end, 0 or 1. In it are the JOIN message and the state of the peer's
+ * driver.
  *
  * @return the process's side, for the caller to close; -1 after a message
  */
-int link_join(struct link *link, int end);
+int link_join(struct link *link, int number);
 
-/** The end's process is gone: tells the other. */
-void link_leave(struct link *link, int end);
+/** The end's process has ended: tells the peer. */
+void link_leave(struct link *link, int number);
 
 /** What to poll for at an end's socket. */
-struct pollfd link_wishes(const struct link *link, int end);
+struct pollfd link_wishes(const struct link *link, int number);
 
-/** Passes on what came from an end, and tells it what it was not told. */
-void link_serve(struct link *link, int end, short events);
+/** Passes on the message that came from an end, and sends the end what was late. */
+void link_serve(struct link *link, int number, short events);

@@ -14,7 +14,7 @@
 #include "../common/name.h"
 #include "../common/standard_streams.h"
 #include "../pair/pair.h"
-#include "../wire/wire.h"
+#include "../wire/socket_directory.h"
 #include "command.h"
 
 #define DEFAULT_SIZE 0x10000
@@ -58,11 +58,11 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 static const struct argp_option options[] = {
     {"dataport", 'p', "SIZE[:WRITER]", 0,
-     "a dataport of that size, with K, M or G; WRITER is the end that alone may write, 0 or 1, or both (default). Up "
-     "to "
-     "4; without one, there is one of 64K",
+     "a dataport of SIZE bytes, or with K, M or G; WRITER is the end that alone may write, 0 or 1, or both (default). "
+     "At most 4; without this option there is one of 64K",
      0},
-    {"socket-dir", 'd', "DIR", 0, "where programs find the ends (default $CROSSVM_DIR or /run/crossvm)", 0},
+    {"socket-dir", 'd', "DIR", 0,
+     "where programs find the ends (default $CROSSVM_DIR, /run/crossvm or $XDG_RUNTIME_DIR/crossvm)", 0},
     {0},
 };
 
@@ -83,7 +83,7 @@ static int catch_signals(void)
 
     end_signals(&signals);
     if (sigprocmask(SIG_BLOCK, &signals, NULL) || (fd = signalfd(-1, &signals, SFD_CLOEXEC)) < 0) {
-        message("cannot wait for signals: %s", strerror(errno));
+        message("cannot wait for signals: %s", error_reason(errno));
         return -1;
     }
     return fd;
@@ -91,11 +91,12 @@ static int catch_signals(void)
 
 int cmd_pair(int argc, char **argv)
 {
-    const char *dir = secure_getenv("CROSSVM_DIR");
-    struct pair_options chosen = {.dir = dir && dir[0] ? dir : CROSSVM_DEFAULT_DIRECTORY};
+    char dir[SOCKET_DIRECTORY_BYTES];
+    struct pair_options chosen = {.dir = dir};
     int stop, status = STATUS_ERROR;
     struct pair *pair;
 
+    cvm_socket_directory_for_server(dir);
     command_line_parse(&argp, 0, argc, argv, &chosen);
     descriptor_limit_raise();
     if (chosen.num_dataports == 0) {

@@ -6,7 +6,7 @@
 #include "../common/descriptor_limit.h"
 #include "../run/runner.h"
 #include "../run/topology.h"
-#include "../wire/wire.h"
+#include "../wire/socket_directory.h"
 #include "command.h"
 
 enum {
@@ -53,7 +53,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp_option options[] = {
     {"check", OPTION_CHECK, NULL, 0, "only check the file", 0},
     {"dump", OPTION_DUMP, NULL, 0, "print the devices that each guest will see; starts no VM", 0},
-    {"socket-dir", 'd', "DIR", 0, "where host programs find connections (default $CROSSVM_DIR or /run/crossvm)", 0},
+    {"socket-dir", 'd', "DIR", 0,
+     "where host programs find connections (default $CROSSVM_DIR, /run/crossvm or "
+     "$XDG_RUNTIME_DIR/crossvm)",
+     0},
     {"stats", OPTION_STATS, NULL, 0, "print counters of each VM's exits at its end", 0},
     {0},
 };
@@ -69,23 +72,17 @@ static const struct argp argp = {
            "signal's number after a signal.",
 };
 
-/* Where crossvm-vm will make its sockets. */
-static const char *socket_dir(const struct request *request)
-{
-    const char *dir = request->program.socket_dir ? request->program.socket_dir : getenv("CROSSVM_DIR");
-
-    return dir && dir[0] ? dir : CROSSVM_DEFAULT_DIRECTORY;
-}
-
 int cmd_run(int argc, char **argv)
 {
+    char dir[SOCKET_DIRECTORY_BYTES];
     struct request request = {0};
     struct topology topology;
     int status = STATUS_OK;
 
+    cvm_socket_directory_for_server(dir);
     command_line_parse(&argp, 0, argc, argv, &request);
     descriptor_limit_raise();
-    if (topology_load(&topology, request.file, socket_dir(&request)))
+    if (topology_load(&topology, request.file, request.program.socket_dir ? request.program.socket_dir : dir))
         return STATUS_ERROR;
     if (request.check)
         printf("%s: VMs: %zu, connections: %zu; nothing is wrong\n", request.file, topology.num_vms,

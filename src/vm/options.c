@@ -12,6 +12,7 @@
 #include "../common/command_line.h"
 #include "../common/name.h"
 #include "../common/size.h"
+#include "../wire/socket_directory.h"
 #include "../wire/wire.h"
 
 #define MIB ((uint64_t)1 << 20)
@@ -43,7 +44,10 @@ static const struct argp_option known[] = {
      0},
     {"join", OPTION_JOIN, "FD", 0,
      "a connection to another VM, as a socket describes it that this process inherited; for `crossvm run`", 0},
-    {"socket-dir", 'd', "DIR", 0, "where host programs find the connections (default $CROSSVM_DIR or /run/crossvm)", 0},
+    {"socket-dir", 'd', "DIR", 0,
+     "where host programs find the connections (default $CROSSVM_DIR, /run/crossvm or "
+     "$XDG_RUNTIME_DIR/crossvm)",
+     0},
     {"gic", OPTION_GIC, "VERSION", 0,
      "arm64: the guest's interrupt controller, 3 (with MSI) or 2 (without); default is the best that KVM has", 0},
     {"stats", OPTION_STATS, NULL, 0, "print counters of exits at the end", 0},
@@ -223,12 +227,13 @@ void options_parse(struct options *options, int argc, char **argv)
             "SIGTERM or SIGHUP, which end the VM. Limits: the guest's kernel needs ACPI and the IOAPIC on x86-64, and "
             "pages of 4 KiB where its programs use connections.",
     };
-    const char *dir = getenv("CROSSVM_DIR");
+    static char dir[SOCKET_DIRECTORY_BYTES];
 
+    cvm_socket_directory_for_server(dir);
     *options = (struct options){
         .name = "vm",
         .command_line = "",
-        .socket_dir = dir && dir[0] ? dir : CROSSVM_DEFAULT_DIRECTORY,
+        .socket_dir = dir,
         .memory = 256 * MIB,
         .vcpus = 1,
     };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The kernel itself signals eventfds without waiting: KVM does for the guest's doorbell, and asynchronous I/O does at
- * the end of an operation. Here the operation is to read nothing from /dev/null, which ends before io_submit() returns.
+ * The kernel signals eventfds without waiting. Asynchronous I/O has it do so at the end of an operation. The operation
+ * here reads nothing from /dev/null, so it has ended when io_submit() returns.
  */
 #include "shared_event.h"
 
@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define OPERATIONS 8 /* that may have ended without our having asked; one a call */
+#define OPERATIONS 8 /* room for operations whose end nobody has taken yet; each call leaves one at most */
 
 static struct {
     aio_context_t context;

@@ -5,15 +5,14 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <crossvm/device.h>
 #include <sel4vm_kvm.h>
 
 #include "../common/message.h"
+#include "../wire/memory.h"
+#include "../wire/received_memory.h"
 
 #define HUGE_FRAME_BITS 21
 
@@ -37,15 +36,6 @@ static int make_frames(struct shared_memory *memory, uint64_t size)
     return 0;
 }
 
-static int make_memfd(struct shared_memory *memory, const char *name, uint64_t size)
-{
-    memory->memfd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (memory->memfd < 0 || ftruncate(memory->memfd, (off_t)size) ||
-        fcntl(memory->memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW))
-        return -errno;
-    return 0;
-}
-
 int shared_memory_create(struct shared_memory *memory, const char *name, uint64_t size, uint32_t guest_rights,
                          uint32_t peer_rights)
 {
@@ -54,55 +44,41 @@ int shared_memory_create(struct shared_memory *memory, const char *name, uint64_
     *memory = SHARED_MEMORY_NONE;
     memory->guest_rights = guest_rights;
     memory->peer_rights = peer_rights;
-    error = make_memfd(memory, name, size);
-    if (!error)
-        error = make_frames(memory, size);
+    memory->memfd = memory_create(name, size, 0); /* shared_memory_seal() is to come */
+    error = memory->memfd < 0 ? -errno : make_frames(memory, size);
     if (!error)
         return 0;
-    message("connection %s: cannot make %llu bytes of shared memory: %s", name, (unsigned long long)size,
-            strerror(-error));
+    message("connection \"%s\": cannot make %llu bytes of shared memory: %s", name, (unsigned long long)size,
+            error_reason(-error));
     shared_memory_destroy(memory);
     return -1;
 }
 
-/* Memory that went away under a mapping would end this process. */
-static const char *find_fault(int memfd, uint64_t size)
-{
-    struct stat status;
-    int seals = fcntl(memfd, F_GET_SEALS);
-
-    if (seals < 0 || !(seals & F_SEAL_SHRINK))
-        return "is no memfd sealed against shrinking";
-    if (fstat(memfd, &status) || status.st_size < 0 || (uint64_t)status.st_size < size)
-        return "is smaller than it was said to be";
-    return NULL;
-}
-
 int shared_memory_take(struct shared_memory *memory, const char *name, int memfd, uint64_t size, uint32_t guest_rights)
 {
-    const char *fault = find_fault(memfd, size);
+    const char *fault = received_memory_fault(memfd, size);
     int error;
 
     *memory = SHARED_MEMORY_NONE;
     memory->memfd = memfd;
     memory->guest_rights = guest_rights;
     if (fault) {
-        message("connection %s: the memory that came %s", name, fault);
+        message("connection \"%s\": the memory that `crossvm run` sent %s", name, fault);
         shared_memory_destroy(memory);
         return -1;
     }
     error = make_frames(memory, size);
     if (!error)
         return 0;
-    message("connection %s: cannot use %llu bytes of shared memory: %s", name, (unsigned long long)size,
-            strerror(-error));
+    message("connection \"%s\": cannot use %llu bytes of shared memory: %s", name, (unsigned long long)size,
+            error_reason(-error));
     shared_memory_destroy(memory);
     return -1;
 }
 
 /*
- * Sealing forbids it by whatever descriptor. (One that is open for reading only is not enough, since Linux lets its
- * holder open the memfd anew.)
+ * A descriptor that is open for reading only is not enough: Linux lets its holder open the memfd anew for writing. The
+ * seal holds for all descriptors.
  */
 int shared_memory_seal(const struct shared_memory *memory)
 {

@@ -10,9 +10,10 @@
 #include <unistd.h>
 
 #include "../common/message.h"
+#include "../common/name.h"
 #include "../wire/descriptors.h"
 
-#define JOIN_PATIENCE_MS 10000
+#define JOIN_PATIENCE_MS 10000 /* `crossvm run` sends before it starts this process */
 
 _Static_assert(CROSSVM_WIRE_JOIN_MAX_FDS <= DESCRIPTORS_MAX, "a JOIN message has more descriptors than can be sent");
 
@@ -23,46 +24,66 @@ static bool header_is_valid(const struct crossvm_wire_header *header, uint16_t t
     return header->magic == CROSSVM_WIRE_MAGIC && header->version == CROSSVM_WIRE_VERSION && header->type == type;
 }
 
-/* What is wrong with the message, or NULL. */
+static bool rights_are_valid(uint32_t rights)
+{
+    return rights == CROSSVM_RIGHT_READ || rights == (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE);
+}
+
+/* What is wrong with the message, as the rest of a sentence, or NULL. */
 static const char *find_fault(const struct crossvm_wire_join *join, ssize_t length, size_t num_fds)
 {
     if (length != (ssize_t)sizeof(*join) || !header_is_valid(&join->header, CROSSVM_WIRE_JOIN))
         return "is of another protocol or version";
-    if (strnlen(join->name, sizeof(join->name)) == sizeof(join->name) || join->end > 1)
-        return "has no name or no end";
+    if (!name_is_valid(join->name) || join->end > 1)
+        return "has no valid name or end";
     if (join->num_dataports > CROSSVM_MAX_DATAPORTS || num_fds != CROSSVM_WIRE_JOIN_FIXED_FDS + join->num_dataports)
         return "has another number of descriptors than of dataports";
     for (size_t i = 0; i < join->num_dataports; i++) {
-        if (join->dataports[i].size == 0 || join->dataports[i].size % CROSSVM_PAGE_SIZE)
-            return "has a dataport of an impossible size";
+        if (join->dataports[i].size == 0 || join->dataports[i].size % CROSSVM_PAGE_SIZE ||
+            !rights_are_valid(join->dataports[i].guest_rights))
+            return "has a dataport with an impossible size or rights";
     }
     return NULL;
 }
 
-int sibling_join(struct sibling *sibling, int socket, struct wiring *wiring, vm_t *vm)
+/* Receives the message and its descriptors, for the caller to close. 0, or -1 after a message to the user. */
+static int receive_join(int socket, struct crossvm_wire_join *join, int fds[CROSSVM_WIRE_JOIN_MAX_FDS])
 {
     struct pollfd waiting = {.fd = socket, .events = POLLIN};
-    struct crossvm_wire_join join;
-    int fds[CROSSVM_WIRE_JOIN_MAX_FDS];
     size_t num_fds = 0;
     const char *fault;
     ssize_t length;
-    int error = -1;
 
-    *sibling = (struct sibling){.source = {.fd = socket}, .wiring = wiring};
-    sibling->report.source = &sibling->source;
-    wiring_init(wiring);
-    if (poll(&waiting, 1, JOIN_PATIENCE_MS) != 1) {
-        message("nothing comes from descriptor %d, which --join names: `crossvm run` gives such a descriptor", socket);
+    for (size_t i = 0; i < CROSSVM_WIRE_JOIN_MAX_FDS; i++)
+        fds[i] = -1;
+    if (poll(&waiting, 1, JOIN_PATIENCE_MS) == 0) {
+        message("nothing came from descriptor %d, which --join names; it must be a socket of `crossvm run`", socket);
         return -1;
     }
-    length = descriptors_receive(socket, &join, sizeof(join), fds, CROSSVM_WIRE_JOIN_MAX_FDS, &num_fds);
-    fault = length < 0 ? strerror(errno) : find_fault(&join, length, num_fds);
+    length = descriptors_receive(socket, join, sizeof(*join), fds, CROSSVM_WIRE_JOIN_MAX_FDS, &num_fds);
+    if (length < 0) {
+        message("cannot receive from descriptor %d, which --join names: %s", socket, error_reason(errno));
+        return -1;
+    }
+    fault = find_fault(join, length, num_fds);
     if (fault)
         message(
             "the message from descriptor %d, which --join names, %s; use the same release of crossvm and crossvm-vm",
             socket, fault);
-    else
+    return fault ? -1 : 0;
+}
+
+int sibling_join(struct sibling *sibling, int socket, struct wiring *wiring, vm_t *vm)
+{
+    int fds[CROSSVM_WIRE_JOIN_MAX_FDS];
+    struct crossvm_wire_join join;
+    int error;
+
+    *sibling = (struct sibling){.source = {.fd = socket}, .wiring = wiring};
+    sibling->report.source = &sibling->source;
+    wiring_init(wiring);
+    error = receive_join(socket, &join, fds);
+    if (!error)
         error = wiring_join(wiring, vm, &join, fds);
     for (size_t i = 0; i < CROSSVM_WIRE_JOIN_MAX_FDS; i++) {
         if (fds[i] >= 0)
@@ -94,7 +115,7 @@ static uint32_t peer_state_of(uint32_t driver_state)
     }
 }
 
-/* The process that started us is gone, and with it any word of the peer. */
+/* `crossvm run` has ended: nobody tells of the peer any more. */
 static void lose(struct sibling *sibling)
 {
     loop_unwatch(sibling->wiring->loop, &sibling->source);
@@ -123,7 +144,7 @@ static void heard(struct source *source, uint32_t events)
         return;
     if (news.driver_state == sibling->told.driver_state && news.generation == sibling->told.generation)
         return;
-    /* News in between may be left out: who is there now is another, even where less is there than before. */
+    /* Messages may have been left out: a new generation is a new peer, even where less of it is there than before. */
     if (news.generation != sibling->told.generation && news.driver_state < sibling->told.driver_state)
         crossvm_set_peer_state(sibling->wiring->connection, CROSSVM_PEER_ABSENT);
     sibling->told = news;
@@ -139,7 +160,7 @@ int sibling_start(struct sibling *sibling)
     sibling->wiring->driver_changed = tell_driver;
     if (loop_watch(sibling->wiring->loop, &sibling->source, EPOLLIN) == 0)
         return 0;
-    message("connection %s: cannot watch its socket: %s", sibling->wiring->name, strerror(errno));
+    message("connection \"%s\": cannot watch its socket: %s", sibling->wiring->name, error_reason(errno));
     return -1;
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../common/message.h"
+#include "socket_directory.h"
 
 #define PATH_BYTES sizeof(((struct sockaddr_un *)NULL)->sun_path)
 
@@ -26,49 +27,33 @@ static int make_path(char path[PATH_BYTES], const char *dir, const char *name, c
     return -1;
 }
 
-/* --- the folder --- */
+/* --- the directory --- */
 
-static int check_folder(const char *dir, int folder)
+/* Makes it if it is missing, and checks it. 0, or -1 after a message. */
+static int prepare_directory(const char *dir)
 {
+    const char *fault;
     struct stat status;
-
-    if (fstat(folder, &status)) {
-        message("cannot look at the folder %s for sockets: %s", dir, error_reason(errno));
-        return -1;
-    }
-    if (status.st_uid != 0 && status.st_uid != geteuid()) {
-        message("the folder %s for sockets belongs to user %u, who could replace them; choose another --socket-dir",
-                dir, (unsigned int)status.st_uid);
-        return -1;
-    }
-    if (status.st_mode & S_IWOTH) {
-        message("any user can make files in the folder %s for sockets (mode %04o); choose another --socket-dir, or "
-                "take that right away with `chmod o-w`",
-                dir, (unsigned int)status.st_mode & 07777);
-        return -1;
-    }
-    return 0;
-}
-
-/* Makes the folder if it is missing, and checks it. 0, or -1 after a message. */
-static int prepare_folder(const char *dir)
-{
-    int folder, error;
+    int fd;
 
     if (mkdir(dir, S_IRWXU) && errno != EEXIST) {
-        message("cannot make the folder %s for sockets: %s; choose another with --socket-dir", dir,
+        message("cannot make the directory %s for sockets: %s; choose another with --socket-dir", dir,
                 error_reason(errno));
         return -1;
     }
-    folder = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (folder < 0) {
-        message("cannot open the folder %s for sockets: %s; choose another with --socket-dir", dir,
-                errno == ENOTDIR || errno == ELOOP ? "it is a symbolic link, or no folder" : error_reason(errno));
+    fd = open(dir, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status)) {
+        message("cannot open the directory %s for sockets: %s; choose another with --socket-dir", dir,
+                errno == ENOTDIR ? "it is a symbolic link or no directory" : error_reason(errno));
+        if (fd >= 0)
+            close(fd);
         return -1;
     }
-    error = check_folder(dir, folder);
-    close(folder);
-    return error;
+    close(fd);
+    fault = cvm_socket_directory_status_fault(&status, true);
+    if (fault)
+        message("the directory %s for sockets %s", dir, fault);
+    return fault ? -1 : 0;
 }
 
 /* --- the lock --- */
@@ -128,7 +113,7 @@ int door_open(struct door *door, const char *dir, const char *name)
     *door = DOOR_CLOSED;
     if (make_path(path, dir, name, "sock") || make_path(door->lock_path, dir, name, "lock"))
         return -1;
-    if (prepare_folder(dir) || take_lock(door, path, name))
+    if (prepare_directory(dir) || take_lock(door, path, name))
         return -1;
     (void)unlink(path); /* what a dead process left */
     if (listener_open(&door->listener, SOCK_SEQPACKET, path) == 0)

@@ -2,9 +2,7 @@
 /*
  * A socket with a name, where host programs come for an end: DIR/NAME.sock. One process at a time serves a name.
  *
- * The folder decides whom the names in it can be trusted for: it must belong to root or to this process's user, and not
- * be writable by all users, with or without the sticky bit, since whoever may make files there may take names that are
- * not served yet. Its group may write: whoever set the folder up has chosen that group.
+ * The directory has to be safe (src/wire/socket_directory.h) and no symbolic link.
  */
 #pragma once
 
@@ -28,8 +26,8 @@ struct door {
 #define DOOR_CLOSED ((struct door){.listener = LISTENER_CLOSED, .lock = -1})
 
 /**
- * Listens. The folder is made (mode 0700) when it is missing. A socket that a dead process left is replaced; one that a
- * live process serves is an error.
+ * Listens. The directory is made (mode 0700) when it is missing. A socket that a dead process left is replaced; one
+ * that a live process serves is an error.
  *
  * @return 0, or -1 after a message, and then there is nothing to close
  */

@@ -65,15 +65,18 @@ void cvm_socket_directory_for_server(char path[SOCKET_DIRECTORY_BYTES])
         (void)snprintf(path, SOCKET_DIRECTORY_BYTES, "%s", second);
 }
 
+const char *cvm_socket_directory_status_fault(const struct stat *status, bool as_server)
+{
+    if (status->st_mode & S_IWOTH)
+        return "may be written by all users, who could replace its sockets: take that from them (chmod o-w)";
+    if (as_server && status->st_uid != 0 && status->st_uid != geteuid())
+        return "belongs to another user, who could replace its sockets: choose another one";
+    return NULL;
+}
+
 const char *cvm_socket_directory_fault(const char *path, bool as_server)
 {
     struct stat status;
 
-    if (stat(path, &status))
-        return NULL;
-    if (status.st_mode & S_IWOTH)
-        return "may be written by all users, who could replace its sockets: take that from them (chmod o-w)";
-    if (as_server && status.st_uid != 0 && status.st_uid != geteuid())
-        return "belongs to another user, who could replace its sockets: choose another one";
-    return NULL;
+    return stat(path, &status) ? NULL : cvm_socket_directory_status_fault(&status, as_server);
 }

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/stat.h>
 
 #define SOCKET_DIRECTORY_BYTES 4096
 
@@ -27,10 +28,14 @@ bool cvm_socket_directory(size_t i, char path[SOCKET_DIRECTORY_BYTES]);
 void cvm_socket_directory_for_server(char path[SOCKET_DIRECTORY_BYTES]);
 
 /**
- * What makes a directory unsafe: whoever may write it can replace the sockets in it.
+ * What makes a directory unsafe: whoever may write it can replace the sockets in it, or take names that are not served
+ * yet, also where the sticky bit keeps existing files. Its group may write: whoever set the directory up chose the
+ * group.
  *
  * @param as_server a server does not use the directory of another user than root either
- * @return NULL, or the rest of a sentence that begins with the path and ends with a remedy. NULL also when the
- * directory cannot be looked at: then using it fails, too
+ * @return NULL, or the rest of a sentence that begins with the path and ends with a remedy
  */
+const char *cvm_socket_directory_status_fault(const struct stat *status, bool as_server);
+
+/** The same of a path. NULL also when the directory cannot be looked at: then using it fails, too. */
 const char *cvm_socket_directory_fault(const char *path, bool as_server);

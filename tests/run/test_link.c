@@ -31,6 +31,7 @@
 #include "../../src/wire/descriptors.h"
 
 #define DATA_SIZE 0x3000
+#define HUGE_SIZE 0x200000
 
 static struct topology_connection plan(bool base_block_only)
 {
@@ -377,14 +378,18 @@ static void wrong_messages_are_refused(void **state)
         BAD_END,
         MANY_DATAPORTS,
         BAD_SIZE,
+        BAD_RIGHTS,
+        PATH_AS_NAME,
         FEW_DESCRIPTORS,
         SMALL_MEMORY,
         NOT_SEALED,
+        HUGE_PAGES,
         SHORT,
         NUM
     };
     int sealed = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     int loose = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    int huge = memfd_create("test", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_HUGETLB | 21u << 26 /* MFD_HUGE_2MB */);
     int doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     vm_t vm;
 
@@ -393,7 +398,12 @@ static void wrong_messages_are_refused(void **state)
     assert_int_equal(vm_init(&vm, NULL, NULL, (vspace_t){0}, NULL, seL4_CapNull, "test"), 0);
     assert_int_equal(ftruncate(sealed, 0x1000), 0);
     assert_int_equal(ftruncate(loose, 0x1000), 0);
+    if (huge < 0)
+        print_message("this kernel has no huge pages to refuse\n");
+    else
+        assert_int_equal(ftruncate(huge, HUGE_SIZE), 0); /* takes no page yet */
     assert_int_equal(fcntl(sealed, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+    assert_int_equal(huge < 0 ? 0 : fcntl(huge, F_ADD_SEALS, F_SEAL_SHRINK), 0);
     for (int wrong = 0; wrong < NUM; wrong++) {
         struct crossvm_wire_join join = {
             .header = {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_JOIN},
@@ -401,10 +411,12 @@ static void wrong_messages_are_refused(void **state)
             .num_dataports = 1,
             .dataports = {{.size = wrong == SMALL_MEMORY ? 0x2000
                                    : wrong == BAD_SIZE   ? 100
+                                   : wrong == HUGE_PAGES ? HUGE_SIZE
                                                          : 0x1000,
-                           .guest_rights = 3}},
+                           .guest_rights = wrong == BAD_RIGHTS ? CROSSVM_RIGHT_WRITE : CROSSVM_RIGHT_READ}},
         };
-        int fds[] = {doorbell, doorbell, sealed, sealed, wrong == NOT_SEALED ? loose : sealed};
+        int dataport = wrong == NOT_SEALED ? loose : wrong == HUGE_PAGES && huge >= 0 ? huge : sealed;
+        int fds[] = {doorbell, doorbell, sealed, sealed, dataport};
         struct sibling sibling;
         struct wiring wiring = {0};
         int other;
@@ -415,6 +427,8 @@ static void wrong_messages_are_refused(void **state)
         join.num_dataports = wrong == MANY_DATAPORTS ? 5 : 1;
         if (wrong == NO_NAME)
             memset(join.name, 'x', sizeof(join.name));
+        if (wrong == PATH_AS_NAME)
+            memcpy(join.name, "../x", sizeof("../x"));
         assert_int_equal(
             descriptors_send(other, &join, sizeof(join) - (wrong == SHORT), fds, wrong == FEW_DESCRIPTORS ? 4 : 5), 0);
         assert_int_equal(sibling_join(&sibling, socket, &wiring, &vm), -1);
@@ -425,6 +439,7 @@ static void wrong_messages_are_refused(void **state)
     }
     close(sealed);
     close(loose);
+    close(huge);
     close(doorbell);
     kvm_vm_destroy(&vm);
 }
