@@ -167,13 +167,14 @@ static uint64_t driver_tells(const struct uio_device *device, const char *what)
 /* What the crossvm driver tells of a device with the extended block to those who do not open it. */
 static void look_at_attributes(const struct uio_device *device, crossvm_end_info_t *info)
 {
-    char rights[32], *next = rights;
-
-    if (!info->version ||
-        !cvm_sysfs_text(rights, sizeof(rights), "/sys/class/uio/uio%u/device/crossvm/dataport_rights", device->number))
+    if (!info->version)
         return;
-    for (size_t i = 0; i < info->num_dataports; i++)
-        info->dataports[i].rights = (uint32_t)strtoul(next, &next, 10);
+    for (size_t i = 0; i < info->num_dataports; i++) {
+        char file[64];
+
+        snprintf(file, sizeof(file), "dataport%zu_rights", i);
+        info->dataports[i].rights = (uint32_t)driver_tells(device, file);
+    }
     info->end = driver_tells(device, "end") & 1;
     info->peer_state = (uint32_t)driver_tells(device, "peer_state");
     info->peer_generation = (uint32_t)driver_tells(device, "peer_generation");

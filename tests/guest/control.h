@@ -24,6 +24,7 @@ enum control_op {
     CONTROL_FLOOD,      /* a thread notifies name args[0] times, as fast as it can */
     CONTROL_FLOOD_DONE, /* out[0] = the threads of CONTROL_FLOOD are done */
     CONTROL_LOG,        /* out[0] = lines that the module logged so far */
+    CONTROL_RESET,      /* all devices become as they are at power-on */
 };
 
 /* How a peer answers an event. */
@@ -49,6 +50,7 @@ struct control_info {
     uint32_t driver_state;
     uint32_t pci; /* device << 3 | function */
     uint32_t num_dataports;
+    uint64_t driver_changes; /* calls of driver_changed, of connections of the full interface */
 };
 
 /* The first bytes of the control dataport. */

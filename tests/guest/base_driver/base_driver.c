@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A driver for the tests that knows registers 0x00 to 0x37 of the device only, as those in the
- * field do: INTx, acknowledged by storing 0 to the count, and no word to the device when it leaves.
+ * A driver for the tests that knows the base block only, registers 0x00 to 0x37: it uses INTx,
+ * acknowledges by storing 0 to the count, and says nothing to the device when it leaves.
  */
 
 #include <linux/interrupt.h>
@@ -46,7 +46,8 @@ static int base_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = pci_request_regions(pdev, "base_driver");
 	if (ret)
 		goto disable;
-	base->registers = memremap(pci_resource_start(pdev, 0), pci_resource_len(pdev, 0), MEMREMAP_WB);
+	base->registers =
+		memremap(pci_resource_start(pdev, 0), pci_resource_len(pdev, 0), MEMREMAP_WB);
 	if (!base->registers) {
 		ret = -ENOMEM;
 		goto release;

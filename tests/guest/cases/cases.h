@@ -7,6 +7,7 @@ void register_cases(void);     /* before any driver */
 void early_cases(void);        /* across the loading of the driver */
 void driver_cases(void);       /* the driver's own behaviour */
 void event_cases(void);        /* rounds with asynchronous peers */
+void hibernation_cases(void);  /* the driver, when the guest hibernates */
 void other_driver_cases(void); /* uio_pci_generic, a driver of the base block */
 void hotplug_cases(void);      /* removal and installation while the guest runs */
 void many_cases(void);         /* a hundred connections */

@@ -196,7 +196,7 @@ static void attributes_are_registers(void)
           "peer_generation");
     CHECK(attribute("rebind", "events") == info("rebind").events, "events");
     CHECK(attribute("rebind", "end") == 0, "end");
-    CHECK(attribute("rebind", "dataport_rights") == (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE), "dataport_rights");
+    CHECK(attribute("rebind", "dataport0_rights") == (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE), "dataport0_rights");
     CHECK(crossvm_list(&list, &n, sizeof(*list)) == 0, "%s", crossvm_strerror());
     for (size_t i = 0; i < n; i++) {
         if (strcmp(list[i].name, "rebind") != 0)

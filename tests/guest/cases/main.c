@@ -44,6 +44,7 @@ int main(void)
         early_cases();
         driver_cases();
         event_cases();
+        hibernation_cases();
         other_driver_cases();
         hotplug_cases();
     } else if (!failed_cases && strcmp(scenario, "many") == 0) {

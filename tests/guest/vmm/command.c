@@ -19,6 +19,7 @@ static int get_info(const struct end *end, struct control_info *out)
         .driver_state = info.driver_state,
         .pci = (uint32_t)(info.pci.dev << 3 | info.pci.fun),
         .num_dataports = (uint32_t)info.num_dataports,
+        .driver_changes = end->driver_changes,
     };
     for (size_t i = 0; i <= info.num_dataports; i++) {
         out->bar_address[i] = info.bar_address[i];
@@ -91,6 +92,10 @@ void command_run(struct machine *machine, struct control *control)
         return;
     case CONTROL_FLOOD_DONE:
         control->out[0] = machine->floods == 0;
+        control->result = 0;
+        return;
+    case CONTROL_RESET:
+        crossvm_reset_all(&machine->vm);
         control->result = 0;
         return;
     case CONTROL_LOG:

@@ -109,6 +109,14 @@ static int emitted(void *cookie)
     return 0;
 }
 
+static void note_driver(void *cookie, uint32_t state)
+{
+    struct end *end = cookie;
+
+    (void)state;
+    end->driver_changes++;
+}
+
 /* The short interface's emit has no cookie: one function for each connection, and one VM at a time for each. */
 #define SHORT_EMITS 4
 static struct end *short_ends[2][SHORT_EMITS];
@@ -198,6 +206,7 @@ static int install_full(struct machine *machine, const struct scenario_install *
             .dataports = dataports[i],
             .num_dataports = ends[i]->num_dataports,
             .emit = emitted,
+            .driver_changed = note_driver,
             .cookie = ends[i],
             .base_block_only = install->connections[i].base_block_only,
         };

@@ -34,7 +34,8 @@ struct end {
         unsigned char *memory;
     } dataports[CROSSVM_MAX_DATAPORTS];
 
-    uint64_t emits; /* guarded by the VMM's lock, as the next */
+    uint64_t emits; /* guarded by the VMM's lock, as the next two */
+    uint64_t driver_changes;
     enum control_peer mode;
     int bell; /* eventfd that wakes the peer; -1: no peer */
     pthread_t thread;

@@ -78,8 +78,9 @@ static const struct scenario_install pair_installs[] = {
 };
 
 static const struct scenario scenarios[] = {
-    {"device", device_installs, COUNT(device_installs), 1, MIB(192)},
-    {"smp", device_installs, COUNT(device_installs), 2, MIB(192)},
+    /* Memory for a hibernation image of it, twice: the guest makes one, and loads it. */
+    {"device", device_installs, COUNT(device_installs), 1, MIB(320)},
+    {"smp", device_installs, COUNT(device_installs), 2, MIB(320)},
     {"many", many_installs, COUNT(many_installs), 1, MIB(128)},
     {"pair", pair_installs, COUNT(pair_installs), 1, MIB(128)},
 };

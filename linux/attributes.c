@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Attributes in sysfs of devices with the extended block. Processes that only want to look read
+ * them: to open the device tells the peer that a program came. Documented in sysfs-driver-crossvm.
+ */
+
+#include <linux/device.h>
+
+#include "crossvm.h"
+
+static ssize_t peer_state_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct crossvm_device *cv = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%u\n", crossvm_read32(cv, CROSSVM_REG_PEER_STATE));
+}
+static DEVICE_ATTR_RO(peer_state);
+
+static ssize_t peer_generation_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct crossvm_device *cv = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%u\n", crossvm_read32(cv, CROSSVM_REG_PEER_GENERATION));
+}
+static DEVICE_ATTR_RO(peer_generation);
+
+static ssize_t events_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct crossvm_device *cv = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%llu\n", crossvm_read64(cv, crossvm_sequence_register(cv)));
+}
+static DEVICE_ATTR_RO(events);
+
+static ssize_t end_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct crossvm_device *cv = dev_get_drvdata(dev);
+
+	return sysfs_emit(buf, "%u\n", crossvm_read32(cv, CROSSVM_REG_END));
+}
+static DEVICE_ATTR_RO(end);
+
+/* An attribute of one dataport. */
+struct dataport_attribute {
+	struct device_attribute device;
+	unsigned int dataport;
+};
+
+#define to_dataport(attr) (container_of(attr, struct dataport_attribute, device)->dataport)
+
+static ssize_t dataport_rights_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	const struct crossvm_device *cv = dev_get_drvdata(dev);
+	unsigned int entry = CROSSVM_REG_DATAPORT(to_dataport(attr));
+
+	return sysfs_emit(buf, "%u\n", crossvm_read32(cv, entry + CROSSVM_DATAPORT_RIGHTS));
+}
+
+#define DATAPORT_RIGHTS(i) { __ATTR(dataport##i##_rights, 0444, dataport_rights_show, NULL), i }
+
+static struct dataport_attribute dataport_rights[] = {
+	DATAPORT_RIGHTS(0), DATAPORT_RIGHTS(1), DATAPORT_RIGHTS(2), DATAPORT_RIGHTS(3),
+};
+
+static_assert(ARRAY_SIZE(dataport_rights) == CROSSVM_MAX_DATAPORTS);
+
+static struct attribute *crossvm_attributes[] = {
+	&dev_attr_peer_state.attr,
+	&dev_attr_peer_generation.attr,
+	&dev_attr_events.attr,
+	&dev_attr_end.attr,
+	&dataport_rights[0].device.attr,
+	&dataport_rights[1].device.attr,
+	&dataport_rights[2].device.attr,
+	&dataport_rights[3].device.attr,
+	NULL,
+};
+
+static umode_t crossvm_attribute_mode(struct kobject *kobj, struct attribute *attr, int n)
+{
+	const struct crossvm_device *cv = dev_get_drvdata(kobj_to_dev(kobj));
+	struct device_attribute *device = container_of(attr, struct device_attribute, attr);
+
+	if (!cv->extended)
+		return 0;
+	if (device->show == dataport_rights_show && to_dataport(device) >= cv->num_dataports)
+		return 0;
+	return attr->mode;
+}
+
+static const struct attribute_group crossvm_group = {
+	.name = "crossvm",
+	.attrs = crossvm_attributes,
+	.is_visible = crossvm_attribute_mode,
+};
+
+/* The kernel makes them when probe() is through, and removes them before remove(). */
+const struct attribute_group *crossvm_groups[] = { &crossvm_group, NULL };

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of the guest driver share: a device, its registers, and the calls between files.
+ *
+ *	main.c		the PCI driver: probe, remove, sleep
+ *	describe.c	what the device says of itself, and the maps of its UIO device
+ *	events.c	interrupts, and telling programs of events
+ *	programs.c	who has the device open, and what DRIVER says
+ *	attributes.c	sysfs, for those who do not open the device
+ */
+#ifndef CROSSVM_H
+#define CROSSVM_H
+
+#include <linux/atomic.h>
+#include <linux/container_of.h>
+#include <linux/io.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/sysfs.h>
+#include <linux/types.h>
+#include <linux/uio_driver.h>
+
+#include <crossvm/device.h>
+
+struct crossvm_device {
+	struct pci_dev *pdev;
+	void __iomem *regs;	/* BAR0: event page, and peer page if there is one */
+	bool extended;		/* the device has the extended block */
+	bool peer_page;
+	unsigned int num_dataports;
+	bool msi;
+
+	/*
+	 * INTx of extended devices: what the handler has claimed so far. No lock, since only the
+	 * handler uses them, and the handlers of an interrupt never run at once.
+	 */
+	u64 claimed_seq;
+	u64 claimed_peer;
+
+	/*
+	 * Base block only: 1 if events came since the last open. UIO does not tell whether a
+	 * program read of them, so the next one to open the device is told again.
+	 */
+	atomic_t unseen;
+
+	/*
+	 * Guards live and openers, and is held over the store to DRIVER that follows from them, so
+	 * that stores are in the order of the changes. UIO calls open and release with a mutex of
+	 * its own held, which is therefore always taken first.
+	 */
+	struct mutex lock;
+	bool live;		/* the UIO device is complete, and DRIVER says that we are here */
+	unsigned int openers;
+
+	struct uio_info uio;
+	char name[CROSSVM_FULL_NAME_BYTES];
+	char version[16];
+};
+
+static inline struct crossvm_device *to_crossvm(struct uio_info *uio)
+{
+	return container_of(uio, struct crossvm_device, uio);
+}
+
+static inline u32 crossvm_read32(const struct crossvm_device *cv, unsigned int reg)
+{
+	return readl(cv->regs + reg);
+}
+
+static inline u64 crossvm_read64(const struct crossvm_device *cv, unsigned int reg)
+{
+#ifdef CONFIG_64BIT
+	return readq(cv->regs + reg);
+#else
+	/*
+	 * Two halves belong together if the upper one was the same before and after. It changes
+	 * once in 2^32 events, so a second look at the lower half is enough for an honest counter.
+	 * More looks would let a dishonest one keep an interrupt handler busy.
+	 */
+	u32 upper = readl(cv->regs + reg + 4);
+	u32 lower = readl(cv->regs + reg);
+	u32 again = readl(cv->regs + reg + 4);
+
+	if (upper != again)
+		lower = readl(cv->regs + reg);
+	return (u64)again << 32 | lower;
+#endif
+}
+
+/*
+ * writel() is one plain store instruction on every architecture. A VMM can decode nothing else.
+ */
+static inline void crossvm_write32(const struct crossvm_device *cv, unsigned int reg, u32 value)
+{
+	writel(value, cv->regs + reg);
+}
+
+/* describe.c */
+
+/* Whether BAR bar is memory of at least size bytes that can be mapped by pages. */
+bool crossvm_bar_holds(struct pci_dev *pdev, u32 bar, u64 size);
+
+/* Finds out what the device is, and fills in cv up to uio. 0, or -EINVAL after a message. */
+int crossvm_describe(struct crossvm_device *cv);
+
+/* events.c */
+
+/* The register that counts the peer's events now. */
+unsigned int crossvm_sequence_register(const struct crossvm_device *cv);
+
+/*
+ * Gives the device an interrupt, an MSI or an INTx that it does not raise yet, and fills in what
+ * UIO needs to handle it.
+ */
+int crossvm_alloc_irq(struct crossvm_device *cv);
+
+/* Lets INTx come or not. Does nothing for an MSI. */
+void crossvm_enable_intx(struct crossvm_device *cv, bool enable);
+
+/* Notifies the UIO device if there are events that no program has seen. */
+void crossvm_tell_unseen(struct crossvm_device *cv);
+
+/* programs.c: each takes cv->lock */
+
+int crossvm_open(struct uio_info *uio, struct inode *inode);
+int crossvm_release(struct uio_info *uio, struct inode *inode);
+
+/*
+ * Says in DRIVER that this driver and its programs are here, lets INTx come, and tells programs
+ * of what they may have missed. With anew, DRIVER is stored even if it says so already.
+ */
+void crossvm_go_live(struct crossvm_device *cv, bool anew);
+
+/* Undoes crossvm_go_live(), in the opposite order. */
+void crossvm_go_quiet(struct crossvm_device *cv);
+
+/* attributes.c */
+
+extern const struct attribute_group *crossvm_groups[];
+
+#endif

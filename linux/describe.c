@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the device says of itself. It is read once, checked, and used from the copy: the VMM is not
+ * trusted with the guest's memory.
+ */
+
+#include <linux/build_bug.h>
+#include <linux/string.h>
+
+#include "crossvm.h"
+
+#define DEFAULT_NAME "connector"
+
+/* One map for the event page, one for each dataport. */
+static_assert(1 + CROSSVM_MAX_DATAPORTS <= MAX_UIO_MAPS);
+
+bool crossvm_bar_holds(struct pci_dev *pdev, u32 bar, u64 size)
+{
+	return bar < PCI_STD_NUM_BARS && pci_resource_flags(pdev, bar) & IORESOURCE_MEM &&
+	       PAGE_ALIGNED(pci_resource_start(pdev, bar)) && pci_resource_len(pdev, bar) >= size;
+}
+
+static void crossvm_set_map(struct crossvm_device *cv, unsigned int map, unsigned int bar,
+			    resource_size_t size)
+{
+	static const char *const names[] = {
+		"event", "dataport0", "dataport1", "dataport2", "dataport3",
+	};
+
+	static_assert(ARRAY_SIZE(names) == 1 + CROSSVM_MAX_DATAPORTS);
+
+	cv->uio.mem[map] = (struct uio_mem){
+		.name = names[map],
+		.addr = pci_resource_start(cv->pdev, bar),
+		.size = size,
+		/* The BAR is RAM that the other end maps cached; so does this kind of map. */
+		.memtype = UIO_MEM_IOVA,
+	};
+}
+
+/* Copies the name and makes it one that can name a file. */
+static void crossvm_read_name(struct crossvm_device *cv)
+{
+	unsigned int reg = cv->extended ? CROSSVM_REG_FULL_NAME : CROSSVM_REG_NAME;
+	size_t bytes = cv->extended ? CROSSVM_FULL_NAME_BYTES - 1 : CROSSVM_NAME_BYTES;
+	char *c;
+
+	static_assert(sizeof(cv->name) > CROSSVM_NAME_BYTES);
+
+	memcpy_fromio(cv->name, cv->regs + reg, bytes);
+	cv->name[bytes] = '\0';
+
+	for (c = cv->name; *c; c++)
+		if (!(*c >= 'A' && *c <= 'Z') && !(*c >= 'a' && *c <= 'z') &&
+		    !(*c >= '0' && *c <= '9') && !strchr("._-", *c))
+			*c = '_';
+	if (!cv->name[0] || !strcmp(cv->name, ".") || !strcmp(cv->name, ".."))
+		strscpy(cv->name, DEFAULT_NAME, sizeof(cv->name));
+}
+
+static int crossvm_describe_dataport(struct crossvm_device *cv, unsigned int i,
+				     unsigned long *bars_taken)
+{
+	unsigned int entry = CROSSVM_REG_DATAPORT(i);
+	u64 size = crossvm_read64(cv, entry + CROSSVM_DATAPORT_SIZE);
+	u32 bar = crossvm_read32(cv, entry + CROSSVM_DATAPORT_BAR);
+
+	if (!size || !IS_ALIGNED(size, PAGE_SIZE) || bar < CROSSVM_BAR_DATAPORT ||
+	    !crossvm_bar_holds(cv->pdev, bar, size)) {
+		dev_err(&cv->pdev->dev,
+			"dataport %u: %llu bytes do not fit BAR %u: the VMM describes it wrongly\n",
+			i, size, bar);
+		return -EINVAL;
+	}
+	if (__test_and_set_bit(bar, bars_taken)) {
+		dev_err(&cv->pdev->dev,
+			"dataport %u: BAR %u is another dataport's: the VMM describes it wrongly\n",
+			i, bar);
+		return -EINVAL;
+	}
+	crossvm_set_map(cv, 1 + i, bar, size);
+	return 0;
+}
+
+static int crossvm_describe_extended(struct crossvm_device *cv)
+{
+	struct device *dev = &cv->pdev->dev;
+	u32 num_dataports = crossvm_read32(cv, CROSSVM_REG_NUM_DATAPORTS);
+	u32 features = crossvm_read32(cv, CROSSVM_REG_FEATURES);
+	resource_size_t event_size = CROSSVM_PAGE_SIZE;
+	unsigned long bars_taken = 0;
+	unsigned int i;
+	int ret;
+
+	cv->peer_page = features & CROSSVM_FEATURE_PEER_PAGE;
+	if (features & CROSSVM_FEATURE_OWN_PAGE)
+		event_size = CROSSVM_OWN_PAGE + CROSSVM_PAGE_SIZE;
+	else if (cv->peer_page)
+		event_size = CROSSVM_PEER_PAGE + CROSSVM_PAGE_SIZE;
+	if (!crossvm_bar_holds(cv->pdev, CROSSVM_BAR_EVENT, event_size)) {
+		dev_err(dev, "BAR0 has no room for its pages: the VMM describes it wrongly\n");
+		return -EINVAL;
+	}
+	crossvm_set_map(cv, 0, CROSSVM_BAR_EVENT, event_size);
+
+	if (num_dataports > CROSSVM_MAX_DATAPORTS) {
+		dev_err(dev, "%u dataports instead of at most %u: the VMM describes it wrongly\n",
+			num_dataports, CROSSVM_MAX_DATAPORTS);
+		return -EINVAL;
+	}
+	cv->num_dataports = num_dataports;
+	for (i = 0; i < num_dataports; i++) {
+		ret = crossvm_describe_dataport(cv, i, &bars_taken);
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static void crossvm_describe_base(struct crossvm_device *cv)
+{
+	crossvm_set_map(cv, 0, CROSSVM_BAR_EVENT, CROSSVM_PAGE_SIZE);
+	if (crossvm_bar_holds(cv->pdev, CROSSVM_BAR_DATAPORT, PAGE_SIZE))
+		crossvm_set_map(cv, 1, CROSSVM_BAR_DATAPORT,
+				pci_resource_len(cv->pdev, CROSSVM_BAR_DATAPORT));
+}
+
+int crossvm_describe(struct crossvm_device *cv)
+{
+	/* In this order, since the magic comes last in a device that is being installed. */
+	u32 magic = crossvm_read32(cv, CROSSVM_REG_MAGIC);
+	u32 version = crossvm_read32(cv, CROSSVM_REG_VERSION);
+	int ret = 0;
+
+	cv->extended = magic == CROSSVM_MAGIC;
+	if (cv->extended && version >> 16 != CROSSVM_DEVICE_VERSION_MAJOR) {
+		dev_warn(&cv->pdev->dev,
+			 "interface %u.%u is not known: update the driver to use more than the base block\n",
+			 version >> 16, version & 0xffff);
+		cv->extended = false;
+	}
+
+	crossvm_read_name(cv);
+	if (cv->extended) {
+		snprintf(cv->version, sizeof(cv->version), "%u.%u", version >> 16,
+			 version & 0xffff);
+		ret = crossvm_describe_extended(cv);
+	} else {
+		strscpy(cv->version, "base", sizeof(cv->version));
+		crossvm_describe_base(cv);
+	}
+
+	cv->uio.name = cv->name;
+	cv->uio.version = cv->version;
+	cv->uio.open = crossvm_open;
+	cv->uio.release = crossvm_release;
+	return ret;
+}

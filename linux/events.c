@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Events of the peer: the interrupt, and telling programs.
+ *
+ * Loads of registers cost nothing special. Stores exit to the VMM, so the driver acknowledges
+ * nothing on devices with the extended block: it compares the device's sequences with private
+ * copies. Devices with the base block only want COUNT set to 0 for each interrupt.
+ */
+
+#include <linux/interrupt.h>
+
+#include "crossvm.h"
+
+#ifndef PCI_IRQ_INTX /* its name before Linux 6.8 */
+#define PCI_IRQ_INTX PCI_IRQ_LEGACY
+#endif
+
+unsigned int crossvm_sequence_register(const struct crossvm_device *cv)
+{
+	bool peer_counts = cv->msi && cv->peer_page &&
+			   crossvm_read32(cv, CROSSVM_REG_STATUS) & CROSSVM_STATUS_PEER_COUNTS;
+
+	return peer_counts ? CROSSVM_REG_PEER_SEQ : CROSSVM_REG_EVENT_SEQ;
+}
+
+/*
+ * Takes over the events of a base block device. Returns whether there were any; the caller then
+ * notifies the UIO device. The handler and an open may run this at once: both then tell of the same
+ * events, which is one wake-up too many and none too few.
+ */
+static bool crossvm_take_count(struct crossvm_device *cv)
+{
+	if (!crossvm_read32(cv, CROSSVM_REG_COUNT))
+		return false;
+	/* The caller also tells of an event between the load above and this store. */
+	crossvm_write32(cv, CROSSVM_REG_COUNT, 0);
+	atomic_set(&cv->unseen, 1);
+	/*
+	 * Orders the store to unseen before the caller's increment of the UIO device's event count:
+	 * an open that starts from the new count finds unseen set. Pairs with atomic_xchg() in
+	 * crossvm_tell_unseen(), which comes after UIO loaded the count.
+	 */
+	smp_wmb();
+	return true;
+}
+
+void crossvm_tell_unseen(struct crossvm_device *cv)
+{
+	bool unseen;
+
+	if (cv->extended) {
+		unseen = crossvm_read32(cv, crossvm_sequence_register(cv)) !=
+			 crossvm_read32(cv, CROSSVM_REG_SEEN);
+	} else {
+		crossvm_take_count(cv);
+		unseen = atomic_xchg(&cv->unseen, 0);
+	}
+	if (unseen)
+		uio_event_notify(&cv->uio);
+}
+
+/*
+ * The handlers. UIO notifies its device if they return IRQ_HANDLED.
+ */
+
+static irqreturn_t crossvm_msi(int irq, struct uio_info *uio)
+{
+	return IRQ_HANDLED;
+}
+
+/*
+ * The line may be another device's: this claims what is news of its own device. News that come
+ * after these loads raise the interrupt again.
+ */
+static irqreturn_t crossvm_intx(int irq, struct uio_info *uio)
+{
+	struct crossvm_device *cv = to_crossvm(uio);
+	u64 seq = crossvm_read64(cv, CROSSVM_REG_EVENT_SEQ);
+	u64 peer = crossvm_read64(cv, CROSSVM_REG_PEER);
+
+	if (seq == cv->claimed_seq && peer == cv->claimed_peer)
+		return IRQ_NONE;
+	cv->claimed_seq = seq;
+	cv->claimed_peer = peer;
+	return IRQ_HANDLED;
+}
+
+static irqreturn_t crossvm_intx_base(int irq, struct uio_info *uio)
+{
+	return crossvm_take_count(to_crossvm(uio)) ? IRQ_HANDLED : IRQ_NONE;
+}
+
+void crossvm_enable_intx(struct crossvm_device *cv, bool enable)
+{
+	if (!cv->msi)
+		pci_intx(cv->pdev, enable);
+}
+
+int crossvm_alloc_irq(struct crossvm_device *cv)
+{
+	/* Base block devices are known with INTx only. */
+	unsigned int kinds = cv->extended ? PCI_IRQ_MSI | PCI_IRQ_INTX : PCI_IRQ_INTX;
+	int ret = pci_alloc_irq_vectors(cv->pdev, 1, 1, kinds);
+
+	if (ret < 0) {
+		dev_err(&cv->pdev->dev,
+			"no interrupt: the VMM offers neither an MSI nor an INTx that works\n");
+		return ret;
+	}
+	cv->msi = cv->pdev->msi_enabled;
+	crossvm_enable_intx(cv, false);
+
+	cv->uio.irq = pci_irq_vector(cv->pdev, 0);
+	cv->uio.irq_flags = cv->msi ? 0 : IRQF_SHARED;
+	if (cv->msi)
+		cv->uio.handler = crossvm_msi;
+	else
+		cv->uio.handler = cv->extended ? crossvm_intx : crossvm_intx_base;
+	return 0;
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guest driver for cross-VM connection devices.
+ *
+ * A connection is a PCI function: BAR0 is the event page (registers, and for some devices a page
+ * that the peer writes), each further BAR a dataport. The driver makes one UIO device of it: map 0
+ * is the event page, maps 1 to 4 are the dataports, and read() on the device waits for the peer's
+ * next event. All BARs are RAM that the VMM shares with the guest.
+ */
+
+#include <linux/module.h>
+#include <linux/pm.h>
+
+#include "crossvm.h"
+
+static int crossvm_map_registers(struct crossvm_device *cv)
+{
+	struct pci_dev *pdev = cv->pdev;
+	resource_size_t start = pci_resource_start(pdev, CROSSVM_BAR_EVENT);
+	resource_size_t size;
+
+	if (!crossvm_bar_holds(pdev, CROSSVM_BAR_EVENT, CROSSVM_PAGE_SIZE)) {
+		dev_err(&pdev->dev, "BAR0 is no page of memory: the VMM describes it wrongly\n");
+		return -EINVAL;
+	}
+	size = min_t(resource_size_t, pci_resource_len(pdev, CROSSVM_BAR_EVENT),
+		     CROSSVM_PEER_PAGE + CROSSVM_PAGE_SIZE);
+	/* Cached like the other end's mapping of this RAM: else arm64 may show old contents. */
+	cv->regs = (void __iomem __force *)memremap(start, size, MEMREMAP_WB);
+	if (!cv->regs) {
+		dev_err(&pdev->dev, "cannot map BAR0\n");
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+static void crossvm_unmap_registers(struct crossvm_device *cv)
+{
+	memunmap((void __force *)cv->regs);
+}
+
+static void crossvm_disable(struct pci_dev *pdev)
+{
+	/*
+	 * The events of an unbound device shall raise nothing, but pci_enable_device() turned INTx
+	 * on, and so did freeing an MSI.
+	 */
+	pci_intx(pdev, 0);
+	pci_disable_device(pdev);
+}
+
+static int crossvm_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct crossvm_device *cv;
+	int ret;
+
+	if (PAGE_SIZE > CROSSVM_PAGE_SIZE) {
+		dev_err(&pdev->dev,
+			"pages of %lu bytes are too large to map it: use a kernel with %u\n",
+			PAGE_SIZE, CROSSVM_PAGE_SIZE);
+		return -EOPNOTSUPP;
+	}
+
+	/* Open files and mappings refer to UIO's own device, so this one may go before them. */
+	cv = devm_kzalloc(&pdev->dev, sizeof(*cv), GFP_KERNEL);
+	if (!cv)
+		return -ENOMEM;
+	cv->pdev = pdev;
+	mutex_init(&cv->lock);
+
+	ret = pci_enable_device(pdev);
+	if (ret)
+		return ret;
+	ret = pci_request_regions(pdev, KBUILD_MODNAME);
+	if (ret)
+		goto disable;
+	ret = crossvm_map_registers(cv);
+	if (ret)
+		goto release_regions;
+	ret = crossvm_describe(cv);
+	if (ret)
+		goto unmap;
+	pci_set_master(pdev); /* an MSI is a write of the device's */
+	ret = crossvm_alloc_irq(cv);
+	if (ret)
+		goto unmap;
+	/* Processes may open the device, and interrupts come, from here on. */
+	ret = uio_register_device(&pdev->dev, &cv->uio);
+	if (ret) {
+		dev_err(&pdev->dev, "cannot make a UIO device with interrupt %ld: error %d\n",
+			cv->uio.irq, ret);
+		goto free_irq;
+	}
+	pci_set_drvdata(pdev, cv);
+	crossvm_go_live(cv, true);
+	return 0;
+
+free_irq:
+	pci_free_irq_vectors(pdev);
+unmap:
+	crossvm_unmap_registers(cv);
+release_regions:
+	pci_release_regions(pdev);
+disable:
+	crossvm_disable(pdev);
+	return ret;
+}
+
+/*
+ * Processes that have the device open get EIO from then on. What they have mapped stays as it is,
+ * since it is memory of the device and not of the driver.
+ */
+static void crossvm_remove(struct pci_dev *pdev)
+{
+	struct crossvm_device *cv = pci_get_drvdata(pdev);
+
+	crossvm_go_quiet(cv);
+	/* Waits for the handler and the hooks, after which nobody accesses the registers. */
+	uio_unregister_device(&cv->uio);
+	pci_free_irq_vectors(pdev);
+	crossvm_unmap_registers(cv);
+	pci_release_regions(pdev);
+	crossvm_disable(pdev);
+}
+
+/* For a kernel that follows (kexec). The handler and the hooks may run on. */
+static void crossvm_shutdown(struct pci_dev *pdev)
+{
+	crossvm_go_quiet(pci_get_drvdata(pdev));
+}
+
+/*
+ * Sleep. The programs stay, so DRIVER does, too: a guest that is suspended keeps its device, whose
+ * peer need not know of it. Events that come meanwhile are told of when the guest goes on.
+ *
+ * A guest that hibernates may go on with a device as it is at power-on: the core has restored its
+ * configuration space by then, and crossvm_restore() does the rest.
+ */
+
+/* Before the core saves configuration space, so that INTx is off in what it restores, too. */
+static int crossvm_suspend(struct device *dev)
+{
+	crossvm_enable_intx(dev_get_drvdata(dev), false);
+	return 0;
+}
+
+/* Also after the hibernation image was made, and when the kernel fails to power off. */
+static int crossvm_resume(struct device *dev)
+{
+	crossvm_go_live(dev_get_drvdata(dev), false);
+	return 0;
+}
+
+/* The hibernation image is made, and the machine is about to go. */
+static int crossvm_poweroff(struct device *dev)
+{
+	crossvm_go_quiet(dev_get_drvdata(dev));
+	return 0;
+}
+
+/*
+ * The kernel that loaded the image may have had programs at this device. They are gone, so even
+ * OPEN over OPEN is news to the peer.
+ */
+static int crossvm_restore(struct device *dev)
+{
+	crossvm_go_live(dev_get_drvdata(dev), true);
+	return 0;
+}
+
+static const struct dev_pm_ops crossvm_pm_ops = {
+	.suspend = pm_sleep_ptr(crossvm_suspend),
+	.resume = pm_sleep_ptr(crossvm_resume),
+	.freeze = pm_sleep_ptr(crossvm_suspend),
+	.thaw = pm_sleep_ptr(crossvm_resume),
+	.poweroff = pm_sleep_ptr(crossvm_poweroff),
+	.restore = pm_sleep_ptr(crossvm_restore),
+};
+
+static const struct pci_device_id crossvm_ids[] = {
+	{ PCI_DEVICE(CROSSVM_PCI_VENDOR, CROSSVM_PCI_DEVICE) },
+	{}
+};
+MODULE_DEVICE_TABLE(pci, crossvm_ids);
+
+static struct pci_driver crossvm_driver = {
+	.name = KBUILD_MODNAME,
+	.id_table = crossvm_ids,
+	.probe = crossvm_probe,
+	.remove = crossvm_remove,
+	.shutdown = crossvm_shutdown,
+	.dev_groups = crossvm_groups,
+	.driver.pm = pm_sleep_ptr(&crossvm_pm_ops),
+};
+module_pci_driver(crossvm_driver);
+
+MODULE_DESCRIPTION("Cross-VM connections: events and shared memory between this guest and a peer");
+MODULE_LICENSE("GPL");
