@@ -144,18 +144,13 @@ static int set_cpuid(const vm_vcpu_t *vcpu, struct kvm_cpuid2 *supported)
  */
 static int set_msrs(const vm_vcpu_t *vcpu)
 {
-    struct {
-        struct kvm_msrs header;
-        struct kvm_msr_entry entries[2];
-    } msrs = {
-        .header.nmsrs = 2,
-        .entries =
-            {
-                {.index = MSR_MTRR_DEFAULT, .data = MTRR_ENABLE_WRITE_BACK},
-                {.index = MSR_MISC_ENABLE, .data = MISC_ENABLE_FAST_STRINGS},
-            },
-    };
+    union {
+        struct kvm_msrs list;
+        uint8_t room[sizeof(struct kvm_msrs) + 2 * sizeof(struct kvm_msr_entry)];
+    } msrs = {.list.nmsrs = 2};
 
+    msrs.list.entries[0] = (struct kvm_msr_entry){.index = MSR_MTRR_DEFAULT, .data = MTRR_ENABLE_WRITE_BACK};
+    msrs.list.entries[1] = (struct kvm_msr_entry){.index = MSR_MISC_ENABLE, .data = MISC_ENABLE_FAST_STRINGS};
     /* The result is how many were set. The second is Intel's, and KVM may not have it elsewhere. */
     return ioctl(kvm_vcpu_of(vcpu)->fd, KVM_SET_MSRS, &msrs) >= 1 ? 0 : -1;
 }
