@@ -254,7 +254,7 @@ static void kernels_that_are_cut_short_are_refused(void **state)
 static void what_is_no_kernel_is_refused_alike(void **state)
 {
     static const struct {
-        const char *bytes;
+        char bytes[12];
         size_t size;
         const char *sentence;
     } cases[] = {
