@@ -90,12 +90,16 @@ typedef struct crossvm_end_info {
  * Opens an end by name and maps its dataports.
  *
  * @param end  receives the handle, which crossvm_close() frees; NULL on an error
- * @param name of a connection: looked up among this machine's devices, then as a socket in the directory that the
- *             environment's CROSSVM_DIR names (default /run/crossvm). A name with a slash is the path of a /dev/uioN or
- *             /dev/crossvm/NAME, or of a socket.
- * @return 0; -EINVAL for a malformed name, -ENOENT when there is no such connection, -EACCES or -EPERM when this user
- * may not open it, -EBUSY when another program owns a host end, -ENODEV for a device without driver, -ECONNREFUSED when
- * the VM's process is gone, -ETIMEDOUT when it does not answer, -EPROTO when it speaks another protocol or the device
+ * A host end is used only if nobody else can have made its socket: the socket's directory must not be writable for all
+ * users, and the process that serves it must run as root, as this user, or as the owner of that directory.
+ *
+ * @param name of a connection: looked up among this machine's devices, then as a socket in $CROSSVM_DIR. If that is not
+ *             set, in /run/crossvm and then in $XDG_RUNTIME_DIR/crossvm. A name with a slash is the path of a /dev/uioN
+ *             or /dev/crossvm/NAME, or of a socket.
+ * @return 0; -EINVAL for a malformed name, -ENOENT when there is no such connection, -EACCES when this user may not
+ * open it, -EPERM when its server or directory is not to be trusted, -EBUSY when another program owns a host end,
+ * -ENODEV for a device without driver, -ECONNREFUSED when the process that served it is gone, -ECONNRESET when that
+ * ends or serves too many, -ETIMEDOUT when it does not answer, -EPROTO when it speaks another protocol or the device
  * contradicts itself, -EMFILE when this process has too many descriptors, -ENOMEM
  */
 int crossvm_open(crossvm_end_t **end, const char *name);
@@ -147,10 +151,14 @@ int crossvm_info(const crossvm_end_t *end, crossvm_end_info_t *info, size_t size
 /**
  * Lists the ends of this machine, devices first, then sockets, each by name. Does not disturb programs that use them.
  *
- * @param list  receives an array for crossvm_list_free(); NULL when there are none
- * @param count receives how many
+ * An end whose process does not let this user in, or does not answer, is in the list, with its `error` set. What keeps
+ * the call from seeing all ends is an error of the call; then the list holds what it did see.
+ *
+ * @param list  receives an array for crossvm_list_free(), on an error, too; NULL when it is empty
+ * @param count receives how many entries it has
  * @param size  sizeof(**list): what one entry takes
- * @return 0, or a negative errno value
+ * @return 0; -EACCES for a directory that this user may not read, -EPERM for one that all users may write, -EMFILE when
+ * this process has too many descriptors, -ENOMEM
  */
 int crossvm_list(crossvm_end_info_t **list, size_t *count, size_t size);
 

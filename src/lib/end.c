@@ -3,12 +3,15 @@
 #include "end.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "../common/error_reason.h"
 #include "../common/name.h"
+#include "../wire/socket_directory.h"
 #include "error.h"
 #include "guest.h"
 #include "guest_device.h"
@@ -30,10 +33,24 @@ void cvm_unmap_dataports(struct crossvm_end *end)
     end->num_dataports = 0;
 }
 
+/* Whether some directory has the socket of a name with that suffix. */
+static bool has_socket(const char *name, const char *suffix)
+{
+    char directory[SOCKET_DIRECTORY_BYTES], path[SOCKET_PATH_BYTES];
+
+    for (size_t i = 0; cvm_socket_directory(i, directory); i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s%s.sock", directory, name, suffix);
+        if (access(path, F_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* A name that neither a device nor a socket has. unreadable is NULL, or a device that may have it. */
 static int no_such_connection(const char *name, const struct uio_device *unreadable)
 {
-    char address[UIO_PCI_ADDRESS_BYTES];
+    char address[UIO_PCI_ADDRESS_BYTES], first[SOCKET_DIRECTORY_BYTES], second[SOCKET_DIRECTORY_BYTES];
+    bool two = cvm_socket_directory(1, second);
 
     if (unreadable)
         return cvm_fail(
@@ -46,33 +63,55 @@ static int no_such_connection(const char *name, const struct uio_device *unreada
                         "no connection \"%s\" among the devices with a driver, but PCI device %s has none: load the "
                         "crossvm driver, or bind uio_pci_generic to it",
                         name, address);
+    if (has_socket(name, ".0") && has_socket(name, ".1"))
+        return cvm_fail(ENOENT, "connection \"%s\" has two ends on this machine: open \"%s.0\" or \"%s.1\"", name, name,
+                        name);
+    (void)cvm_socket_directory(0, first);
     return cvm_fail(
         ENOENT,
-        "no connection \"%s\": neither a device of this machine nor a socket %s/%s.sock; `crossvm ls` lists "
+        "no connection \"%s\": neither a device of this machine nor a socket %s.sock in %s%s%s; `crossvm ls` lists "
         "what there is",
-        name, cvm_host_directory(), name);
+        name, name, first, two ? " or " : "", two ? second : "");
+}
+
+/*
+ * Opens the socket of a name. One that nobody listens at, or that this user may not open, is no reason not to look into
+ * the next directory; but when that has none, it is what went wrong.
+ */
+static int open_socket(struct crossvm_end **end, const char *name)
+{
+    char directory[SOCKET_DIRECTORY_BYTES], path[SOCKET_PATH_BYTES], sentence[SENTENCE_BYTES];
+    int refused = -ENOENT;
+
+    for (size_t i = 0; cvm_socket_directory(i, directory); i++) {
+        int error;
+
+        (void)snprintf(path, sizeof(path), "%s/%s.sock", directory, name);
+        error = cvm_host_open(end, path);
+        if (error != -ENOENT && error != -ECONNREFUSED && error != -EACCES)
+            return error;
+        if (error != -ENOENT && refused == -ENOENT) {
+            refused = error;
+            cvm_copy_text(sentence, sizeof(sentence), crossvm_strerror());
+        }
+    }
+    return refused == -ENOENT ? refused : cvm_fail(-refused, "%s", sentence);
 }
 
 static int open_name(struct crossvm_end **end, const char *name)
 {
     struct uio_device device;
-    char *path;
     int found, error;
 
     if (!name_is_valid(name))
-        return cvm_fail(EINVAL,
-                        "\"%s\" is no name of a connection: a name has 1 to %d of the characters A-Z a-z 0-9 . _ -",
-                        name, CROSSVM_FULL_NAME_BYTES - 1);
+        return cvm_fail(EINVAL, "\"%s\" is no name of a connection: a name has " NAME_RULE, name);
 
     found = cvm_guest_find(name, &device);
     if (!found)
         return cvm_guest_open(end, &device);
-
-    path = found == -ENOMEM ? NULL : cvm_host_path(name);
-    if (!path)
-        return cvm_fail(ENOMEM, "no memory to open connection \"%s\"", name);
-    error = cvm_host_open(end, path);
-    free(path);
+    if (found != -ENOENT && found != -EACCES)
+        return cvm_fail(-found, "cannot look for connection \"%s\" among the devices: %s", name, error_reason(-found));
+    error = open_socket(end, name);
     return error == -ENOENT ? no_such_connection(name, found == -EACCES ? &device : NULL) : error;
 }
 
@@ -82,7 +121,7 @@ static int open_path(struct crossvm_end **end, const char *path)
     struct stat status;
 
     if (stat(path, &status))
-        return cvm_fail(errno, "no connection at %s: %s", path, strerror(errno));
+        return cvm_fail(errno, "no connection at %s: %s", path, error_reason(errno));
     if (S_ISSOCK(status.st_mode))
         return cvm_host_open(end, path);
     if (S_ISCHR(status.st_mode) && !cvm_uio_find(status.st_rdev, &device))

@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../common/error_reason.h"
 #include "end_channel.h"
 
-/* Long enough for two paths and a remedy; what is longer is cut. */
-static _Thread_local char sentence[512] = "no error";
+static _Thread_local char sentence[SENTENCE_BYTES] = "no error";
 
 /* The last error of a channel, if its sentence is not composed yet. */
 static _Thread_local struct {
@@ -78,7 +78,7 @@ static void compose(void)
         (void)cvm_fail(ENOTCONN, "the channel on connection \"%s\" is closed; open it first", name);
         break;
     default:
-        (void)cvm_fail(failure.error, "the channel on connection \"%s\": %s", name, strerror(failure.error));
+        (void)cvm_fail(failure.error, "the channel on connection \"%s\": %s", name, error_reason(failure.error));
         break;
     }
 }

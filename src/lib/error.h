@@ -2,7 +2,8 @@
 /* The sentence behind crossvm_strerror(). */
 #pragma once
 
-struct crossvm_end;
+/** Long enough for two paths and a remedy. What is longer is cut. */
+#define SENTENCE_BYTES 512
 
 /**
  * Records a sentence about an error, for this thread.

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../common/error_reason.h"
 #include "deadline.h"
 #include "error.h"
 #include "guest_device.h"
@@ -99,7 +100,7 @@ static int sleep_for_interrupt(struct guest_end *guest, deadline_t deadline)
         int ready = poll(&device, 1, deadline_poll_ms(deadline));
 
         if (ready < 0)
-            return cvm_fail(errno, "waiting for connection \"%s\": %s", guest->end.name, strerror(errno));
+            return cvm_fail(errno, "waiting for connection \"%s\": %s", guest->end.name, error_reason(errno));
         if (ready == 0)
             return 0;
     }

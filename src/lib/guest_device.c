@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../common/name.h"
+#include "descriptor.h"
 #include "end.h"
 #include "sysfs.h"
 
@@ -38,7 +39,7 @@ static int map_for_look(struct registers *page, const struct uio_device *device)
         return cvm_registers_map(page, device, -1, PROT_READ);
     if (cvm_uio_is_own(device))
         return -ENOTSUP;
-    fd = open(device->node, O_RDONLY | O_CLOEXEC);
+    fd = cvm_open(device->node, O_RDONLY);
     if (fd < 0)
         return -errno;
     error = cvm_registers_map(page, device, fd, PROT_READ);
@@ -75,17 +76,17 @@ int cvm_guest_find(const char *name, struct uio_device *device)
     struct uio_device *devices;
     struct stat status;
     size_t count;
-    int found = -ENOENT;
+    int found = -ENOENT, error;
 
     snprintf(link, sizeof(link), "/dev/crossvm/%s", name);
     if (!stat(link, &status) && S_ISCHR(status.st_mode) && !cvm_uio_find(status.st_rdev, device))
         return 0;
 
-    if (cvm_uio_list(&devices, &count))
-        return -ENOMEM;
+    error = cvm_uio_list(&devices, &count);
+    if (error)
+        return error == -EACCES || error == -EPERM ? -ENOENT : error; /* a sandbox without sysfs has no devices */
     for (size_t i = 0; i < count && found != 0; i++) {
-        int error = match_name(&devices[i], name);
-
+        error = match_name(&devices[i], name);
         if (error == 0) {
             found = 0;
             *device = devices[i];

@@ -10,7 +10,8 @@
  * Finds the device of a connection: through the link /dev/crossvm/NAME, else by the names of all devices.
  *
  * @param device receives it; on -EACCES, one whose name this user may not read
- * @return 0, -ENOENT, -ENOMEM, or -EACCES when it may be that device. Sets no sentence.
+ * @return 0, -ENOENT, -EACCES when it may be that device, or another negative errno value that kept it from looking.
+ * Sets no sentence.
  */
 int cvm_guest_find(const char *name, struct uio_device *device);
 

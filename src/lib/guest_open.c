@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../common/error_reason.h"
+#include "descriptor.h"
 #include "error.h"
 #include "guest_device.h"
 #include "guest_end.h"
@@ -27,7 +29,7 @@ static int open_node(struct guest_end *guest)
 {
     const struct uio_device *device = &guest->device;
 
-    guest->end.fd = open(device->node, O_RDWR | O_CLOEXEC);
+    guest->end.fd = cvm_open(device->node, O_RDWR);
     if (guest->end.fd >= 0)
         return 0;
     switch (errno) {
@@ -40,7 +42,7 @@ static int open_node(struct guest_end *guest)
                         device->node);
     default:
         return cvm_fail(errno, "cannot open %s of connection \"%s\": %s", device->node, guest->end.name,
-                        strerror(errno));
+                        error_reason(errno));
     }
 }
 
@@ -55,7 +57,7 @@ static int map_registers(struct guest_end *guest)
                         guest->device.pci_address, guest->device.driver);
     if (error)
         return cvm_fail(-error, "cannot map the registers of PCI device %s (driver %s): %s", guest->device.pci_address,
-                        guest->device.driver, strerror(-error));
+                        guest->device.driver, error_reason(-error));
     if (guest->generic && !guest->page.extended)
         return cvm_fail(
             EPROTO,
@@ -82,7 +84,7 @@ static int map_dataport(struct guest_end *guest, unsigned int bar, uint64_t size
     error = cvm_uio_map(&guest->device, guest->end.fd, bar, size, prot, &region->address);
     if (error)
         return cvm_fail(-error, "cannot map dataport %zu of connection \"%s\": %s", i, guest->end.name,
-                        strerror(-error));
+                        error_reason(-error));
     region->size = size;
     region->rights = rights & (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE);
     guest->end.num_dataports++;
@@ -141,13 +143,13 @@ static int become_driver(struct guest_end *guest)
 
     if (error)
         return cvm_fail(-error, "cannot access the configuration space of PCI device %s: %s; this needs root",
-                        guest->device.pci_address, strerror(-error));
+                        guest->device.pci_address, error_reason(-error));
     registers_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
     error = cvm_intx_unmask(&guest->intx);
     if (error) {
         registers_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_NONE);
         return cvm_fail(-error, "cannot enable the interrupt of PCI device %s: %s", guest->device.pci_address,
-                        strerror(-error));
+                        error_reason(-error));
     }
     return 0;
 }

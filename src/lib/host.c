@@ -21,7 +21,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "../common/error_reason.h"
+#include "../wire/received_memory.h"
 #include "deadline.h"
+#include "descriptor.h"
 #include "end.h"
 #include "error.h"
 #include "wire_client.h"
@@ -123,7 +126,7 @@ static int host_wait(struct crossvm_end *end, deadline_t deadline)
             return 0;
         ready = poll(fds, 2, deadline_poll_ms(deadline));
         if (ready < 0)
-            return cvm_fail(errno, "waiting for connection \"%s\": %s", end->name, strerror(errno));
+            return cvm_fail(errno, "waiting for connection \"%s\": %s", end->name, error_reason(errno));
         if (ready == 0)
             return 0;
 
@@ -212,8 +215,11 @@ int cvm_host_look(const char *path, crossvm_end_info_t *info)
 
     memset(info, 0, sizeof(*info));
     info->via = CROSSVM_VIA_SOCKET;
+    info->error = error;
     cvm_copy_text(info->path, sizeof(info->path), path);
-    if (!error)
+    if (error)
+        info->owner = -1;
+    else
         describe(path, &answer.reply, info);
     return error;
 }
@@ -255,20 +261,6 @@ static const struct end_ops host_ops = {
 
 /* --- opening --- */
 
-const char *cvm_host_directory(void)
-{
-    const char *directory = secure_getenv("CROSSVM_DIR");
-
-    return directory && directory[0] ? directory : CROSSVM_DEFAULT_DIRECTORY;
-}
-
-char *cvm_host_path(const char *name)
-{
-    char *path;
-
-    return asprintf(&path, "%s/%s.sock", cvm_host_directory(), name) < 0 ? NULL : path;
-}
-
 static int bad_descriptor(const struct host_end *host, const char *which, const char *fault)
 {
     return cvm_fail(EPROTO, "the VM's process behind connection \"%s\" (%s) gave %s that %s", host->end.name,
@@ -292,16 +284,12 @@ static void do_not_wait(int eventfd)
         (void)fcntl(eventfd, F_SETFL, flags | O_NONBLOCK);
 }
 
-/* Maps memory that the other side can neither shrink nor have made too small, both of which would end in SIGBUS. */
 static int map_memory(const struct host_end *host, const char *which, int memfd, size_t size, int prot, void **address)
 {
-    int seals = fcntl(memfd, F_GET_SEALS);
-    struct stat status;
+    const char *fault = received_memory_fault(memfd, size);
 
-    if (seals < 0 || !(seals & F_SEAL_SHRINK))
-        return bad_descriptor(host, which, "is no memfd sealed against shrinking");
-    if (fstat(memfd, &status) || status.st_size < 0 || (uint64_t)status.st_size < size)
-        return bad_descriptor(host, which, "is smaller than it says");
+    if (fault)
+        return bad_descriptor(host, which, fault);
     *address = mmap(NULL, size, prot, MAP_SHARED, memfd, 0);
     if (*address != MAP_FAILED)
         return 0;
@@ -309,7 +297,7 @@ static int map_memory(const struct host_end *host, const char *which, int memfd,
     if (errno == EACCES || errno == EPERM)
         return bad_descriptor(host, which, "does not have the rights that it says");
     return cvm_fail(errno, "cannot map %s of connection \"%s\" (%s): %s", which, host->end.name, host->path,
-                    strerror(errno));
+                    error_reason(errno));
 }
 
 static int map_all(struct host_end *host, const struct wire_answer *answer)
@@ -338,11 +326,11 @@ static int make_epoll(struct host_end *host)
 {
     struct epoll_event readable = {.events = EPOLLIN};
 
-    host->end.fd = epoll_create1(EPOLL_CLOEXEC);
+    host->end.fd = cvm_above_standard(epoll_create1(EPOLL_CLOEXEC));
     if (host->end.fd < 0 || epoll_ctl(host->end.fd, EPOLL_CTL_ADD, host->from_guest, &readable) ||
         epoll_ctl(host->end.fd, EPOLL_CTL_ADD, host->socket, &readable))
         return cvm_fail(errno, "cannot poll the descriptors of connection \"%s\" (%s): %s", host->end.name, host->path,
-                        strerror(errno));
+                        error_reason(errno));
     return 0;
 }
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "descriptor.h"
+
 /*
  * Interrupt Disable is bit 10 of the 16-bit command register at 4. The upper byte is accessed alone: the lower one
  * holds the bits that enable memory and bus mastering, which belong to the kernel.
@@ -25,7 +27,7 @@ int cvm_intx_open(struct intx *intx, const struct uio_device *device)
     int error;
 
     snprintf(path, sizeof(path), "/sys/class/uio/uio%u/device/config", device->number);
-    intx->config = open(path, O_RDWR | O_CLOEXEC);
+    intx->config = cvm_open(path, O_RDWR);
     if (intx->config < 0)
         return -errno;
     length = pread(intx->config, &intx->command_high, 1, COMMAND_HIGH);

@@ -1,12 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The ends of this machine: devices, then sockets. */
+/*
+ * The ends of this machine: devices, then sockets.
+ *
+ * What keeps a look from being complete, such as a directory that this user may not read, does not keep the rest from
+ * being listed. Then the first error is the result, too: an empty list would say that there are no connections.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/error_reason.h"
 #include "../common/name.h"
+#include "descriptor.h"
 #include "end.h"
 #include "error.h"
 #include "guest_device.h"
@@ -17,35 +24,46 @@
 struct list {
     crossvm_end_info_t *ends;
     size_t count;
+    int error; /* the first, negative */
+    char sentence[SENTENCE_BYTES];
 };
 
-/* Makes room for one more end, and gives it; NULL without memory. */
-static crossvm_end_info_t *grow(struct list *list)
+/* Keeps an error, with the sentence that was recorded last, if it is the first. */
+static void keep_error(struct list *list, int error)
+{
+    if (list->error)
+        return;
+    list->error = error;
+    cvm_copy_text(list->sentence, sizeof(list->sentence), crossvm_strerror());
+}
+
+/* Adds an end. */
+static void add(struct list *list, const crossvm_end_info_t *info)
 {
     crossvm_end_info_t *ends = reallocarray(list->ends, list->count + 1, sizeof(*ends));
 
-    if (!ends)
-        return NULL;
+    if (!ends) {
+        keep_error(list, cvm_fail(ENOMEM, "no memory for the list of connections"));
+        return;
+    }
     list->ends = ends;
-    return &ends[list->count++];
+    ends[list->count++] = *info;
 }
 
-static int add_devices(struct list *list)
+static void add_devices(struct list *list)
 {
     struct uio_device *devices;
+    crossvm_end_info_t info;
     size_t count;
     int error = cvm_uio_list(&devices, &count);
 
-    for (size_t i = 0; i < count && !error; i++) {
-        crossvm_end_info_t *info = grow(list);
-
-        if (info)
-            cvm_guest_look(&devices[i], info);
-        else
-            error = -ENOMEM;
+    if (error)
+        keep_error(list, cvm_fail(-error, "cannot look for devices in /sys/class/uio: %s", error_reason(-error)));
+    for (size_t i = 0; i < count; i++) {
+        cvm_guest_look(&devices[i], &info);
+        add(list, &info);
     }
     free(devices);
-    return error;
 }
 
 /* Cuts the suffix off the file name of a socket. False for any other file. */
@@ -62,47 +80,43 @@ static bool parse_socket_name(const char *file, char name[CROSSVM_FULL_NAME_BYTE
 }
 
 /*
- * Adds a socket. One that nobody listens at was left by a process that ended, and is no end; one that does not let this
- * user in, or does not answer, is listed with what its file says.
+ * Adds a socket. A process that ended left the socket that nobody listens at: that is no end. One that does not let
+ * this user in, or does not answer, is listed with its error.
  */
-static int add_socket(struct list *list, const char *name)
+static void add_socket(struct list *list, const char *directory, const char *name)
 {
-    crossvm_end_info_t info, *added;
-    char *path = cvm_host_path(name);
+    char path[SOCKET_PATH_BYTES];
+    crossvm_end_info_t info;
     int error;
 
-    if (!path)
-        return -ENOMEM;
+    (void)snprintf(path, sizeof(path), "%s/%s" SOCKET_SUFFIX, directory, name);
     error = cvm_host_look(path, &info);
-    free(path);
     if (error == -ENOENT || error == -ECONNREFUSED)
-        return 0;
-    if (error) {
+        return;
+    if (error)
         cvm_copy_text(info.name, sizeof(info.name), name);
-        info.owner = -1;
-    }
-    added = grow(list);
-    if (!added)
-        return -ENOMEM;
-    *added = info;
-    return 0;
+    if (cvm_lacks_descriptors(-error) || error == -ENOMEM)
+        keep_error(list, error); /* of this process, not of that end */
+    add(list, &info);
 }
 
-static int add_sockets(struct list *list)
+static void add_sockets_of(struct list *list, const char *path)
 {
-    DIR *directory = opendir(cvm_host_directory());
+    const char *fault = cvm_socket_directory_fault(path, false);
+    DIR *directory = fault ? NULL : cvm_open_directory(path);
     char name[CROSSVM_FULL_NAME_BYTES];
     struct dirent *entry;
-    int error = 0;
 
-    if (!directory)
-        return 0; /* no VM runs here, or none that is for this user */
-    while (!error && (entry = readdir(directory)) != NULL) {
+    if (fault)
+        keep_error(list, cvm_fail(EPERM, "%s %s", path, fault));
+    else if (!directory && errno != ENOENT) /* no server has made it */
+        keep_error(list, cvm_fail(errno, "cannot look for sockets in %s: %s", path, error_reason(errno)));
+    while (directory && (entry = readdir(directory)) != NULL) {
         if (parse_socket_name(entry->d_name, name))
-            error = add_socket(list, name);
+            add_socket(list, path, name);
     }
-    closedir(directory);
-    return error;
+    if (directory)
+        closedir(directory);
 }
 
 /* Devices before sockets, and each by name; equal names by path. */
@@ -128,19 +142,20 @@ static crossvm_end_info_t *give(const struct list *all, size_t size)
 
 int crossvm_list(crossvm_end_info_t **list, size_t *count, size_t size)
 {
+    char directory[SOCKET_DIRECTORY_BYTES];
     struct list all = {0};
-    int error = add_devices(&all);
 
-    if (!error)
-        error = add_sockets(&all);
+    add_devices(&all);
+    for (size_t i = 0; cvm_socket_directory(i, directory); i++)
+        add_sockets_of(&all, directory);
     if (all.ends)
         qsort(all.ends, all.count, sizeof(*all.ends), compare);
-    *list = error ? NULL : give(&all, size);
-    if (!error && all.count && !*list)
-        error = -ENOMEM;
+    *list = give(&all, size);
     *count = *list ? all.count : 0;
+    if (all.count && !*list)
+        keep_error(&all, cvm_fail(ENOMEM, "no memory for the list of connections"));
     free(all.ends);
-    return error ? cvm_fail(-error, "no memory for the list of connections") : 0;
+    return all.error ? cvm_fail(-all.error, "%s", all.sentence) : 0;
 }
 
 void crossvm_list_free(crossvm_end_info_t *list)

@@ -12,6 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "descriptor.h"
 #include "sysfs.h"
 
 #define UIO_CLASS "/sys/class/uio"
@@ -78,13 +79,18 @@ int cvm_uio_list(struct uio_device **list, size_t *count)
 
     *list = NULL;
     *count = 0;
-    class = opendir(UIO_CLASS);
+    class = cvm_open_directory(UIO_CLASS);
     if (!class)
-        return 0; /* this kernel has no UIO now, hence no such devices */
+        return errno == ENOENT ? 0 : -errno; /* without UIO there are no such devices */
 
     while (!error && (entry = readdir(class)) != NULL) {
-        if (!parse_number(entry->d_name, &number) || !describe(number, &device))
+        if (!parse_number(entry->d_name, &number))
             continue;
+        errno = 0;
+        if (!describe(number, &device)) {
+            error = cvm_lacks_descriptors(errno) ? -errno : 0;
+            continue;
+        }
         grown = reallocarray(*list, *count + 1, sizeof(device));
         if (grown) {
             *list = grown;
@@ -106,7 +112,7 @@ int cvm_uio_list(struct uio_device **list, size_t *count)
 
 bool cvm_uio_find_undriven(char address[UIO_PCI_ADDRESS_BYTES])
 {
-    DIR *devices = opendir(PCI_DEVICES);
+    DIR *devices = cvm_open_directory(PCI_DEVICES);
     struct dirent *entry;
     bool found = false;
     char path[300];
@@ -154,12 +160,12 @@ static int open_resource(const struct uio_device *device, unsigned int bar, int 
 #if defined(__aarch64__)
     if (bar != CROSSVM_BAR_EVENT) {
         snprintf(path, sizeof(path), PCI_DEVICES "/%s/resource%u_wc", device->pci_address, bar);
-        fd = open(path, flags | O_CLOEXEC);
+        fd = cvm_open(path, flags);
     }
 #endif
     if (fd < 0) {
         snprintf(path, sizeof(path), PCI_DEVICES "/%s/resource%u", device->pci_address, bar);
-        fd = open(path, flags | O_CLOEXEC);
+        fd = cvm_open(path, flags);
     }
     return fd;
 }

@@ -20,7 +20,8 @@ struct uio_device {
     char version[16];                    /* from the driver, too */
 };
 
-/** All devices of connections that have a driver, by number. Returns 0 or -ENOMEM; the caller frees the list. */
+/** All devices of connections that have a driver, by number. Returns 0 or a negative errno value, with no list then;
+ * the caller frees the list. */
 int cvm_uio_list(struct uio_device **list, size_t *count);
 
 /** The device of a connection behind a device node. Returns 0 or -ENOENT. */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,8 +13,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../common/error_reason.h"
 #include "../common/name.h"
+#include "../wire/socket_directory.h"
 #include "deadline.h"
+#include "descriptor.h"
 #include "end.h"
 #include "error.h"
 
@@ -54,7 +58,7 @@ static int make_address(const char *path, struct sockaddr_un *address, int *desc
         memcpy(address->sun_path, path, length);
         return 0;
     }
-    *descriptor = open(path, O_PATH | O_CLOEXEC);
+    *descriptor = cvm_open(path, O_PATH);
     if (*descriptor < 0)
         return -errno;
     snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d", *descriptor);
@@ -67,18 +71,69 @@ static int connect_error(const char *path, int error)
     case ENOENT:
         return cvm_fail(ENOENT, "there is no socket %s; `crossvm ls` lists the connections there are", path);
     case ECONNREFUSED:
-        return cvm_fail(ECONNREFUSED, "nobody listens at %s: the process of its VM has ended; start the VM again",
-                        path);
+        return cvm_fail(ECONNREFUSED,
+                        "nobody listens at %s: the process that served it has ended; start its VM or pair again", path);
     case EACCES:
     case EPERM:
-        return cvm_fail(error, "no permission to connect to %s: ask who runs the VM, or be its user", path);
+        return cvm_fail(error, "no permission to connect to %s: run this as root, or as the user that it belongs to",
+                        path);
     case EPROTOTYPE:
         return cvm_fail(EPROTO, "%s is a socket of something else than a connection", path);
+    case EPIPE:
+    case ECONNRESET:
+        return cvm_fail(ECONNRESET,
+                        "the process at %s closed the connection at once: it has ended, or serves as many "
+                        "programs as it can; try again",
+                        path);
     case EAGAIN:
-        return cvm_fail(ETIMEDOUT, "the VM's process at %s accepts no one: it hangs or is stopped", path);
+        return cvm_fail(ETIMEDOUT, "the process at %s accepts no connection: it hangs or is stopped", path);
     default:
-        return cvm_fail(error, "cannot connect to %s: %s", path, strerror(error));
+        return cvm_fail(error, "cannot connect to %s: %s", path, error_reason(error));
     }
+}
+
+/* The directory of a path. */
+static void directory_of(const char *path, char directory[PATH_MAX])
+{
+    const char *slash = strrchr(path, '/');
+
+    if (!slash)
+        (void)snprintf(directory, PATH_MAX, ".");
+    else
+        (void)snprintf(directory, PATH_MAX, "%.*s", slash == path ? 1 : (int)(slash - path), path);
+}
+
+/*
+ * Whether the socket is of somebody who may serve this user: whoever can make sockets in that directory could offer one
+ * under any name, and would be given what is meant for the VM.
+ */
+static int check_directory(const char *path)
+{
+    char directory[PATH_MAX];
+    const char *fault;
+
+    directory_of(path, directory);
+    fault = cvm_socket_directory_fault(directory, false);
+    return fault ? cvm_fail(EPERM, "%s is not used: %s %s", path, directory, fault) : 0;
+}
+
+/* The server is root, this user, or the user to whom the directory belongs. */
+static int check_server(const char *path, int socket)
+{
+    char directory[PATH_MAX];
+    struct ucred server;
+    socklen_t size = sizeof(server);
+    struct stat status;
+
+    directory_of(path, directory);
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &server, &size) || stat(directory, &status))
+        return cvm_fail(errno, "cannot find out which user serves %s: %s", path, error_reason(errno));
+    if (server.uid == 0 || server.uid == geteuid() || server.uid == status.st_uid)
+        return 0;
+    return cvm_fail(EPERM,
+                    "%s is not used: user %u serves it, who is neither root, nor you (user %u), nor the owner of %s "
+                    "(user %u)",
+                    path, (unsigned int)server.uid, (unsigned int)geteuid(), directory, (unsigned int)status.st_uid);
 }
 
 /* Connects; the timeout holds for each blocking call on the socket. Returns the socket or a negative errno value. */
@@ -86,11 +141,14 @@ static int connect_to(const char *path, int timeout_ms)
 {
     struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000L};
     struct sockaddr_un address;
-    int descriptor, error;
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int descriptor, error, fd;
 
+    error = check_directory(path);
+    if (error)
+        return error;
+    fd = cvm_above_standard(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
     if (fd < 0)
-        return cvm_fail(errno, "cannot make a socket to connect to %s: %s", path, strerror(errno));
+        return cvm_fail(errno, "cannot make a socket to connect to %s: %s", path, error_reason(errno));
     error = make_address(path, &address, &descriptor);
     if (!error && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout)))
         error = -errno;
@@ -98,16 +156,18 @@ static int connect_to(const char *path, int timeout_ms)
         error = -errno;
     if (descriptor >= 0)
         close(descriptor);
+    error = error ? connect_error(path, -error) : check_server(path, fd);
     if (error) {
         close(fd);
-        return connect_error(path, -error);
+        return error;
     }
     return fd;
 }
 
 /* --- the reply --- */
 
-/* Takes all descriptors of a message. Returns how many there were; those that do not fit are closed. */
+/* Takes all descriptors of a message, those below 3 under other numbers. Returns how many there were; those that do not
+ * fit are closed. */
 static size_t take_descriptors(struct msghdr *message, int fds[CROSSVM_WIRE_MAX_FDS])
 {
     size_t count = 0;
@@ -122,7 +182,7 @@ static size_t take_descriptors(struct msghdr *message, int fds[CROSSVM_WIRE_MAX_
 
             memcpy(&fd, CMSG_DATA(c) + i, sizeof(fd));
             if (count < CROSSVM_WIRE_MAX_FDS)
-                fds[count] = fd;
+                fds[count] = cvm_above_standard(fd);
             else
                 close(fd);
         }
@@ -145,8 +205,15 @@ static ssize_t receive(int fd, struct wire_answer *answer, size_t *num_fds)
     if (length < 0)
         return -errno;
     *num_fds = take_descriptors(&message, answer->fds);
-    if (message.msg_flags & MSG_CTRUNC)
-        *num_fds = SIZE_MAX; /* some were dropped: never the right number */
+    for (size_t i = 0; i < *num_fds && i < CROSSVM_WIRE_MAX_FDS; i++) {
+        if (answer->fds[i] < 0) /* no other number was free for it */
+            return -EMFILE;
+    }
+    if (!(message.msg_flags & MSG_CTRUNC))
+        return length;
+    if (*num_fds < CROSSVM_WIRE_MAX_FDS) /* there was room, but the kernel could not give them all numbers */
+        return -EMFILE;
+    *num_fds = SIZE_MAX; /* more than there was room for: never the right number */
     return length;
 }
 
@@ -222,17 +289,21 @@ static int receive_reply(const char *path, enum crossvm_wire_type type, deadline
         if (ready < 0 && errno == EINTR)
             continue;
         if (ready < 0)
-            return cvm_fail(errno, "waiting for the reply of %s: %s", path, strerror(errno));
+            return cvm_fail(errno, "waiting for the reply of %s: %s", path, error_reason(errno));
         if (ready == 0)
-            return cvm_fail(ETIMEDOUT, "the VM's process at %s does not answer: it hangs or is stopped", path);
+            return cvm_fail(ETIMEDOUT, "the process at %s does not answer: it hangs or is stopped", path);
 
         length = receive(answer->socket, answer, num_fds);
         if (length == 0 || length == -ECONNRESET || length == -EPIPE)
-            return cvm_fail(ECONNREFUSED, "the VM's process at %s ended or refused before it answered", path);
+            return cvm_fail(
+                ECONNRESET,
+                "the process at %s closed the connection without an answer: it has ended, or serves as many "
+                "programs as it can; try again",
+                path);
         if (length == -EAGAIN || length == -EINTR)
             continue;
         if (length < 0)
-            return cvm_fail((int)-length, "no reply from %s: %s", path, strerror((int)-length));
+            return cvm_fail((int)-length, "cannot receive the reply of %s: %s", path, error_reason((int)-length));
         if (is_driver_message(&answer->reply.header, length)) { /* older news than the reply's */
             close_descriptors(answer);
             continue;
@@ -275,7 +346,7 @@ int cvm_wire_request(const char *path, enum crossvm_wire_type type, int timeout_
         return answer->socket;
 
     if (send(answer->socket, &request, sizeof(request), MSG_NOSIGNAL) < 0)
-        error = connect_error(path, errno == EPIPE ? ECONNREFUSED : errno);
+        error = connect_error(path, errno);
     else
         error = receive_reply(path, type, deadline_in(timeout_ms), answer, &num_fds);
     if (!error)

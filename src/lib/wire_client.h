@@ -24,7 +24,8 @@ struct wire_answer {
  * @param path       of the socket
  * @param type       CROSSVM_WIRE_ATTACH or CROSSVM_WIRE_INFO
  * @param timeout_ms how long to wait for the reply
- * @return 0; -ENOENT without socket, -ECONNREFUSED when nobody listens, -EBUSY when the end is owned (ATTACH), -EPROTO
+ * @return 0; -ENOENT without socket, -ECONNREFUSED when nobody listens, -ECONNRESET when the process closes the
+ * connection instead of answering, -EPERM when it is not to be trusted, -EBUSY when the end is owned (ATTACH), -EPROTO
  * for another protocol, -ETIMEDOUT without reply, and other errno values, each with a sentence. On an error there is
  * nothing to close.
  */

@@ -280,7 +280,7 @@ static void wrong_replies_are_refused(void **state)
         {"impossible status", impossible_status, EPROTO},
         {"refusal with descriptors", refusal_with_descriptors, EBUSY},
         {"other refusal", other_refusal, EPERM},
-        {"hang-up", hang_up, ECONNREFUSED},
+        {"hang-up", hang_up, ECONNRESET},
     };
 
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
