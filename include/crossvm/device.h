@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The registers of the cross-VM connection device.
+ * The registers of the cross-VM connection device. docs/device.md specifies them; section numbers below refer to it.
  *
- * One list for the device (src/vmm), the Linux driver (linux) and the library (src/lib): preprocessor constants only,
- * so that a kernel, a freestanding component and a program can all include it. docs/device.md is the specification;
- * section numbers below refer to it.
+ * The device (src/vmm), the Linux driver (linux) and the library (src/lib) share this list. It has preprocessor
+ * constants only, so that a kernel, a freestanding component and a program can all include it.
  */
 #ifndef CROSSVM_DEVICE_H
 #define CROSSVM_DEVICE_H
@@ -15,19 +14,19 @@
 #define CROSSVM_PCI_REVISION 0x01
 #define CROSSVM_PCI_CLASS 0x050000 /* memory controller, RAM */
 
-/* BARs (section 3): BAR0 holds the registers, BAR1 onwards the dataports. */
+/* BARs (section 3): BAR0 holds the registers, BAR1 and the following ones the dataports. */
 #define CROSSVM_BAR_EVENT 0
 #define CROSSVM_BAR_DATAPORT 1
 #define CROSSVM_MAX_DATAPORTS 4
 #define CROSSVM_PAGE_SIZE 0x1000
 
-/* Event page, base block (section 4.1): what every device of the field has. Offsets in bytes from the start of BAR0. */
-#define CROSSVM_REG_EMIT 0x00  /* W, any width: one event to the peer */
+/* Event page, base block (section 4.1): every device has it. Offsets in bytes from the start of BAR0. */
+#define CROSSVM_REG_EMIT 0x00  /* W, any width: sends one event to the peer */
 #define CROSSVM_REG_COUNT 0x04 /* RW 32: events since the guest last wrote it */
 #define CROSSVM_REG_NAME 0x08  /* R: NUL-padded */
 #define CROSSVM_NAME_BYTES 48
 
-/* Event page, extended block (section 4.2): present when MAGIC matches. */
+/* Event page, extended block (section 4.2): present if MAGIC has its value. */
 #define CROSSVM_REG_MAGIC 0x38     /* R 32 */
 #define CROSSVM_REG_VERSION 0x3c   /* R 32: major << 16 | minor */
 #define CROSSVM_REG_EVENT_SEQ 0x40 /* R 64: events that the device delivered; only grows */
@@ -36,14 +35,14 @@
 #define CROSSVM_REG_PEER_GENERATION 0x4c
 #define CROSSVM_REG_STATUS 0x50        /* R 32: CROSSVM_STATUS_* */
 #define CROSSVM_REG_SEEN 0x54          /* RW 32: low word of the sequence up to which the guest has seen events */
-#define CROSSVM_REG_DRIVER 0x58        /* RW 32: CROSSVM_DRIVER_*; tells the VMM who drives the device */
+#define CROSSVM_REG_DRIVER 0x58        /* RW 32: CROSSVM_DRIVER_*: what the guest tells of itself */
 #define CROSSVM_REG_FEATURES 0x5c      /* R 32: CROSSVM_FEATURE_* */
 #define CROSSVM_REG_NUM_DATAPORTS 0x60 /* R 32 */
-#define CROSSVM_REG_END 0x64           /* R 32: which end of the connection this is, 0 or 1 */
+#define CROSSVM_REG_END 0x64           /* R 32: the end of the connection that the guest has, 0 or 1 */
 #define CROSSVM_REG_DOORBELL 0x68      /* W, any width: signals an event that the guest counted in OWN_SEQ */
 #define CROSSVM_REG_FULL_NAME 0x80     /* R: NUL-padded */
 #define CROSSVM_FULL_NAME_BYTES 64
-#define CROSSVM_REG_DATAPORT(i) (0xc0 + 16 * (i)) /* R: one entry a dataport */
+#define CROSSVM_REG_DATAPORT(i) (0xc0 + 16 * (i)) /* R: one entry for each dataport */
 #define CROSSVM_DATAPORT_SIZE 0x0                 /* R 64: exact size in bytes */
 #define CROSSVM_DATAPORT_RIGHTS 0x8               /* R 32: CROSSVM_RIGHT_* of the guest */
 #define CROSSVM_DATAPORT_BAR 0xc                  /* R 32: the BAR that holds it */
@@ -56,16 +55,16 @@
 /* PEER_STATE */
 #define CROSSVM_PEER_UNKNOWN 0 /* the VMM does not track this peer */
 #define CROSSVM_PEER_ABSENT 1
-#define CROSSVM_PEER_PRESENT 2 /* a guest whose driver is bound, with no program at its end */
-#define CROSSVM_PEER_READY 3   /* a program or component is at its end */
+#define CROSSVM_PEER_PRESENT 2 /* a guest whose driver is bound, without a program */
+#define CROSSVM_PEER_READY 3   /* a program or component is there */
 
 /* STATUS */
 #define CROSSVM_STATUS_PEER_COUNTS 0x1 /* PEER_SEQ is the sequence; EVENT_SEQ stands still */
 
 /* DRIVER */
-#define CROSSVM_DRIVER_NONE 0  /* none, or one that knows the base block only */
-#define CROSSVM_DRIVER_BOUND 1 /* a driver that compares sequences and acknowledges nothing */
-#define CROSSVM_DRIVER_OPEN 2  /* ... and a program has the device open */
+#define CROSSVM_DRIVER_NONE 0  /* no driver, or one that knows the base block only */
+#define CROSSVM_DRIVER_BOUND 1 /* a driver that compares sequences is bound */
+#define CROSSVM_DRIVER_OPEN 2  /* the same, and a program has the device open */
 
 /* FEATURES */
 #define CROSSVM_FEATURE_PEER_PAGE 0x1 /* BAR0 has a second page, written by the peer */

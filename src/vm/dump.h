@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the guest sees of its connections, for people to read.
+ * What the guest sees of its connections, as text for people.
  */
 #pragma once
 
@@ -8,5 +8,5 @@
 
 #include "machine.h"
 
-/** Prints each connection's device, as its configuration space and its registers have it. */
+/** Prints the device of each connection, from its configuration space and its registers. */
 void dump_devices(FILE *out, const struct machine *machine);

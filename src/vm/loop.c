@@ -15,7 +15,7 @@
 
 struct loop {
     int epoll;
-    struct source stop; /* an eventfd, handled by run() itself */
+    struct source stop; /* an eventfd, which run() handles itself */
     pthread_t thread;
     bool has_thread;
 };

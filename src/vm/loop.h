@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The event loop of a VM's process: one thread beside the vCPUs that serves sockets and eventfds.
+ * The event loop of a VM's process: one thread, beside those of the vCPUs, that serves sockets and eventfds.
  */
 #pragma once
 
@@ -8,28 +8,35 @@
 
 struct loop;
 
-/** Something that the loop watches. Its memory is the owner's, and must outlive the watching. */
+/** Something that the loop watches. Its owner keeps the memory until loop_unwatch(). */
 struct source {
     int fd;
-    /** Called with the VMM's lock held, when there is one of the events (EPOLLIN...). May unwatch and free any source.
-     */
+    /** Called for events (EPOLLIN...), with the VMM's lock held. May unwatch and free any source. */
     void (*handle)(struct source *source, uint32_t events);
 };
 
-/** NULL after a message. */
+/** Makes a loop. Returns NULL after a message. */
 struct loop *loop_create(void);
 
-/** Starts the thread. 0, or -1 after a message. */
+/** Starts the thread. Returns 0, or -1 after a message. */
 int loop_start(struct loop *loop);
 
-/** Ends the thread if it runs; what is watched stays so. Not with the VMM's lock held. */
+/** Ends the thread if it runs. Sources stay watched. Must not be called with the VMM's lock held, for which the thread
+ * may wait. */
 void loop_stop(struct loop *loop);
 
-/** NULL is allowed. */
+/** Ends the thread and frees the loop; NULL is allowed. */
 void loop_destroy(struct loop *loop);
 
-/** Watches a source for events from now on, or for others than before. With the VMM's lock held, or before
- * loop_start(). 0, or -1 with errno. */
+/*
+ * Call these three with the VMM's lock held, or before loop_start().
+ */
+
+/** Watches a source for events. Returns 0, or -1 with errno. */
 int loop_watch(struct loop *loop, struct source *source, uint32_t events);
+
+/** Watches a source for other events than before. */
 void loop_change(struct loop *loop, struct source *source, uint32_t events);
+
+/** Ends the watching. */
 void loop_unwatch(struct loop *loop, struct source *source);

@@ -11,7 +11,7 @@
 
 #include "../common/message.h"
 
-_Static_assert(KVM_PCI_WINDOW_SIZE == CROSSVM_BAR_BYTES, "the runner checks topologies against another window");
+_Static_assert(KVM_PCI_WINDOW_SIZE == CROSSVM_BAR_BYTES, "src/run checks topologies against another size of window");
 
 static int send_msi(vm_t *vm, const crossvm_msi_t *msi)
 {

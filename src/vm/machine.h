@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The VM and what is around it: its connections, and who serves them.
+ * The VM of this process, its devices and its connections.
  */
 #pragma once
 
@@ -23,18 +23,19 @@ struct machine {
     struct loop *loop;
     struct wiring *wirings; /**< in the order of the options */
     size_t num_connections;
-    struct wiring **hosts; /**< those of them whose peer is a host program */
+    struct wiring **hosts; /**< the wirings whose peer is a host program */
     size_t num_hosts;
-    struct server *server;    /**< of these */
-    struct sibling *siblings; /**< of the others */
+    struct server *server;    /**< of the hosts' ends */
+    struct sibling *siblings; /**< the peers of the other wirings */
     size_t num_siblings;
 };
 
-/** Makes the VM with its devices and connections. 0, or -1 after a message. machine_destroy() frees, also after a
- * failure. */
+/** Makes the VM with its devices and connections. Returns 0, or -1 after a message. machine_destroy() frees it, also
+ * after a failure. */
 int machine_create(struct machine *machine, const struct options *options);
 
-/** Lets peers come, and starts the loop. 0, or -1 after a message. */
+/** Lets peers come, and starts the loop. Returns 0, or -1 after a message. */
 int machine_serve(struct machine *machine, const struct options *options);
 
+/** Ends the loop and frees the VM with its connections. */
 void machine_destroy(struct machine *machine);

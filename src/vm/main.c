@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * crossvm-vm: one Linux VM in one process, with the peers' side of its cross-VM connections.
+ * crossvm-vm: runs one Linux VM, and serves the peers of its connections.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-/* False when the socket is full. One that is broken is noticed by who reads it. */
+/* False: the socket is full. A broken socket is no failure here, since its reader notices that. */
 static bool send_news(const struct report *report, const struct wiring *wiring)
 {
     struct crossvm_wire_driver news = wiring_news(wiring);

@@ -10,7 +10,7 @@
 
 #include "../common/name.h"
 
-/* A BAR of 32 bits. */
+/* The largest that a BAR of 32 bits can have. */
 #define MAX_DATAPORT_SIZE ((uint64_t)1 << 31)
 
 int cvmm_install_error(const char *name, const char *format, ...)
@@ -61,7 +61,7 @@ int cvmm_check_bus(const crossvm_bus_t *bus)
     if (!bus->vm->vcpus[0])
         return cvmm_install_error(NULL, "cannot install: the VM has no vCPU yet; create it first");
     if (bus->base % CROSSVM_PAGE_SIZE)
-        return cvmm_install_error(NULL, "cannot install: the base address 0x%zx is no multiple of 4 KiB",
+        return cvmm_install_error(NULL, "cannot install: the base address 0x%zx is not a multiple of 4 KiB",
                                   (size_t)bus->base);
     if (bus->base > UINT32_MAX)
         return cvmm_install_error(NULL,
@@ -88,8 +88,9 @@ static int check_dataport(const char *name, size_t index, const crossvm_dataport
     }
     if (dataport->guest_rights != CROSSVM_RIGHT_READ &&
         dataport->guest_rights != (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE))
-        return cvmm_install_error(name, "dataport %zu: guest rights 0x%x are neither read nor read and write", index,
-                                  (unsigned int)dataport->guest_rights);
+        return cvmm_install_error(name,
+                                  "dataport %zu: guest rights 0x%x are neither read (0x1) nor read and write (0x3)",
+                                  index, (unsigned int)dataport->guest_rights);
     return 0;
 }
 
@@ -104,7 +105,7 @@ static int check_config(const crossvm_connection_config_t *config, size_t positi
         return cvmm_install_error(config->name, "%zu dataports are more than the %d that a device can have",
                                   config->num_dataports, CROSSVM_MAX_DATAPORTS);
     if (config->num_dataports && !config->dataports)
-        return cvmm_install_error(config->name, "%zu dataports are announced but none is given (NULL)",
+        return cvmm_install_error(config->name, "%zu dataports are said to be there, but dataports is NULL",
                                   config->num_dataports);
     if (config->base_block_only &&
         (config->num_dataports > 1 || config->peer_page != seL4_CapNull || config->own_page != seL4_CapNull))

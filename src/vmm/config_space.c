@@ -48,7 +48,7 @@ enum {
 #define CAPABILITY_MSI 0x05
 #define CAPABILITY_EA 0x14
 #define EA_ENTRY_WORDS 2           /* that follow the first */
-#define EA_ENTRY_BAR(i) ((i) << 4) /* stands for BAR i; primary properties 0: memory */
+#define EA_ENTRY_BAR(i) ((i) << 4) /* the entry is for BAR i; primary properties 0: memory */
 #define EA_ENTRY_NO_SECONDARY 0xff0000u
 #define EA_ENTRY_ENABLED 0x80000000u
 #define MSI_ENABLE 0x0001
@@ -76,7 +76,7 @@ static uint32_t get32(const struct config_space *config, size_t offset)
     return get16(config, offset) | (uint32_t)get16(config, offset + 2) << 16;
 }
 
-/* Which bits of a byte the guest can change; BARs are apart. */
+/* The bits of a byte that the guest can change. Not for BARs. */
 static uint8_t writable_bits(const struct config_space *config, size_t offset)
 {
     switch (offset) {
@@ -104,8 +104,8 @@ static uint8_t writable_bits(const struct config_space *config, size_t offset)
 }
 
 /*
- * A BAR answers with its address, except right after the guest wrote ones to all its address bits to learn its size.
- * The address that the guest writes is not taken: the memory behind a BAR cannot follow it.
+ * A BAR reads as its address, or as its size mask after the guest wrote ones to all its address bits. It never takes an
+ * address from the guest, since the memory behind it cannot move.
  */
 static void update_bar(struct config_space *config, size_t i)
 {

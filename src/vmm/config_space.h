@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * PCI configuration space of a connection: identity, BARs that stay where they are, INTx, and one MSI.
+ * PCI configuration space of a connection (PCI Local Bus Specification 3.0, chapter 6): identity, BARs with fixed
+ * addresses, INTx, and one MSI.
  *
- * PCI Local Bus Specification 3.0, chapter 6. The guest may read and write it in any width; nothing that it writes
- * moves a BAR or reaches beyond this structure. No operating system and no libsel4vm here.
+ * The guest may read and write it in any width. No write moves a BAR or reaches beyond this structure. This file needs
+ * neither an operating system nor libsel4vm.
  */
 #pragma once
 
@@ -24,10 +25,10 @@ struct config_space_bar {
 struct config_space {
     uint8_t bytes[CONFIG_SPACE_BYTES];
     struct config_space_bar bars[CONFIG_SPACE_BARS];
-    uint32_t bar_latch[CONFIG_SPACE_BARS]; /**< what the guest wrote last */
+    uint32_t bar_latch[CONFIG_SPACE_BARS]; /**< what the guest last wrote to each BAR */
     bool has_msi;
-    bool pending;     /**< the status register's interrupt bit: the function has an interrupt pending */
-    uint8_t irq_line; /**< the true one: the register is the guest's to change */
+    bool pending;     /**< bit 3 of the status register: the function has an interrupt pending */
+    uint8_t irq_line; /**< the VMM's number; the guest may change the register */
 };
 
 /** The MSI that the guest programmed. */
@@ -37,9 +38,9 @@ struct config_space_msi {
 };
 
 /**
- * Power-on state.
+ * Sets the power-on state.
  *
- * @param bars     CONFIG_SPACE_BARS of them
+ * @param bars     CONFIG_SPACE_BARS BARs
  * @param irq_line value of the interrupt line register
  * @param irq_pin  1 to 4 for INTA to INTD
  * @param has_msi  whether to offer an MSI capability
@@ -47,22 +48,23 @@ struct config_space_msi {
 void cvmm_config_space_init(struct config_space *config, const struct config_space_bar *bars, uint8_t irq_line,
                             uint8_t irq_pin, bool has_msi);
 
-/** What the guest can write back to power-on values. */
+/** Sets what the guest can write back to power-on values. */
 void cvmm_config_space_reset(struct config_space *config);
 
-/** Says whether the device has more than one function. */
+/** Sets whether the device has more than one function. */
 void cvmm_config_space_set_multifunction(struct config_space *config, bool multifunction);
 
-/** Reads size bytes (1, 2 or 4) at offset; 0 for what is outside. */
+/** Reads `size` bytes (1, 2 or 4) at an offset. Bytes beyond the space are 0. */
 uint32_t cvmm_config_space_read(const struct config_space *config, size_t offset, size_t size);
 
-/** Writes size bytes (1, 2 or 4) at offset; no effect outside and on read-only bits. */
+/** Writes `size` bytes (1, 2 or 4) at an offset. No effect on read-only bits and beyond the space. */
 void cvmm_config_space_write(struct config_space *config, size_t offset, size_t size, uint32_t value);
 
-/** Whether the function may raise INTx: it is enabled, INTx is not disabled, and MSI is off. */
+/** Whether the function may raise INTx: memory space is enabled, INTx is not disabled, and MSI is disabled. */
 bool cvmm_config_space_intx_enabled(const struct config_space *config);
 
-/** Whether the function may send its MSI (enabled, and a bus master), and which. */
+/** Whether the function may send its MSI: MSI is enabled, and so is bus master. If so, fills in `msi`. */
 bool cvmm_config_space_msi_enabled(const struct config_space *config, struct config_space_msi *msi);
 
+/** The interrupt pin register: 1 to 4. */
 uint8_t cvmm_config_space_irq_pin(const struct config_space *config);

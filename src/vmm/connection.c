@@ -6,9 +6,9 @@
 #include <sel4vm/guest_vcpu_fault.h>
 
 /*
- * A connection whose driver does not say that it is there (DRIVER) may have none that handles its interrupts, and Linux
- * shuts a shared line down after 100,000 interrupts that no driver claimed. After this many in a row during which the
- * guest did not touch the device, it raises no more until the guest shows a sign of life.
+ * A connection becomes silent after this many interrupts during which the guest did not touch the device, while DRIVER
+ * is 0: no driver may handle them, and Linux shuts a line down for all its users after 100,000 interrupts that no
+ * driver claimed. A sign of life of the guest ends the silence.
  */
 #define MAX_UNANSWERED 100
 
@@ -19,7 +19,7 @@ bool cvmm_connection_may_raise(const crossvm_connection_t *c)
 
 bool cvmm_connection_line_ended(crossvm_connection_t *c)
 {
-    /* A driver that acknowledges has seen the later events too when it did so after them. */
+    /* A driver that acknowledged after the latest event has seen it. */
     bool seen = c->page.driver == CROSSVM_DRIVER_NONE && !c->config.pending;
 
     c->again = c->again && !seen && cvmm_connection_may_raise(c);
@@ -38,7 +38,7 @@ void crossvm_interrupt(crossvm_connection_t *c)
         cvmm_connection_raise(c);
     } else if (c->msi_active) {
         c->injections++;
-        /* It can only fail when the guest programmed a message that goes nowhere. */
+        /* Fails only if the guest programmed a message that goes nowhere. */
         (void)c->send_msi(c->guest->vm, &c->msi);
     }
 }
@@ -55,14 +55,14 @@ void crossvm_set_peer_state(crossvm_connection_t *c, uint32_t state)
     uint32_t generation = c->page.peer_generation + came;
 
     if (state == c->page.peer_state && generation == c->page.peer_generation)
-        return; /* no news, so no interrupt that nobody would claim */
+        return; /* an interrupt without news would be claimed by nobody */
     cvmm_event_page_set_peer(&c->page, state, generation);
-    /* A driver that says nothing may know nothing of peers, and would not claim the interrupt. */
+    /* With DRIVER 0 the driver may know the base block only, and would not claim the interrupt. */
     if (c->page.driver != CROSSVM_DRIVER_NONE)
         crossvm_interrupt(c);
 }
 
-/* The guest touched the device in a way that shows a driver at work: let it have the interrupts that were held back. */
+/* The guest did something that shows a driver at work: ends the silence, and raises the interrupt that it held back. */
 static void sign_of_life(crossvm_connection_t *c)
 {
     bool was_silenced = c->unanswered >= MAX_UNANSWERED;
@@ -72,11 +72,11 @@ static void sign_of_life(crossvm_connection_t *c)
         cvmm_connection_raise(c);
 }
 
-/* call is emit or ring of the configuration. */
+/* `call` is emit or emit_counted of the configuration. */
 static void emit(const struct event_frame *frame, crossvm_connection_t *c, int (*call)(void *cookie))
 {
     c->emits++;
-    /* The call may remove the connection; the frame stays. */
+    /* The call may have removed the connection; the frame stays. */
     if ((!call || call(c->cookie) < 0) && frame->connection == c)
         c->failed_emits++;
 }
@@ -104,7 +104,8 @@ static bool event_page_stored(const struct event_frame *frame, crossvm_connectio
     return true;
 }
 
-/* Other stores have no value that counts: finding it out costs. */
+/* Only these stores have a value that matters. Others are not asked for it, since that costs time, and libsel4vm on x86
+ * gives a wrong one for some instructions. */
 static bool has_value(size_t offset, size_t length)
 {
     return length == sizeof(uint32_t) &&
@@ -117,7 +118,7 @@ static __attribute__((noinline)) memory_fault_result_t other_fault(vm_t *vm, vm_
     crossvm_connection_t *c = frame->connection;
     size_t offset = address - frame->address;
 
-    /* The guest reads registers without a fault, so only what is none of them may be a load. */
+    /* A fault with an effect is a store, since the guest loads registers without a fault. */
     if (length && c &&
         event_page_stored(frame, c, offset, length,
                           has_value(offset, length) ? (uint32_t)get_vcpu_fault_data(vcpu) : 0))
@@ -131,7 +132,8 @@ memory_fault_result_t cvmm_connection_event_page_fault(vm_t *vm, vm_vcpu_t *vcpu
     const struct event_frame *frame = cookie;
     crossvm_connection_t *c = frame->connection;
 
-    /* The stores that each event costs go first. Of that to EMIT nothing needs to be known. */
+    /* The stores on the path of an event come first. A store to EMIT has the same effect whatever its width and value.
+     */
     if (!length || !c)
         return other_fault(vm, vcpu, address, length, frame);
     if (address - frame->address == CROSSVM_REG_EMIT) {
@@ -154,9 +156,9 @@ memory_fault_result_t cvmm_connection_void_fault(vm_t *vm, vm_vcpu_t *vcpu, uint
     (void)address;
     (void)cookie;
     /*
-     * libsel4vm gives the length 0 to an access of whose instruction it knows neither width nor register (Arm: a data
-     * abort without syndrome, as of a pair or with write-back). Any further question about it would bring the VMM down,
-     * advance_vcpu_fault() for a load too. FAULT_IGNORE skips the instruction, as is right for a store of any kind.
+     * Nothing may be asked about an access of length 0, and a load must not be advanced: libsel4vm would end the VMM.
+     * It gives this length on Arm to a data abort without syndrome, such as a store of a pair or with write-back.
+     * FAULT_IGNORE skips the instruction, which is right for a store of any kind.
      */
     if (length == 0 || !is_vcpu_read_fault(vcpu))
         return FAULT_IGNORE;
@@ -213,7 +215,7 @@ static int config_write(void *cookie, int offset, int size, uint32_t value)
     cvmm_config_space_write(&c->config, (size_t)offset, (size_t)size, value);
     cvmm_connection_update_interrupts(c);
     sign_of_life(c);
-    /* INTx is a level: what is pending shows as soon as the guest lets it. */
+    /* INTx is a level: an interrupt that is pending shows as soon as the guest enables it. */
     if (!could_raise && c->config.pending && cvmm_connection_may_raise(c))
         cvmm_connection_raise(c);
     return 0;
@@ -229,7 +231,7 @@ bool cvmm_connection_owns_entry(const vmm_pci_entry_t *entry)
     return entry->ioread == config_read;
 }
 
-/* --- looking --- */
+/* --- what is known of a connection --- */
 
 crossvm_connection_t *crossvm_find(const vm_t *vm, const char *name)
 {

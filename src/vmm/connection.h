@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A connection at work: events in both directions and the guest's accesses.
+ * A connection at work: events in both directions, and the guest's accesses to its registers.
  */
 #pragma once
 
@@ -21,14 +21,14 @@
 
 /** Memory of a dataport in the guest. */
 struct dataport {
-    seL4_CPtr *frames; /**< a copy: libsel4vm may map on the first access, long after the installation */
+    seL4_CPtr *frames; /**< a copy, since libsel4vm may map them as late as on the first access */
     size_t num_frames;
     size_t frame_size_bits;
     uint32_t rights;
     uintptr_t address; /**< guest physical */
     size_t size;       /**< bytes, exact */
     vm_memory_reservation_t *memory;
-    vm_memory_reservation_t *tail; /**< from size to the end of the BAR; NULL when the BAR is full */
+    vm_memory_reservation_t *tail; /**< the rest of the BAR; NULL: the dataport fills the BAR */
 };
 
 struct crossvm_connection {
@@ -59,42 +59,44 @@ struct crossvm_connection {
     struct irq_line *line;
     crossvm_connection_t *next_on_line;
     bool intx_enabled;       /**< by the guest, in config */
-    bool again;              /**< had an event that the interrupt in service may not have told of */
-    unsigned int unanswered; /**< interrupts since the guest touched the device, while its driver says nothing */
+    bool again;              /**< had an event of which the interrupt in service may not tell */
+    unsigned int unanswered; /**< interrupts since the guest last touched the device, while DRIVER is 0 */
     bool msi_active;
-    crossvm_msi_t msi; /**< while msi_active */
-    bool peer_counts;
+    crossvm_msi_t msi; /**< valid while msi_active */
+    bool peer_counts;  /**< the peer's events do not pass the VMM */
 
     /* Counters for crossvm_get_connection_info() */
     uint64_t emits;
     uint64_t failed_emits;
     uint64_t injections;
-    seL4_Word consume_id; /**< of the short interface; see has_consume_id */
+
+    /* The short interface */
+    seL4_Word consume_id; /**< valid if has_consume_id */
     bool has_consume_id;
-    void (*short_emit)(void); /**< of the short interface, called by its emit */
+    void (*short_emit)(void); /**< the handle's emit_fn */
 };
 
-/** libsel4vm's callback for stores to an event page; the cookie is its struct event_frame. */
+/** libsel4vm's callback for stores to an event page. `cookie` is the page's struct event_frame. */
 memory_fault_result_t cvmm_connection_event_page_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length,
                                                        void *cookie);
 
-/** libsel4vm's callback for memory without effect: loads give 0, stores vanish. */
+/** libsel4vm's callback for memory without a device: loads give 0, stores do nothing. */
 memory_fault_result_t cvmm_connection_void_fault(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t address, size_t length,
                                                  void *cookie);
 
-/** The PCI entry of a connection. */
+/** Makes the PCI entry of a connection. */
 vmm_pci_entry_t cvmm_connection_pci_entry(crossvm_connection_t *connection);
 
-/** Whether a PCI entry is one of these. */
+/** Whether a PCI entry was made by cvmm_connection_pci_entry(). */
 bool cvmm_connection_owns_entry(const vmm_pci_entry_t *entry);
 
-/** Whether the guest lets this connection use its line now. */
+/** Whether the connection may raise INTx now: the guest has it enabled, and the connection is not silent. */
 bool cvmm_connection_may_raise(const crossvm_connection_t *connection);
 
-/** Part of a connection in the end of an interrupt: brings its again up to date, and returns it. */
+/** Updates a connection's `again` at the end of an interrupt. Returns it. */
 bool cvmm_connection_line_ended(crossvm_connection_t *connection);
 
-/** Part of a connection in an interrupt that was raised for it. */
+/** Accounts for an interrupt that was raised for a connection. */
 static inline void cvmm_connection_raised(crossvm_connection_t *connection)
 {
     connection->again = false;
@@ -103,13 +105,13 @@ static inline void cvmm_connection_raised(crossvm_connection_t *connection)
         connection->unanswered++;
 }
 
-/** Raises the interrupt of a connection, now or when the guest ends the one in service. */
+/** Raises the INTx of a connection: now, or when the guest ends the interrupt in service. */
 static inline void cvmm_connection_raise(crossvm_connection_t *connection)
 {
     struct irq_line *line = connection->line;
     /*
-     * Inject even while one is in service: a guest that sets up its interrupt controller anew never ends what it had,
-     * and must not be left without interrupts for it. A controller that holds one already ignores this.
+     * Injects even if an interrupt seems to be in service: a guest that resets its interrupt controller never ends the
+     * one it had, and in_service would stay set. A controller that holds the interrupt ignores the injection.
      */
     bool injected = vm_inject_irq(line->vcpu, line->irq) == 0;
 
@@ -120,10 +122,10 @@ static inline void cvmm_connection_raise(crossvm_connection_t *connection)
     }
     connection->again = true;
     cvmm_irq_line_set_again(line, true);
-    /* What an acknowledgement left to the end of this line should not wait for one that may never come. */
+    /* Also raises lines that an acknowledgement deferred to the end of this one, since that end may never come. */
     if (line->guest->lines_again > 1)
         cvmm_irq_lines_raise_again(line->guest);
 }
 
-/** Follows the guest's settings of interrupts in config: called after each change there. */
+/** Follows the interrupt settings in config. Must be called after each change of config. */
 void cvmm_connection_update_interrupts(crossvm_connection_t *connection);

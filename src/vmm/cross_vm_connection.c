@@ -13,15 +13,15 @@
 
 #define DEFAULT_NAME "connector"
 #define NO_CONSUME_ID ((seL4_Word)-1)
-#define MAX_SIZE_BITS 64 /* less is a number of bits, more a number of bytes */
+#define MAX_SIZE_BITS 64 /* a smaller value is a number of bits, another one a number of bytes */
 
-/* What an installation needs for each connection while it lasts. */
+/* Memory for the translation of a connection, until it is installed. */
 struct translated {
     crossvm_dataport_config_t dataport;
     char name[CROSSVM_FULL_NAME_BYTES];
 };
 
-/* A function pointer does not fit a void pointer everywhere, so the cookie points to one. */
+/* The cookie points to a function pointer, since a void pointer cannot hold one on every machine. */
 static int emit_short(void *cookie)
 {
     void (**emit)(void) = cookie;
@@ -46,7 +46,7 @@ static bool name_is_taken(const vm_t *vm, const crossvm_connection_config_t *con
     return false;
 }
 
-/* The default name, with a number where it is taken. */
+/* The default name, with a number if it is taken. */
 static void make_name(const vm_t *vm, const crossvm_connection_config_t *configs, size_t n,
                       const crossvm_handle_t *connections, size_t num_connections, char *name)
 {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* Whole words, so that a guest that looks meanwhile finds none half written. */
+/* Stores whole words, since a guest may load while the page is filled. */
 static void put_text(struct event_page *page, size_t offset, size_t bytes, const char *text)
 {
     char padded[CROSSVM_FULL_NAME_BYTES] = {0};
@@ -50,7 +50,8 @@ void cvmm_event_page_init(struct event_page *page, volatile void *memory, const 
         cvmm_event_page_put32(page, entry + CROSSVM_DATAPORT_RIGHTS, dataport->rights);
         cvmm_event_page_put32(page, entry + CROSSVM_DATAPORT_BAR, dataport->bar);
     }
-    /* Orders the block before the word that declares it valid, for a guest that is running already. */
+    /* Orders the extended block before MAGIC, which declares it valid. Pairs with a running guest's load of MAGIC
+     * before its loads of the block. */
     __atomic_thread_fence(__ATOMIC_RELEASE);
     cvmm_event_page_put32(page, CROSSVM_REG_MAGIC, CROSSVM_MAGIC);
 }
@@ -73,7 +74,7 @@ enum event_page_action cvmm_event_page_store_rare(struct event_page *page, size_
     case CROSSVM_REG_DRIVER:
         if (!page->extended || value > CROSSVM_DRIVER_OPEN)
             return EVENT_PAGE_NOTHING;
-        /* OPEN again is news: a program took the place of one that could not say that it left. */
+        /* OPEN again is a change: another program came, and the one before could not say that it left. */
         if (value == page->driver && value != CROSSVM_DRIVER_OPEN)
             return EVENT_PAGE_NOTHING;
         page->driver = (uint32_t)value;
@@ -96,7 +97,8 @@ void cvmm_event_page_set_peer(struct event_page *page, uint32_t state, uint32_t 
     page->peer_generation = generation;
     if (page->extended)
         cvmm_event_page_put64(page, CROSSVM_REG_PEER, peer.both);
-    /* Orders the new state before the interrupt that tells of it. */
+    /* Orders the new state before the interrupt that the caller raises next. Pairs with the guest's load of the state
+     * in its interrupt handler. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 

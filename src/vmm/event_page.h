@@ -2,10 +2,10 @@
 /*
  * The event page: the registers that the guest sees in the first page of BAR0.
  *
- * The guest reads the page directly, so it always holds the present values; the guest's stores fault and come to
- * cvmm_event_page_store(). The page is an output only: what the device knows stands in struct event_page and is never
- * read back from memory. Only COUNT stands nowhere else: the guest may set it while another thread counts, and a copy
- * would have to be kept equal to it. No operating system and no libsel4vm here.
+ * The guest loads from the page directly, so the page always holds the present values. The guest's stores fault, and
+ * the fault handler calls cvmm_event_page_store(). The device keeps its state in struct event_page and does not read it
+ * back from the page. The exception is COUNT, which is only in the page: the guest may set it while another thread
+ * counts, and a copy could not be kept equal. This file needs neither an operating system nor libsel4vm.
  */
 #pragma once
 
@@ -15,28 +15,28 @@
 
 #include <crossvm/device.h>
 
-/** A dataport as the guest is told of it. */
+/** A dataport, as the registers describe it. */
 struct event_page_dataport {
     uint64_t size; /**< bytes */
     uint32_t rights;
     uint32_t bar;
 };
 
-/** What the page tells and does not change. */
+/** What the page tells and never changes. */
 struct event_page_identity {
     const char *name; /**< valid, see name_is_valid() */
     uint32_t features;
     uint32_t end;
     size_t num_dataports;
     struct event_page_dataport dataports[CROSSVM_MAX_DATAPORTS];
-    bool base_block_only; /**< nothing from 0x38 on */
+    bool base_block_only; /**< registers from 0x38 on are 0 */
 };
 
 /** State of one event page. */
 struct event_page {
     volatile uint8_t *memory; /**< the VMM's mapping */
-    bool extended;
-    bool has_doorbell; /**< DOORBELL works */
+    bool extended;            /**< the extended block is there */
+    bool has_doorbell;        /**< DOORBELL works */
     uint64_t events;
     uint32_t peer_state;
     uint32_t peer_generation;
@@ -45,18 +45,18 @@ struct event_page {
     uint32_t driver;
 };
 
-/** What a guest's store asks for beyond the new register value. */
+/** What the device must do for a guest's store, besides showing the new value. */
 enum event_page_action {
     EVENT_PAGE_NOTHING,
-    EVENT_PAGE_DOORBELL,       /**< signal to the peer an event that is counted already */
-    EVENT_PAGE_ACKNOWLEDGED,   /**< the guest took note of all events so far */
+    EVENT_PAGE_DOORBELL,       /**< signal the peer an event that the guest has counted */
+    EVENT_PAGE_ACKNOWLEDGED,   /**< the guest has seen all events so far */
     EVENT_PAGE_DRIVER_CHANGED, /**< DRIVER has a new value, or another program came */
 };
 
 /** Fills a page of 4 KiB with power-on values. */
 void cvmm_event_page_init(struct event_page *page, volatile void *memory, const struct event_page_identity *identity);
 
-/** Zeroes the memory: no device is here any more. */
+/** Fills the page with zeros, as for an address without a device. */
 void cvmm_event_page_clear(struct event_page *page);
 
 /** Shows a register. */
@@ -66,17 +66,17 @@ static inline void cvmm_event_page_put32(struct event_page *page, size_t offset,
 }
 
 /**
- * Shows a pair of registers.
+ * Shows a register of 8 bytes, or two of 4.
  *
- * On a 64-bit machine this is one store, which the guest cannot see half done. On a 32-bit one the compiler makes two
- * of it; the specification tells drivers of such guests how to read.
+ * On a 64-bit machine this is one store, so the guest never sees one half new and one half old. On a 32-bit machine the
+ * compiler makes two stores of it; docs/device.md, section 4.2 tells drivers how to load.
  */
 static inline void cvmm_event_page_put64(struct event_page *page, size_t offset, uint64_t value)
 {
     *(volatile uint64_t *)(page->memory + offset) = value;
 }
 
-/** COUNT, for atomic operations only. */
+/** COUNT. Only for atomic operations. */
 static inline volatile uint32_t *cvmm_event_page_count_word(const struct event_page *page)
 {
     return (volatile uint32_t *)(page->memory + CROSSVM_REG_COUNT);
@@ -88,16 +88,16 @@ static inline void cvmm_event_page_set_count(struct event_page *page, uint32_t c
     __atomic_store_n(cvmm_event_page_count_word(page), count, __ATOMIC_SEQ_CST);
 }
 
-/** Part of cvmm_event_page_store(): the registers that not every event needs. */
+/** Part of cvmm_event_page_store(): the registers that are not on the path of each event. */
 enum event_page_action cvmm_event_page_store_rare(struct event_page *page, size_t offset, size_t length,
                                                   uint64_t value);
 
 /**
- * Carries out a store of the guest (docs/device.md, section 4.3) to any register but EMIT, which has no state.
+ * Carries out a store of the guest (docs/device.md, section 4.3). Not for EMIT, which has no state.
  *
- * @param offset from the start of BAR0, in bytes; any
- * @param length of the store in bytes; any
- * @param value  of the store, where length is at most 8
+ * @param offset in bytes from the start of BAR0; any value
+ * @param length of the store in bytes; any value
+ * @param value  of the store, if it has at most 8 bytes
  */
 static inline enum event_page_action cvmm_event_page_store(struct event_page *page, size_t offset, size_t length,
                                                            uint64_t value)
@@ -112,12 +112,14 @@ static inline enum event_page_action cvmm_event_page_store(struct event_page *pa
 /** Adds events of the peer to COUNT and EVENT_SEQ. */
 static inline void cvmm_event_page_count(struct event_page *page, uint32_t events)
 {
-    /* Release orders the peer's data before COUNT, for a guest that looks there without an interrupt. */
+    /* Orders the peer's stores to dataports before COUNT. Pairs with a guest's load of COUNT before its loads of
+     * dataports, without an interrupt between. */
     (void)__atomic_fetch_add(cvmm_event_page_count_word(page), events, __ATOMIC_RELEASE);
     page->events += events;
     if (page->extended)
         cvmm_event_page_put64(page, CROSSVM_REG_EVENT_SEQ, page->events);
-    /* Orders the peer's data and the counters before the interrupt that the caller is about to raise. */
+    /* Orders the peer's data, COUNT and EVENT_SEQ before the interrupt that the caller raises next. Pairs with the
+     * guest's load of the counters in its interrupt handler. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 

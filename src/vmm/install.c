@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Putting connections into a VM and taking them out.
+ * Installing connections into a VM and removing them.
  *
- * An installation goes from what can be undone to what libsel4vm cannot undo: checks, addresses, guest memory,
+ * The order of an installation matters, since libsel4vm cannot undo its last steps: checks, addresses, guest memory,
  * interrupt numbers, PCI functions, interrupt registration, event pages.
  */
 #include <stdlib.h>
@@ -39,14 +39,14 @@ static void unlink_connection(crossvm_connection_t *c)
         *link = c->next;
 }
 
-/* Takes apart a connection in whatever state of construction. */
+/* Frees a connection, complete or not. */
 static void connection_destroy(crossvm_connection_t *c)
 {
     vm_t *vm = c->guest->vm;
 
     unlink_connection(c);
     if (c->msi_active) {
-        c->msi_active = false; /* so that what route_msi may count interrupts nobody */
+        c->msi_active = false; /* so that events which route_msi counts raise no interrupt */
         if (c->route_msi && c->peer_page.num_frames)
             (void)c->route_msi(c->cookie, NULL);
     }
@@ -129,7 +129,8 @@ static vm_frame_t dataport_frame(uintptr_t address, void *cookie)
     return frame;
 }
 
-/* libsel4vm leaves what it mapped before it failed, and nothing else could ever be mapped there. */
+/* Must follow a mapping that failed: libsel4vm leaves the frames that it mapped, and nothing else can be mapped there.
+ */
 static void unmap_frames(vm_t *vm, const struct dataport *dataport)
 {
     vspace_t *vspace = &vm->mem.vm_vspace;
@@ -236,7 +237,7 @@ static int enter_pci(struct install *in, size_t i)
     return 0;
 }
 
-/* Before interrupt numbers are spent. */
+/* Must come before interrupt numbers are allocated, which cannot be returned. */
 static int check_room_on_bus(const struct install *in)
 {
     size_t room = cvmm_pci_room(in->bus->pci);
@@ -306,7 +307,7 @@ static void commit(struct install *in, crossvm_connection_t **handles)
     }
 }
 
-/* What the platform lacks and the device does without. Once for each VM, since it is the same for all installations. */
+/* Says what the platform lacks. Once for each VM, since it is the same for all installations. */
 static void tell_limits(struct guest *guest, const crossvm_bus_t *bus)
 {
     if (guest->limits_told)

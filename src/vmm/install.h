@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * An installation under way, and the two of its steps that decide something: addresses and interrupt numbers.
+ * An installation under way, and its two steps that make choices: addresses and interrupt numbers.
  */
 #pragma once
 
@@ -22,11 +22,12 @@ struct install {
     struct range (*bars)[1 + CROSSVM_MAX_DATAPORTS]; /**< n of them */
 };
 
-/** Gives each BAR its size and address. 0, or -1 after a line in the log. */
+/** Sets the size and address of each BAR. Returns 0, or -1 after a line in the log. */
 int cvmm_install_assign_bars(struct install *in);
 
-/** Gives each connection an interrupt number of its own while there are any; then they share. 0, or -1 after a line. */
+/** Sets the interrupt number of each connection: one of its own while there are any, then a shared one. Returns 0, or
+ * -1 after a line in the log. */
 int cvmm_install_choose_irqs(struct install *in);
 
-/** Keeps the numbers of a failed installation for the next, since alloc_irq cannot take them back. */
+/** Keeps the numbers of a failed installation for the next one, since alloc_irq cannot take them back. */
 void cvmm_install_keep_irqs(const struct install *in);

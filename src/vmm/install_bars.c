@@ -10,7 +10,7 @@
 
 #define ADDRESS_END ((uint64_t)1 << 32)
 
-/* Where the range for BARs ends: cvmm_check_bus() found its base below that. */
+/* The end of the range for BARs. cvmm_check_bus() found its base to be below 4 GiB. */
 static uint64_t window_end(const crossvm_bus_t *bus)
 {
     uint64_t most = ADDRESS_END - bus->base;
@@ -18,7 +18,7 @@ static uint64_t window_end(const crossvm_bus_t *bus)
     return bus->base + (bus->size && bus->size < most ? bus->size : most);
 }
 
-/* Gives BAR0 the address of a spare event page if there is one that fits. */
+/* Gives BAR0 the address of a spare event frame. False: none fits. */
 static bool place_on_spare_frame(struct install *in, size_t i, const struct range *used, size_t num_used)
 {
     struct range *bar = &in->bars[i][CROSSVM_BAR_EVENT];
@@ -64,7 +64,7 @@ static size_t count_ranges(const struct guest *guest)
     return n;
 }
 
-/* The event page, the peer page, the own page: each only with the one before it. */
+/* The event page, the peer page and the own page. Each is there only with the one before it. */
 static size_t event_bar_pages(const crossvm_connection_t *c)
 {
     return 1 + c->peer_page.num_frames + c->own_page.num_frames;
@@ -102,7 +102,7 @@ int cvmm_install_assign_bars(struct install *in)
         for (size_t k = 0; k < in->connections[i]->num_dataports; k++)
             requests[num_requests++] = &in->bars[i][CROSSVM_BAR_DATAPORT + k];
     }
-    /* Spare event pages are in the way of all others, and so are the second pages of BARs that were placed on one. */
+    /* No other BAR may use the event frames, nor the pages of the BARs that were put on spare ones. */
     for (const struct event_frame *frame = in->guest->frames; frame; frame = frame->next)
         used[num_used++] = (struct range){.address = frame->address, .size = CROSSVM_PAGE_SIZE};
     for (size_t i = 0; i < in->n; i++) {

@@ -17,7 +17,7 @@ static bool number_is_among(const int *irqs, size_t n, int irq)
     return false;
 }
 
-/* The k-th line that the VM has already, in whatever use: 0 when there is none. */
+/* The number of the k-th line that the VM has, used or not, counting round; 0: there is none. */
 static int existing_irq(const struct guest *guest, size_t k)
 {
     size_t n = 0;
@@ -33,7 +33,7 @@ static int existing_irq(const struct guest *guest, size_t k)
     }
 }
 
-/* A number that was allocated earlier and that nobody uses: 0 when there is none. */
+/* A number that was allocated before and that nobody uses; 0: there is none. */
 static int spare_irq(const struct guest *guest, const int *irqs, size_t n)
 {
     for (const struct irq_line *line = guest->lines; line; line = line->next) {

@@ -8,7 +8,8 @@
 
 #include "connection.h"
 
-/* For those that had an event while the last interrupt was in service. Returns whether there is an interrupt. */
+/* Raises a line for connections that had an event while the last interrupt was in service. False: there was none, or
+ * the injection failed. */
 static bool raise_again(struct irq_line *line)
 {
     bool again = false;
@@ -16,7 +17,7 @@ static bool raise_again(struct irq_line *line)
     for (crossvm_connection_t *c = line->users; c; c = c->next_on_line)
         again |= cvmm_connection_line_ended(c);
     cvmm_irq_line_set_again(line, again);
-    /* While the guest has the input disabled the injection fails, and the line is acknowledged when it is enabled. */
+    /* The injection fails while the guest has the input disabled. When it enables it, the line is acknowledged. */
     if (!again || vm_inject_irq(line->vcpu, line->irq))
         return false;
     line->in_service = true;
@@ -38,10 +39,12 @@ static bool any_in_service(const struct guest *guest)
 }
 
 /*
- * libsel4vm acknowledges, on Arm, before it gives the list register that has become free to the next interrupt of its
- * queue. What is injected in between takes that register too, is overwritten, and counts as pending for ever. The queue
- * holds nothing of ours while no other line is in service, and one injection leaves it so: hence one line at most, and
- * only then. The others follow at the end of that one.
+ * Raises at most one line, and none while another is in service: more could be lost for good.
+ *
+ * On Arm, libsel4vm calls the acknowledgement before it gives the list register that has become free to the next
+ * interrupt of its queue. An injection in between takes the same register, is overwritten, and its number counts as
+ * pending for ever. While no line is in service the queue holds none of our interrupts, and one injection does not
+ * change that. The other lines follow at the end of the one that is raised here.
  */
 static __attribute__((noinline)) void raise_next(struct irq_line *last)
 {
@@ -49,7 +52,7 @@ static __attribute__((noinline)) void raise_next(struct irq_line *last)
 
     if (any_in_service(last->guest))
         return;
-    do { /* the last one last: each has its turn */
+    do { /* the line that ended comes last, so that each has its turn */
         line = line->next ? line->next : last->guest->lines;
         if (line->again && raise_again(line))
             return;

@@ -28,7 +28,7 @@ static const struct range *find_overlap(const struct range *used, size_t num_use
     return NULL;
 }
 
-/* What is in the way at that address: taken before, or placed by now. */
+/* What is in the way at that address: a range that was taken before, or one that has its address by now. */
 static const struct range *find_obstacle(const struct range *used, size_t num_used, struct range *const *placed,
                                          size_t num_placed, const struct range *request, uint64_t address)
 {

@@ -2,8 +2,8 @@
 /*
  * Where BARs go in guest physical memory.
  *
- * A BAR is a power of two and lies at a multiple of its size. Large ones come first, each at the lowest
- * address that is free: this is how Linux would place them itself, so that it finds nothing to move.
+ * A BAR's size is a power of two, and its address a multiple of that. Large BARs come first, each at the lowest free
+ * address. Linux does it in the same way, so it finds nothing to move.
  */
 #pragma once
 
@@ -17,12 +17,12 @@ struct range {
 };
 
 /**
- * Places requests at the lowest addresses.
+ * Assigns the lowest free addresses.
  *
- * @param base, end what may be used: base up to end - 1
+ * @param base, end addresses from base to end - 1 may be used
  * @param used      ranges that are taken, in any order
- * @param requests  n of them: sizes are given, addresses are filled in; the array is reordered
- * @return 0, or -1 when they do not fit
+ * @param requests  n ranges with sizes, which receive addresses; the array is reordered
+ * @return 0, or -1 if they do not fit
  */
 int cvmm_layout_assign(uint64_t base, uint64_t end, const struct range *used, size_t num_used, struct range **requests,
                        size_t n);

@@ -9,7 +9,7 @@
 #define REG_HEADER_TYPE 0x0e
 #define HEADER_MULTIFUNCTION 0x80
 
-/* The connection at that place, or NULL when it is empty or somebody else's. */
+/* The connection that has that function, or NULL: the function is free, or another device's. */
 static crossvm_connection_t *connection_at(const vmm_pci_space_t *pci, int device, int function)
 {
     const vmm_pci_entry_t *entry = pci->bus0[device][function];
@@ -36,7 +36,7 @@ static int next_free_device(const vmm_pci_space_t *pci)
     return -1;
 }
 
-/* A pin of the device that carries this number already, else a pin that carries none; 0 when all carry others. */
+/* The pin of the device that has this number, otherwise a pin without a number; 0: all pins have other numbers. */
 static uint8_t find_pin(const vmm_pci_space_t *pci, int device, int irq)
 {
     bool used[NUM_PINS + 1] = {false};
@@ -98,7 +98,7 @@ int cvmm_pci_enter(vmm_pci_space_t *pci, crossvm_connection_t *c, int irq, uint8
     vmm_pci_address_t address;
     int device = next_free_device(pci);
 
-    /* Function 0 may have gone before the others of its device: then their pins count. */
+    /* A device without function 0 may have others, which had one before it was removed: their pins are taken. */
     *pin = device >= 0 ? find_pin(pci, device, irq) : 0;
     if (*pin) {
         if (vmm_pci_add_entry(pci, entry, &address))
