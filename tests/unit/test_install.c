@@ -62,7 +62,7 @@ static void null_arguments(void **state)
     config.name = NULL;
     assert_refused(f, &f->bus, &config, 1, "connection 0", "no name");
     config = (crossvm_connection_config_t){.name = "a", .num_dataports = 1};
-    one_refused(f, &config, "none is given");
+    one_refused(f, &config, "dataports is NULL");
 }
 
 static void bad_base_addresses(void **state)
