@@ -14,200 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "pair_fixture.h"
-
-#define MAX_ARGUMENTS 12
-
-/* --- running the tool --- */
-
-/* A command that runs, and what it left when it has ended. */
-struct command {
-    pid_t pid;
-    int in; /* standard input, for the test to write: -1 when it is a file */
-    int out_fd;
-    int err_fd;
-    int status; /* exit status, or 128 and the signal */
-    size_t length;
-    char *output; /* ends with a NUL */
-    char *errors;
-};
-
-static int make_file(const void *bytes, size_t length)
-{
-    int fd = memfd_create("test", MFD_CLOEXEC);
-
-    assert_true(fd >= 0);
-    assert_int_equal(write(fd, bytes, length), length);
-    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
-    return fd;
-}
-
-static void execute(int in, int out, int err, char *const *arguments)
-{
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    (void)signal(SIGPIPE, SIG_DFL);
-    if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
-        _exit(126);
-    execvp(arguments[0], arguments);
-    _exit(127);
-}
-
-/* Starts a program with an input of its own, which stays the caller's, and an output; out -1 makes a file of it. */
-static struct command start_program(int in, int out, const char *const arguments[MAX_ARGUMENTS])
-{
-    struct command command = {.in = -1, .out_fd = out < 0 ? make_file("", 0) : out, .err_fd = make_file("", 0)};
-
-    command.pid = fork();
-    assert_true(command.pid >= 0);
-    if (command.pid == 0)
-        execute(in, command.out_fd, command.err_fd, (char *const *)arguments);
-    return command;
-}
-
-static struct command start_with(int in, const char *const arguments[MAX_ARGUMENTS])
-{
-    struct command command = start_program(in, -1, arguments);
-
-    close(in);
-    return command;
-}
-
-/* With standard input to be written by the test. */
-static struct command start_open(const char *const arguments[MAX_ARGUMENTS])
-{
-    struct command command;
-    int input[2];
-
-    assert_int_equal(pipe2(input, O_CLOEXEC), 0);
-    command = start_with(input[0], arguments);
-    command.in = input[1];
-    return command;
-}
-
-#define words(...) ((const char *const[MAX_ARGUMENTS]){pair_tool, __VA_ARGS__})
-#define start_input(bytes, length, ...) start_with(make_file(bytes, length), words(__VA_ARGS__))
-#define start(...) start_input("", 0, __VA_ARGS__)
-
-static char *take_file(int fd, size_t *length)
-{
-    struct stat status;
-    char *text;
-
-    assert_int_equal(fstat(fd, &status), 0);
-    *length = (size_t)status.st_size;
-    text = calloc(1, *length + 1);
-    assert_non_null(text);
-    assert_int_equal(pread(fd, text, *length, 0), *length);
-    close(fd);
-    return text;
-}
-
-static void close_input(struct command *command)
-{
-    close(command->in);
-    command->in = -1;
-}
-
-static int await_status(const struct command *command)
-{
-    int status;
-
-    assert_int_equal(waitpid(command->pid, &status, 0), command->pid);
-    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-/* Waits for the end of a program whose output is the test's own. Gives its status. */
-static int reap(struct command *command)
-{
-    close(command->err_fd);
-    return await_status(command);
-}
-
-static void finish(struct command *command)
-{
-    size_t length;
-
-    if (command->in >= 0)
-        close_input(command);
-    command->status = await_status(command);
-    command->output = take_file(command->out_fd, &command->length);
-    command->errors = take_file(command->err_fd, &length);
-}
-
-static void forget(struct command *command)
-{
-    free(command->output);
-    free(command->errors);
-}
-
-/* Waits for its end, and checks what it left; errors: a part of them, or "" for none. */
-static void expect(struct command *command, int status, const char *output, const char *errors)
-{
-    finish(command);
-    if (command->status != status || strcmp(command->output, output) != 0)
-        fail_msg("status %d, output \"%s\", errors \"%s\"", command->status, command->output, command->errors);
-    if (errors[0] ? !strstr(command->errors, errors) : command->errors[0])
-        fail_msg("errors \"%s\", not \"%s\"", command->errors, errors);
-    forget(command);
-}
-
-/* Waits until a command owns an end. */
-static void await_owner(const char *name)
-{
-    for (double start = pair_ms(); pair_ms() - start < 10000;) {
-        crossvm_end_info_t *ends;
-        size_t count;
-        bool owned = false;
-
-        assert_int_equal(crossvm_list(&ends, &count, sizeof(*ends)), 0);
-        for (size_t i = 0; i < count; i++)
-            owned = owned || (strcmp(ends[i].name, name) == 0 && ends[i].owner == 1);
-        crossvm_list_free(ends);
-        if (owned)
-            return;
-        usleep(2000);
-    }
-    fail_msg("nobody has opened %s", name);
-}
-
-/* Waits until a file that a command writes holds a text. */
-static void await_text(int fd, const char *text)
-{
-    for (double start = pair_ms(); pair_ms() - start < 10000;) {
-        char buffer[4096] = "";
-
-        assert_true(pread(fd, buffer, sizeof(buffer) - 1, 0) >= 0);
-        if (strstr(buffer, text))
-            return;
-        usleep(2000);
-    }
-    fail_msg("\"%s\" did not come", text);
-}
-
-static void end_by_signal(struct command *command, int signal)
-{
-    assert_int_equal(kill(command->pid, signal), 0);
-    finish(command);
-}
-
-/* Bytes that are never the same for long. */
-static uint8_t *make_bytes(size_t length, uint32_t seed)
-{
-    uint8_t *bytes = malloc(length);
-
-    assert_non_null(bytes);
-    for (size_t i = 0; i < length; i++) {
-        seed = seed * 1664525 + 1013904223;
-        bytes[i] = (uint8_t)(seed >> 24);
-    }
-    return bytes;
-}
+#include "program.h"
 
 /* --- command line --- */
 
@@ -217,7 +27,7 @@ static void help(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-        struct command command = start(commands[i], "--help");
+        struct program command = start(commands[i], "--help");
         char usage[64];
 
         finish(&command);
@@ -232,7 +42,7 @@ static void help(void **state)
     }
 }
 
-static void assert_refused(struct command command, const char *sentence)
+static void assert_refused(struct program command, const char *sentence)
 {
     expect(&command, 2, "", sentence);
 }
@@ -261,7 +71,7 @@ static void wrong_command_lines(void **state)
 
 static void datagrams(void **state)
 {
-    struct command recv = start("recv", "link.0"), send = start("send", "link.1", "hello", "two words", "", "-t9");
+    struct program recv = start("recv", "link.0"), send = start("send", "link.1", "hello", "two words", "", "-t9");
 
     (void)state;
     expect(&send, 0, "", "");
@@ -286,7 +96,7 @@ static void datagrams(void **state)
 static void datagrams_that_do_not_go(void **state)
 {
     uint8_t *large = make_bytes(65536, 1);
-    struct command command;
+    struct program command;
 
     (void)state;
     command = start("recv", "link.0", "-t", "0.05");
@@ -306,7 +116,7 @@ static void both_ways(void **state)
 {
     const size_t length[2] = {30000001, 20000003};
     uint8_t *bytes[2] = {make_bytes(length[0], 1), make_bytes(length[1], 2)};
-    struct command commands[2] = {start_input(bytes[0], length[0], "cat", "link.0"),
+    struct program commands[2] = {start_input(bytes[0], length[0], "cat", "link.0"),
                                   start_input(bytes[1], length[1], "cat", "link.1")};
 
     (void)state;
@@ -324,13 +134,13 @@ static void both_ways(void **state)
 
 static void half_close(void **state)
 {
-    struct command asks = start_input("question", 8, "cat", "link.0"), answers = start_open(words("cat", "link.1"));
+    struct program asks = start_input("question", 8, "cat", "link.0"), answers = start_open(words("cat", "link.1"));
 
     (void)state;
-    await_text(answers.out_fd, "question");
-    usleep(50000); /* the end of the question has come meanwhile */
+    await_text(&answers, "question", NULL);
+    await_closed_output(&answers); /* so the end of the question has come */
     assert_int_equal(write(answers.in, "answer", 6), 6);
-    await_text(asks.out_fd, "answer");
+    await_text(&asks, "answer", NULL);
     close_input(&answers);
     expect(&asks, 0, "answer", "");
     expect(&answers, 0, "question", "");
@@ -340,7 +150,7 @@ static void half_close(void **state)
 static void a_filter_meets_the_end(void **state)
 {
     char script[512];
-    struct command shell;
+    struct program shell;
 
     (void)state;
     snprintf(script, sizeof(script),
@@ -353,57 +163,56 @@ static void a_filter_meets_the_end(void **state)
 
 static void one_direction(void **state)
 {
-    struct command from = start_input("text", 4, "cat", "link.0", "--send-only");
-    struct command to = start_open(words("cat", "--recv-only", "link.1"));
+    struct program from = start_input("text", 4, "cat", "link.0", "--send-only");
+    struct program to = start_open(words("cat", "--recv-only", "link.1"));
 
     (void)state;
     expect(&from, 0, "", "");
     expect(&to, 0, "text", "");
 }
 
-/* A program that writes all it has before it reads: neither direction may hold up the other. */
+/*
+ * Each direction moves on while the other is stuck. Nobody reads the output of the one `cat` until the other has all
+ * that the first one read: so the first has an output that is stuck, and the second an input.
+ */
 static void directions_are_independent(void **state)
 {
-    size_t length = 8000000;
-    uint8_t *bytes = make_bytes(length, 3), *buffer = malloc(length);
-    struct command echo = start("echo", "--stream", "--once", "link.0");
-    struct command cat;
-    int input[2], output[2];
-    size_t written = 0, taken = 0;
+    const size_t length = 8000000;
+    uint8_t *sent[2] = {make_bytes(length, 3), make_bytes(length, 4)}, *taken = malloc(length + 1);
+    struct program stuck, other;
+    int output[2], input = make_file(sent[0], length);
+    size_t used = 0;
+    ssize_t n;
 
     (void)state;
-    assert_non_null(buffer);
-    assert_int_equal(pipe2(input, O_CLOEXEC), 0);
+    assert_non_null(taken);
     assert_int_equal(pipe2(output, O_CLOEXEC), 0);
-    cat = start_program(input[0], output[1], words("cat", "link.1"));
-    close(input[0]);
+    assert_true(fcntl(output[1], F_SETPIPE_SZ, 4096) >= 0); /* less than one write: one that blocks shows */
+    stuck = start_program(input, output[1], words("cat", "link.0"));
+    close(input);
     close(output[1]);
-    assert_int_equal(fcntl(input[1], F_SETFL, O_NONBLOCK), 0);
-    for (double last = pair_ms(); pair_ms() - last < 300;) { /* until both pipes and both rings are full */
-        ssize_t n = write(input[1], bytes + written, length - written);
-
-        if (n > 0) {
-            written += (size_t)n;
-            last = pair_ms();
-        }
-    }
-    assert_true(written > 65536 && written < length);
-    close(input[1]);
-    for (ssize_t n = 1; taken < written && n > 0; taken += (size_t)n) {
-        n = read(output[0], buffer + taken, length - taken);
-        assert_true(n > 0);
-    }
-    assert_memory_equal(buffer, bytes, written);
+    other = start_input(sent[1], length, "cat", "link.1");
+    await_length(&other, length);
+    while ((n = read(output[0], taken + used, length + 1 - used)) > 0)
+        used += (size_t)n;
+    assert_int_equal(used, length);
+    assert_memory_equal(taken, sent[1], length);
     close(output[0]);
-    assert_int_equal(reap(&cat), 0);
-    expect(&echo, 0, "", "");
-    free(bytes);
-    free(buffer);
+    assert_int_equal(reap(&stuck), 0);
+    finish(&other);
+    assert_int_equal(other.status, 0);
+    assert_string_equal(other.errors, "");
+    assert_int_equal(other.length, length);
+    assert_memory_equal(other.output, sent[0], length);
+    forget(&other);
+    free(sent[0]);
+    free(sent[1]);
+    free(taken);
 }
 
 static void cat_alone(void **state)
 {
-    struct command cat = start("cat", "link.0", "-t", "0.1"), other;
+    struct program cat = start("cat", "link.0", "-t", "0.1"), other;
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC), output[2];
 
     (void)state;
@@ -413,9 +222,8 @@ static void cat_alone(void **state)
     cat = start_open(words("cat", "link.0"));
     other = start_open(words("cat", "link.1"));
     assert_int_equal(write(cat.in, "text", 4), 4);
-    await_text(other.out_fd, "text");
-    end_by_signal(&other, SIGKILL);
-    forget(&other);
+    await_text(&other, "text", NULL);
+    dismiss(&other);
     finish(&cat);
     assert_int_equal(cat.status, 2);
     assert_non_null(strstr(cat.errors, "is gone, or closed it"));
@@ -444,7 +252,7 @@ static void cat_alone(void **state)
 
 static void keep_open(void **state)
 {
-    struct command cat = start("cat", "-k", "link.0"), other;
+    struct program cat = start("cat", "-k", "link.0"), other;
     char text[] = "line 0\n", all[64] = "";
 
     (void)state;
@@ -453,16 +261,15 @@ static void keep_open(void **state)
         memcpy(all + strlen(all), text, sizeof(text));
         other = start_input(text, 7, "cat", "link.1", "--send-only");
         expect(&other, 0, "", "");
-        await_text(cat.out_fd, all);
+        await_text(&cat, all, NULL);
     }
     pair_kill_server();
-    usleep(100000);
     pair_start_server();
     await_owner("link.0");
     memcpy(all + strlen(all), "back\n", 6);
     other = start_input("back\n", 5, "cat", "link.1", "--send-only");
     expect(&other, 0, "", "");
-    await_text(cat.out_fd, all);
+    await_text(&cat, all, NULL);
     end_by_signal(&cat, SIGTERM);
     assert_string_equal(cat.output, all);
     forget(&cat);
@@ -471,7 +278,7 @@ static void keep_open(void **state)
 static void tar_a_tree(void **state)
 {
     char script[1024];
-    struct command shell;
+    struct program shell;
 
     (void)state;
     snprintf(script, sizeof(script),
@@ -489,7 +296,7 @@ static void tar_a_tree(void **state)
 
 static void ping_and_echo(void **state)
 {
-    struct command echo = start("echo", "link.0"), ping = start("ping", "link.1", "-c3", "-i0.01", "-s100");
+    struct program echo = start("echo", "link.0"), ping = start("ping", "link.1", "-c3", "-i0.01", "-s100", "-W60");
 
     (void)state;
     finish(&ping);
@@ -500,15 +307,15 @@ static void ping_and_echo(void **state)
     assert_non_null(strstr(ping.output, "round trip min/median/mean/99%/max = "));
     forget(&ping);
 
-    ping = start("ping", "link.1", "--flood", "-c", "3000");
+    ping = start("ping", "link.1", "--flood", "-c", "3000", "-W60");
     finish(&ping);
     assert_int_equal(ping.status, 0);
     assert_non_null(strstr(ping.output, "\n3000 sent, 3000 answered, 0% lost, "));
     forget(&ping);
 
     /* Ctrl-C ends it with the statistics. */
-    ping = start("ping", "link.1", "-i0.01");
-    await_text(ping.out_fd, "seq=2");
+    ping = start("ping", "link.1", "-i0.01", "-W60");
+    await_text(&ping, "seq=2", NULL);
     end_by_signal(&ping, SIGINT);
     assert_int_equal(ping.status, 0);
     assert_non_null(strstr(ping.output, "round trip min"));
@@ -516,15 +323,13 @@ static void ping_and_echo(void **state)
 
     /* The echo goes, and another comes. */
     ping = start("ping", "link.1", "-i0.02", "-W0.2");
-    await_text(ping.out_fd, "seq=2");
-    end_by_signal(&echo, SIGKILL);
-    forget(&echo);
-    await_text(ping.out_fd, "waiting for the next one");
+    await_text(&ping, "seq=2", NULL);
+    dismiss(&echo);
+    await_text(&ping, "waiting for the next one", NULL);
     echo = start("echo", "link.0");
-    usleep(400000);
+    await_text(&ping, "waiting for the next one", "56 bytes from link.1: seq=");
     end_by_signal(&ping, SIGINT);
     assert_int_equal(ping.status, 0);
-    assert_non_null(strstr(strstr(ping.output, "waiting for the next one"), "56 bytes from link.1: seq="));
     forget(&ping);
     end_by_signal(&echo, SIGTERM);
     assert_int_equal(echo.status, 0);
@@ -534,7 +339,7 @@ static void ping_and_echo(void **state)
 
 static void ping_nobody(void **state)
 {
-    struct command ping = start("ping", "link.1", "-c2", "-i0", "-W0.05", "-t0.05"), other;
+    struct program ping = start("ping", "link.1", "-c2", "-i0", "-W0.05", "-t0.05"), other;
 
     (void)state;
     expect(&ping, 1, "PING link.1: 56 bytes\n", "waiting for `crossvm echo` at the other end of connection \"link.1\"");
@@ -559,7 +364,7 @@ static double number(const json_t *object, const char *group, const char *name)
 }
 
 /* What `bench --json` says of 64 bytes and of 4 KiB. */
-static void judge_bench(struct command *run)
+static void judge_bench(struct program *run)
 {
     json_t *results;
 
@@ -585,7 +390,7 @@ static void judge_bench(struct command *run)
 
 static void bench(void **state)
 {
-    struct command serve = start("bench", "--serve", "link.0"), run;
+    struct program serve = start("bench", "--serve", "link.0"), run;
 
     (void)state;
     await_owner("link.0");
@@ -604,7 +409,7 @@ static void bench(void **state)
 
 static void bench_of_a_stream(void **state)
 {
-    struct command serve = start("bench", "--serve", "--stream", "--spin=0", "link.0"), run;
+    struct program serve = start("bench", "--serve", "--stream", "--spin=0", "link.0"), run;
 
     (void)state;
     await_owner("link.0");
