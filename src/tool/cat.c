@@ -155,7 +155,7 @@ static int report_error(const struct cat *cat)
     if (!cat->error)
         return STATUS_OK;
     message("%s", cat->sentence);
-    return STATUS_ERROR;
+    return cat->error == -ETIMEDOUT ? STATUS_TIMEOUT : STATUS_ERROR;
 }
 
 /* The session cannot go on in either direction. */
@@ -349,6 +349,19 @@ static int nobody_came(const struct cat *cat)
     return STATUS_TIMEOUT;
 }
 
+/* Waits until the peer has taken all. An empty input may have come to its end before the peer came. */
+static void await_taking(struct cat *cat)
+{
+    int error = 0;
+
+    if (crossvm_channel_state(cat->channel) == CROSSVM_CHANNEL_OPENING)
+        error = crossvm_channel_connect(cat->channel, cat->deadline);
+    if (!error)
+        error = crossvm_channel_drain(cat->channel, CROSSVM_FOREVER);
+    if (error)
+        note_error(cat, error);
+}
+
 /* One session, to its end. Returns STATUS_OK also when cat->error says why it ended early. */
 static int run_session(struct cat *cat)
 {
@@ -370,12 +383,8 @@ static int run_session(struct cat *cat)
         if (status != STATUS_OK)
             return status;
     }
-    if (cat->request.no_recv && !cat->error) {
-        int error = crossvm_channel_drain(cat->channel, CROSSVM_FOREVER);
-
-        if (error)
-            note_error(cat, error);
-    }
+    if (cat->request.no_recv && !cat->error)
+        await_taking(cat);
     return STATUS_OK;
 }
 
