@@ -9,13 +9,19 @@
 /** An instant that never comes. */
 #define NEVER_MS INT64_MAX
 
-/** Milliseconds of CLOCK_MONOTONIC. */
-static inline int64_t now_ms(void)
+/** Nanoseconds of CLOCK_MONOTONIC. */
+static inline int64_t now_ns(void)
 {
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/** Milliseconds of it. */
+static inline int64_t now_ms(void)
+{
+    return now_ns() / 1000000;
 }
 
 static inline int64_t earlier_ms(int64_t a, int64_t b)

@@ -165,13 +165,13 @@ static int measure_round_trips(struct bench *bench, struct bench_result *result)
     if (!error)
         error = round_trip(bench, result->size);
     exits = count_exits(bench);
-    now = clock_ns();
+    now = now_ns();
     end = now + bench->ns;
     while (!error && !signaled && samples->count < MAX_SAMPLES && (now < end || samples->count == 0)) {
         int64_t start = now;
 
         error = round_trip(bench, result->size);
-        now = clock_ns();
+        now = now_ns();
         samples_add(samples, now - start);
     }
     if (error || signaled)
@@ -207,10 +207,10 @@ static int measure_throughput(const struct bench *bench, int (*move)(const struc
                               uint64_t size, double *per_s)
 {
     for (uint64_t count = 16;; count *= 2) {
-        int64_t start = clock_ns(), took;
+        int64_t start = now_ns(), took;
         int error = move(bench, size, count);
 
-        took = clock_ns() - start;
+        took = now_ns() - start;
         if (error || signaled)
             return error ? error : -EINTR;
         if (2 * took >= bench->ns || count > UINT64_MAX / 4) {

@@ -302,7 +302,7 @@ static int time_to_sleep(struct cat *cat, bool moved, int *timeout_ms)
     if (ready != 0)
         *timeout_ms = 0;
     if (!crossvm_deadline_is_forever(cat->deadline)) {
-        int64_t left_ms = (cat->deadline.ns - clock_ns()) / 1000000 + 1;
+        int64_t left_ms = (cat->deadline.ns - now_ns()) / 1000000 + 1;
 
         if (left_ms < 0)
             left_ms = 0;

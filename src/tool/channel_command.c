@@ -128,14 +128,14 @@ static void complain(const crossvm_channel_t *channel, int error, const char *cl
     static int64_t again_ns;
     const struct timespec until = {.tv_sec = again_ns / SECOND_NS, .tv_nsec = again_ns % SECOND_NS};
 
-    if (clock_ns() < again_ns)
+    if (now_ns() < again_ns)
         (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
     else if (error == -EBADMSG)
         message("the other end of connection \"%s\" is not %s of this release; waiting for the next one",
                 channel_name(channel), client);
     else
         message("%s; waiting for the next one", crossvm_strerror());
-    again_ns = clock_ns() + SECOND_NS;
+    again_ns = now_ns() + SECOND_NS;
 }
 
 bool channel_serve_next(crossvm_channel_t *channel, int error, const char *client)

@@ -4,8 +4,8 @@
 
 #include <crossvm/end_channel.h>
 
-#include "clock.h"
 #include "command.h"
+#include "timeout.h"
 
 /** What the command line says of a channel. */
 struct channel_choice {

@@ -4,8 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "clock.h"
 #include "ends.h"
+#include "timeout.h"
 
 struct request {
     const char *name;

@@ -112,7 +112,7 @@ static int exchange(struct ping *ping)
 {
     const struct request *request = ping->request;
     uint64_t number = ping->sent + 1;
-    int64_t start = clock_ns();
+    int64_t start = now_ns();
     crossvm_deadline_t deadline = deadline_after(request->patience);
     ptrdiff_t result;
 
@@ -123,7 +123,7 @@ static int exchange(struct ping *ping)
     if (result >= 0)
         result = await_answer(ping, deadline);
     if (result == 0)
-        note(ping, clock_ns() - start);
+        note(ping, now_ns() - start);
     else if (result == -ETIMEDOUT && !request->quiet)
         printf("no answer from %s: seq=%" PRIu64 "\n", channel_name(ping->channel), number);
     return result == -ETIMEDOUT ? 0 : (int)result;
@@ -186,7 +186,7 @@ static void print_statistics(struct ping *ping)
     printf("--- %s ---\n", channel_name(ping->channel));
     printf("%" PRIu64 " sent, %" PRIu64 " answered, %.0f%% lost, %.3f s\n", ping->sent, ping->received,
            ping->sent ? (double)(ping->sent - ping->received) * 100 / (double)ping->sent : 0,
-           (double)(clock_ns() - ping->started_ns) / 1e9);
+           (double)(now_ns() - ping->started_ns) / 1e9);
     if (samples->count == 0)
         return;
     samples_sort(&ping->samples);
@@ -208,7 +208,7 @@ static int run(struct ping *ping)
     error = crossvm_channel_connect(ping->channel, deadline_after(ping->request->choice.seconds));
     if (error && !signaled)
         return channel_error(error);
-    ping->started_ns = clock_ns();
+    ping->started_ns = now_ns();
     status = exchange_all(ping);
     print_statistics(ping);
     return status;
