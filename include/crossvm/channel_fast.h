@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The inline part of crossvm/channel.h: a datagram in the middle of a ring that has space, or data. Everything else is
- * in src/channel. Functions with names that channel.h does not have are not for callers.
+ * in src/channel. Names with `private` are not for callers.
  *
- * Other than a length, which is read once into a private copy and checked against private limits, nothing here is
- * decided on shared memory.
+ * The only shared memory that decides anything here is a length. It is read once, into a private copy, and checked
+ * against private limits.
  */
+#include <crossvm/channel.h> /* before the guard: that header includes this one where it can be */
+
 #ifndef CROSSVM_CHANNEL_FAST_H
 #define CROSSVM_CHANNEL_FAST_H
 
