@@ -66,7 +66,7 @@ typedef struct crossvm_dataport_info {
 typedef struct crossvm_end_info {
     char name[CROSSVM_FULL_NAME_BYTES];
     char path[256];           /**< of the device or the socket; a longer one is cut */
-    char location[64];        /**< guest: PCI address; host: name of the VM */
+    char location[64];        /**< guest: PCI address; host: name of the VM; "" where there is no VM */
     uint32_t via;             /**< enum crossvm_via */
     int32_t error;            /**< of crossvm_list(): why this end could not be asked, a negative errno value; else 0 */
     uint32_t version;         /**< of the device (CROSSVM_REG_VERSION); 0 where there is no extended block */

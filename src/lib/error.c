@@ -51,9 +51,11 @@ static void compose(void)
     switch (failure.error) {
     case EPIPE:
         if (failure.gone)
-            (void)cvm_fail(EPIPE,
-                           "connection \"%s\" has ended: its VM or its device is gone; open it again when it is back",
-                           name);
+            (void)cvm_fail(
+                EPIPE,
+                "connection \"%s\" has ended: its device, or the process that serves it, is gone; open it again when "
+                "that is back",
+                name);
         else
             (void)cvm_fail(EPIPE, "the other end of the channel on connection \"%s\" is gone, or closed it", name);
         break;

@@ -60,8 +60,7 @@ static struct host_end *host_of(struct crossvm_end *end)
 static int server_is_gone(struct host_end *host)
 {
     __atomic_store_n(&host->gone, true, __ATOMIC_RELAXED);
-    return cvm_fail(EPIPE,
-                    "the VM's process behind connection \"%s\" (%s) has ended; open it again when the VM is back",
+    return cvm_fail(EPIPE, "the process that serves connection \"%s\" (%s) has ended; open it again when that is back",
                     host->end.name, host->path);
 }
 
@@ -94,7 +93,7 @@ static int take_events(struct host_end *host)
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return 0;
     return cvm_fail(EPROTO,
-                    "the descriptor of events that the VM's process behind connection \"%s\" (%s) gave cannot be read "
+                    "the descriptor of events that the process behind connection \"%s\" (%s) gave cannot be read "
                     "without waiting: it is no eventfd, or Linux is older than 5.8",
                     host->end.name, host->path);
 }
@@ -150,7 +149,7 @@ static int host_emit(struct crossvm_end *end)
 
     if (__atomic_load_n(&host->gone, __ATOMIC_RELAXED))
         return cvm_fail(EIO,
-                        "the VM's process behind connection \"%s\" (%s) has ended; open it again when the VM is back",
+                        "the process that serves connection \"%s\" (%s) has ended; open it again when that is back",
                         end->name, host->path);
     /*
      * Orders all loads and stores of dataports before the new sequence, so that a guest that polls it finds them done.
@@ -263,8 +262,8 @@ static const struct end_ops host_ops = {
 
 static int bad_descriptor(const struct host_end *host, const char *which, const char *fault)
 {
-    return cvm_fail(EPROTO, "the VM's process behind connection \"%s\" (%s) gave %s that %s", host->end.name,
-                    host->path, which, fault);
+    return cvm_fail(EPROTO, "the process behind connection \"%s\" (%s) gave %s that %s", host->end.name, host->path,
+                    which, fault);
 }
 
 /* An eventfd is the kind of file that has no type. Others of that kind make reads and writes fail, and no more. */

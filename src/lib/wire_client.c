@@ -320,14 +320,13 @@ static int check_status(const char *path, const struct wire_answer *answer, enum
     size_t expected = type == CROSSVM_WIRE_ATTACH ? CROSSVM_WIRE_FIXED_FDS + reply->num_dataports : 0;
 
     if (type == CROSSVM_WIRE_ATTACH && reply->status == EBUSY)
-        return cvm_fail(EBUSY, "connection \"%s\" of VM \"%s\" is in use by another program; wait until it is closed",
-                        reply->name, reply->vm);
-    if (type == CROSSVM_WIRE_ATTACH && reply->status) {
-        if (reply->status > INT16_MAX)
-            return protocol_error(path, "an impossible status");
-        return cvm_fail((int)reply->status, "VM \"%s\" refuses connection \"%s\": %s", reply->vm, reply->name,
-                        strerror((int)reply->status));
-    }
+        return cvm_fail(EBUSY, "connection \"%s\" (%s) is in use by another program; wait until that closes it",
+                        reply->name, path);
+    if (reply->status > INT16_MAX)
+        return protocol_error(path, "an impossible status");
+    if (reply->status && reply->status != EBUSY)
+        return cvm_fail((int)reply->status, "the process at %s refuses connection \"%s\": %s", path, reply->name,
+                        error_reason((int)reply->status));
     if (num_fds != expected)
         return protocol_error(path, "another number of descriptors than of dataports");
     return 0;

@@ -174,7 +174,6 @@ static int answer(struct pair *pair, struct end *end, int client, const struct c
         (request->type != CROSSVM_WIRE_ATTACH && request->type != CROSSVM_WIRE_INFO))
         return -1;
     memcpy(reply.name, end->name, sizeof(reply.name));
-    (void)snprintf(reply.vm, sizeof(reply.vm), "pair");
     if (!listener_admits(&end->door.listener, end->clients[client].fd)) {
         reply.status = EACCES;
         return descriptors_send(end->clients[client].fd, &reply, sizeof(reply), NULL, 0);

@@ -67,7 +67,7 @@ struct crossvm_wire_reply {
     uint32_t generation;   /* of the end's owner: counts owners */
     uint32_t owned;        /* the end has an owner */
     char name[CROSSVM_FULL_NAME_BYTES];
-    char vm[64];
+    char vm[64]; /* name of the VM; "" when none is behind the connection */
     uint32_t num_dataports;
     uint32_t msi;         /* the guest uses MSI */
     uint32_t peer_counts; /* the VM's process is out of the path of peer events */

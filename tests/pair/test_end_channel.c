@@ -215,7 +215,7 @@ static void every_call_leaves_its_sentence(void **state)
     pair_kill_server();
     crossvm_channel_open(channel);
     assert_int_equal(crossvm_channel_prepare(channel, CROSSVM_CHANNEL_IN, &timeout_ms), -EPIPE);
-    assert_sentence("its VM or its device is gone");
+    assert_sentence("the process that serves it, is gone");
     pair_start_server();
     crossvm_channel_destroy(NULL);
     pair_close(&both);
@@ -546,7 +546,7 @@ static void server_ends(void **state)
     pair_kill_server();
     assert_int_equal(crossvm_channel_recv(both.channel[0], &byte, 1, FOREVER), 1);
     assert_int_equal(crossvm_channel_recv(both.channel[0], &byte, 1, FOREVER), -EPIPE);
-    assert_non_null(strstr(crossvm_strerror(), "open it again when it is back"));
+    assert_non_null(strstr(crossvm_strerror(), "open it again when that is back"));
     crossvm_channel_open(both.channel[0]);
     assert_int_equal(crossvm_channel_connect(both.channel[0], FOREVER), -EPIPE);
     assert_int_equal(crossvm_channel_prepare(both.channel[0], CROSSVM_CHANNEL_IN, &timeout_ms), -EPIPE);

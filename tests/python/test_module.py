@@ -56,8 +56,8 @@ class MainTest(PairTest):
         library = pathlib.Path(os.environ["CROSSVM_LIBRARY"]).resolve()
         self.assertIn(str(library), lines[1])
         self.assertEqual(lines[-3].split(), ["NAME", "VIA", "LOCATION", "PEER", "DATAPORTS"])
-        self.assertEqual(lines[-2].split(), ["link.0", "socket", "pair", "absent", *"64K rw, 8K rw, 4K rw".split()])
-        self.assertEqual(lines[-1].split(), ["link.1", "socket", "pair", "ready", *"64K rw, 8K ro, 4K rw".split()])
+        self.assertEqual(lines[-2].split(), ["link.0", "socket", "-", "absent", *"64K rw, 8K rw, 4K rw".split()])
+        self.assertEqual(lines[-1].split(), ["link.1", "socket", "-", "ready", *"64K rw, 8K ro, 4K rw".split()])
 
     def test_without_ends(self):
         self.stop_server()
