@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "../wire/socket_directory.h"
 #include "ends.h"
 
 crossvm_end_t *end_open(const char *name)
@@ -56,6 +57,16 @@ const char *end_rights(uint32_t rights)
     }
 }
 
+bool end_has_vm(const crossvm_end_info_t *end)
+{
+    return end->via == CROSSVM_VIA_SOCKET && end->location[0];
+}
+
+bool end_has_interrupt(const crossvm_end_info_t *end)
+{
+    return end->version || end->msi || end_has_vm(end);
+}
+
 static const char *shown(const char *text)
 {
     return text[0] ? text : "-";
@@ -103,21 +114,25 @@ static const struct argp_option options[] = {
 static const struct argp ls_argp = {
     .options = options,
     .parser = parse_ls,
-    .doc = "Lists the connections of this machine: devices of a guest, then sockets of VMs that run here.",
+    .doc =
+        "Lists the connections that this machine has an end of: devices of this guest, then sockets of VMs and of "
+        "`crossvm pair` that run here.\v"
+        "NAME is what other commands take: the path instead, where another end above has the same name. EVENTS counts "
+        "those of the other end. Exit status: 0, or 2 when something could not be looked at, such as a directory.",
 };
 
 static const struct argp info_argp = {
     .options = options,
     .parser = parse_info,
     .args_doc = "NAME",
-    .doc = "Tells all about one connection.",
+    .doc = "Prints all that is known of one end of a connection.",
 };
 
 /* --- ls --- */
 
 enum { NAME, VIA, LOCATION, PEER, EVENTS, DATAPORTS, NUM_COLUMNS };
 
-typedef char table_row[NUM_COLUMNS][128];
+typedef char table_row[NUM_COLUMNS][256];
 
 static void describe_dataports(char *text, size_t size, const crossvm_end_info_t *end)
 {
@@ -133,16 +148,19 @@ static void describe_dataports(char *text, size_t size, const crossvm_end_info_t
     }
 }
 
-static void make_row(table_row row, const crossvm_end_info_t *end)
+static void make_row(table_row row, const crossvm_end_info_t *end, bool is_hidden)
 {
-    snprintf(row[NAME], sizeof(row[NAME]), "%s", end->name);
+    snprintf(row[NAME], sizeof(row[NAME]), "%s", is_hidden ? end->path : end->name);
     snprintf(row[VIA], sizeof(row[VIA]), "%s", end_via(end));
     snprintf(row[LOCATION], sizeof(row[LOCATION]), "%s", shown(end->location));
     snprintf(row[PEER], sizeof(row[PEER]), "%s", end_peer(end));
     snprintf(row[EVENTS], sizeof(row[EVENTS]), "-");
     if (end->version)
         snprintf(row[EVENTS], sizeof(row[EVENTS]), "%" PRIu64, end->events);
-    describe_dataports(row[DATAPORTS], sizeof(row[DATAPORTS]), end);
+    if (end->error)
+        snprintf(row[DATAPORTS], sizeof(row[DATAPORTS]), "? (%s)", strerror(-end->error));
+    else
+        describe_dataports(row[DATAPORTS], sizeof(row[DATAPORTS]), end);
 }
 
 static void print_rows(table_row *rows, size_t count)
@@ -174,56 +192,60 @@ static int print_table(const crossvm_end_info_t *ends, size_t count)
     }
     memcpy(rows[0], heads, sizeof(heads));
     for (size_t i = 0; i < count; i++)
-        make_row(rows[i + 1], &ends[i]);
+        make_row(rows[i + 1], &ends[i], i > 0 && strcmp(ends[i].name, ends[i - 1].name) == 0);
     print_rows(rows, count + 1);
     free(rows);
     return STATUS_OK;
 }
 
 /* Nothing to list is no error, but silence would look like one. */
-static int say_none(void)
+static void say_none(void)
 {
-    message("there are no connections: no device that has a driver, and no socket of a running VM in the directory "
-            "CROSSVM_DIR (default /run/crossvm)");
-    return STATUS_OK;
+    char first[SOCKET_DIRECTORY_BYTES], second[SOCKET_DIRECTORY_BYTES];
+    bool two = cvm_socket_directory(1, second);
+
+    (void)cvm_socket_directory(0, first);
+    message("there are no connections: no device of this machine has a driver for them, and nothing serves a socket in "
+            "%s%s%s; `crossvm pair NAME` makes a connection without a VM",
+            first, two ? " or " : "", two ? second : "");
 }
 
 int cmd_ls(int argc, char **argv)
 {
     struct request request = {0};
+    int error, status = STATUS_OK;
     crossvm_end_info_t *ends;
     size_t count;
-    int status;
 
     command_line_parse(&ls_argp, 0, argc, argv, &request);
-    if (crossvm_list(&ends, &count, sizeof(*ends))) {
+    error = crossvm_list(&ends, &count, sizeof(*ends));
+    if (error)
         message("%s", crossvm_strerror());
-        return STATUS_ERROR;
-    }
     if (request.json)
         status = ends_print_json(ends, count);
     else if (count)
         status = print_table(ends, count);
-    else
-        status = say_none();
+    else if (!error)
+        say_none();
     crossvm_list_free(ends);
-    return status;
+    return error ? STATUS_ERROR : status;
 }
 
 /* --- info --- */
 
 static void print_end(const crossvm_end_info_t *end)
 {
-    bool socket = end->via == CROSSVM_VIA_SOCKET;
+    bool is_socket = end->via == CROSSVM_VIA_SOCKET;
     char bytes[SIZE_TEXT_BYTES];
 
     printf("name        %s\n", end->name);
     printf("via         %s\n", end_via(end));
     printf("path        %s\n", end->path);
-    printf("%s  %s\n", socket ? "VM        " : "PCI device", shown(end->location));
+    if (end->location[0])
+        printf("%s  %s\n", is_socket ? "VM        " : "PCI device", end->location);
     if (end->version)
         printf("device      version %u.%u\n", end->version >> 16, end->version & 0xffff);
-    if (end->version || socket)
+    if (end->version || is_socket)
         printf("end         %u\n", end->end);
     printf("peer        %s", end_peer(end));
     if (end->peer_generation)
@@ -233,11 +255,12 @@ static void print_end(const crossvm_end_info_t *end)
         printf("owner       %s\n", end->owner ? "a program" : "none");
     if (end->version)
         printf("events      %" PRIu64 "\n", end->events);
-    printf("interrupt   %s\n", end->msi ? "MSI" : "INTx");
+    if (end_has_interrupt(end))
+        printf("interrupt   %s\n", end->msi ? "MSI" : "INTx");
     for (size_t i = 0; i < end->num_dataports; i++)
         printf("dataport %zu  %s %s, %" PRIu64 " bytes\n", i, size_format(bytes, end->dataports[i].size),
                end_rights(end->dataports[i].rights), end->dataports[i].size);
-    if (socket)
+    if (end_has_vm(end))
         printf("VM exits    %" PRIu64 ", of these %" PRIu64 " to its process\n", end->vm_exits, end->vm_user_exits);
 }
 
@@ -266,8 +289,8 @@ static const crossvm_end_info_t *find_end(const crossvm_end_info_t *ends, size_t
 }
 
 /*
- * Looks an end up in the list of all, since that takes it from nobody. Only what is not in the list, such as a socket
- * elsewhere, is opened.
+ * Looks an end up in the list of all, since that takes it from nobody. What is not in the list, such as a socket
+ * elsewhere, and what the list could not look at, is opened.
  */
 static int look_up(const char *name, crossvm_end_info_t *info)
 {
@@ -275,13 +298,14 @@ static int look_up(const char *name, crossvm_end_info_t *info)
     crossvm_end_info_t *ends;
     crossvm_end_t *end;
     size_t count;
-    int error = crossvm_list(&ends, &count, sizeof(*ends));
+    int error;
 
-    if (error)
-        return error;
+    (void)crossvm_list(&ends, &count, sizeof(*ends)); /* what it could not look at, it leaves out */
     found = find_end(ends, count, name);
-    if (found)
+    if (found && !found->error)
         *info = *found;
+    else
+        found = NULL;
     crossvm_list_free(ends);
     if (found)
         return 0;

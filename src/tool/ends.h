@@ -12,6 +12,12 @@ const char *end_via(const crossvm_end_info_t *end);
 const char *end_peer(const crossvm_end_info_t *end);
 const char *end_rights(uint32_t rights);
 
+/** Whether a VM is behind an end on the host. Without one, it has no exits. */
+bool end_has_vm(const crossvm_end_info_t *end);
+
+/** Whether it is known which interrupt the guest uses. */
+bool end_has_interrupt(const crossvm_end_info_t *end);
+
 /** Prints ends as a JSON array, and one as an object. Return an exit status. */
 int ends_print_json(const crossvm_end_info_t *ends, size_t count);
 int end_print_json(const crossvm_end_info_t *end);

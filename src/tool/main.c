@@ -54,7 +54,8 @@ static char *filter_help(int key, const char *text, void *input)
         fprintf(stream, "  %-8s %s\n", commands[i].name, commands[i].summary);
     fputs("\nNAME is the name of a connection, as `crossvm ls` shows it, or the path of its device or socket. Sockets "
           "are "
-          "looked for in $CROSSVM_DIR, by default /run/crossvm. `crossvm help COMMAND` explains a command.",
+          "looked for in $CROSSVM_DIR; without it, in /run/crossvm and then in $XDG_RUNTIME_DIR/crossvm. "
+          "`crossvm help COMMAND` explains a command.",
           stream);
     return fclose(stream) ? NULL : help;
 }

@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -171,6 +173,7 @@ static void answer_attach(struct fake_vm *vm, int client)
     if (vm->send_driver_first)
         fake_vm_send_driver(vm, CROSSVM_DRIVER_NONE);
     send_reply(vm, client, &reply, vm->num_fds);
+    __atomic_store_n(&vm->has_replied, true, __ATOMIC_RELEASE);
 }
 
 static void serve(struct fake_vm *vm)
@@ -285,6 +288,16 @@ uint64_t fake_vm_take_signals(const struct fake_vm *vm)
 void fake_vm_send(struct fake_vm *vm, const void *bytes, size_t length, int fd)
 {
     send_with(vm->owner, bytes, length, &fd, fd != NO_FD);
+}
+
+void fake_vm_await_taken(const struct fake_vm *vm)
+{
+    int waiting = 1; /* bytes in the socket */
+
+    while (!__atomic_load_n(&vm->has_replied, __ATOMIC_ACQUIRE) || waiting > 0) {
+        usleep(1000);
+        must(!vm->has_replied || ioctl(vm->owner, SIOCOUTQ, &waiting) == 0, "look into the socket");
+    }
 }
 
 void fake_vm_send_driver(struct fake_vm *vm, uint32_t driver_state)

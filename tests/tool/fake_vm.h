@@ -38,7 +38,8 @@ struct fake_vm {
     int listener;
     int owner; /* socket of who attached, or -1 */
     int attaches;
-    int stop; /* eventfd that ends the thread */
+    bool has_replied; /* to the first ATTACH */
+    int stop;         /* eventfd that ends the thread */
 };
 
 /** A VM of the given name that serves DIRECTORY/NAME.sock, with a dataport of 64 KiB rw and one of 8 KiB ro. */
@@ -60,6 +61,9 @@ uint64_t fake_vm_take_signals(const struct fake_vm *vm);
 /** Sends bytes, and a descriptor unless it is -1, to who attached. */
 void fake_vm_send(struct fake_vm *vm, const void *bytes, size_t length, int fd);
 void fake_vm_send_driver(struct fake_vm *vm, uint32_t driver_state);
+
+/** Waits until a program has attached and has read all that was sent to it. */
+void fake_vm_await_taken(const struct fake_vm *vm);
 
 /** A memfd of that size and those seals. */
 int fake_vm_memfd(size_t size, int seals);

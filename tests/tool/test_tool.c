@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
@@ -50,12 +51,13 @@ static size_t take_file(int fd, char *text, size_t size)
     return (size_t)length;
 }
 
-/* Runs the tool with up to 8 arguments. The result is static: it holds until the next run. */
-static const struct result *run_with(const void *input, size_t length, const char *const arguments[8])
+/* Runs a program with up to 8 arguments. The result is static: it holds until the next run. */
+static const struct result *run_with(const char *program, const void *input, size_t length,
+                                     const char *const arguments[8])
 {
     static struct result result;
     int in = make_file(input, length), out = make_file("", 0), err = make_file("", 0);
-    char *argv[10] = {(char *)tool};
+    char *argv[10] = {(char *)program};
     pid_t child;
     int status;
 
@@ -66,7 +68,7 @@ static const struct result *run_with(const void *input, size_t length, const cha
     if (child == 0) {
         if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0)
             _exit(126);
-        execv(tool, argv);
+        execv(program, argv);
         _exit(127);
     }
     assert_int_equal(waitpid(child, &status, 0), child);
@@ -77,8 +79,14 @@ static const struct result *run_with(const void *input, size_t length, const cha
     return &result;
 }
 
-#define run_input(input, length, ...) run_with(input, length, (const char *const[8]){__VA_ARGS__})
+#define run_input(input, length, ...) run_with(tool, input, length, (const char *const[8]){__VA_ARGS__})
 #define run(...) run_input("", 0, __VA_ARGS__)
+
+/* Runs a line of shell, in which $0 is the tool. */
+static const struct result *run_shell(const char *line)
+{
+    return run_with("/bin/sh", "", 0, (const char *const[8]){"-c", line, tool});
+}
 
 static void assert_result(const struct result *result, int status, const char *output, const char *error)
 {
@@ -174,8 +182,53 @@ static void ls_prints_a_table(void **state)
                   "alpha  socket  vm-of-alpha  present  -       64K rw, 8K ro\n",
                   "");
     assert_int_equal(setenv("CROSSVM_DIR", "/no/such/directory", 1), 0);
-    assert_result(run("ls"), 0, "", "there are no connections");
+    assert_result(run("ls"), 0, "", "nothing serves a socket in /no/such/directory;");
     assert_result(run("ls", "--json"), 0, "[]\n", "");
+}
+
+/* A directory that cannot be read, and a process that cannot open it: an error, not an empty list. */
+static void ls_that_cannot_look(void **state)
+{
+    const struct result *result = run_shell("ulimit -n 3; exec \"$0\" ls");
+
+    (void)state;
+    assert_int_equal(result->status, 2);
+    assert_non_null(strstr(result->errors, "raise the limit with `ulimit -n`"));
+    assert_null(strstr(result->errors, "there are no connections"));
+    result = run_shell("ulimit -n 3; exec \"$0\" info alpha");
+    assert_int_equal(result->status, 2);
+    assert_string_equal(result->output, "");
+    assert_non_null(strstr(result->errors, "raise the limit with `ulimit -n`"));
+
+    assert_int_equal(setenv("CROSSVM_DIR", "/proc/self/status", 1), 0);
+    assert_result(run("ls"), 2, "", "cannot look for sockets in /proc/self/status: Not a directory");
+    assert_result(run("ls", "--json"), 2, "[]\n", "cannot look for sockets in /proc/self/status: Not a directory");
+}
+
+/* An end that cannot be asked is listed, without the values that nobody told. */
+static void an_end_that_refuses(void **state)
+{
+    static const char *const unknown[] = {"end", "peer_generation", "owned", "dataports", "msi", "vm_exits"};
+    struct fake_vm closed;
+    const json_t *end;
+    json_t *list;
+
+    fake_vm_init(&closed, lib_fixture_directory(state), "closed");
+    closed.reply.status = EACCES;
+    fake_vm_start(&closed);
+    assert_result(run("ls"), 0,
+                  "NAME    VIA     LOCATION     PEER     EVENTS  DATAPORTS\n"
+                  "alpha   socket  vm-of-alpha  present  -       64K rw, 8K ro\n"
+                  "closed  socket  -            unknown  -       ? (Permission denied)\n",
+                  "");
+    list = json_loads(run("ls", "--json")->output, 0, NULL);
+    end = json_array_get(list, 1);
+    assert_string_equal(json_string_value(json_object_get(end, "error")), "Permission denied");
+    for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++)
+        assert_true(json_is_null(json_object_get(end, unknown[i])));
+    json_decref(list);
+    assert_result(run("info", "closed"), 2, "", "refuses connection \"closed\": Permission denied");
+    fake_vm_free(&closed);
 }
 
 static void assert_is_alpha(const json_t *end, const char *path)
@@ -186,6 +239,7 @@ static void assert_is_alpha(const json_t *end, const char *path)
     assert_string_equal(json_string_value(json_object_get(end, "via")), "socket");
     assert_string_equal(json_string_value(json_object_get(end, "path")), path);
     assert_string_equal(json_string_value(json_object_get(end, "location")), "vm-of-alpha");
+    assert_true(json_is_null(json_object_get(end, "error")));
     assert_true(json_is_null(json_object_get(end, "version")));
     assert_string_equal(json_string_value(json_object_get(end, "peer")), "present");
     assert_int_equal(json_integer_value(json_object_get(end, "end")), 1);
@@ -272,11 +326,9 @@ static void *let_driver_go(void *argument)
 {
     struct fake_vm *vm = argument;
 
-    while (__atomic_load_n(&vm->attaches, __ATOMIC_ACQUIRE) == 0)
-        usleep(1000);
-    usleep(20000); /* the reply is on its way: driver messages before it are not news */
+    fake_vm_await_taken(vm); /* driver messages before the reply are not news */
     fake_vm_send_driver(vm, CROSSVM_DRIVER_NONE);
-    usleep(20000);
+    fake_vm_await_taken(vm);
     fake_vm_ring(vm, 1);
     return NULL;
 }
@@ -389,14 +441,9 @@ static void connection_without_dataport(void **state)
 
 static void full_disk_is_an_error(void **state)
 {
-    char command[256];
-    int status;
-
     (void)state;
-    snprintf(command, sizeof(command), "'%s' read alpha >/dev/full 2>/dev/null", tool);
-    status = system(command);
-    assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), 2);
+    assert_result(run_shell("exec \"$0\" read alpha >/dev/full"), 2, "",
+                  "cannot write to standard output: no space is left there; free some");
 }
 
 static void closed_pipe_ends_quietly(void **state)
@@ -430,6 +477,8 @@ int main(int argc, char **argv)
         lib_case(missing_connections),
         lib_case(ls_prints_a_table),
         lib_case(ls_prints_json),
+        lib_case(ls_that_cannot_look),
+        lib_case(an_end_that_refuses),
         lib_case(info_by_name_and_path),
         lib_case(emit_sends),
         lib_case(wait_counts),
