@@ -3,10 +3,12 @@
  * libsel4vm on Linux KVM: what a VMM on Linux needs beyond the libsel4vm API.
  *
  * The rest of kvm/include repeats names and signatures of libsel4vm and libsel4vmmplatsupport, so that VMM code written
- * for seL4 compiles against it. This header is the Linux side: frames made of memfds, eventfds wired to the guest, MSI,
- * boot of a Linux kernel, a console, and one lock that stands for the single thread of a VMM on seL4.
+ * for seL4 compiles against it. This header has what only Linux has: frames made of memfds, eventfds wired to the
+ * guest, MSI, booting a Linux kernel, a console, and a lock that plays the part of the single thread of a VMM on seL4.
  *
- * Errors: functions that return int give 0 or a negative errno value unless they say otherwise.
+ * Errors: functions that return int return 0 or a negative errno value, unless their description says otherwise.
+ *
+ * Limits: kvm/README.md.
  */
 #pragma once
 
@@ -24,25 +26,35 @@
 /* --- the VMM's lock --- */
 
 /*
- * A seL4 VMM runs its event loop in one thread. Here every vCPU is a thread, so the library takes this lock (one for
- * the process, recursive) around every callback: memory faults, I/O ports, PCI accesses, interrupt acknowledgements. A
- * thread of the VMM's own that touches a VM or an installed device holds it too. Never block while holding it.
+ * A VMM on seL4 runs its event loop in one thread. Here each vCPU is a thread, so the library holds this lock during
+ * each callback: memory faults, I/O ports, PCI accesses, interrupt acknowledgements. A thread of the VMM's own must
+ * hold it, too, when it touches a VM or an installed device. There is one lock for the process; it is recursive. Do not
+ * block while you hold it: the vCPUs would wait.
  */
+
+/** Takes the lock. */
 void kvm_vmm_lock(void);
+
+/** Releases the lock. */
 void kvm_vmm_unlock(void);
 
 /* --- the log --- */
 
-/** Sends log lines (without newline; levels are those of utils/zf_log.h) to sink, which must not call this library;
- * NULL: to standard error again. */
+/**
+ * Sends the lines of the log elsewhere than to standard error.
+ *
+ * @param sink   gets each line, without newline, and its level (utils/zf_log.h); must not call this library. NULL:
+ *               standard error again
+ * @param cookie passed to it
+ */
 void kvm_log_set_sink(void (*sink)(int level, const char *line, void *cookie), void *cookie);
 
 /* --- frames --- */
 
 /**
- * Makes frames backed by a new memfd, zeroed, sealed against shrinking and growing.
+ * Makes frames backed by a new memfd. They hold zeros; the memfd is sealed against shrinking and growing.
  *
- * @param name      shown in /proc/PID/maps
+ * @param name      of the memfd, shown in /proc/PID/maps
  * @param num       how many, at least 1
  * @param size_bits log2 of the size of each in bytes: 12 or 21
  * @param frames    receives num capabilities
@@ -58,58 +70,75 @@ int kvm_frames_create(const char *name, size_t num, size_t size_bits, seL4_CPtr 
  */
 int kvm_frames_import(int memfd, off_t offset, size_t num, size_t size_bits, seL4_CPtr *frames);
 
-/** Gives frames back. Mappings that a VM still has stay until its reservation is freed. */
+/** Frees frames. A VM that has mapped them keeps the memory until it frees its reservation. */
 void kvm_frames_free(const seL4_CPtr *frames, size_t num);
 
-/** Maps frames that lie behind each other in one memfd into this process, read-write. NULL on failure, with errno.
- * Unmap them before they are freed. */
+/** Maps frames that follow each other in one memfd into this process, for reading and writing. Returns NULL with errno
+ * on failure. */
 void *kvm_frames_map(const seL4_CPtr *frames, size_t num);
+
+/** Unmaps what kvm_frames_map() mapped. Must come before kvm_frames_free(). */
 void kvm_frames_unmap(void *address, const seL4_CPtr *frames, size_t num);
 
 /* --- interrupts and doorbells --- */
 
 /**
- * arm64: says which GIC VMs initialised from now on get: 3, 2, or 0 for the best that this machine's KVM has, which is
- * the default. vm_init() fails when KVM does not have the one that was asked for.
+ * arm64: chooses the GIC of VMs that are initialised from now on. vm_init() fails if KVM does not have that version.
  *
- * @return 0; -EINVAL for another number; -ENOTSUP where guests have no GIC
+ * @param version 3, 2, or 0 for the best that this machine's KVM has, which is the default
+ * @return 0; -EINVAL for another number; -ENOTSUP on x86
  */
 int kvm_use_gic(int version);
 
-/** Whether devices of the VM can raise MSIs. They can, but for an arm64 guest with a GICv2. */
+/** Whether devices of the VM can raise MSIs: yes on x86, and on arm64 with an ITS, which a GICv2 lacks. */
 bool kvm_msi_available(const vm_t *vm);
 
-/** Raises an MSI. requester is bus << 8 | device << 3 | function. */
+/** Raises an MSI. `requester` is bus << 8 | device << 3 | function. */
 int kvm_msi_send(vm_t *vm, uint64_t address, uint32_t data, uint32_t requester);
 
-/** An eventfd whose signals raise an MSI without the VMM. */
+/** An eventfd whose signals raise an MSI in KVM, without the VMM. */
 typedef struct kvm_irqfd_route kvm_irqfd_t;
 
-/** Wires eventfd (which stays the caller's) to the message; a count that waits in it is delivered at once. */
+/**
+ * Wires an eventfd to a message. A count that waits in the eventfd raises the message at once.
+ *
+ * @param eventfd                  stays the caller's
+ * @param address, data, requester as kvm_msi_send() has them
+ * @param irqfd                    receives the handle
+ */
 int kvm_irqfd_create(vm_t *vm, int eventfd, uint64_t address, uint32_t data, uint32_t requester, kvm_irqfd_t **irqfd);
-/** Changes the message. */
+
+/** Changes the message. On failure the old message stays. */
 int kvm_irqfd_update(kvm_irqfd_t *irqfd, uint64_t address, uint32_t data, uint32_t requester);
-/** Unwires it. NULL is allowed. */
+
+/** Unwires the eventfd and frees the handle; NULL is allowed. */
 void kvm_irqfd_destroy(kvm_irqfd_t *irqfd);
 
-/** Lets guest stores of any width at exactly this guest physical address signal eventfd instead of faulting. */
+/** Lets guest stores of any width at exactly this guest physical address signal an eventfd in KVM, without a fault. The
+ * eventfd stays the caller's. */
 int kvm_ioeventfd_assign(vm_t *vm, uintptr_t address, int eventfd);
+
+/** Undoes kvm_ioeventfd_assign() with the same arguments. */
 int kvm_ioeventfd_deassign(vm_t *vm, uintptr_t address, int eventfd);
 
 /* --- a VM's life --- */
 
-/** Ends vm_run() of the VM, from any thread, but not from a signal handler. status is what kvm_vm_exit_status() gives;
- * the first call wins. */
+/**
+ * Ends vm_run(). May be called in any thread, but not in a signal handler.
+ *
+ * @param status what kvm_vm_exit_status() returns; only the first call counts
+ */
 void kvm_vm_stop(vm_t *vm, int status);
 
-/** Why the VM ended, after vm_run(): a status from kvm_vm_stop() or from the guest (KVM_EXIT_PORT on x86,
- * KVM_EXIT_REGISTER on arm64), or KVM_VM_*. */
-#define KVM_VM_RESET 256                /* the guest asked for a reset: a reboot, or a panic */
-#define KVM_VM_CRASHED 257              /* triple fault, or a state that KVM cannot run */
-#define KVM_VM_POWERED_OFF 258          /* the guest asked for it */
-int kvm_vm_exit_status(const vm_t *vm); /* -1 before the end */
+#define KVM_VM_RESET 256       /**< the guest asked for a reset: a reboot, or a panic */
+#define KVM_VM_CRASHED 257     /**< triple fault, or a state that KVM cannot run */
+#define KVM_VM_POWERED_OFF 258 /**< the guest asked for it */
 
-/** Frees all that vm_init(), vm_create_vcpu() and later calls made, after vm_run() returned or before it was called. */
+/** Returns why the VM ended: the status of kvm_vm_stop(), the guest's own (KVM_EXIT_PORT on x86, KVM_EXIT_REGISTER on
+ * arm64), or KVM_VM_*. -1 before the end. */
+int kvm_vm_exit_status(const vm_t *vm);
+
+/** Frees what vm_init(), vm_create_vcpu() and later calls made. Must not be called while vm_run() runs. */
 void kvm_vm_destroy(vm_t *vm);
 
 /** Counters of a VM, summed over its vCPUs. */
@@ -119,28 +148,39 @@ typedef struct kvm_vm_stats {
     uint64_t mmio_exits; /**< of user_exits, memory accesses */
     uint64_t io_exits;   /**< of user_exits, port accesses */
 } kvm_vm_stats_t;
+
+/** Fills in the counters. May be called in any thread while the VM runs. Returns 0. */
 int kvm_vm_get_stats(vm_t *vm, kvm_vm_stats_t *stats);
 
-/* --- the machine around the VM; sel4vm_kvm_arch.h says what is where --- */
+/* --- the machine around the VM; sel4vm_kvm_arch.h has its addresses and numbers --- */
+
+/** Chooses the VM for which kvm_irq_allocate() allocates. */
+void kvm_irq_allocator_use(vm_t *vm);
 
 /**
- * An alloc_irq for cross_vm_connections_init_common() and crossvm_install(): free inputs of the interrupt controller of
- * the VM last given to kvm_irq_allocator_use(), each once, then -1.
+ * Allocates an input of the interrupt controller: an alloc_irq for cross_vm_connections_init_common() and
+ * crossvm_install().
  *
- * INTx of devices that come after boot: on x86 the guest's tables have no route for it, so such devices need MSI. On
- * arm64 they have one, to the single input that this gives once the VM is booted, for all such devices to share.
+ * A device that comes after boot has no route for INTx in an x86 guest's tables, so it needs MSI. An arm64 guest's
+ * tables have one input for all such devices, which this returns once the VM is booted.
+ *
+ * @return a number that no device of the VM has, each once; then -1
  */
-void kvm_irq_allocator_use(vm_t *vm);
 int kvm_irq_allocate(void);
 
-/** Makes the PCI space visible to the guest (by configuration ports 0xcf8 and 0xcfc on x86, in memory on arm64). */
+/** Shows the PCI space to the guest: by configuration ports 0xcf8 and 0xcfc on x86, in memory on arm64. */
 int kvm_pci_attach(vm_t *vm, vmm_pci_space_t *pci);
 
-/** Frees a PCI space of vmm_pci_init() and its entries (cookies stay their owners'). NULL is allowed. */
+/** Frees a PCI space of vmm_pci_init() and its entries, but not their cookies. NULL is allowed. */
 void kvm_pci_free(vmm_pci_space_t *pci);
 
-/** A 16550 serial port at the architecture's usual place: output goes to out_fd, input comes from in_fd (-1: none).
- * Both stay the caller's; a VM has one console. */
+/**
+ * Gives the VM its console, a 16550 serial port at the architecture's usual address.
+ *
+ * @param in_fd  where input comes from, or -1; stays the caller's
+ * @param out_fd where output goes, or -1; stays the caller's
+ * @return 0; -EEXIST if the VM has a console
+ */
 int kvm_console_create(vm_t *vm, int in_fd, int out_fd);
 
 /** A Linux to boot. */

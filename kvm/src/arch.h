@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What differs between architectures. Functions that return int give 0, or -1 after a line in the log. */
+/* What differs between architectures. Functions that return int return 0, or -1 after a line in the log. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,30 +19,30 @@ struct kvm_uart;
 /*
  * arch_numbers.h has these:
  *
- * ARCH_NUM_IRQS      numbers of inputs are below this
- * ARCH_FIXED_ROUTES   entries of the interrupt routing table for them
+ * ARCH_NUM_IRQS       the number of the last input, plus 1
+ * ARCH_FIXED_ROUTES   entries of KVM's interrupt routing table for the inputs
  * ARCH_FIRST_MSI_GSI  the first number in that table that is free for MSIs
- * ARCH_MSI_FLAGS      of an MSI in KVM's interface
+ * ARCH_MSI_FLAGS      flags of an MSI in KVM's interface
  * ARCH_CONSOLE_IRQ    the console's input
- * ARCH_PROCESSOR      which kernels it boots, see kernel.h
+ * ARCH_PROCESSOR      the processor of its kernels, see kernel.h
  */
 
-/** What KVM_CREATE_VM takes. */
+/** The argument of KVM_CREATE_VM. */
 unsigned long kvm_arch_vm_type(int system_fd);
 
-/** Makes the interrupt controller of a new VM that has a KVM behind it. */
+/** Makes the interrupt controller of a new VM. Only for a VM with KVM. */
 int kvm_arch_vm_init(vm_t *vm);
 
-/** Frees what only this architecture has; also after a failure, and without KVM. */
+/** Frees what only this architecture has. Also after a failure, and for a VM without KVM. */
 void kvm_arch_vm_destroy(vm_t *vm);
 
-/** Whether devices can interrupt by MSI. */
+/** Whether devices can raise MSIs. */
 bool kvm_arch_has_msi(const vm_t *vm);
 
-/** Makes a new vCPU one that the guest can run on. Returns 0, or -1 with errno. */
+/** Initialises a new vCPU. Returns 0, or -1 with errno. */
 int kvm_arch_vcpu_init(vm_vcpu_t *vcpu);
 
-/** Completes what depends on the number of vCPUs, which is now final. */
+/** Completes what depends on the number of vCPUs, which is final now. */
 int kvm_arch_vcpus_prepare(vm_t *vm);
 
 /**
@@ -57,26 +57,26 @@ const char *kvm_arch_boot_room(uint64_t start, uint64_t size, struct kvm_room *r
 /** Tells a kernel that is loaded of the machine, and points the first vCPU at it. */
 int kvm_arch_boot(vm_t *vm, const struct kvm_boot *boot);
 
-/** Handles an exit that only this architecture has. False: it is not known. */
+/** Handles an exit that only this architecture has. False: the exit is unknown. */
 bool kvm_arch_vcpu_exit(vm_vcpu_t *vcpu, struct kvm_run *run);
 
-/** Instruction pointer of a vCPU that is not in KVM_RUN; 0 when it cannot be had. */
+/** The instruction pointer of a vCPU that is not in KVM_RUN; 0 if KVM does not give it. */
 uint64_t kvm_arch_vcpu_instruction_pointer(const vm_vcpu_t *vcpu);
 
-/** Why a range cannot be RAM, or NULL when it can. */
+/** Why a range cannot be RAM, or NULL if it can. */
 const char *kvm_arch_ram_objection(uintptr_t start, size_t size);
 
-/** The i-th input that kvm_irq_allocate() gives, or -1 after the last. */
+/** The i-th input that kvm_irq_allocate() returns, or -1 after the last. */
 int kvm_arch_irq_spare(size_t i);
 
-/** From which i on inputs are for devices that come after boot. */
+/** The first i for devices that come after boot. */
 size_t kvm_arch_irq_spare_late(void);
 
-/** Fills in ARCH_FIXED_ROUTES entries. */
+/** Fills in ARCH_FIXED_ROUTES entries of the routing table. */
 void kvm_arch_fixed_routes(struct kvm_irq_routing_entry *entries);
 
 /** Sets the level of an input. */
 int kvm_arch_irq_set_level(vm_t *vm, int irq, int level);
 
-/** Shows the guest the console's registers. */
+/** Shows the console's registers to the guest. */
 int kvm_arch_console_attach(vm_t *vm, struct kvm_uart *uart);

@@ -15,7 +15,7 @@
 
 /* --- finding out what is loaded, and where --- */
 
-/* As high as there is room, where it is in nobody's way. */
+/* The initramfs goes as high as possible, since the kernel grows from below. */
 static int open_initramfs(struct kvm_boot *boot, const char *path, const struct kvm_room *room)
 {
     uint64_t end = MIN(room->end, boot->kernel.initramfs_end);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The guest's stores only fill a buffer, under the VMM's lock. A thread writes it out, without the lock, since a slow
- * reader of the output must not hold up the VMM. It waits a little for the rest of a line, so that lines come out
- * whole.
+ * The guest's stores fill a buffer, with the VMM's lock held. A thread writes the buffer out without the lock, so that
+ * a slow reader does not hold up the VMM. It waits a little for the rest of a line, so that it writes whole lines.
  */
 #include "console.h"
 
@@ -26,16 +25,16 @@
 #include "vm.h"
 
 #define OUTPUT_BYTES 65536
-#define OUTPUT_LOW (OUTPUT_BYTES / 2) /* at which a guest that filled the buffer may go on */
-#define WRITE_BYTES 4096              /* a pipe that polls writable takes so many without blocking */
-#define LINE_PATIENCE_MS 5            /* for the rest of a line */
-#define END_PATIENCE_MS 1000          /* for a reader of the last output */
+#define OUTPUT_LOW (OUTPUT_BYTES / 2) /* a guest that filled the buffer goes on when it holds no more than this */
+#define WRITE_BYTES 4096              /* a pipe that polls as writable takes this many without blocking */
+#define LINE_PATIENCE_MS 5            /* to wait for the rest of a line */
+#define END_PATIENCE_MS 1000          /* to wait for a reader of the last output */
 
 struct kvm_console {
     vm_t *vm;
     int in_fd; /**< -1: none, or at its end */
     int out_fd;
-    int wake_fd; /**< eventfd: output came, there is room for input, or stop */
+    int wake_fd; /**< eventfd: there is output, there is room for input, or stop is set */
     struct kvm_thread thread;
 
     /* Guarded by the VMM's lock. */
@@ -53,7 +52,7 @@ static void wake(struct kvm_console *console)
     eventfd_write(console->wake_fd, 1);
 }
 
-/* --- what the port asks for; under the VMM's lock --- */
+/* --- the port's callbacks, with the VMM's lock held --- */
 
 static void transmit(void *cookie, uint8_t byte)
 {
@@ -62,7 +61,7 @@ static void transmit(void *cookie, uint8_t byte)
 
     if (console->output_broken)
         return;
-    /* A guest that sends although there is no room loses the byte, as on a real port. */
+    /* A guest that sends without looking for room loses the byte, as with a real port. */
     if (console->num_output == OUTPUT_BYTES)
         return;
     console->output[console->num_output++] = (char)byte;
@@ -107,7 +106,7 @@ struct wishes {
     bool stop;
     bool read;
     bool write;   /**< there is output to write */
-    bool patient; /**< but its line has not ended */
+    bool patient; /**< its line has not ended, so wait for more */
 };
 
 static struct wishes look(struct kvm_console *console)

@@ -18,8 +18,8 @@
 struct kvm_doorbell {
     struct kvm_doorbell *next;
     uintptr_t address;
-    int eventfd; /**< the caller's, by which he names it */
-    int copy;    /**< a duplicate, which keeps it open */
+    int eventfd; /**< the caller's number, for kvm_ioeventfd_deassign() */
+    int copy;    /**< a duplicate, which keeps the eventfd open */
 };
 
 static int tell_kvm(const vm_t *vm, const struct kvm_doorbell *doorbell, uint32_t flags)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Guest stores that signal an eventfd instead of faulting. */
+/* Doorbells: guest physical addresses whose stores signal an eventfd instead of faulting. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,11 +8,11 @@
 
 #include <sel4vm/guest_vm.h>
 
-/** How many a VM has. */
+/** How many doorbells a VM has. */
 size_t kvm_doorbells_count(const vm_t *vm);
 
-/** Rings the doorbell at an address as KVM does. False: there is none. */
+/** Signals the doorbell at an address, as KVM does. False: there is none. */
 bool kvm_doorbell_signal(vm_t *vm, uintptr_t address);
 
-/** Frees what the caller did not. */
+/** Unwires the doorbells that a VM still has. */
 void kvm_doorbells_destroy(vm_t *vm);

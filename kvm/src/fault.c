@@ -16,9 +16,9 @@
 
 #define ALL_ONES UINT64_MAX
 
-/* --- what a callback may ask --- */
+/* --- for callbacks --- */
 
-/* Where the bytes of an access of at most 32 bits lie in the aligned 32-bit word around it. */
+/* The position of an access of at most 32 bits in the aligned 32-bit word around it. */
 static unsigned int shift_of(const struct kvm_fault *fault)
 {
     return fault->length > sizeof(uint32_t) ? 0 : 8 * (fault->address & 3);
@@ -96,11 +96,11 @@ memory_fault_result_t default_error_fault_callback(vm_t *vm, vm_vcpu_t *vcpu, ui
     return FAULT_ERROR;
 }
 
-/* --- finding who answers --- */
+/* --- finding the handler --- */
 
 /*
- * The access again, on the memory that the callback mapped there. KVM has decoded the instruction and waits for its
- * data, so it is done here in its place.
+ * Makes the access again, on the memory that the callback mapped there. It is made here, since KVM has decoded the
+ * instruction and waits for its data.
  */
 static memory_fault_result_t access_again(vm_vcpu_t *vcpu)
 {
@@ -133,8 +133,8 @@ static memory_fault_result_t ask_reservation(vm_vcpu_t *vcpu)
     if (!reservation)
         return FAULT_UNHANDLED;
     /*
-     * KVM on arm64 does not split what crosses from one page into another, so any program of the guest that has mapped
-     * a device can do this: it must harm nobody else, nor fill the log.
+     * An access that crosses the end of a reservation is ignored and not logged. KVM on arm64 does not split such an
+     * access, so any program of the guest that has mapped a device can make one.
      */
     if (fault->length > reservation->size - (fault->address - reservation->addr))
         return FAULT_IGNORE;
@@ -170,7 +170,7 @@ memory_fault_result_t kvm_fault_handle(vm_vcpu_t *vcpu, uintptr_t address, size_
     if (is_read) {
         uint64_t loaded = fault->data >> shift_of(fault);
 
-        /* As on a bus where nobody answers. */
+        /* As on a bus where no device answers. */
         if (result == FAULT_UNHANDLED || result == FAULT_IGNORE)
             loaded = ALL_ONES;
         memcpy(bytes, &loaded, length);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A memory access that a vCPU waits for, behind sel4vm/guest_vcpu_fault.h. */
+/* A memory access that a vCPU waits for: sel4vm/guest_vcpu_fault.h. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,9 +18,9 @@ struct kvm_fault {
 };
 
 /**
- * Lets the VMM answer an access. Takes the VMM's lock.
+ * Lets the VMM handle an access. Takes the VMM's lock.
  *
- * @param bytes what a store stores; receives what a load gives
- * @return the callback's result; FAULT_ERROR has been logged and the VM is to end
+ * @param bytes what is stored; receives what is loaded
+ * @return the callback's result. FAULT_ERROR is logged, and the caller must end the VM.
  */
 memory_fault_result_t kvm_fault_handle(vm_vcpu_t *vcpu, uintptr_t address, size_t length, bool is_read, uint8_t *bytes);

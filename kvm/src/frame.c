@@ -17,13 +17,13 @@
 
 #include "resource.h"
 
-/** An open memfd, as long as frames of it exist. */
+/** A memfd, open as long as frames of it exist. */
 struct file {
     int fd;
     size_t frames;
 };
 
-/** A capability is the index of one of these plus 1. */
+/** An entry of the table. A capability is its index plus 1. */
 struct entry {
     struct file *file; /**< NULL: free */
     off_t offset;
@@ -31,7 +31,7 @@ struct entry {
     uint32_t next_free; /**< while free: index plus 1, or 0 */
 };
 
-/* One table for the process, like the capability space of a VMM on seL4. The VMM's lock guards it. */
+/* One table for the process, as a VMM on seL4 has one capability space. The VMM's lock guards it. */
 static struct entry *table;
 static size_t capacity;
 static size_t used;
@@ -47,7 +47,7 @@ static struct entry *entry_of(seL4_CPtr cptr)
     return entry->file ? entry : NULL;
 }
 
-/* Makes room for num entries more. */
+/* Makes room for `num` more entries. */
 static int table_reserve(size_t num)
 {
     size_t wanted = MAX(64, capacity);
@@ -63,7 +63,7 @@ static int table_reserve(size_t num)
     if (!grown)
         return -ENOMEM;
     table = grown;
-    /* In descending order, so that frames made together get ascending capabilities. */
+    /* In descending order, so that frames that are made together get ascending capabilities. */
     for (size_t i = wanted; i > capacity; i--) {
         table[i - 1] = (struct entry){.next_free = first_free};
         first_free = (uint32_t)i;
@@ -87,7 +87,7 @@ static int size_check(size_t num, size_t size_bits)
     return num == 0 || num > (size_t)INT64_MAX >> size_bits ? -EINVAL : 0;
 }
 
-/* Takes fd, which is closed on failure. */
+/* Takes over fd, also on failure. */
 static int frames_add(int fd, off_t offset, size_t num, size_t size_bits, seL4_CPtr *frames)
 {
     struct file *file = kvm_alloc(1, sizeof(*file));
@@ -127,7 +127,7 @@ int kvm_frames_create(const char *name, size_t num, size_t size_bits, seL4_CPtr 
     fd = kvm_resource_fails() ? -1 : memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return -errno;
-    /* No more seals either: one against writing would break the next mapping of whoever has the other copy. */
+    /* Sealed against further seals, too: one against writing would make the next mapping for writing fail. */
     if (ftruncate(fd, (off_t)(num << size_bits)) || fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
         error = -errno;
         goto fail;
@@ -232,7 +232,7 @@ size_t kvm_frame_count(void)
     return count;
 }
 
-/* The bytes that frames have together, and the first; 0 when they do not lie behind each other in one memfd. */
+/* The bytes of all frames together, and the first frame. 0: they do not follow each other in one memfd. */
 static size_t frames_extent(const seL4_CPtr *frames, size_t num, struct kvm_frame *first)
 {
     size_t size = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Frames: what a capability of kvm_frames_create() and kvm_frames_import() names. */
+/* Frames, which capabilities of kvm_frames_create() and kvm_frames_import() name. */
 #pragma once
 
 #include <stdbool.h>
@@ -8,15 +8,17 @@
 
 #include <sel4/sel4.h>
 
-/** A piece of a memfd. Two frames are of one memfd when their fd is the same. */
+/** A piece of a memfd. Frames of one memfd have the same fd. */
 struct kvm_frame {
-    int fd; /**< the table's */
+    int fd; /**< belongs to the table of frames */
     off_t offset;
     size_t size;
 };
 
-/** What a capability names. False: it names no frame. The fd is valid while the caller holds the VMM's lock. */
+/** Finds the frame that a capability names. False: it names none. The fd is valid while the caller holds the VMM's
+ * lock.
+ */
 bool kvm_frame_find(seL4_CPtr cptr, struct kvm_frame *frame);
 
-/** How many there are. */
+/** How many frames there are in the process. */
 size_t kvm_frame_count(void);

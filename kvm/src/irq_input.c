@@ -48,7 +48,8 @@ static void acknowledge(const vm_t *vm, int irq)
 
     kvm_vmm_lock();
     input = input_find(vm, irq);
-    /* Before the acknowledgement, so that the end of what that injects is not taken for this one's. */
+    /* Read before the acknowledgement, so that the end of what the acknowledgement injects is not taken for this end.
+     */
     if (input && eventfd_read(input->end_fd, &count) == 0)
         tell_end(input, irq);
     kvm_vmm_unlock();
@@ -113,8 +114,8 @@ void kvm_irq_inputs_destroy(vm_t *vm)
     close_if_open(inputs->stop_fd);
 }
 
-/* KVM takes these only when the interrupt controller is complete, on some machines when all vCPUs are there. What was
- * injected before waits in the eventfd. */
+/* KVM takes the eventfds only once the interrupt controller is complete; on arm64 that needs all vCPUs. An injection
+ * before that waits in its eventfd. */
 static int wire(const vm_t *vm, const struct kvm_irq_input *input, int irq)
 {
     struct kvm_irqfd irqfd = {
@@ -188,7 +189,7 @@ static int input_open(vm_t *vm, struct kvm_irq_input *input, int irq)
     return 0;
 
 fail_end:
-    close(input->end_fd); /* leaves the epoll set with it */
+    close(input->end_fd); /* also takes it out of the epoll set */
     input->end_fd = -1;
 fail_trigger:
     close(input->trigger_fd);
@@ -259,7 +260,7 @@ int vm_set_irq_level(vm_vcpu_t *vcpu, int irq, int irq_level)
     return kvm_arch_irq_set_level(vcpu->vm, irq, irq_level);
 }
 
-/* --- numbers to give out --- */
+/* --- allocation of numbers --- */
 
 static vm_t *allocator_vm;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Inputs of the interrupt controller, behind sel4vm/guest_irq_controller.h. */
+/* Inputs of the interrupt controller: sel4vm/guest_irq_controller.h. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,16 +18,16 @@ struct kvm_irq_input {
     vm_vcpu_t *vcpu;
     irq_ack_fn_t ack;
     void *cookie;
-    int trigger_fd; /**< eventfd: asserts the input until the guest ends the interrupt */
-    int end_fd;     /**< eventfd: the guest ended it */
+    int trigger_fd; /**< eventfd whose signal asserts the input until the guest ends the interrupt */
+    int end_fd;     /**< eventfd that KVM signals when the guest has ended the interrupt */
     /**
-     * Asserted, and its end not yet acknowledged. KVM lowers the input at the guest's end of interrupt, but the
-     * acknowledgement runs later, in a thread. An injection in between would be one whose own end nobody can tell from
-     * that of the former; so there is none, and the acknowledgement looks for what came meanwhile.
+     * Asserted, and its end not acknowledged yet: an injection must have no effect. KVM lowers the input at the guest's
+     * end of interrupt, but a thread calls the acknowledgement later. After an injection in between, the two ends could
+     * not be told apart. The acknowledgement looks for what happened meanwhile.
      */
     bool in_service;
 
-    /* Of a VM without KVM. */
+    /* Only in a VM without KVM. */
     bool pending;
     bool disabled;
     int level;
@@ -35,31 +35,35 @@ struct kvm_irq_input {
 
 struct kvm_irq_inputs {
     struct kvm_irq_input input[ARCH_NUM_IRQS];
-    bool wired;        /**< KVM knows of the eventfds of registered inputs */
-    size_t next_spare; /**< for kvm_irq_allocate() */
+    bool wired;        /**< KVM has the eventfds of registered inputs */
+    size_t next_spare; /**< the i of the next kvm_irq_allocate() */
     int poll_fd;       /**< epoll over the end_fds */
-    int stop_fd;       /**< eventfd: ends the thread */
+    int stop_fd;       /**< eventfd whose signal ends the thread */
     struct kvm_thread thread;
 };
 
-/** Whether a device may use the interrupt controller's input. */
+/** Whether devices may use an input. */
 static inline bool kvm_irq_input_valid(int irq)
 {
     return irq >= KVM_FIRST_IRQ && irq <= KVM_LAST_IRQ;
 }
 
-/** Starts a VM's inputs. Returns 0 or a negative errno value. */
+/** Initialises a VM's inputs. Returns 0 or a negative errno value. kvm_irq_inputs_destroy() frees, also after a
+ * failure. */
 int kvm_irq_inputs_init(vm_t *vm);
+
+/** Frees what kvm_irq_inputs_init() and vm_register_irq() made. */
 void kvm_irq_inputs_destroy(vm_t *vm);
 
-/** Gives KVM the eventfds, when the interrupt controller is complete, and starts the thread that calls
- * acknowledgements. Returns 0 or a negative errno value. */
+/** Gives KVM the eventfds and starts the thread that calls acknowledgements. The interrupt controller must be complete.
+ * Returns 0 or a negative errno value. */
 int kvm_irq_inputs_start(vm_t *vm);
+
 /** Ends the thread. */
 void kvm_irq_inputs_stop(vm_t *vm);
 
-/** From now on kvm_irq_allocate() gives what the guest's tables have for devices that come later. */
+/** Makes kvm_irq_allocate() return only what the guest's tables have for devices that come after boot. */
 void kvm_irq_allocator_booted(vm_t *vm);
 
-/** Ends kvm_irq_allocate()'s use of a VM that goes. */
+/** Ends the use of a VM by kvm_irq_allocate(), before the VM is destroyed. */
 void kvm_irq_allocator_forget(const vm_t *vm);

@@ -18,7 +18,7 @@
 struct kvm_irqfd_route {
     struct kvm_irqfd_route *next;
     vm_t *vm;
-    int eventfd;  /**< a duplicate, so that unwiring works when the caller has closed his */
+    int eventfd;  /**< a duplicate, so that unwiring works after the caller has closed the original */
     uint32_t gsi; /**< KVM's number for the message */
     uint64_t address;
     uint32_t data;
@@ -63,7 +63,7 @@ static void route_fill(struct kvm_irq_routing_entry *entry, const kvm_irqfd_t *i
     };
 }
 
-/* Gives KVM the table that says what each interrupt number does, when it can take it. */
+/* Gives KVM the table of all interrupt numbers, once KVM takes it. */
 static int route(vm_t *vm)
 {
     const struct kvm_msis *msis = &kvm_vm_of(vm)->msis;
@@ -159,7 +159,7 @@ int kvm_irqfd_create(vm_t *vm, int eventfd, uint64_t address, uint32_t data, uin
     new->next = msis->first;
     msis->first = new;
     msis->num++;
-    /* The route comes first: an eventfd that is signalled already raises its interrupt as soon as it is wired. */
+    /* The route must come first: an eventfd that has a count raises its interrupt as soon as it is wired. */
     error = route(vm);
     if (!error)
         error = wire(new, 0);
@@ -199,7 +199,7 @@ void kvm_irqfd_destroy(kvm_irqfd_t *irqfd)
         return;
     kvm_vmm_lock();
     wire(irqfd, KVM_IRQFD_FLAG_DEASSIGN);
-    /* Its route stays in KVM's table until the next change, where nothing uses it. */
+    /* Its route stays in KVM's table, unused, until the next change. */
     list_remove(&kvm_vm_of(irqfd->vm)->msis, irqfd);
     kvm_vmm_unlock();
     close(irqfd->eventfd);

@@ -13,13 +13,13 @@
 struct kvm_msis {
     kvm_irqfd_t *first;
     size_t num;
-    bool ready;    /**< the interrupt controller is complete: some replace routes, or take no eventfds, before */
+    bool ready;    /**< the interrupt controller is complete; before that, KVM may replace routes or refuse eventfds */
     uint64_t sent; /**< by kvm_msi_send() */
 };
 
-/** Gives KVM the routing table, of inputs too, and the eventfds, when the interrupt controller is complete. Returns 0
- * or a negative errno value. */
+/** Gives KVM the routing table of inputs and MSIs, and the eventfds. The interrupt controller must be complete. Returns
+ * 0 or a negative errno value. */
 int kvm_msis_start(vm_t *vm);
 
-/** Frees what the caller did not. */
+/** Destroys the irqfds that a VM still has. */
 void kvm_msis_destroy(vm_t *vm);

@@ -28,7 +28,7 @@ int vmm_pci_init(vmm_pci_space_t **space)
         goto fail;
     }
     define_pci_host_bridge(bridge);
-    /* Tells who adds devices that functions 1 to 7 are reached in this space. */
+    /* Tells VMM code that this space routes accesses to functions 1 to 7. */
     bridge->header_type |= HEADER_MULTI_FUNCTION;
     if (vmm_pci_add_entry(pci, entry, NULL))
         goto fail;

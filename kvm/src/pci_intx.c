@@ -16,7 +16,7 @@ static uint8_t config_byte(const vmm_pci_entry_t *function, int offset)
     return function->ioread(function->cookie, offset, 1, &value) ? 0 : (uint8_t)value;
 }
 
-/* A device's pin can only go to one input: the first function that uses it decides. */
+/* A device's pin goes to one input only. If its functions disagree, the first one that uses the pin decides. */
 void kvm_pci_intx_collect(vmm_pci_space_t *pci, struct kvm_pci_intx *intx)
 {
     memset(intx, 0, sizeof(*intx));

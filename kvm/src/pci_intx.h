@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Which input of the interrupt controller each INTx pin goes to, for the tables that tell the guest. */
+/* The input of the interrupt controller to which each INTx pin goes, for the tables of the guest. */
 #pragma once
 
 #include <stdint.h>

@@ -23,7 +23,7 @@ static bool touches(int offset, int size, int reg)
     return offset <= reg && reg < offset + size;
 }
 
-/* Puts a byte into its place in the result of an access. */
+/* Changes bits of one byte in the result of an access. */
 static void patch(uint32_t *result, int offset, int reg, uint8_t clear, uint8_t set)
 {
     int shift = 8 * (reg - offset);
@@ -40,7 +40,7 @@ struct bar_layer {
     uint32_t stored[NUM_BARS];
 };
 
-/* Address bits below the size read as 0, whatever was stored: that is how a guest finds the size. */
+/* Address bits below the size read as 0, whatever was stored, so that the guest can find the size. */
 static uint32_t bar_value(const struct bar_layer *layer, int i)
 {
     const vmm_pci_bar_t *bar;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Emulation laid over a PCI function: the vmm_pci_create_..._emulation() calls of pci_helper.h. */
+/* Layers of emulation over a PCI function, which vmm_pci_create_..._emulation() of pci_helper.h makes. */
 #pragma once
 
 #include <sel4vmmplatsupport/drivers/pci.h>
 
-/** Frees the layers of a function; what is below them stays its owner's. */
+/** Frees the layers of a function. The function below them stays its owner's. */
 void kvm_pci_layers_free(vmm_pci_entry_t entry);

@@ -17,7 +17,7 @@
 
 /* --- the list of regions --- */
 
-/* Room for three, the most that a change adds, so that changes do not fail half-way. */
+/* Makes room for three more regions, the most that a change adds, so that a change cannot fail half-way. */
 static int regions_reserve(vm_mem_t *mem)
 {
     vm_ram_region_t *grown = kvm_grow(mem->ram_regions, (size_t)mem->num_ram_regions + 3, sizeof(*grown));
@@ -42,7 +42,7 @@ static void regions_add(vm_mem_t *mem, uintptr_t start, size_t size, int allocat
             (vm_ram_region_t){.start = start, .size = size, .allocated = allocated};
 }
 
-/* Puts regions in order and merges neighbours. */
+/* Sorts regions and merges neighbours. */
 static void regions_settle(vm_mem_t *mem)
 {
     vm_ram_region_t *regions = mem->ram_regions;
@@ -72,7 +72,7 @@ static vm_ram_region_t *region_holding(vm_mem_t *mem, uintptr_t start, size_t si
     return NULL;
 }
 
-/* Changes a part of a region from one state of allocation to the other. False: there is no such part. */
+/* Marks a part of a region as allocated or free. False: there is no such part in the other state. */
 static bool set_allocated(vm_t *vm, uintptr_t start, size_t size, int allocated)
 {
     vm_mem_t *mem = &vm->mem;
@@ -265,7 +265,7 @@ uintptr_t vm_ram_allocate(vm_t *vm, size_t bytes)
     kvm_vmm_lock();
     for (int i = 0; i < vm->mem.num_ram_regions && !found; i++) {
         const vm_ram_region_t *region = &vm->mem.ram_regions[i];
-        size_t skip = region->start ? 0 : PAGE_SIZE_4K; /* address 0 would say that there is none */
+        size_t skip = region->start ? 0 : PAGE_SIZE_4K; /* since address 0 means that there is none */
 
         if (region->allocated || region->size < skip || region->size - skip < bytes)
             continue;

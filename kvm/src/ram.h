@@ -6,5 +6,5 @@
 
 #include <sel4vm/guest_vm.h>
 
-/** Where this process has a range of the guest's RAM. NULL: it is not all RAM, or not of one piece. */
+/** The address in this process of a range of the guest's RAM. NULL: the range is not RAM, or not in one piece. */
 void *kvm_ram_pointer(const vm_t *vm, uintptr_t addr, size_t size);

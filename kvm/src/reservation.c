@@ -36,7 +36,7 @@ void kvm_reservations_destroy(vm_t *vm)
 
 /* --- looking --- */
 
-/* Index of the first reservation that ends behind an address. */
+/* The index of the first reservation that ends at or after an address. */
 static size_t find_index(const vm_memory_reservation_cookie_t *all, uintptr_t addr)
 {
     size_t low = 0, high = all->num;
@@ -112,7 +112,7 @@ static bool overlaps_anonymous(const vm_memory_reservation_cookie_t *all, uintpt
     return false;
 }
 
-/* Adds a reservation at its place in the order. The range is known to be free. */
+/* Inserts a reservation. The caller has checked that the range is free. */
 static vm_memory_reservation_t *add(vm_t *vm, uintptr_t addr, size_t size, memory_fault_callback_fn callback,
                                     void *cookie)
 {
@@ -136,7 +136,7 @@ static vm_memory_reservation_t *add(vm_t *vm, uintptr_t addr, size_t size, memor
     return reservation;
 }
 
-/* Gives back the room of a reservation that went, so that what comes and goes leaves nothing. */
+/* Shrinks the array after a removal, so that a VM holds as much as before a reservation that came and went. */
 static void shrink(vm_memory_reservation_cookie_t *all)
 {
     vm_memory_reservation_t **shrunk = NULL;
@@ -253,7 +253,7 @@ static int add_slot(vm_t *vm, vm_memory_reservation_t *reservation, struct kvm_s
     return 0;
 }
 
-/** Frames that lie behind each other in the guest and in one memfd, with equal rights: they share a slot. */
+/** Frames that follow each other in the guest and in one memfd, and have equal rights. They share a slot. */
 struct run {
     struct kvm_slot slot; /**< size 0: none yet */
     int fd;
@@ -261,7 +261,7 @@ struct run {
     bool readable;
 };
 
-/* A page that the guest may not even read has no slot, so that all accesses fault. */
+/* Memory that the guest may not read gets no slot, so that all accesses fault. */
 static int run_flush(vm_t *vm, vm_memory_reservation_t *reservation, struct run *run)
 {
     if (!run->slot.size || !run->readable)

@@ -67,7 +67,7 @@ static int slot_tell_kvm(vm_t *vm, const struct kvm_slot *slot, size_t size)
     return ioctl(kvm_vm_of(vm)->fd, KVM_SET_USER_MEMORY_REGION, &region) ? -errno : 0;
 }
 
-/* Memory in which Linux can use pages of 2 MiB wherever the guest does: both are aligned in the same way. */
+/* Aligns the memory to 2 MiB as the guest physical addresses are, so that Linux can use huge pages for both. */
 static uint8_t *map_anonymous(uintptr_t start, size_t size)
 {
     size_t slack = size >= PAGE_SIZE_2M ? PAGE_SIZE_2M : 0;
@@ -80,7 +80,7 @@ static uint8_t *map_anonymous(uintptr_t start, size_t size)
     if (memory != mapping)
         munmap(mapping, (size_t)(memory - mapping));
     munmap(memory + size, slack - (size_t)(memory - mapping));
-    madvise(memory, size, MADV_HUGEPAGE); /* a wish */
+    madvise(memory, size, MADV_HUGEPAGE); /* may fail without harm */
     return memory;
 }
 
@@ -90,7 +90,8 @@ int kvm_slot_map(vm_t *vm, struct kvm_slot *slot, int fd, off_t offset)
 
     if (error)
         goto fail;
-    /* Read-only for the guest is read-only here too, so that a memfd that was opened so can be mapped. */
+    /* Memory that is read-only for the guest is mapped read-only, so that a memfd that is open for reading only will
+     * do. */
     slot->memory = fd < 0 ? map_anonymous(slot->start, slot->size)
                           : kvm_map(slot->size, PROT_READ | (slot->writable ? PROT_WRITE : 0), fd, offset);
     if (!slot->memory) {

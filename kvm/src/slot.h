@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Memory slots: ranges of guest physical memory that memory of this process backs. */
+/* Memory slots: ranges of guest physical memory, backed by memory of this process. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,20 +12,22 @@
 struct kvm_slot {
     uintptr_t start; /**< guest physical */
     size_t size;
-    uint8_t *memory; /**< this process's mapping, which is the slot's */
-    bool writable;   /**< by the guest; its stores fault otherwise */
-    uint32_t id;     /**< KVM's number */
+    uint8_t *memory; /**< this process's mapping; the slot's own */
+    bool writable;   /**< by the guest; otherwise its stores fault */
+    uint32_t id;     /**< KVM's number of the slot */
 };
 
-/** A VM's numbers of slots in use. */
+/** Which numbers of slots a VM uses. */
 struct kvm_slots {
     uint64_t *bitmap; /**< set: in use */
     uint32_t limit;
     uint32_t used;
 };
 
-/** Starts a VM's numbers. Returns 0 or a negative errno value. */
+/** Initialises a VM's numbers of slots, from 0 to limit - 1. Returns 0 or a negative errno value. */
 int kvm_slots_init(struct kvm_slots *slots, uint32_t limit);
+
+/** Frees them. */
 void kvm_slots_destroy(struct kvm_slots *slots);
 
 /**
@@ -37,5 +39,5 @@ void kvm_slots_destroy(struct kvm_slots *slots);
  */
 int kvm_slot_map(vm_t *vm, struct kvm_slot *slot, int fd, off_t offset);
 
-/** Takes the memory away. */
+/** Undoes kvm_slot_map(). */
 void kvm_slot_unmap(vm_t *vm, struct kvm_slot *slot);

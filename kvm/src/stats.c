@@ -13,8 +13,8 @@
 #include "resource.h"
 #include "vm.h"
 
-/* KVM's statistics file: a header, a list of descriptors with names, and the values (Documentation/virt/kvm/api.rst).
- */
+/* Finds a value in KVM's statistics file: a header, descriptions with names, and the values
+ * (Documentation/virt/kvm/api.rst). Returns its offset, or -1. */
 static int64_t find_offset(int fd, const char *name)
 {
     struct kvm_stats_header header;

@@ -4,5 +4,5 @@
 
 struct kvm_vcpu;
 
-/** Finds the kernel's counters of a vCPU. Without them, only this process's own exist. */
+/** Opens the kernel's counters of a vCPU. A kernel without them leaves only this process's own counters. */
 void kvm_stats_open(struct kvm_vcpu *cpu);

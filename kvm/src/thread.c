@@ -7,22 +7,23 @@
 
 #include "resource.h"
 
-#define KICK_SIGNAL SIGRTMIN
-#define KICK_INTERVAL_NS 10000000
+#define INTERRUPT_SIGNAL SIGRTMIN
+#define INTERRUPT_INTERVAL_NS 10000000
 
 static pthread_once_t handler_once = PTHREAD_ONCE_INIT;
 
-static void kicked(int signal)
+/* The signal needs a handler, since only a signal with one interrupts a system call without ending the process. */
+static void interrupted(int signal)
 {
-    (void)signal; /* that it interrupts a system call is all it is for */
+    (void)signal;
 }
 
 static void install_handler(void)
 {
-    struct sigaction action = {.sa_handler = kicked}; /* without SA_RESTART */
+    struct sigaction action = {.sa_handler = interrupted}; /* without SA_RESTART */
 
     sigemptyset(&action.sa_mask);
-    sigaction(KICK_SIGNAL, &action, NULL);
+    sigaction(INTERRUPT_SIGNAL, &action, NULL);
 }
 
 int kvm_thread_start(struct kvm_thread *thread, const char *name, void *(*main)(void *), void *argument)
@@ -34,9 +35,9 @@ int kvm_thread_start(struct kvm_thread *thread, const char *name, void *(*main)(
         return -ENOMEM;
     pthread_once(&handler_once, install_handler);
 
-    /* A new thread inherits the mask. */
+    /* The new thread inherits the mask. */
     sigfillset(&mine);
-    sigdelset(&mine, KICK_SIGNAL);
+    sigdelset(&mine, INTERRUPT_SIGNAL);
     pthread_sigmask(SIG_SETMASK, &mine, &before);
     error = pthread_create(&thread->id, NULL, main, argument);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -49,7 +50,7 @@ int kvm_thread_start(struct kvm_thread *thread, const char *name, void *(*main)(
 
 void kvm_thread_interrupt(struct kvm_thread *thread)
 {
-    pthread_kill(thread->id, KICK_SIGNAL);
+    pthread_kill(thread->id, INTERRUPT_SIGNAL);
 }
 
 void kvm_thread_join(struct kvm_thread *thread)
@@ -64,13 +65,13 @@ void kvm_thread_end(struct kvm_thread *thread)
 {
     if (!thread->started)
         return;
-    /* Again and again, since a kick between its look at the flag and the system call is lost. */
+    /* Repeated, since a signal between the thread's look at its flag and its system call interrupts nothing. */
     for (;;) {
         struct timespec until;
 
         kvm_thread_interrupt(thread);
         clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += KICK_INTERVAL_NS;
+        until.tv_nsec += INTERRUPT_INTERVAL_NS;
         if (until.tv_nsec >= 1000000000) {
             until.tv_sec++;
             until.tv_nsec -= 1000000000;

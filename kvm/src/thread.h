@@ -2,8 +2,8 @@
 /*
  * Threads that can be ended while they block in a system call.
  *
- * Such a thread looks at a flag of its own between system calls. Who wants it to end sets the flag, then kicks it: a
- * signal that interrupts what it blocks in. All other signals are for the program's own threads and blocked here.
+ * Such a thread looks at a flag of its own between system calls. To end it, set the flag, then interrupt the thread: a
+ * signal ends the system call. All other signals are blocked in these threads, and so go to the program's own.
  */
 #pragma once
 
@@ -18,11 +18,11 @@ struct kvm_thread {
 /** Starts a thread. Returns 0 or a negative errno value. */
 int kvm_thread_start(struct kvm_thread *thread, const char *name, void *(*main)(void *), void *argument);
 
-/** Interrupts the system call that a started thread blocks in. */
+/** Interrupts the system call in which a started thread blocks. */
 void kvm_thread_interrupt(struct kvm_thread *thread);
 
-/** Waits until a thread ends. NULL-safe for one that was not started. */
+/** Waits until a thread ends. Returns at once for one that was not started. */
 void kvm_thread_join(struct kvm_thread *thread);
 
-/** Kicks a thread, which was told to end, until it has. */
+/** Interrupts a thread whose flag is set until it has ended. */
 void kvm_thread_end(struct kvm_thread *thread);

@@ -120,7 +120,7 @@ static void send(struct kvm_uart *uart, uint8_t byte)
     if (uart->modem_control & MODEM_CONTROL_LOOP)
         kvm_uart_receive(uart, byte);
     else
-        uart->transmit(uart->cookie, byte); /* may take the room away */
+        uart->transmit(uart->cookie, byte); /* may call kvm_uart_set_transmit_room() */
     uart->transmit_empty_interrupt = uart->transmit_empty;
 }
 
@@ -201,7 +201,7 @@ uint8_t kvm_uart_load(struct kvm_uart *uart, unsigned int reg)
 
 static void store_interrupt_enable(struct kvm_uart *uart, uint8_t value)
 {
-    /* A guest that starts to send is told at once that it can. */
+    /* A guest that enables the interrupt is told at once that it can send. */
     if (value & ENABLE_TRANSMIT_EMPTY && !(uart->interrupt_enable & ENABLE_TRANSMIT_EMPTY))
         uart->transmit_empty_interrupt = uart->transmit_empty;
     uart->interrupt_enable = value & ENABLE_ALL;

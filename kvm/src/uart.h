@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A 16550A serial port: its registers, and nothing of where they are or where the bytes go.
+ * The registers of a 16550A serial port. Their addresses and the source and destination of the bytes are its owner's.
  *
- * What owns the port tells it of received bytes and of room for bytes to send, and is told of bytes to send and of the
- * level of the interrupt.
+ * The owner tells the port of bytes that come in and of room for bytes that go out. Callbacks tell the owner of bytes
+ * to send and of the level of the interrupt.
  */
 #pragma once
 
@@ -28,7 +28,7 @@ struct kvm_uart {
     size_t num_received;
 
     bool transmit_empty;           /**< there is room to send */
-    bool transmit_empty_interrupt; /**< and the guest was not told yet */
+    bool transmit_empty_interrupt; /**< the guest is yet to be told of the room */
 
     void (*transmit)(void *cookie, uint8_t byte);
     void (*set_interrupt)(void *cookie, bool level);
@@ -37,18 +37,20 @@ struct kvm_uart {
     bool interrupt;
 };
 
-/** Register contents after power-on. The calls and the cookie are the caller's to set, before. */
+/** Sets the registers to power-on values. The owner must set the callbacks and the cookie before. */
 void kvm_uart_reset(struct kvm_uart *uart);
 
-/** Accesses of the guest to register 0 to 7. */
+/** Carries out a load of register 0 to 7. */
 uint8_t kvm_uart_load(struct kvm_uart *uart, unsigned int reg);
+
+/** Carries out a store to register 0 to 7. */
 void kvm_uart_store(struct kvm_uart *uart, unsigned int reg, uint8_t value);
 
-/** How many bytes can be received now. */
+/** How many bytes the port can receive now. */
 size_t kvm_uart_receive_room(const struct kvm_uart *uart);
 
-/** A byte from outside. */
+/** Receives a byte from outside. */
 void kvm_uart_receive(struct kvm_uart *uart, uint8_t byte);
 
-/** Whether there is room for bytes to send. */
+/** Sets whether there is room for bytes to send. */
 void kvm_uart_set_transmit_room(struct kvm_uart *uart, bool room);

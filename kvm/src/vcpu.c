@@ -122,7 +122,7 @@ static void handle_exit(vm_vcpu_t *vcpu, struct kvm_run *exit)
         crash(vcpu, "the processor refuses its state", exit->fail_entry.hardware_entry_failure_reason);
         break;
     case KVM_EXIT_INTERNAL_ERROR:
-        /* KVM has given the guest an invalid-opcode exception, and tells only of those in the guest's kernel. */
+        /* KVM has raised an invalid-opcode exception in the guest. It reports only those in the guest's kernel. */
         if (exit->internal.suberror == KVM_INTERNAL_ERROR_EMULATION)
             kvm_vcpu_log_emulation_failure(vcpu);
         else
@@ -164,7 +164,7 @@ static void *run_until_stopped(void *argument)
         atomic_fetch_add_explicit(&cpu->user_exits, 1, memory_order_relaxed);
         handle_exit(vcpu, cpu->run);
     }
-    /* Whoever requested the stop may be kicking this thread: it must not end, and be joined, before he is done. */
+    /* kvm_vm_stop() may still be interrupting this thread, which must not end and be joined before that is done. */
     pthread_mutex_lock(&kvm->run_mutex);
     pthread_mutex_unlock(&kvm->run_mutex);
     return NULL;
@@ -184,7 +184,7 @@ void kvm_vcpu_stop(vm_vcpu_t *vcpu)
 
     if (!cpu->thread.started)
         return;
-    /* Before the signal: if that comes just before KVM_RUN, then KVM_RUN returns at once for this. */
+    /* Must precede the signal: if the signal comes just before KVM_RUN, this makes KVM_RUN return at once. */
     __atomic_store_n(&cpu->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
     kvm_thread_interrupt(&cpu->thread);
 }

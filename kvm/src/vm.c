@@ -90,7 +90,7 @@ static int machine_open(vm_t *vm)
     struct kvm_vm *kvm = kvm_vm_of(vm);
     int slots = SLOTS_WITHOUT_KVM;
 
-    if (kvm_irq_inputs_init(vm)) /* first, since it is destroyed even if nothing else was made */
+    if (kvm_irq_inputs_init(vm)) /* first, since kvm_vm_destroy() destroys it in any case */
         goto no_resources;
     if (!without_kvm) {
         if (system_open(kvm))
@@ -227,7 +227,7 @@ int vcpu_start(vm_vcpu_t *vcpu)
     return 0;
 }
 
-/* From new to running, with a thread for each vCPU. A VM that was stopped before goes through with none. */
+/* Starts a thread for each vCPU; none if the VM is to stop already. */
 static int start_cpus(vm_t *vm)
 {
     struct kvm_vm *kvm = kvm_vm_of(vm);
@@ -278,7 +278,7 @@ int vm_run(vm_t *vm)
 
     if (kvm_vm_is_hollow(vm) || !vm->num_vcpus || !vm->vcpus[BOOT_VCPU]->vcpu_online || kvm->state != KVM_STATE_NEW) {
         ZF_LOGE("VM %s cannot run: %s", vm->vm_name,
-                kvm_vm_is_hollow(vm)          ? "there is no KVM behind it"
+                kvm_vm_is_hollow(vm)          ? "it was made without KVM"
                 : kvm->state != KVM_STATE_NEW ? "it ran already; make a new one"
                                               : "its boot vCPU was not started with vcpu_start()");
         return -1;

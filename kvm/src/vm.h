@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The private state of a VM and its vCPUs, behind vm->arch.kvm and vcpu->vcpu_arch.kvm. */
+/* This library's state of a VM and of a vCPU: vm->arch.kvm and vcpu->vcpu_arch.kvm. */
 #pragma once
 
 #include <pthread.h>
@@ -22,20 +22,20 @@ struct kvm_doorbell;
 enum kvm_state { KVM_STATE_NEW, KVM_STATE_RUNNING, KVM_STATE_ENDED };
 
 struct kvm_vm {
-    int fd;           /**< of the VM; -1: there is no KVM behind it */
+    int fd;           /**< of the VM; -1: a VM without KVM */
     int system_fd;    /**< /dev/kvm */
-    size_t run_bytes; /**< of struct kvm_run's mapping */
+    size_t run_bytes; /**< of the mapping of struct kvm_run */
 
     /*
-     * Guards state, and status while it becomes known: kvm_vm_stop() must find either a VM whose vCPU threads it can
-     * kick, or one that will look at stop_requested before it starts them. Not the VMM's lock, so that a stop is not
-     * held up by a callback.
+     * Guards state, status and the setting of stop_requested. With it, kvm_vm_stop() finds either a VM whose vCPU
+     * threads it can interrupt, or one that looks at stop_requested before it starts them. It is not the VMM's lock, so
+     * that a callback does not delay a stop.
      */
     pthread_mutex_t run_mutex;
     enum kvm_state state;
     int status;
     atomic_bool stop_requested;
-    bool vcpus_prepared; /**< kvm_arch_vcpus_prepare() was done */
+    bool vcpus_prepared; /**< by kvm_arch_vcpus_prepare() */
 
     struct kvm_slots slots;
     struct kvm_irq_inputs inputs;
@@ -45,12 +45,12 @@ struct kvm_vm {
 };
 
 struct kvm_vcpu {
-    int fd;              /**< -1: no KVM */
+    int fd;              /**< -1: a VM without KVM */
     struct kvm_run *run; /**< shared with the kernel */
     struct kvm_thread thread;
     struct kvm_fault fault;
 
-    int stats_fd; /**< -1: the kernel has no statistics */
+    int stats_fd; /**< -1: the kernel has no counters */
     int64_t stats_exits_offset;
     atomic_ulong user_exits;
     atomic_ulong mmio_exits;
@@ -68,7 +68,7 @@ static inline struct kvm_vcpu *kvm_vcpu_of(const vm_vcpu_t *vcpu)
     return vcpu->vcpu_arch.kvm;
 }
 
-/** Whether a VM has no KVM behind it. */
+/** Whether a VM is one without KVM, of kvm_use_backend_none(). */
 static inline bool kvm_vm_is_hollow(const vm_t *vm)
 {
     return kvm_vm_of(vm)->fd < 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Operations on a platform's I/O. The type completes signatures, and a null pointer will do. */
+/* Operations on a platform's I/O. Only signatures need the type; pass a null pointer. */
 #pragma once
 
 #include <utils/util.h>

@@ -2,14 +2,14 @@
 /*
  * The seL4 types that libsel4vm's interface uses.
  *
- * A capability (seL4_CPtr) names a frame of memory, as kvm_frames_create() and kvm_frames_import() hand out; the other
- * kinds of capability do not exist here.
+ * A capability (seL4_CPtr) names a frame of kvm_frames_create() or kvm_frames_import(). There are no other kinds of
+ * capability here.
  */
 #pragma once
 
 #include <stdint.h>
 
-/** Most vCPUs of a VM. */
+/** The most vCPUs of a VM. */
 #ifndef CONFIG_MAX_NUM_NODES
 #define CONFIG_MAX_NUM_NODES 16
 #endif

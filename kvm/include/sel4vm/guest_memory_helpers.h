@@ -4,6 +4,6 @@
 #include <sel4vm/guest_memory.h>
 #include <sel4vm/guest_vm.h>
 
-/** For memory that the guest has no business with: logs the access and gives FAULT_ERROR. */
+/** A fault callback for memory that the guest must not touch: logs the access and returns FAULT_ERROR. */
 memory_fault_result_t default_error_fault_callback(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t fault_addr, size_t fault_length,
                                                    void *cookie);

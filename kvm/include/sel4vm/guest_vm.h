@@ -23,11 +23,11 @@ typedef struct vm_ram_region vm_ram_region_t;
 typedef struct vm_run vm_run_t;
 typedef struct vm_arch vm_arch_t;
 
-/** Answers an access to memory that no reservation claims. */
+/** Handles an access to memory that no reservation claims. */
 typedef memory_fault_result_t (*unhandled_mem_fault_callback_fn)(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t paddr, size_t len,
                                                                  void *cookie);
 
-/** On seL4, tells of a notification to the VMM. Never called here: a VMM on Linux has threads of its own for that. */
+/** On seL4, called when the VMM is notified. Never called here: a VMM on Linux has threads of its own for that. */
 typedef int (*notification_callback_fn)(vm_t *vm, seL4_Word badge, seL4_MessageInfo_t tag, void *cookie);
 
 /** A piece of the guest's RAM. */
@@ -39,7 +39,7 @@ struct vm_ram_region {
 
 struct vm_mem {
     vspace_t vmm_vspace;
-    vspace_t vm_vspace; /**< the guest's */
+    vspace_t vm_vspace; /**< of the guest */
     int num_ram_regions;
     struct vm_ram_region *ram_regions; /**< in ascending order, neighbours merged */
     vm_memory_reservation_cookie_t *reservation_cookie;
@@ -48,13 +48,13 @@ struct vm_mem {
 };
 
 struct vm_tcb {
-    int priority; /**< kept, without effect */
+    int priority; /**< without effect */
 };
 
 struct vm_vcpu {
     struct vm *vm;
     struct vm_tcb tcb;
-    unsigned int vcpu_id; /**< index in the VM's vcpus */
+    unsigned int vcpu_id; /**< its index in the VM's vcpus */
     int target_cpu;       /**< the core that its thread is bound to, or -1 */
     bool vcpu_online;     /**< vcpu_start() was called */
     struct vm_vcpu_arch vcpu_arch;
@@ -83,17 +83,16 @@ struct vm {
 };
 
 /**
- * Runs the VM until it ends: by kvm_vm_stop(), by the guest's own doing, or by a crash. Each vCPU has a thread
- * meanwhile.
+ * Runs the VM until it ends: by kvm_vm_stop(), by the guest itself, or by a crash. Each vCPU has a thread meanwhile.
  *
- * @return 0; -1 when the VM crashed or could not be run
+ * @return 0; -1 if the VM crashed or could not be run
  */
 int vm_run(vm_t *vm);
 
-/** Lets vm_run() run the VM. To be called for the boot vCPU; the others wait for the guest to start them. 0 or -1. */
+/** Lets vm_run() run a vCPU. Call it for the boot vCPU; the guest starts the others. Returns 0 or -1. */
 int vcpu_start(vm_vcpu_t *vcpu);
 
-/** Names who answers accesses that no reservation claims. Returns 0, or -1 for a null argument. */
+/** Sets the handler of accesses that no reservation claims. Returns 0, or -1 for a null argument. */
 int vm_register_unhandled_mem_fault_callback(vm_t *vm, unhandled_mem_fault_callback_fn fault_handler, void *cookie);
 
 /** Keeps the callback, which is never called here. Returns 0, or -1 for a null argument. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A list of devices, each a range of guest physical memory with its fault handler. */
+/* A list of devices: ranges of guest physical memory with fault handlers. */
 #pragma once
 
 #include <stdint.h>
@@ -22,8 +22,8 @@ typedef struct device_list {
 /** Makes the list empty. Returns 0. */
 int device_list_init(device_list_t *list);
 
-/** Adds a copy of a device. Returns 0, or -1 for no memory. */
+/** Adds a copy of a device. Returns 0, or -1 if there is no memory. */
 int add_device(device_list_t *dev_list, const struct device *d);
 
-/** The device at a guest physical address, or NULL. */
+/** Returns the device at a guest physical address, or NULL. */
 struct device *find_device_by_pa(device_list_t *dev_list, uintptr_t addr);

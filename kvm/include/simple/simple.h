@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Description of a seL4 boot environment. The type completes signatures, and a null pointer will do. */
+/* Description of a seL4 boot environment. Only signatures need the type; pass a null pointer. */
 #pragma once
 
 #include <sel4/sel4.h>

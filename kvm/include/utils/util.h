@@ -11,7 +11,7 @@
 #include <utils/zf_log.h>
 
 #define BIT(n) (1ul << (n))
-/** n low bits set; n may be the width of a word. */
+/** The n low bits set; n may be the width of a word. */
 #define MASK(n) ((n) >= 8 * sizeof(unsigned long) ? ~0ul : BIT(n) - 1ul)
 
 #define IS_POWER_OF_2(x) ((x) != 0 && ((x) & ((x)-1)) == 0)

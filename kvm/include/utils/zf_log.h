@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The log of VMM code: one line a call, to standard error or to the sink that kvm_log_set_sink() names.
+ * The log of VMM code: one line for each call, to standard error or to the sink of kvm_log_set_sink().
  *
- * Lines below a level are dropped: warnings and worse are shown unless the environment's SEL4VM_LOG says otherwise
- * (verbose, debug, info, warning, error, fatal or none).
+ * The environment variable SEL4VM_LOG sets the lowest level that is shown: verbose, debug, info, warning (the default),
+ * error, fatal or none.
  */
 #pragma once
 
@@ -16,7 +16,7 @@
 #define ZF_LOG_ERROR 5
 #define ZF_LOG_FATAL 6
 
-/** Behind the macros. */
+/** Writes a line. For the macros below. */
 void kvm_log_write(int level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define ZF_LOGV(...) kvm_log_write(ZF_LOG_VERBOSE, __VA_ARGS__)

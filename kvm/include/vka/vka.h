@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Allocator of kernel objects. There are none here; the type completes signatures, and a null pointer will do. */
+/* Allocator of kernel objects. There are none here: only signatures need the type; pass a null pointer. */
 #pragma once
 
 #include <sel4/sel4.h>

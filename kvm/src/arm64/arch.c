@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The machine around the vCPUs: arch.h for arm64. */
+/* arch.h for arm64: the machine around the vCPUs. */
 #include <errno.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -20,9 +20,9 @@
 #include "power.h"
 #include "vcpu_registers.h"
 
-#define USUAL_ADDRESS_BITS 40 /* of guest physical addresses, what type 0 stands for */
+#define USUAL_ADDRESS_BITS 40 /* of guest physical addresses in a VM of type 0 */
 
-/* A host with less than the usual wants to be asked for what it has. */
+/* A host that has fewer bits refuses type 0. */
 unsigned long kvm_arch_vm_type(int system_fd)
 {
     int bits = ioctl(system_fd, KVM_CHECK_EXTENSION, KVM_CAP_ARM_VM_IPA_SIZE);
@@ -31,8 +31,8 @@ unsigned long kvm_arch_vm_type(int system_fd)
 }
 
 /*
- * Stores of several registers, or that change their address register, tell the hypervisor nothing of what they do.
- * Unless KVM is told to hand them over, they end the VM when they meet memory that somebody emulates.
+ * The hardware does not describe a store of several registers, or one that changes its address register. Unless KVM is
+ * told to hand such accesses over, they end the VM when they meet emulated memory.
  */
 static int take_undecoded_accesses(const vm_t *vm)
 {
@@ -46,14 +46,15 @@ static int take_undecoded_accesses(const vm_t *vm)
     return -1;
 }
 
-/* KVM maps guest memory by the host's pages, and a connection's registers are one of 4 KiB. */
+/* KVM maps guest memory in the host's pages, and a connection's registers are a page of 4 KiB. */
 static int check_page_size(const vm_t *vm)
 {
     long size = sysconf(_SC_PAGESIZE);
 
     if (size == (long)PAGE_SIZE_4K)
         return 0;
-    ZF_LOGE("VM %s: this kernel has pages of %ld bytes; guests need one with pages of 4096", vm->vm_name, size);
+    ZF_LOGE("VM %s: the host's kernel has pages of %ld bytes, and VMs need one with pages of 4096 bytes", vm->vm_name,
+            size);
     return -1;
 }
 
@@ -84,7 +85,7 @@ int kvm_arch_vcpus_prepare(vm_t *vm)
 const char *kvm_arch_ram_objection(uintptr_t start, size_t size)
 {
     if (start < KVM_RAM_BASE || (start < LAYOUT_HIGH_RAM && start + (size - 1) >= KVM_PCI_WINDOW_BASE))
-        return "below 0x40000000 and from 0xc0000000 to 0xffffffff is the place of devices; put RAM between, and the "
+        return "addresses below 0x40000000 and from 0xc0000000 to 0xffffffff are for devices; put RAM between, and the "
                "rest from 0x100000000 on";
     return NULL;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The console's registers in memory, a byte each. */
+/* The console's registers in memory, one byte each. */
 #include <utils/util.h>
 
 #include <sel4vm/guest_memory.h>
@@ -9,7 +9,7 @@
 #include "../uart.h"
 #include "layout.h"
 
-/* Wider accesses reach the registers side by side, and there is nothing behind them. */
+/* A wide access reaches neighbouring registers. Beyond the last one there is nothing. */
 static memory_fault_result_t access(vm_t *vm, vm_vcpu_t *vcpu, uintptr_t addr, size_t size, void *cookie)
 {
     struct kvm_uart *uart = cookie;

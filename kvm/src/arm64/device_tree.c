@@ -15,18 +15,18 @@
 #include "gic.h"
 #include "layout.h"
 
-/* Names of nodes for others to refer to. */
+/* Numbers by which nodes refer to each other. */
 #define PHANDLE_GIC 1
 #define PHANDLE_ITS 2
 
-/* Cells of an interrupt, as the binding of the GIC has them. */
+/* Values in an interrupt's cells, from the GIC's binding. */
 #define GIC_SHARED 0
 #define GIC_PRIVATE 1
 #define GIC_LEVEL_HIGH 4
 #define GIC_CPU_MASK_SHIFT 8 /* GICv2: which vCPUs have the private interrupt */
 
 #define SEED_BYTES 64
-#define CONSOLE_CLOCK 1843200 /* that a 16550 usually has; nothing depends on it here */
+#define CONSOLE_CLOCK 1843200 /* a 16550's usual one; nothing depends on it here */
 
 static void describe_chosen(struct kvm_fdt *tree, const struct device_tree_content *content)
 {
@@ -66,7 +66,7 @@ static void describe_cpus(struct kvm_fdt *tree, const vm_t *vm)
         kvm_fdt_begin_node_at(tree, "cpu", i);
         kvm_fdt_string(tree, "device_type", "cpu");
         kvm_fdt_string(tree, "compatible", "arm,armv8");
-        kvm_fdt_cell(tree, "reg", i); /* KVM counts affinity level 0 up to 16 vCPUs */
+        kvm_fdt_cell(tree, "reg", i); /* the affinity, whose level 0 alone counts up to 16 vCPUs in KVM */
         kvm_fdt_string(tree, "enable-method", "psci");
         kvm_fdt_end_node(tree);
     }
@@ -77,7 +77,7 @@ static void describe_cpus(struct kvm_fdt *tree, const vm_t *vm)
     kvm_fdt_string(tree, "method", "hvc");
     kvm_fdt_end_node(tree);
 }
-_Static_assert(CONFIG_MAX_NUM_NODES <= 16, "more vCPUs have affinity level 1 too");
+_Static_assert(CONFIG_MAX_NUM_NODES <= 16, "more than 16 vCPUs need affinity level 1, too");
 
 static void describe_timer(struct kvm_fdt *tree, const vm_t *vm)
 {
@@ -143,12 +143,12 @@ static void describe_console(struct kvm_fdt *tree)
 #define PCI_DEVICE_SHIFT 11
 #define PCI_PIN_MASK 7u
 
-/* Of an entry: PCI address (3) and pin; controller, its address (2), and interrupt (3). */
+/* Cells of an entry: PCI address (3), pin, controller, its address (2), interrupt (3). */
 #define MAP_CELLS 10
 
 /*
- * All pins of all devices have an entry, so that INTx of a device that comes later has one too: those that nobody uses
- * yet go where kvm_irq_allocate() sends later devices.
+ * Each pin of each device has an entry, so that INTx of a device that comes later works, too. A pin that is not used
+ * yet goes to the input that kvm_irq_allocate() returns for such devices.
  */
 static void describe_intx(struct kvm_fdt *tree, vmm_pci_space_t *pci)
 {
@@ -186,7 +186,7 @@ static void describe_pci(struct kvm_fdt *tree, const vm_t *vm, vmm_pci_space_t *
     FDT_CELLS(tree, "ranges", PCI_SPACE_MEMORY_32, 0, KVM_PCI_WINDOW_BASE, 0, KVM_PCI_WINDOW_BASE, 0,
               KVM_PCI_WINDOW_SIZE);
     describe_intx(tree, pci);
-    /* A device's number for the ITS is its bus, device and function. */
+    /* The ITS knows a device by its bus, device and function. */
     if (kvm_gic_has_its(vm))
         FDT_CELLS(tree, "msi-map", 0, PHANDLE_ITS, 0, 0x10000);
     kvm_fdt_end_node(tree);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Writes a flattened device tree, from start to end. An error is kept, and what is written after it does nothing, so
- * that only kvm_fdt_finish() has a result.
+ * Writes a flattened device tree, from start to end. The first error is kept, and later calls do nothing, so only
+ * kvm_fdt_finish() has a result.
  */
 #pragma once
 
@@ -13,18 +13,19 @@ struct kvm_fdt {
     int error; /**< of libfdt */
 };
 
+/** Begins a tree in `size` bytes of memory. */
 void kvm_fdt_begin(struct kvm_fdt *tree, void *memory, size_t size);
 
 /** Completes the tree. Returns 0, or an error of libfdt. */
 int kvm_fdt_finish(struct kvm_fdt *tree);
 
-/** A node, up to the matching kvm_fdt_end_node(). The second has @ and the address in its name. */
+/* A node holds what is written between one of the first two and kvm_fdt_end_node(). The second adds @ and the address
+ * to the name. */
 void kvm_fdt_begin_node(struct kvm_fdt *tree, const char *name);
 void kvm_fdt_begin_node_at(struct kvm_fdt *tree, const char *name, uint64_t address);
 void kvm_fdt_end_node(struct kvm_fdt *tree);
 
-/* Properties of the node: nothing, bytes, a string, several strings (each with its NUL), cells, addresses of two cells.
- */
+/* Properties of a node: without a value, bytes, a string, a cell, cells, and values of two cells each. */
 void kvm_fdt_flag(struct kvm_fdt *tree, const char *name);
 void kvm_fdt_bytes(struct kvm_fdt *tree, const char *name, const void *bytes, size_t size);
 void kvm_fdt_string(struct kvm_fdt *tree, const char *name, const char *string);

@@ -63,7 +63,7 @@ static int device_set(const vm_t *vm, int fd, uint32_t group, uint64_t attribute
     return -1;
 }
 
-static int device_place(const vm_t *vm, int fd, uint64_t what, uint64_t address)
+static int device_set_address(const vm_t *vm, int fd, uint64_t what, uint64_t address)
 {
     return device_set(vm, fd, KVM_DEV_ARM_VGIC_GRP_ADDR, what, &address);
 }
@@ -98,7 +98,7 @@ static int create_wanted(vm_t *vm, struct kvm_gic *gic)
     if (wanted_version != 3 && create_v2(vm, gic) == 0)
         return 0;
     if (wanted_version)
-        ZF_LOGE("VM %s: this machine's KVM has no GICv%d for guests: %s; ask for the other, or for the best there is",
+        ZF_LOGE("VM %s: this machine's KVM has no GICv%d for guests: %s; ask for the other version, or for none",
                 vm->vm_name, wanted_version, error_reason(errno));
     else
         ZF_LOGE("VM %s: this machine's KVM has no interrupt controller for guests: %s", vm->vm_name,
@@ -106,21 +106,21 @@ static int create_wanted(vm_t *vm, struct kvm_gic *gic)
     return -1;
 }
 
-static int place(vm_t *vm, const struct kvm_gic *gic)
+static int set_addresses(vm_t *vm, const struct kvm_gic *gic)
 {
     uint32_t num_irqs = ARCH_NUM_IRQS;
 
     if (device_set(vm, gic->fd, KVM_DEV_ARM_VGIC_GRP_NR_IRQS, 0, &num_irqs))
         return -1;
     if (gic->version == 2)
-        return device_place(vm, gic->fd, KVM_VGIC_V2_ADDR_TYPE_DIST, LAYOUT_GIC_DISTRIBUTOR) ||
-                       device_place(vm, gic->fd, KVM_VGIC_V2_ADDR_TYPE_CPU, LAYOUT_GIC_CPU)
+        return device_set_address(vm, gic->fd, KVM_VGIC_V2_ADDR_TYPE_DIST, LAYOUT_GIC_DISTRIBUTOR) ||
+                       device_set_address(vm, gic->fd, KVM_VGIC_V2_ADDR_TYPE_CPU, LAYOUT_GIC_CPU)
                    ? -1
                    : 0;
-    if (device_place(vm, gic->fd, KVM_VGIC_V3_ADDR_TYPE_DIST, LAYOUT_GIC_DISTRIBUTOR) ||
-        device_place(vm, gic->fd, KVM_VGIC_V3_ADDR_TYPE_REDIST, LAYOUT_GIC_REDISTRIBUTORS))
+    if (device_set_address(vm, gic->fd, KVM_VGIC_V3_ADDR_TYPE_DIST, LAYOUT_GIC_DISTRIBUTOR) ||
+        device_set_address(vm, gic->fd, KVM_VGIC_V3_ADDR_TYPE_REDIST, LAYOUT_GIC_REDISTRIBUTORS))
         return -1;
-    return gic->its_fd < 0 ? 0 : device_place(vm, gic->its_fd, KVM_VGIC_ITS_ADDR_TYPE, LAYOUT_GIC_ITS);
+    return gic->its_fd < 0 ? 0 : device_set_address(vm, gic->its_fd, KVM_VGIC_ITS_ADDR_TYPE, LAYOUT_GIC_ITS);
 }
 
 int kvm_gic_create(vm_t *vm)
@@ -133,7 +133,7 @@ int kvm_gic_create(vm_t *vm)
     }
     gic->fd = gic->its_fd = -1;
     vm->arch.gic = gic;
-    return create_wanted(vm, gic) || place(vm, gic) ? -1 : 0;
+    return create_wanted(vm, gic) || set_addresses(vm, gic) ? -1 : 0;
 }
 
 int kvm_gic_complete(vm_t *vm)

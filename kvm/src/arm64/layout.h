@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Where the machine has what in guest physical memory. RAM, BARs and exit register: see sel4vm_kvm_arch.h. */
+/* The layout of guest physical memory. RAM, BARs and exit register are in sel4vm_kvm_arch.h. */
 #pragma once
 
 #include <sel4vm_kvm_arch.h>
 
-/* Below RAM: interrupt controllers, where KVM has them, with room for pages of 64 KiB. */
+/* Interrupt controllers, below RAM, with room for pages of 64 KiB. */
 #define LAYOUT_GIC_DISTRIBUTOR 0x08000000ul
 #define LAYOUT_GIC_DISTRIBUTOR_SIZE 0x10000ul
 #define LAYOUT_GIC_CPU 0x08010000ul /* GICv2 */
@@ -21,13 +21,13 @@
 #define LAYOUT_ECAM 0x10000000ul
 #define LAYOUT_ECAM_SIZE 0x100000ul
 
-/* RAM may also go on above all that. */
+/* RAM may go on here. */
 #define LAYOUT_HIGH_RAM 0x100000000ul
 
-/* The device tree ends the first region of RAM. */
+/* The device tree is at the end of the first region of RAM. */
 #define LAYOUT_DEVICE_TREE_SIZE 0x10000ul
 
-/* Private interrupts of the timers, from KVM; the device tree counts from INTID 16. */
+/* KVM's private interrupts of the timers, counted from INTID 16, as in the device tree. */
 #define LAYOUT_PPI_TIMER_SECURE 13
 #define LAYOUT_PPI_TIMER_PHYSICAL 14
 #define LAYOUT_PPI_TIMER_VIRTUAL 11
@@ -35,6 +35,6 @@
 
 #define LAYOUT_FIRST_SPI 32 /* INTID of shared interrupt 0 */
 
-/* Interrupt 33 is the console's; these are for PCI. The last is for devices that come after boot. */
+/* Interrupts for PCI; 33 is the console's. The last is for devices that come after boot. */
 #define LAYOUT_FIRST_PCI_IRQ 64
 #define LAYOUT_LATE_PCI_IRQ KVM_LAST_IRQ

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* PCI configuration space in memory (PCI Express Base Specification, section 7.2.2), of bus 0. */
+/* PCI configuration space of bus 0, in memory (PCI Express Base Specification, section 7.2.2). */
 #include <errno.h>
 
 #include <pci/helper.h>
@@ -11,7 +11,7 @@
 
 #include "layout.h"
 
-/* Of a function of conventional PCI. What the mapping has behind it is for PCI Express: nothing here, so it reads 0. */
+/* Bytes of a function of conventional PCI. The rest of its 4 KiB is for PCI Express only, and reads 0 here. */
 #define CONFIG_SIZE 256
 
 /* 19..15 device | 14..12 function | 11..0 register */
@@ -27,7 +27,7 @@ static memory_fault_result_t load(vm_vcpu_t *vcpu, const vmm_pci_entry_t *functi
     uint32_t value = 0;
 
     if (!function)
-        return FAULT_UNHANDLED; /* all ones, which a guest takes for an absent device */
+        return FAULT_UNHANDLED; /* all ones, which means to a guest that there is no device */
     if (reg < CONFIG_SIZE && function->ioread(function->cookie, reg, (int)size, &value))
         return FAULT_ERROR;
     set_vcpu_fault_data(vcpu, (uint64_t)value << 8 * (reg & 3));

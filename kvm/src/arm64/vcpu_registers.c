@@ -18,7 +18,7 @@
 
 #define CORE_REGISTER(name) (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | KVM_REG_ARM_CORE_REG(name))
 
-/* The host's processor, as far as KVM can show it. The guest starts the vCPUs but the first, by PSCI. */
+/* The vCPU is of the host's kind, as far as KVM can show that. The guest starts all vCPUs except the first, by PSCI. */
 int kvm_arch_vcpu_init(vm_vcpu_t *vcpu)
 {
     struct kvm_vcpu_init init = {0};
@@ -42,7 +42,7 @@ static int set_register(const vm_vcpu_t *vcpu, uint64_t id, uint64_t value)
     return -1;
 }
 
-/* From reset on: EL1, MMU off, interrupts masked, which is what boot code expects. */
+/* After a reset the vCPU is in EL1, with MMU off and interrupts masked, as the boot protocol demands. */
 int kvm_vcpu_enter(vm_t *vm, uint64_t entry, uint64_t x0)
 {
     const vm_vcpu_t *vcpu = vm->vcpus[BOOT_VCPU];

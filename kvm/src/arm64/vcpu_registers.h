@@ -6,8 +6,8 @@
 
 #include <sel4vm/guest_vm.h>
 
-/** Points the boot vCPU at code, with the argument that boot code takes in x0. */
+/** Points the boot vCPU at code, with its argument in x0. */
 int kvm_vcpu_enter(vm_t *vm, uint64_t entry, uint64_t x0);
 
-/** Lets the access that a vCPU waits for end in an external abort. */
+/** Makes the access that a vCPU waits for end in an external abort. */
 int kvm_vcpu_abort_access(vm_vcpu_t *vcpu);

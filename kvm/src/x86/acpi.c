@@ -13,7 +13,7 @@
 #include "layout.h"
 #include "power.h"
 
-/* Tables as ACPI 6.4 has them, section 5.2; all integers are little-endian. */
+/* Tables of ACPI 6.4, section 5.2. All integers are little-endian. */
 
 struct table_header {
     char signature[4];
@@ -124,7 +124,7 @@ struct madt_local_nmi {
 
 #define TABLE_ALIGNMENT 16
 
-/** The tables' place, filled from the start. */
+/** The memory of the tables, filled from the start. */
 struct area {
     uint8_t *memory;
     size_t used;
@@ -141,12 +141,12 @@ static uint8_t checksum(const void *data, size_t size)
     return (uint8_t)-sum;
 }
 
-static void *area_place(const struct area *area)
+static void *area_next(const struct area *area)
 {
     return area->memory + area->used;
 }
 
-/* Takes size bytes that were written at the place. Returns their guest physical address. */
+/* Keeps `size` bytes that were written at area_next(). Returns their guest physical address. */
 static uint64_t area_take(struct area *area, size_t size)
 {
     uint64_t address = LAYOUT_ACPI + area->used;
@@ -171,7 +171,8 @@ static void finish_header(struct table_header *header, const char *signature, ui
 
 /* --- devices --- */
 
-/* Each says: device in the upper half of an address, pin, no link device, number. Level-triggered by definition. */
+/* Each route has the device in the upper half of an address, the pin, no link device, and the input. Routes are
+ * level-triggered by definition. */
 static void describe_routes(struct aml *aml, vmm_pci_space_t *pci)
 {
     struct kvm_pci_intx intx;
@@ -250,7 +251,7 @@ static void describe_power_off(struct aml *aml)
 
 static uint64_t write_dsdt(struct area *area, vmm_pci_space_t *pci)
 {
-    struct table_header *header = area_place(area);
+    struct table_header *header = area_next(area);
     struct aml aml = {.bytes = (uint8_t *)(header + 1), .capacity = area->size - area->used - sizeof(*header)};
     size_t scope = kvm_aml_begin_scope(&aml, "_SB_");
     size_t length;
@@ -274,7 +275,7 @@ static struct generic_address byte_port(uint16_t port)
 
 static uint64_t write_fadt(struct area *area, uint64_t dsdt)
 {
-    struct fixed_table *fadt = area_place(area);
+    struct fixed_table *fadt = area_next(area);
 
     *fadt = (struct fixed_table){
         .dsdt = (uint32_t)dsdt,
@@ -293,7 +294,7 @@ static uint64_t write_fadt(struct area *area, uint64_t dsdt)
 
 static uint64_t write_madt(struct area *area, unsigned int num_cpus)
 {
-    struct madt *madt = area_place(area);
+    struct madt *madt = area_next(area);
     struct madt_processor *cpus = (struct madt_processor *)(madt + 1);
     struct madt_ioapic *ioapic = (struct madt_ioapic *)(cpus + num_cpus);
     struct madt_local_nmi *nmi = (struct madt_local_nmi *)(ioapic + 1);
@@ -317,7 +318,7 @@ static uint64_t write_madt(struct area *area, unsigned int num_cpus)
 
 static uint64_t write_root(struct area *area, uint64_t fadt, uint64_t madt)
 {
-    struct root_table *table = area_place(area);
+    struct root_table *table = area_next(area);
     struct root_pointer *pointer;
     uint64_t xsdt;
 
@@ -325,7 +326,7 @@ static uint64_t write_root(struct area *area, uint64_t fadt, uint64_t madt)
     finish_header(&table->header, "XSDT", 1, sizeof(*table));
     xsdt = area_take(area, sizeof(*table));
 
-    pointer = area_place(area);
+    pointer = area_next(area);
     *pointer = (struct root_pointer){.revision = 2, .length = sizeof(*pointer), .xsdt = xsdt};
     memcpy(pointer->signature, "RSD PTR ", sizeof(pointer->signature));
     memcpy(pointer->oem_id, "CROSVM", sizeof(pointer->oem_id));

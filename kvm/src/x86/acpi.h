@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ACPI tables: how the guest learns of its processors, interrupt controllers, PCI bus and serial port, and how to end.
+ * ACPI tables. They tell the guest of its processors, interrupt controllers, PCI bus and serial port, and how to power
+ * off and reset.
  *
  * They describe a machine without ACPI's fixed hardware ("hardware-reduced"): no PC timer, keyboard controller, clock
- * chip or legacy interrupt controller, which spares a guest the time to look for them.
+ * chip or 8259 interrupt controllers. So a guest spends no time looking for them.
  */
 #pragma once
 
@@ -15,7 +16,7 @@
 /**
  * Writes the tables to LAYOUT_ACPI.
  *
- * @param pci  whose functions get their INTx routed as their interrupt line registers say; NULL: no PCI
+ * @param pci  INTx of its functions is routed as their interrupt line registers say; NULL: no PCI
  * @param root receives the guest physical address of the root pointer
  * @return 0, or -1 after a line in the log
  */

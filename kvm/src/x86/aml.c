@@ -16,7 +16,7 @@
 #define OP_EXTENDED 0x5b
 #define OP_EXTENDED_DEVICE 0x82
 
-#define LENGTH_BYTES 3 /* of the lengths written here: 20 bits */
+#define LENGTH_BYTES 3 /* of each length that is written here, which has 20 bits */
 
 /* Resource descriptors (section 6.4). */
 #define RESOURCE_PORTS 0x47
@@ -26,7 +26,7 @@
 #define RESOURCE_INTERRUPT 0x89
 #define RANGE_MEMORY 0
 #define RANGE_BUS_NUMBERS 2
-#define RANGE_FIXED 0x0c /* both ends; the device passes it on */
+#define RANGE_FIXED 0x0c /* both ends are fixed; the device passes the range on */
 #define MEMORY_CACHEABLE_WRITABLE 0x03
 #define PORTS_DECODE_16_BITS 0x01
 #define INTERRUPT_CONSUMED_EDGE 0x03
@@ -72,7 +72,7 @@ static uint32_t hex_digit(char c)
     return c <= '9' ? (uint32_t)(c - '0') : (uint32_t)(c - 'A' + 10);
 }
 
-/* Three letters of 5 bits and four hexadecimal digits, in the order of a big-endian machine. */
+/* Three letters of 5 bits and four hexadecimal digits, in big-endian order. */
 void kvm_aml_eisa_id(struct aml *aml, const char *id)
 {
     uint32_t value = 0;
@@ -87,7 +87,7 @@ void kvm_aml_eisa_id(struct aml *aml, const char *id)
 
 /* --- blocks --- */
 
-/* Room for the length, which counts itself. */
+/* Makes room for the length of a block, which includes itself. */
 static size_t begin(struct aml *aml)
 {
     size_t here = aml->length;
@@ -139,7 +139,7 @@ size_t kvm_aml_begin_package(struct aml *aml, uint8_t num_elements)
     return here;
 }
 
-/* --- resources: a buffer, whose size stands behind the block's length as a word --- */
+/* --- resources: a buffer, whose size follows the block's length as a word --- */
 
 #define BUFFER_SIZE_BYTES 3
 
@@ -167,7 +167,7 @@ void kvm_aml_end_resources(struct aml *aml, size_t begin)
     kvm_aml_end(aml, begin);
 }
 
-/* A range of width bytes a number; descriptors of both widths have the same fields. */
+/* A range whose numbers have `width` bytes. Descriptors of both widths have the same fields. */
 static void put_range(struct aml *aml, uint8_t kind, uint8_t kind_flags, uint32_t first, uint32_t last, size_t width)
 {
     put(aml, kind, 1);

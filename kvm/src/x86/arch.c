@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The PC around the vCPUs: arch.h for x86-64. */
+/* arch.h for x86-64: the PC around the vCPUs. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +18,7 @@
 #include "ports.h"
 
 /*
- * Pages that KVM needs for itself on Intel processors: in the hole below the firmware's place at the end of 4 GiB,
- * where neither RAM nor BARs are.
+ * Pages that KVM needs for itself on Intel processors. They are below the end of 4 GiB, where neither RAM nor BARs are.
  */
 #define IDENTITY_MAP_PAGE 0xfffbc000ull
 #define TSS_PAGES 0xfffbd000ul
@@ -61,7 +60,7 @@ bool kvm_arch_has_msi(const vm_t *vm)
     return true;
 }
 
-/* All that it is comes with its identity, when the number of vCPUs is final. */
+/* A vCPU gets its state with its identity, once the number of vCPUs is final. */
 int kvm_arch_vcpu_init(vm_vcpu_t *vcpu)
 {
     (void)vcpu;
@@ -83,7 +82,8 @@ int kvm_arch_vcpus_prepare(vm_t *vm)
 const char *kvm_arch_ram_objection(uintptr_t start, size_t size)
 {
     if (start < HOLE_END && start + (size - 1) >= HOLE_START)
-        return "from 0xc0000000 to 0xffffffff is the place of devices; put RAM below, and the rest from 0x100000000 on";
+        return "addresses from 0xc0000000 to 0xffffffff are for devices; put RAM below, and the rest from 0x100000000 "
+               "on";
     return NULL;
 }
 
@@ -94,7 +94,7 @@ static void port_exit(vm_vcpu_t *vcpu, struct kvm_run *exit)
     uint8_t *data = (uint8_t *)exit + exit->io.data_offset;
 
     atomic_fetch_add_explicit(&kvm_vcpu_of(vcpu)->io_exits, 1, memory_order_relaxed);
-    /* A string instruction has many accesses, whose data lie behind each other. */
+    /* A string instruction has many accesses, whose data follow each other. */
     for (uint32_t i = 0; i < exit->io.count; i++, data += exit->io.size) {
         uint32_t value = 0;
 
@@ -131,7 +131,7 @@ int kvm_use_gic(int version)
     return -ENOTSUP;
 }
 
-/* First the inputs that no PC ever used, then those of the ISA bus that are free without its devices. */
+/* First the inputs that PCs do not use, then those of ISA devices that are absent here. */
 int kvm_arch_irq_spare(size_t i)
 {
     static const int spare[] = {16, 17, 18, 19, 20, 21, 22, 23, 5, 9, 10, 11};
@@ -139,7 +139,7 @@ int kvm_arch_irq_spare(size_t i)
     return i < ARRAY_SIZE(spare) ? spare[i] : -1;
 }
 
-/* ACPI's table of routes has none for devices that come later, whatever their input. */
+/* The ACPI tables have no route for devices that come later. */
 size_t kvm_arch_irq_spare_late(void)
 {
     return 0;

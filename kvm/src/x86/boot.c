@@ -94,8 +94,8 @@ static void set_seed(vm_t *vm, struct boot_params *params)
 }
 
 /*
- * Firmware's entry, of which all that guests use is this: Linux without EFI jumps there in real mode to reset a machine
- * without fixed ACPI hardware.
+ * Firmware's entry, which only resets. Linux without EFI jumps there in real mode to reset a machine without ACPI's
+ * fixed hardware.
  */
 static void set_reset_vector(vm_t *vm)
 {

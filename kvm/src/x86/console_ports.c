@@ -8,7 +8,7 @@
 
 #define CONSOLE_PORT 0x3f8
 
-/* Wider accesses reach the registers side by side, as on the ISA bus. */
+/* A wide access reaches neighbouring registers, as on the ISA bus. */
 static ioport_fault_result_t in(vm_vcpu_t *vcpu, void *cookie, unsigned int port_no, unsigned int size,
                                 unsigned int *result)
 {

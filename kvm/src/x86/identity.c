@@ -34,12 +34,12 @@
 #define FEATURES_ECX_TSC_DEADLINE BIT(24)
 #define FEATURES_ECX_HYPERVISOR BIT(31)
 #define FEATURES_EDX_SEVERAL BIT(28)  /* the package has several logical processors */
-#define AMD_FEATURES_ECX_CORES BIT(1) /* and they are cores, not threads */
+#define AMD_FEATURES_ECX_CORES BIT(1) /* the logical processors are cores, not threads */
 
 #define TOPOLOGY_LEVEL_THREAD (1u << 8)
 #define TOPOLOGY_LEVEL_CORE (2u << 8)
 
-/* Bits of an APIC id that tell the cores of a package apart. */
+/* How many bits of an APIC id tell the cores of a package apart. */
 static uint32_t id_bits(uint32_t num)
 {
     uint32_t bits = 0;
@@ -76,7 +76,7 @@ static void describe_topology(struct kvm_cpuid_entry2 *entry, uint32_t id, uint3
         entry->ecx = (entry->ecx & ~0xf0ffu) | id_bits(num) << 12 | (num - 1);
         break;
     case LEAF_AMD_CACHES:
-        entry->eax &= 0x3fff; /* nor here */
+        entry->eax &= 0x3fff; /* no cache is shared */
         break;
     case LEAF_AMD_TOPOLOGY:
         entry->eax = id;
@@ -86,7 +86,7 @@ static void describe_topology(struct kvm_cpuid_entry2 *entry, uint32_t id, uint3
     }
 }
 
-/* KVM lists the first level of the topology leaf only, since it knows none. The second is that of the cores. */
+/* KVM lists only the first level of the topology leaf, since it knows of none. The second level is that of cores. */
 static void add_core_level(struct kvm_cpuid2 *supported, uint32_t leaf)
 {
     struct kvm_cpuid_entry2 *first = NULL;
@@ -139,8 +139,8 @@ static int set_cpuid(const vm_vcpu_t *vcpu, struct kvm_cpuid2 *supported)
 #define LINT_NMI 0x400
 
 /*
- * Write-back everywhere: BARs are RAM, and where memory types say otherwise Linux would not map them cached. KVM itself
- * makes RAM write-back whatever they say.
+ * All memory must be write-back, BARs included, since they are RAM: Linux maps nothing cached that a memory type
+ * forbids to be cached. KVM itself makes RAM write-back in any case.
  */
 static int set_msrs(const vm_vcpu_t *vcpu)
 {
@@ -151,7 +151,7 @@ static int set_msrs(const vm_vcpu_t *vcpu)
 
     msrs.list.entries[0] = (struct kvm_msr_entry){.index = MSR_MTRR_DEFAULT, .data = MTRR_ENABLE_WRITE_BACK};
     msrs.list.entries[1] = (struct kvm_msr_entry){.index = MSR_MISC_ENABLE, .data = MISC_ENABLE_FAST_STRINGS};
-    /* The result is how many were set. The second is Intel's, and KVM may not have it elsewhere. */
+    /* The result is how many were set. The second is Intel's; on other processors KVM may lack it. */
     return ioctl(kvm_vcpu_of(vcpu)->fd, KVM_SET_MSRS, &msrs) >= 1 ? 0 : -1;
 }
 
@@ -187,7 +187,7 @@ int kvm_identity_set_all(vm_t *vm)
 
 #define DESCRIPTOR_CODE 0x00af9b000000ffffull
 #define DESCRIPTOR_DATA 0x00cf93000000ffffull
-#define SELECTOR_CODE 0x10 /* as Linux has it */
+#define SELECTOR_CODE 0x10 /* the boot protocol's */
 #define SELECTOR_DATA 0x18
 
 #define CR0_PE BIT(0)

@@ -11,7 +11,7 @@
 #define ENABLE BIT(31)
 #define ADDRESS_WRITABLE 0x80fffffcu
 
-/* The function and register that an access to the data port is for. NULL: there is none. */
+/* The function and register of an access to the data port. NULL: there is none. */
 static vmm_pci_entry_t *addressed(vmm_pci_space_t *pci, unsigned int port, int *offset)
 {
     vmm_pci_address_t address;
@@ -48,7 +48,7 @@ ioport_fault_result_t vmm_pci_io_port_in(vm_vcpu_t *vcpu, void *cookie, unsigned
         return IO_FAULT_HANDLED;
     }
     function = is_data_port(port_no, size) ? addressed(pci, port_no, &offset) : NULL;
-    *result = UINT32_MAX; /* what a guest takes for an absent device */
+    *result = UINT32_MAX; /* which means to a guest that there is no device */
     if (!function)
         return IO_FAULT_HANDLED;
     return function->ioread(function->cookie, offset, (int)size, result) ? IO_FAULT_ERROR : IO_FAULT_HANDLED;
@@ -63,7 +63,7 @@ ioport_fault_result_t vmm_pci_io_port_out(vm_vcpu_t *vcpu, void *cookie, unsigne
 
     (void)vcpu;
     if (is_address_port(port_no, size)) {
-        /* Narrower stores are not for PCI. */
+        /* Stores of other widths are not for PCI. */
         if (size == sizeof(uint32_t))
             pci->conf_port_addr = value & ADDRESS_WRITABLE;
         return IO_FAULT_HANDLED;

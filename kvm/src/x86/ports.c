@@ -102,7 +102,7 @@ static ioport_fault_result_t ask(vm_vcpu_t *vcpu, uint16_t port, unsigned int si
 
     if (kvm_power_port(vcpu->vm, port, size, is_in, value))
         return IO_FAULT_HANDLED;
-    /* An access that reaches beyond its device's ports has no handler: those would have to be prepared for it. */
+    /* No handler gets an access that reaches beyond its own ports, since it need not expect one. */
     if (entry && port + size - 1 <= entry->range.end) {
         const vm_ioport_interface_t *interface = &entry->interface;
 
@@ -121,7 +121,7 @@ void kvm_port_access(vm_vcpu_t *vcpu, uint16_t port, unsigned int size, bool is_
     kvm_vmm_lock();
     result = ask(vcpu, port, size, is_in, value);
     if (is_in && result != IO_FAULT_HANDLED)
-        *value = UINT32_MAX; /* as on a bus where nobody answers */
+        *value = UINT32_MAX; /* as on a bus where no device answers */
     if (result == IO_FAULT_ERROR) {
         ZF_LOGE("VM %s: cannot go on after an %s of %u bytes at port 0x%x", vcpu->vm->vm_name,
                 is_in ? "input" : "output", size, port);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* I/O ports, behind sel4vm/arch/ioports.h. */
+/* I/O ports: sel4vm/arch/ioports.h. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,5 +7,5 @@
 
 #include <sel4vm/guest_vm.h>
 
-/** Carries an access of 1, 2 or 4 bytes out. Takes the VMM's lock. */
+/** Carries out an access of 1, 2 or 4 bytes. Takes the VMM's lock. */
 void kvm_port_access(vm_vcpu_t *vcpu, uint16_t port, unsigned int size, bool is_in, uint32_t *value);

@@ -6,7 +6,7 @@
 #define SLEEP_ENABLE 0x20
 #define SLEEP_TYPE(value) ((value) >> 2 & 0x7)
 
-/* PIIX reset control: a rising RESET, of whatever kind, resets. */
+/* PIIX reset control: setting this bit resets, whatever the other bits are. */
 #define RESET_CPU 0x04
 
 #define KEYBOARD_COMMAND_PORT 0x64
@@ -42,7 +42,7 @@ static bool load(uint16_t port, uint32_t *value)
     switch (port) {
     case POWER_SLEEP_CONTROL_PORT:
     case POWER_SLEEP_STATUS_PORT:
-    case KEYBOARD_COMMAND_PORT: /* ready for a command, since guests wait for that before the one to reset */
+    case KEYBOARD_COMMAND_PORT: /* 0: ready for a command, for which guests wait before they send the one to reset */
         *value = 0;
         return true;
     default:
@@ -50,7 +50,7 @@ static bool load(uint16_t port, uint32_t *value)
     }
 }
 
-/* POWER_RESET_PORT is in the middle of PCI's address port, which only takes 32 bits at a time. */
+/* Takes bytes only: POWER_RESET_PORT is inside PCI's address port, which takes 32 bits only. */
 bool kvm_power_port(vm_t *vm, uint16_t port, unsigned int size, bool is_in, uint32_t *value)
 {
     if (size != 1)

@@ -11,7 +11,7 @@
 
 #define PCI_BAR_OFFSET(b) (offsetof(vmm_pci_device_def_t, bar##b))
 
-/** A configuration header of type 0, as it lies in configuration space. */
+/** A configuration header of type 0, in the layout of configuration space. */
 typedef struct vmm_pci_device_def {
     uint16_t vendor_id;
     uint16_t device_id;
@@ -43,7 +43,7 @@ typedef struct vmm_pci_device_def {
     uint8_t interrupt_pin;
     uint8_t min_grant;
     uint8_t max_latency;
-    int caps_len; /**< not in configuration space: length of what follows the header */
+    int caps_len; /**< not in configuration space: bytes of caps, which follow the header */
     void *caps;
 } PACKED vmm_pci_device_def_t;
 
@@ -55,27 +55,29 @@ typedef struct vmm_pci_bar {
     size_t size_bits;
 } vmm_pci_bar_t;
 
-/** A store that does nothing. Returns 0. */
+/** Ignores a store. Returns 0. */
 int vmm_pci_entry_ignore_write(void *cookie, int offset, int size, uint32_t value);
 
-/** Accesses to the vmm_pci_device_def_t that cookie points to; beyond the header, loads give 0. Return 0, or -1 for a
- * bad offset or size. */
+/* Access the vmm_pci_device_def_t that `cookie` points to. Beyond the header, loads give 0. Return 0, or -1 for a bad
+ * offset or size. */
 int vmm_pci_mem_device_read(void *cookie, int offset, int size, uint32_t *result);
 int vmm_pci_mem_device_write(void *cookie, int offset, int size, uint32_t value);
 
 /** Fills in the header of a host bridge. */
 void define_pci_host_bridge(vmm_pci_device_def_t *bridge);
 
-/**
- * Lays emulation of base address registers over a function: addresses stay as given, and their sizes can be probed.
- * An entry with null calls means no memory.
+/*
+ * The following three return a function that emulates some registers and passes all other accesses on to `existing`. A
+ * function without handlers (NULL) means that there is no memory.
  */
+
+/** Emulates base address registers: their addresses are fixed, and the guest can probe their sizes. */
 vmm_pci_entry_t vmm_pci_create_bar_emulation(vmm_pci_entry_t existing, int num_bars, vmm_pci_bar_t *bars);
 
-/** Lays a fixed interrupt line over a function. */
+/** Emulates the interrupt line register, with a fixed value. */
 vmm_pci_entry_t vmm_pci_create_irq_emulation(vmm_pci_entry_t existing, int irq);
 
-/** Lays a capability list over a function: cap holds the offsets of the capabilities in the order of the list, and
- * configuration space from range_starts[i] to range_ends[i] is hidden. */
+/** Emulates the list of capabilities. `caps` holds their offsets in the order of the list. Configuration space from
+ * range_starts[i] to range_ends[i] is hidden. */
 vmm_pci_entry_t vmm_pci_create_cap_emulation(vmm_pci_entry_t existing, int num_caps, uint8_t *caps, int num_ranges,
                                              uint8_t *range_starts, uint8_t *range_ends);

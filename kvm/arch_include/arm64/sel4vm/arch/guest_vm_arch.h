@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What a VM and a vCPU keep besides the members that VMM code sees. */
+/* Members of a VM and a vCPU that are this library's own. */
 #pragma once
 
 struct kvm_vm;

@@ -14,7 +14,7 @@ typedef struct vm_vcpu vm_vcpu_t;
 
 typedef enum ioport_fault_result {
     IO_FAULT_HANDLED,
-    IO_FAULT_UNHANDLED, /**< loads give all ones, stores do nothing */
+    IO_FAULT_UNHANDLED, /**< a load gives all ones, a store does nothing */
     IO_FAULT_ERROR      /**< the VM ends as crashed */
 } ioport_fault_result_t;
 
@@ -26,11 +26,11 @@ typedef ioport_fault_result_t (*vm_ioport_in_fn)(vm_vcpu_t *vcpu, void *cookie, 
 typedef ioport_fault_result_t (*vm_ioport_out_fn)(vm_vcpu_t *vcpu, void *cookie, unsigned int port_no,
                                                   unsigned int size, unsigned int value);
 
-/** Answers for ports that nobody registered. */
+/** Handles accesses to ports without a handler. */
 typedef ioport_fault_result_t (*unhandled_ioport_callback_fn)(vm_vcpu_t *vcpu, unsigned int port_no, bool is_in,
                                                               unsigned int *value, size_t size, void *cookie);
 
-/** Ports from start to end, both included. */
+/** Ports from start to end, both inclusive. */
 typedef struct vm_ioport_range {
     uint16_t start;
     uint16_t end;
@@ -53,8 +53,8 @@ typedef struct vm_io_list {
     vm_ioport_entry_t *ioports; /**< in ascending order */
 } vm_io_port_list_t;
 
-/** Registers handlers for a range of ports. Returns 0, or -1 when the range is empty or overlaps another. */
+/** Registers handlers for a range of ports. Returns 0, or -1 if the range is empty or overlaps another. */
 int vm_io_port_add_handler(vm_t *vm, vm_ioport_range_t ioport_range, vm_ioport_interface_t ioport_interface);
 
-/** Names who answers for the other ports. Returns 0, or -1 for a null argument. */
+/** Sets the handler for all other ports. Returns 0, or -1 for a null argument. */
 int vm_register_unhandled_ioport_callback(vm_t *vm, unhandled_ioport_callback_fn ioport_callback, void *cookie);
