@@ -328,10 +328,10 @@ int cmd_bench(int argc, char **argv)
     int status;
 
     command_line_parse(&argp, 0, argc, argv, &request);
+    catch_signals(&signaled);
     channel = channel_open(&request.choice);
     if (!channel)
         return STATUS_ERROR;
-    catch_signals(&signaled);
     status = request.serve ? bench_serve(channel, &signaled) : run_at(channel, &request);
     channel_close(channel);
     return status;

@@ -251,10 +251,10 @@ int cmd_ping(int argc, char **argv)
     int status;
 
     command_line_parse(&argp, 0, argc, argv, &request);
+    catch_signals(&signaled);
     channel = channel_open(&request.choice);
     if (!channel)
         return STATUS_ERROR;
-    catch_signals(&signaled);
     status = ping_at(channel, &request);
     channel_close(channel);
     return status;

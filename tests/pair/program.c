@@ -210,6 +210,12 @@ void await_text(const struct program *program, const char *text, const char *the
         look_again(start, then ? then : text);
 }
 
+void await_error(const struct program *program, const char *text)
+{
+    for (double start = pair_ms(); !has_text(program->err_fd, text, NULL);)
+        look_again(start, text);
+}
+
 void await_length(const struct program *program, size_t length)
 {
     struct stat status;

