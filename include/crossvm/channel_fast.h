@@ -12,7 +12,7 @@
 #define CROSSVM_CHANNEL_FAST_H
 
 #ifdef CROSSVM_CHANNEL_EXPLORE
-/* A test runs this code under every order of its accesses to shared words: it gets to see each of them. */
+/* A test runs this code in every order of its accesses to shared words, and so defines these. */
 uint32_t crossvm_private_load(const crossvm_private_word_t *word);
 uint32_t crossvm_private_load_acquire(const crossvm_private_word_t *word);
 void crossvm_private_store_release(crossvm_private_word_t *word, uint32_t value);
@@ -53,20 +53,20 @@ int crossvm_private_fail(crossvm_channel_t *channel, int error);
 void crossvm_private_wake_receiver(crossvm_channel_t *channel);
 void crossvm_private_end_batch(crossvm_channel_t *channel);
 
-/* Bytes that a datagram takes in the ring. 64 bits, since a hostile length must not overflow. */
+/* Bytes that a datagram takes in the ring. They have 64 bits because a hostile length must not overflow. */
 static inline uint64_t crossvm_private_record_bytes(uint64_t length)
 {
     return (length + CROSSVM_CHANNEL_RECORD_HEADER + CROSSVM_CHANNEL_RECORD_ALIGN - 1) &
            ~(uint64_t)(CROSSVM_CHANNEL_RECORD_ALIGN - 1);
 }
 
-/* Short messages of a batch are copied in groups of this many, so that a message costs its copy and little else. */
+/* Short messages of a batch are copied in groups of this many: then a message costs its copy and little else. */
 #define CROSSVM_PRIVATE_GROUP 8
 
 /* A batch is at most this long, so that the receiver can take one while the next is written. */
 #define CROSSVM_PRIVATE_BATCH_BYTES 8192
 
-/* As wide as one instruction moves without asking for alignment. */
+/* As many bytes as one instruction moves without a demand for alignment. */
 #ifdef __AVX__
 typedef uint64_t __attribute__((vector_size(32), aligned(1), may_alias)) crossvm_private_wide_t;
 #else
@@ -74,17 +74,17 @@ typedef uint64_t __attribute__((vector_size(16), aligned(1), may_alias)) crossvm
 #endif
 
 #ifdef __aarch64__
-/* As memcpy(), for a length of which nothing is known here, but in blocks of eight of the widest registers. */
+/* As memcpy(), but in blocks of eight of the widest registers: for lengths that the compiler does not know. */
 void crossvm_private_copy_blocks(void *to, const void *from, size_t length);
 #define crossvm_private_copy_any crossvm_private_copy_blocks
 #else
 #define crossvm_private_copy_any __builtin_memcpy
 #endif
 
-/* A length that is known when the caller is compiled, and so short that every channel takes it. */
+/* A length that the compiler knows, and that is so short that every channel takes it. */
 #define CROSSVM_PRIVATE_IS_SHORT(length) (__builtin_constant_p(length) && (length) <= 256)
 
-/* Copies at least one wide_t, the last one over the end of the one before. */
+/* Copies a length of at least one wide_t. The last wide_t overlaps the one before it. */
 CROSSVM_PRIVATE_INLINE void crossvm_private_copy_wide(uint8_t *to, const uint8_t *from, size_t length)
 {
     const size_t wide = sizeof(crossvm_private_wide_t);
@@ -96,9 +96,9 @@ CROSSVM_PRIVATE_INLINE void crossvm_private_copy_wide(uint8_t *to, const uint8_t
 }
 
 /*
- * Copies a short message that was probably written just now. A wide load that spans a store of a moment ago waits until
- * that has left the store buffer, and all before it: so the first word, which is most often the last to be written,
- * goes by itself.
+ * Copies a short message that was probably written just now. A wide load that overlaps a recent store waits until that
+ * store, and all before it, have left the store buffer. The first word is most often the last one written, so it is
+ * copied by itself.
  */
 CROSSVM_PRIVATE_INLINE void crossvm_private_copy_fresh(uint8_t *to, const void *from, size_t length)
 {
@@ -122,7 +122,7 @@ CROSSVM_PRIVATE_INLINE void crossvm_private_copy(void *to, const void *from, siz
         crossvm_private_copy_any(to, from, length);
 }
 
-/* Whether a datagram can be written at `at`. What does not fit into any channel, or overflows, is the slow path's. */
+/* Whether a datagram can be written at `at`. False, too, for a length that fits no channel, or would overflow. */
 CROSSVM_PRIVATE_INLINE bool crossvm_private_fits(const struct crossvm_private_sender *send, const uint8_t *at,
                                                  size_t length)
 {
@@ -130,8 +130,8 @@ CROSSVM_PRIVATE_INLINE bool crossvm_private_fits(const struct crossvm_private_se
            (uintptr_t)at + (size_t)crossvm_private_record_bytes(length) <= (uintptr_t)send->end;
 }
 
-/* Writes the header of a record, of several datagrams of `each` bytes if that is not 0. Returns where the next one
- * goes. */
+/* Writes the header of a record: of one datagram, or of a batch of datagrams of `each` bytes if that is not 0. Returns
+ * where the next record goes. */
 CROSSVM_PRIVATE_INLINE uint8_t *crossvm_private_seal(uint8_t *at, size_t length, uint32_t each)
 {
     typedef uint64_t __attribute__((may_alias)) header_t;
@@ -140,8 +140,7 @@ CROSSVM_PRIVATE_INLINE uint8_t *crossvm_private_seal(uint8_t *at, size_t length,
     return at + crossvm_private_record_bytes(length);
 }
 
-/* Copies messages that lie one behind the other, as they are to lie. `fresh`: the first was probably written just now.
- */
+/* Copies messages from one row, without gaps, to another. `fresh`: the first was probably written just now. */
 CROSSVM_PRIVATE_INLINE void crossvm_private_copy_row(uint8_t *to, const uint8_t *from, size_t length, size_t count,
                                                      bool fresh)
 {
@@ -179,10 +178,11 @@ CROSSVM_PRIVATE_INLINE void crossvm_private_publish(crossvm_channel_t *channel, 
 {
     struct crossvm_private_sender *send = &channel->send;
 
-    /* Release: the payload, before the index that says that it is there. */
+    /* Release: orders the stores of the payload before that of PRODUCED. Pairs with the peer's acquire of PRODUCED in
+     * look_at_produced(). */
     crossvm_private_store_release(send->produced, (uint32_t)(uintptr_t)at + send->bias);
-    /* For the compiler only: the store is issued before the load. The processor may turn them round, which a peer that
-     * has FENCE set forbids, and crossvm_private_wake_receiver() then prevents. */
+    /* Keeps the compiler from moving the store of PRODUCED after the load of the wake word. The processor may still do
+     * so. A peer that sets FENCE forbids it, and then crossvm_private_wake_receiver() has the fence. */
     __asm__ volatile("" ::: "memory");
     if (__builtin_expect(
             crossvm_private_load(__atomic_load_n(&send->looked_at, __ATOMIC_RELAXED)) & CROSSVM_CHANNEL_WAKE_FLAGS, 0))
@@ -239,7 +239,7 @@ CROSSVM_CHANNEL_INLINE int crossvm_channel_commit(crossvm_channel_t *channel, si
     return 0;
 }
 
-/* How many of `left` datagrams go into one record at `at`: less than 2 where that is not to be. */
+/* How many of `left` datagrams go into one record at `at`. Less than 2 when a batch is not possible there. */
 CROSSVM_PRIVATE_INLINE size_t crossvm_private_batch(const struct crossvm_private_sender *send, size_t length,
                                                     size_t left)
 {
@@ -290,8 +290,8 @@ CROSSVM_CHANNEL_INLINE ptrdiff_t crossvm_channel_send_many(crossvm_channel_t *ch
 }
 
 /*
- * The header of a record: LENGTH in the lower half, EACH in the upper one. The only look at it: what follows uses the
- * private copy. The acquire when `end` was set orders it.
+ * The header of a record: LENGTH in the lower half, EACH in the upper one. This is the only load of it: what follows
+ * uses the private copy. The acquire of PRODUCED, before `end` was set, orders it.
  */
 CROSSVM_PRIVATE_INLINE uint64_t crossvm_private_load_header(const uint8_t *at)
 {
@@ -306,8 +306,8 @@ CROSSVM_PRIVATE_INLINE uint64_t crossvm_private_load_header(const uint8_t *at)
 }
 
 /*
- * Looks at the next record: its length, and how far it goes. False when the slow path has to look: nothing there, the
- * end of the ring, a length that is impossible, a batch, or so much taken that the peer must be told.
+ * Looks at the next record: its length, and how many bytes it takes. False when the slow path must look: there is no
+ * record, the ring ends, the length is impossible, it is a batch, or so much was taken that the peer must be told.
  */
 CROSSVM_PRIVATE_INLINE bool crossvm_private_next_record(const struct crossvm_private_receiver *recv, uint32_t *length,
                                                         uint64_t *record)
@@ -323,7 +323,7 @@ CROSSVM_PRIVATE_INLINE bool crossvm_private_next_record(const struct crossvm_pri
     return header == *length && *record <= there;
 }
 
-/* The same for a length that is known beforehand and the usual one: whether the record at `at` has it. */
+/* Whether there is a record at `at`, of one datagram with that length. */
 CROSSVM_PRIVATE_INLINE bool crossvm_private_next_is(const uint8_t *at, const uint8_t *end, size_t length)
 {
     return (uintptr_t)at + (size_t)crossvm_private_record_bytes(length) <= (uintptr_t)end &&
@@ -331,8 +331,8 @@ CROSSVM_PRIVATE_INLINE bool crossvm_private_next_is(const uint8_t *at, const uin
 }
 
 /*
- * Takes up to count datagrams of one length: records of one, and whole batches. Returns how many there were. Another
- * kind of record, and a batch of more than are wanted, is left to the slow path.
+ * Takes up to count datagrams of one length: records of one datagram, and whole batches. Returns how many it took.
+ * Other records, and a batch of more datagrams than are wanted, are left to the slow path.
  */
 CROSSVM_PRIVATE_INLINE size_t crossvm_private_take_alike(struct crossvm_private_receiver *recv, uint8_t *to,
                                                          size_t length, size_t count)
@@ -362,7 +362,7 @@ CROSSVM_PRIVATE_INLINE size_t crossvm_private_take_alike(struct crossvm_private_
     return done;
 }
 
-/* Takes up to count datagrams out of a batch of that length. Returns how many there were. */
+/* Takes up to count datagrams of that length out of the current batch. Returns how many it took. */
 CROSSVM_PRIVATE_INLINE size_t crossvm_private_take_batch(crossvm_channel_t *channel, uint8_t *to, size_t length,
                                                          size_t count)
 {

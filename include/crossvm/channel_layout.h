@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A channel's shared memory: offsets and values, constants only. docs/channel.md is the specification; section numbers
- * below refer to it.
+ * A channel's shared memory: offsets and values, constants only. docs/channel.md is the specification, to which the
+ * section numbers below refer.
  *
- * All words have 32 bits, are little-endian and naturally aligned, and each is written by one end only.
+ * All words have 32 bits and are little-endian and naturally aligned. Each is written by one end only.
  */
 #ifndef CROSSVM_CHANNEL_LAYOUT_H
 #define CROSSVM_CHANNEL_LAYOUT_H
@@ -11,8 +11,8 @@
 #define CROSSVM_CHANNEL_MIN_SIZE 0x1000     /* bytes of the smallest dataport */
 #define CROSSVM_CHANNEL_MAX_RING 0x40000000 /* bytes of the largest ring */
 
-/* The block of end 0 or 1 (section 3), offsets from the start of the dataport. Three groups of words, 128 bytes apart,
- * so that what the two ends write, and what senders and receivers write, never shares a cache line. */
+/* The block of end 0 or 1 (section 3), as an offset from the start of the dataport. It has three groups of words, 128
+ * bytes apart, so that the words of different ends, and of sender and receiver, never share a cache line. */
 #define CROSSVM_CHANNEL_BLOCK_AT(end) (0x180 * (end))
 
 /* Control: parameters and the session. */
@@ -26,14 +26,14 @@
 
 /* Sender. */
 #define CROSSVM_CHANNEL_PRODUCED_AT 0x80  /* bytes put into this end's ring, modulo 2^32 */
-#define CROSSVM_CHANNEL_SEND_WAKE_AT 0x84 /* CROSSVM_CHANNEL_WAKE_EMIT: tell me of space */
-#define CROSSVM_CHANNEL_SEND_WANT_AT 0x88 /* ... once the peer's CONSUMED has reached this */
+#define CROSSVM_CHANNEL_SEND_WAKE_AT 0x84 /* with CROSSVM_CHANNEL_WAKE_EMIT: emit when there is space */
+#define CROSSVM_CHANNEL_SEND_WANT_AT 0x88 /* ... that is, when the peer's CONSUMED has reached this */
 #define CROSSVM_CHANNEL_FIN_AT 0x8c       /* this end's generation: nothing follows PRODUCED */
 
 /* Receiver. */
 #define CROSSVM_CHANNEL_CONSUMED_AT 0x100  /* bytes taken out of the peer's ring, modulo 2^32 */
-#define CROSSVM_CHANNEL_RECV_WAKE_AT 0x104 /* CROSSVM_CHANNEL_WAKE_*: tell me of data */
-#define CROSSVM_CHANNEL_STOP_AT 0x108      /* this end's generation: it takes nothing any more */
+#define CROSSVM_CHANNEL_RECV_WAKE_AT 0x104 /* with CROSSVM_CHANNEL_WAKE_EMIT: emit when there is data */
+#define CROSSVM_CHANNEL_STOP_AT 0x108      /* this end's generation: it receives nothing any more */
 
 /* Values (section 3). */
 #define CROSSVM_CHANNEL_MAGIC 0x48435643 /* "CVCH" */
@@ -45,9 +45,9 @@
 #define CROSSVM_CHANNEL_FEATURE_BATCHES 0x1                      /* a record may hold several datagrams (section 5) */
 #define CROSSVM_CHANNEL_FEATURES CROSSVM_CHANNEL_FEATURE_BATCHES /* a session has those that both ends offer */
 
-/* A wake word: two flags, and above them a number that changes each time a bell is asked for (section 6). */
-#define CROSSVM_CHANNEL_WAKE_FENCE 0x1 /* order your index before you look at this word */
-#define CROSSVM_CHANNEL_WAKE_EMIT 0x2  /* ring */
+/* A wake word: two flags, and above them a number that changes with each request for an event (section 6). */
+#define CROSSVM_CHANNEL_WAKE_FENCE 0x1 /* a sender orders its index before its look at this word */
+#define CROSSVM_CHANNEL_WAKE_EMIT 0x2  /* an event is wanted */
 #define CROSSVM_CHANNEL_WAKE_FLAGS 0x3
 #define CROSSVM_CHANNEL_WAKE_STEP 0x4
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An end of a channel: what it is made of, and what it says of itself. */
+/* An end of a channel: what it is made of, and what it says about itself. */
 #include "internal.h"
 
-/* What both ends compute alike from the size of the dataport (docs/channel.md, section 4). */
+/* Both ends compute these from the size of the dataport (docs/channel.md, sections 4 and 5). */
 static uint32_t ring_bytes(size_t size)
 {
     size_t bytes = (size - CROSSVM_CHANNEL_RINGS_AT) / 2;
@@ -19,8 +19,8 @@ static uint32_t withheld_at_most(uint32_t ring)
     return bytes - bytes % CROSSVM_CHANNEL_RECORD_ALIGN;
 }
 
-/* A record must fit, wherever in the ring it begins, while the receiver withholds what it may. Before it, all that is
- * too short for it is skipped: at most 8 bytes less than it takes. */
+/* A record of this size fits at any ring position while the receiver withholds as much as it may. Before it, the sender
+ * skips a rest of the ring that is too short: at most 8 bytes less than the record takes. */
 static uint32_t max_record(uint32_t ring, uint32_t withhold)
 {
     uint32_t bytes = (ring - withhold + CROSSVM_CHANNEL_RECORD_ALIGN) / 2;

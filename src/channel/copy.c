@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Copying on 64-bit Arm. A bare component's memcpy() may go word by word there, and the C library's goes through
- * registers of half the width that there is: a long message costs twice the instructions. Elsewhere memcpy() is the
- * best.
+ * Copying on 64-bit Arm. There a bare component's memcpy() may copy word by word, and the C library's uses registers of
+ * half the possible width: a long message costs twice the instructions. Elsewhere memcpy() is the best.
  */
 #include "internal.h"
 

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What the files of the channel share. Vocabulary: an index counts the bytes of one direction since the session began,
- * modulo 2^32; `at` is the place in the ring that belongs to an index. Each end computes with its own indices only, and
- * takes the peer's after checking that they lie where they can.
+ * What the files of the channel share. An index counts the bytes of one direction since the session began, modulo 2^32.
+ * `at` is the address in the ring that belongs to an index. Each end computes with its own indices only. It takes the
+ * peer's after a check that they are possible.
  */
 #pragma once
 
 #include <crossvm/channel.h>
 
-/* Nobody outside of the channel calls these, not even where it is part of a shared library. */
+/* Only the channel calls these, also when it is part of a shared library. */
 #pragma GCC visibility push(hidden)
 
 /* Errors that the channel returns, negated; Linux's numbers. A bare component has no errno.h. */
@@ -21,10 +21,12 @@ enum {
     CHANNEL_ENOTCONN = 107,
 };
 
-/** For how long a peer may not yet see a wake word that it looks at without a fence (docs/channel.md, section 6). */
+/** A peer that looks at a wake word without a fence sees it after this time at the latest (docs/channel.md, section 6).
+ */
 #define CHANNEL_SETTLE_US 1000
 
-/** A long copy is told of in steps of at most this, so that both ends copy at the same time, from a warm cache. */
+/** The peer is told of a long copy in steps of this many bytes, so that both ends copy at the same time, from a warm
+ * cache. */
 #define CHANNEL_STEP 32768
 
 /** Passes on what a call is to return, after it has told the caller's callback of an error. */
@@ -47,19 +49,20 @@ int cvm_channel_join(crossvm_channel_t *channel);
 /** crossvm_channel_connect(), as a part of other calls. */
 int cvm_channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadline);
 
-/** The peer has left this session: no index of it will change any more. Look at the indices once more after this. */
+/** Whether the peer has left this session. Then its indices do not change any more: look at them once more after this.
+ */
 bool cvm_channel_peer_left(const crossvm_channel_t *channel);
 
-/** Notes that the session is over, though the ring may still hold data. */
+/** Notes that the session is over. The ring may still hold data. */
 void cvm_channel_end(crossvm_channel_t *channel);
 
 /** Ends the session since the peer broke the protocol. Returns -EPROTO. */
 int cvm_channel_break(crossvm_channel_t *channel, const char *reason);
 
-/** Rings the peer's bell. */
+/** Emits an event to the peer. */
 void cvm_channel_emit(crossvm_channel_t *channel);
 
-/** Sleeps until the bell rings. Returns 0, -EAGAIN after limit_us, or what ends the call. */
+/** Sleeps until an event comes. Returns 0, -EAGAIN after limit_us, or what ends the call. */
 int cvm_channel_sleep(crossvm_channel_t *channel, crossvm_deadline_t deadline, uint32_t limit_us);
 
 /*
@@ -72,19 +75,19 @@ void cvm_channel_sender_begin(crossvm_channel_t *channel);
 /** Closes the fast path. For the thread that sends. */
 void cvm_channel_close_fast_path(crossvm_channel_t *channel);
 
-/** Makes the next call that sends look up, whatever thread makes it. */
+/** Sends the next sending call to the slow path, whatever thread makes it. */
 void cvm_channel_alarm_sender(crossvm_channel_t *channel);
 
 /** Whether a sending call would not block. Looks at the peer's index. */
 bool cvm_channel_can_send(crossvm_channel_t *channel);
 
-/** Asks for the bell once the peer has taken enough; look again after this. */
+/** Asks for an event when the peer's CONSUMED reaches `want`. Look at it again after this. */
 void cvm_channel_arm_space(crossvm_channel_t *channel, uint32_t want);
 
 /** Index of the peer at which a call that needs `bytes` free bytes should be woken. */
 uint32_t cvm_channel_space_wanted(const crossvm_channel_t *channel, uint32_t bytes);
 
-/** Asks for no bell. */
+/** Takes that request back. */
 void cvm_channel_disarm_space(crossvm_channel_t *channel);
 
 /*
@@ -94,19 +97,19 @@ void cvm_channel_disarm_space(crossvm_channel_t *channel);
 /** Makes the receiver ready for a session, at index 0. */
 void cvm_channel_receiver_begin(crossvm_channel_t *channel);
 
-/** Forgets what was not received: there is nothing to receive outside of a session. */
+/** Forgets what was not received. Outside of a session there is nothing to receive. */
 void cvm_channel_receiver_forget(crossvm_channel_t *channel);
 
-/** Tells the peer of all that was taken, and wakes it if it waits for that. */
+/** Tells the peer of all that was taken, and wakes it if it waits for space. */
 void cvm_channel_give_space(crossvm_channel_t *channel);
 
 /** Whether a receiving call would not block. Looks at the peer's index. */
 bool cvm_channel_can_receive(crossvm_channel_t *channel);
 
-/** Asks for the bell when there is data, and tells the peer of all space; look again after this. */
+/** Asks for an event when there is data, and tells the peer of all space. Look at PRODUCED again after this. */
 void cvm_channel_arm_data(crossvm_channel_t *channel);
 
-/** Asks for no bell. */
+/** Takes that request back. */
 void cvm_channel_disarm_data(crossvm_channel_t *channel);
 
 /** How long the next sleep may be. */
@@ -117,13 +120,13 @@ crossvm_channel_sleep_t cvm_channel_next_sleep(const crossvm_channel_t *channel)
  */
 
 /**
- * How often to look before the next sleep, after so many spins in a row that ended in one: as often as was configured
- * while that pays. Where it does not, since the peer is slow or runs on this CPU, it soon gives up, and only now and
- * then a spin finds out whether that has changed.
+ * How many times to look before the next sleep, after so many spins in a row that ended in one. As many as configured
+ * while spins succeed. When the peer is slow, or runs on this CPU, they do not: then only some sleeps begin with a
+ * spin, to find out whether that has changed.
  */
-unsigned int cvm_channel_looks(const crossvm_channel_t *channel, unsigned int vain);
+unsigned int cvm_channel_looks(const crossvm_channel_t *channel, unsigned int failed_spins);
 
-/** One look later at a word that another CPU writes. */
+/** Passes the time between two looks at a word that another CPU writes. */
 static inline void cvm_channel_pause(void)
 {
 #if defined(__x86_64__) || defined(__i386__)

@@ -2,13 +2,13 @@
 /* The receiving direction, beyond the inline part: new data, the end of the ring, streams, sleeping and waking. */
 #include "internal.h"
 
-/* After so many times that data came without a sleep in between, the peer may save its fences. */
+/* After data came this many times without a sleep in between, the peer may leave its fences out. */
 #define BUSY_ENOUGH 16
 
-/* Looks at an empty ring are at most this many pauses apart: each takes the cache line away from the peer. */
+/* The most pauses between two looks at an empty ring. A look takes the cache line away from the peer. */
 #define MAX_DELAY 64
 
-/* So often a receiver looks without a pause: whoever waits for an answer wants it at once. */
+/* Looks without a pause, at the beginning of a spin: a receiver that waits for an answer wants it at once. */
 #define EAGER_LOOKS 32
 
 /* Index of the next byte to read. */
@@ -28,7 +28,7 @@ static uint32_t recv_there(const struct crossvm_private_receiver *recv)
     return recv->produced - recv_index(recv);
 }
 
-/* Goes on at the start of the ring; the bytes up to its end count as taken. */
+/* Continues at the start of the ring. The bytes up to its end count as taken. */
 static void recv_wrap(crossvm_channel_t *channel)
 {
     struct crossvm_private_receiver *recv = &channel->recv;
@@ -77,12 +77,13 @@ void cvm_channel_give_space(crossvm_channel_t *channel)
     struct crossvm_private_receiver *recv = &channel->recv;
     uint32_t index = recv_index(recv), wake;
 
-    /* Release: our reads of the payload, before the peer may write in its place. */
+    /* Release: orders this end's loads of the payload before the store of CONSUMED. Pairs with the acquire in
+     * look_at_consumed(). */
     crossvm_private_store_release(recv->consumed, index);
     recv->released = index;
     /*
-     * The index, before the look at the wake word. A sender that waits has the opposite order: either it sees the
-     * index, or we see that it wants the bell.
+     * Orders the store of CONSUMED before the load of the sender's wake word. Pairs with the fence in
+     * cvm_channel_arm_space(). So either the sender sees the space, or this end sees the request.
      */
     crossvm_private_fence();
     wake = crossvm_private_load_acquire(recv->peer_wake);
@@ -95,12 +96,13 @@ void cvm_channel_give_space(crossvm_channel_t *channel)
     cvm_channel_emit(channel);
 }
 
-/* Learns what the peer has sent. It cannot have sent more than there is space for, nor parts of records. */
+/* Learns what the peer has sent: at most what there is space for, and no part of a record. */
 static int look_at_produced(crossvm_channel_t *channel)
 {
     struct crossvm_private_receiver *recv = &channel->recv;
     uint32_t index = recv_index(recv);
-    /* Acquire: the index, before our reads of the payload. */
+    /* Acquire: orders the load of PRODUCED before the loads of the payload. Pairs with the release in
+     * crossvm_private_publish(). */
     uint32_t produced = crossvm_private_load_acquire(recv->peer_produced);
 
     if (produced - index > channel->ring_bytes || produced - index < recv->produced - index)
@@ -111,7 +113,7 @@ static int look_at_produced(crossvm_channel_t *channel)
     return 0;
 }
 
-/* The ring is empty: whether anything can still come. Returns 0 when it can. */
+/* With an empty ring: returns 0 while something can still come, else what receiving calls return. */
 static int end_of_receiving(crossvm_channel_t *channel)
 {
     struct crossvm_private_receiver *recv = &channel->recv;
@@ -121,7 +123,7 @@ static int end_of_receiving(crossvm_channel_t *channel)
     left = cvm_channel_state(channel) != CROSSVM_CHANNEL_CONNECTED || cvm_channel_peer_left(channel);
     if (!fin && !left)
         return 0;
-    /* The index was final before these words said so; only now it is known to be the last. */
+    /* PRODUCED was final before FIN or ACK said so. A load of it before this point may have missed the last of it. */
     if (look_at_produced(channel) < 0)
         return recv->error = -CHANNEL_EPROTO;
     if (recv_there(recv) > 0)
@@ -130,7 +132,7 @@ static int end_of_receiving(crossvm_channel_t *channel)
         cvm_channel_end(channel);
     if (fin) {
         recv->at_end = true;
-        if (recv_withheld(recv) > 0) /* a peer that waits until all is taken learns it now */
+        if (recv_withheld(recv) > 0) /* the peer may be waiting until all is taken */
             cvm_channel_give_space(channel);
     } else {
         recv->error = -CHANNEL_EPIPE;
@@ -152,7 +154,8 @@ void cvm_channel_arm_data(crossvm_channel_t *channel)
         recv->settling = wake;
     }
     crossvm_private_store_release(recv->wake, wake);
-    /* The wake word, before the look at the peer's index that follows: see crossvm_private_wake_receiver(). */
+    /* Orders the store of the wake word before the load of PRODUCED that follows. Pairs with the fence in
+     * crossvm_private_wake_receiver(). */
     crossvm_private_fence();
 }
 
@@ -175,7 +178,7 @@ void crossvm_channel_slept(crossvm_channel_t *channel, const crossvm_channel_sle
         channel->recv.settling = 0;
 }
 
-/* Data keeps coming: the peer need not order its accesses for us, we shall look again when we go to sleep. */
+/* Data keeps coming: the peer may leave its fences out, and this end will look once more before it sleeps long. */
 static void note_data(crossvm_channel_t *channel)
 {
     struct crossvm_private_receiver *recv = &channel->recv;
@@ -186,13 +189,13 @@ static void note_data(crossvm_channel_t *channel)
     crossvm_private_store_release(recv->wake, recv->epoch);
 }
 
-/* Looks for a while whether data comes. A pause counts as a look: it takes longer. Returns true when it did. */
+/* Looks for a while whether data comes. A pause counts as a look because it takes longer. True when data came. */
 static bool spin_for_data(crossvm_channel_t *channel)
 {
     struct crossvm_private_receiver *recv = &channel->recv;
     unsigned int eager = EAGER_LOOKS;
 
-    for (unsigned int left = cvm_channel_looks(channel, recv->vain), step; left > 0;
+    for (unsigned int left = cvm_channel_looks(channel, recv->failed_spins), step; left > 0;
          left -= step < left ? step : left) {
         const unsigned int pauses = eager > 0 || recv->delay > 0 ? recv->delay : 1;
 
@@ -202,7 +205,7 @@ static bool spin_for_data(crossvm_channel_t *channel)
         eager -= eager > 0;
         if (crossvm_private_load(recv->peer_produced) != recv->produced) {
             recv->spun = true;
-            recv->vain = 0;
+            recv->failed_spins = 0;
             return true;
         }
     }
@@ -210,8 +213,8 @@ static bool spin_for_data(crossvm_channel_t *channel)
 }
 
 /*
- * After a spin. Where several datagrams have come at once, the looks are what slows the peer down, and the next may be
- * farther apart; where there is one, somebody may be waiting for the answer.
+ * After a spin. When several datagrams have come at once, the looks slow the peer down, and the next ones are farther
+ * apart. When one has come, somebody may be waiting for the answer, and there are no pauses.
  */
 static void adapt_delay(struct crossvm_private_receiver *recv, uint64_t record)
 {
@@ -235,7 +238,7 @@ static int wait_for_data(crossvm_channel_t *channel, crossvm_deadline_t deadline
     if (crossvm_private_load(recv->peer_produced) == recv->produced && end_of_receiving(channel) == 0 &&
         recv_there(recv) == 0) {
         recv->busy = 0;
-        recv->vain++;
+        recv->failed_spins++;
         recv->waits++;
         sleep = cvm_channel_next_sleep(channel);
         result = cvm_channel_sleep(channel, deadline, sleep.limit_us);
@@ -248,7 +251,7 @@ static int wait_for_data(crossvm_channel_t *channel, crossvm_deadline_t deadline
     return result;
 }
 
-/* A sender that sleeps for space may wait for the last of it. */
+/* A sender that sleeps may need the space that this end still withholds. */
 static void give_wanted_space(crossvm_channel_t *channel)
 {
     struct crossvm_private_receiver *recv = &channel->recv;
@@ -257,7 +260,7 @@ static void give_wanted_space(crossvm_channel_t *channel)
         cvm_channel_give_space(channel);
 }
 
-/* Waits until there is data. Returns 0, or what a receiving call returns: end of file is -EPIPE with at_end set. */
+/* Waits until there is data. Returns 0, or what a receiving call returns. End of file is -EPIPE with at_end set. */
 static int await_data(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
     struct crossvm_private_receiver *recv = &channel->recv;
@@ -315,9 +318,9 @@ static int break_record(crossvm_channel_t *channel, const char *reason)
 }
 
 /*
- * Lets the fast path take the record at `at`, and what follows in the bytes that are there in one piece, as far as the
- * space need not be told of. A record that is longer than that stays with the slow path. The header of a batch leads
- * there by itself.
+ * Lets the fast path take the record at `at` and the records after it: those that are there in one piece, up to the
+ * point where the peer must be told of the space. A longer record is left to the slow path. So is a batch, by its
+ * header.
  */
 static void open_fast_path(crossvm_channel_t *channel, uint32_t record, uint32_t there, bool is_batch)
 {
@@ -345,8 +348,8 @@ static bool is_batch_possible(const crossvm_channel_t *channel, uint32_t length,
 }
 
 /*
- * Goes to the next datagram, over what is skipped, and opens the fast path around it. Returns its length. The header is
- * read once; this copy of it is what counts.
+ * Goes to the next datagram, past a skip, and opens the fast path there. Returns its length. The header is loaded once,
+ * and only this copy of it is checked and used.
  */
 static ptrdiff_t find_record(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
@@ -368,7 +371,7 @@ static ptrdiff_t find_record(crossvm_channel_t *channel, crossvm_deadline_t dead
     tail = recv_tail(channel);
     if ((uint32_t)header == CROSSVM_CHANNEL_RECORD_SKIP && tail < channel->ring_bytes) {
         if (recv_there(recv) <= tail)
-            return break_record(channel, "the other end skips the end of the ring, and nothing follows");
+            return break_record(channel, "the other end skips the rest of the ring, and nothing follows");
         recv_wrap(channel);
         header = crossvm_private_load_header(recv->at);
         tail = channel->ring_bytes;
@@ -393,13 +396,13 @@ static ptrdiff_t find_record(crossvm_channel_t *channel, crossvm_deadline_t dead
     return each;
 }
 
-/* Where the datagram lies that find_record() found. */
+/* Address of the datagram that find_record() found. */
 static const uint8_t *datagram(const struct crossvm_private_receiver *recv)
 {
     return recv->part ? recv->part : recv->at + CROSSVM_CHANNEL_RECORD_HEADER;
 }
 
-/* Goes behind a record. */
+/* Moves past a record. */
 static void take_record(crossvm_channel_t *channel, uint64_t record)
 {
     struct crossvm_private_receiver *recv = &channel->recv;
@@ -418,7 +421,7 @@ void crossvm_private_end_batch(crossvm_channel_t *channel)
     take_record(channel, channel->recv.shown);
 }
 
-/* Goes behind the datagram that find_record() found, in a record of so many bytes when that is all of it. */
+/* Moves past the datagram that find_record() found. If it is no part of a batch, its record has so many bytes. */
 static void take_datagram(crossvm_channel_t *channel, uint64_t record)
 {
     struct crossvm_private_receiver *recv = &channel->recv;
@@ -432,7 +435,7 @@ static void take_datagram(crossvm_channel_t *channel, uint64_t record)
         crossvm_private_end_batch(channel);
 }
 
-/* Finds what there is of a stream in one piece. Returns how much, or 0 at end of file. */
+/* Finds what there is of a stream in one piece. Returns how many bytes, or 0 at end of file. */
 static ptrdiff_t find_bytes(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
     struct crossvm_private_receiver *recv = &channel->recv;
@@ -532,7 +535,7 @@ static int release(crossvm_channel_t *channel, size_t length)
     struct crossvm_private_receiver *recv = &channel->recv;
     size_t left;
 
-    if (recv->shown > recv_there(recv)) /* nothing is there any more, since the session ended */
+    if (recv->shown > recv_there(recv)) /* the session has ended, and with it what was shown */
         recv->shown = 0;
     if (channel->config.mode == CROSSVM_CHANNEL_DATAGRAM) {
         if (recv->shown == 0)

@@ -19,7 +19,7 @@ static uint32_t send_free(const crossvm_channel_t *channel)
     return channel->ring_bytes - (send_index(&channel->send) - channel->send.consumed);
 }
 
-/* Goes on at the start of the ring; the bytes up to its end count as used. */
+/* Continues at the start of the ring. The bytes up to its end count as used. */
 static void send_wrap(crossvm_channel_t *channel)
 {
     struct crossvm_private_sender *send = &channel->send;
@@ -29,7 +29,7 @@ static void send_wrap(crossvm_channel_t *channel)
     send->bias = index - (uint32_t)(uintptr_t)send->ring;
 }
 
-/* Goes behind bytes of a stream. */
+/* Moves past bytes of a stream. */
 static void send_advance(struct crossvm_private_sender *send, size_t bytes)
 {
     send->at += bytes;
@@ -58,7 +58,7 @@ void cvm_channel_close_fast_path(crossvm_channel_t *channel)
     channel->send.end = channel->send.at;
 }
 
-/* A wake word that always wants something. */
+/* A wake word with all requests set. */
 static const crossvm_private_word_t alarm_word = CROSSVM_CHANNEL_WAKE_FLAGS;
 
 void cvm_channel_alarm_sender(crossvm_channel_t *channel)
@@ -76,8 +76,9 @@ void crossvm_private_wake_receiver(crossvm_channel_t *channel)
 
     if (wake & CROSSVM_CHANNEL_WAKE_FENCE) {
         /*
-         * The index, before the wake word. The receiver has the opposite order: its wake word, a fence, the index. So
-         * either it sees the index, or we see that it wants the bell.
+         * Orders the store of PRODUCED before the load of the receiver's wake word. Pairs with the fence in
+         * cvm_channel_arm_data(), between the store of that wake word and the load of PRODUCED. So either the receiver
+         * sees the data, or this end sees the request.
          */
         crossvm_private_fence();
         wake = crossvm_private_load(send->peer_wake);
@@ -89,11 +90,12 @@ void crossvm_private_wake_receiver(crossvm_channel_t *channel)
     cvm_channel_emit(channel);
 }
 
-/* Learns what the peer has taken. It can only have taken what it was told of, and never takes it back. */
+/* Learns what the peer has taken. That is at most what was sent, and at least what is known already. */
 static int look_at_consumed(crossvm_channel_t *channel)
 {
     struct crossvm_private_sender *send = &channel->send;
-    /* Acquire: the peer's reads of the payload, before our writes in its place. */
+    /* Acquire: orders the load of CONSUMED before this end's stores into the space that it frees. Pairs with the
+     * release in cvm_channel_give_space(). */
     uint32_t consumed = crossvm_private_load_acquire(send->peer_consumed);
 
     if (consumed - send->consumed > send_index(send) - send->consumed)
@@ -102,8 +104,8 @@ static int look_at_consumed(crossvm_channel_t *channel)
     return 0;
 }
 
-/* Makes `at` a place where the record that fits can be written, and opens the fast path around it. */
-static void place_record(crossvm_channel_t *channel, uint32_t record)
+/* Moves `at` to where a record that fits can be written, and opens the fast path there. */
+static void begin_record(crossvm_channel_t *channel, uint32_t record)
 {
     struct crossvm_private_sender *send = &channel->send;
     uint32_t tail = send_tail(channel), space;
@@ -118,7 +120,7 @@ static void place_record(crossvm_channel_t *channel, uint32_t record)
     send->end = send->at + (space < tail ? space : tail);
 }
 
-/* Free bytes that a call must see. Datagrams: with what would be skipped. Streams: a single one. */
+/* Free bytes that a call needs. Datagrams: with those that it would skip. Streams: a single one. */
 static uint32_t needed(const crossvm_channel_t *channel, uint32_t record)
 {
     if (channel->config.mode == CROSSVM_CHANNEL_STREAM)
@@ -133,7 +135,8 @@ void cvm_channel_arm_space(crossvm_channel_t *channel, uint32_t want)
     send->epoch += CROSSVM_CHANNEL_WAKE_STEP;
     crossvm_private_store_release(send->want, want);
     crossvm_private_store_release(send->wake, send->epoch | CROSSVM_CHANNEL_WAKE_EMIT);
-    /* The wake word, before the look at the peer's index that follows: see cvm_channel_give_space(). */
+    /* Orders the stores of the wake word and SEND_WANT before the load of CONSUMED that follows. Pairs with the fence
+     * in cvm_channel_give_space(). */
     crossvm_private_fence();
 }
 
@@ -142,7 +145,7 @@ void cvm_channel_disarm_space(crossvm_channel_t *channel)
     crossvm_private_store_release(channel->send.wake, channel->send.epoch);
 }
 
-/* Half of the ring, where that is more than needed: a bell for each piece of space would cost more than it gives. */
+/* Half of the ring, or more where more is needed: an event for each piece of space would cost more than it gives. */
 uint32_t cvm_channel_space_wanted(const crossvm_channel_t *channel, uint32_t bytes)
 {
     uint32_t space = channel->ring_bytes / 2;
@@ -150,7 +153,7 @@ uint32_t cvm_channel_space_wanted(const crossvm_channel_t *channel, uint32_t byt
     return send_index(&channel->send) + (space > bytes ? space : bytes) - channel->ring_bytes;
 }
 
-/* Nothing more can be sent: the peer has gone, or takes nothing. */
+/* Whether nothing more can be sent: the peer has left, or takes nothing any more. */
 static bool is_over(crossvm_channel_t *channel)
 {
     if (cvm_channel_state(channel) != CROSSVM_CHANNEL_CONNECTED || cvm_channel_peer_left(channel)) {
@@ -169,14 +172,14 @@ static int end_of_sending(crossvm_channel_t *channel)
     return send->error;
 }
 
-/* Looks for a while whether the peer takes something. Returns true when it did. */
+/* Looks for a while whether the peer takes something. True when it did. */
 static bool spin_for_space(crossvm_channel_t *channel)
 {
     struct crossvm_private_sender *send = &channel->send;
 
-    for (unsigned int left = cvm_channel_looks(channel, send->vain); left > 0; left--) {
+    for (unsigned int left = cvm_channel_looks(channel, send->failed_spins); left > 0; left--) {
         if (crossvm_private_load(send->peer_consumed) != send->consumed) {
-            send->vain = 0;
+            send->failed_spins = 0;
             return true;
         }
         cvm_channel_pause();
@@ -185,8 +188,8 @@ static bool spin_for_space(crossvm_channel_t *channel)
 }
 
 /*
- * Waits until the peer may have taken something, after a look that found too little: once its index has reached `want`
- * for sure. Returns 0 to look again.
+ * Waits after a look that found too little space. Returns 0 to look again: at the latest when the peer's CONSUMED has
+ * reached `want`, perhaps earlier.
  */
 static int wait_for_space(crossvm_channel_t *channel, uint32_t want, crossvm_deadline_t deadline)
 {
@@ -197,7 +200,7 @@ static int wait_for_space(crossvm_channel_t *channel, uint32_t want, crossvm_dea
         return 0;
     cvm_channel_arm_space(channel, want);
     if (crossvm_private_load(send->peer_consumed) == send->consumed && !is_over(channel)) {
-        send->vain++;
+        send->failed_spins++;
         send->waits++;
         result = cvm_channel_sleep(channel, deadline, 0);
     }
@@ -232,7 +235,7 @@ static int make_room(crossvm_channel_t *channel, uint32_t record, crossvm_deadli
         if (send_free(channel) >= bytes)
             break;
         send->refused = bytes;
-        crossvm_private_publish(channel, send->at); /* what the peer is to make room for, it must know of */
+        crossvm_private_publish(channel, send->at); /* the peer makes room only for what it knows of */
         if (crossvm_deadline_is_now(deadline))
             return -CHANNEL_EAGAIN;
         result = wait_for_space(channel, cvm_channel_space_wanted(channel, bytes), deadline);
@@ -258,7 +261,7 @@ bool cvm_channel_can_send(crossvm_channel_t *channel)
            is_over(channel);
 }
 
-/* A datagram of that length can be written at `at`. */
+/* Waits until a datagram of that length can be written at `at`. */
 static int make_room_for_record(crossvm_channel_t *channel, size_t length, crossvm_deadline_t deadline)
 {
     uint32_t record;
@@ -269,11 +272,11 @@ static int make_room_for_record(crossvm_channel_t *channel, size_t length, cross
     record = (uint32_t)crossvm_private_record_bytes(length);
     result = make_room(channel, record, deadline);
     if (result == 0)
-        place_record(channel, record);
+        begin_record(channel, record);
     return result;
 }
 
-/* At least one byte of a stream can be written at `at`. Returns how many in one piece. */
+/* Waits until at least one byte of a stream can be written at `at`. Returns how many can, in one piece. */
 static ptrdiff_t make_room_for_bytes(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 {
     int result = make_room(channel, 0, deadline);
@@ -350,13 +353,14 @@ static ptrdiff_t reserve(crossvm_channel_t *channel, void **data, size_t length,
     if (result < 0)
         return result;
     if (record > send_tail(channel)) {
-        /* A skip must be told of together with its record, which may never be committed: so commit writes both. */
+        /* One PRODUCED must cover a skip and its record, and the record may never be committed. So commit() writes
+         * both. */
         cvm_channel_close_fast_path(channel);
         channel->send.held = record;
         *data = channel->send.ring + CROSSVM_CHANNEL_RECORD_HEADER;
         return (ptrdiff_t)length;
     }
-    place_record(channel, record);
+    begin_record(channel, record);
     *data = channel->send.at + CROSSVM_CHANNEL_RECORD_HEADER;
     return (ptrdiff_t)length;
 }
@@ -367,20 +371,20 @@ ptrdiff_t crossvm_private_reserve_slow(crossvm_channel_t *channel, void **data, 
     return cvm_channel_result(channel, reserve(channel, data, length, deadline));
 }
 
-/* A datagram at the start of the ring, behind a skip. */
+/* A datagram at the start of the ring, after a skip. */
 static int commit_held(crossvm_channel_t *channel, size_t length)
 {
     struct crossvm_private_sender *send = &channel->send;
 
     if (length > crossvm_channel_max_message(channel) || crossvm_private_record_bytes(length) > send->held)
         return -CHANNEL_EINVAL;
-    place_record(channel, send->held);
+    begin_record(channel, send->held);
     send->held = 0;
     send->at = crossvm_private_seal(send->at, length, 0);
     return 0;
 }
 
-/* A stream, a datagram behind a skip, or a call without a reservation. */
+/* A stream, a datagram after a skip, or a call without a reservation. */
 static int commit(crossvm_channel_t *channel, size_t length)
 {
     struct crossvm_private_sender *send = &channel->send;
@@ -416,7 +420,7 @@ static int drain(crossvm_channel_t *channel, crossvm_deadline_t deadline)
             return end_of_sending(channel);
         if (send->consumed == send_index(send))
             return 0;
-        if (is_over(channel)) /* it can have taken the rest before it left */
+        if (is_over(channel)) /* it may have taken the rest before it left */
             return look_at_consumed(channel) == 0 && send->consumed == send_index(send) ? 0 : end_of_sending(channel);
         if (crossvm_deadline_is_now(deadline))
             return -CHANNEL_EAGAIN;

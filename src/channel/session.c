@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Sessions: how two ends begin, notice each other's end, and begin anew (docs/channel.md, section 7).
+ * Sessions: how two ends begin, notice that the other has left, and begin anew (docs/channel.md, section 7).
  *
- * An end is in a session when each acknowledges the other's generation. It changes its own indices only where the peer
- * cannot be in an older session with it, that is while the peer's acknowledgement is 0 or this end's present
- * generation.
+ * An end is in a session when each end acknowledges the other's generation. It resets its own indices only when the
+ * peer cannot be in an older session with it: while the peer's acknowledgement is 0 or this end's present generation.
  */
 #include "internal.h"
 
@@ -15,7 +14,7 @@ int cvm_channel_state(const crossvm_channel_t *channel)
     return __atomic_load_n(&channel->state, __ATOMIC_RELAXED);
 }
 
-/* Sender and receiver may be two threads, and both may find that the session is over. */
+/* Atomic, because sender and receiver may be two threads, and both may find that the session is over. */
 static void set_state(crossvm_channel_t *channel, int state)
 {
     __atomic_store_n(&channel->state, state, __ATOMIC_RELAXED);
@@ -42,10 +41,11 @@ int cvm_channel_sleep(crossvm_channel_t *channel, crossvm_deadline_t deadline, u
     return channel->config.wait(channel->config.cookie, deadline, limit_us);
 }
 
-/* Words of the session changed, on which the peer may be waiting: it is always told. */
+/* Words of the session have changed. The peer may be waiting for them without a request, so this always emits. */
 static void tell(crossvm_channel_t *channel)
 {
-    /* What was stored, before the bell, and before the next look at the peer's words. */
+    /* Orders this end's stores of session words before its next loads of the peer's. Pairs with the same fence at the
+     * peer: of two ends that store and then look, at least one sees the other's store. */
     crossvm_private_fence();
     cvm_channel_emit(channel);
 }
@@ -71,7 +71,7 @@ void crossvm_channel_open(crossvm_channel_t *channel)
     cvm_channel_receiver_forget(channel);
     set_state(channel, CROSSVM_CHANNEL_OPENING);
 
-    /* In this order: this end leaves the old session before a new generation can be seen. */
+    /* The order matters: ACK = 0 leaves the old session before the peer can see the new generation. */
     put(channel, CROSSVM_CHANNEL_ACK_AT, 0);
     put(channel, CROSSVM_CHANNEL_MAGIC_AT, CROSSVM_CHANNEL_MAGIC);
     put(channel, CROSSVM_CHANNEL_VERSION_AT, CROSSVM_CHANNEL_VERSION);
@@ -82,7 +82,7 @@ void crossvm_channel_open(crossvm_channel_t *channel)
     tell(channel);
 }
 
-/* Starts at index 0 and says so: the peer reads the indices after it has seen the acknowledgement. */
+/* Starts at index 0, and then says so: the peer reads the indices after it has seen the acknowledgement. */
 static void acknowledge(crossvm_channel_t *channel, uint32_t peer_generation)
 {
     cvm_channel_sender_begin(channel);
@@ -104,7 +104,7 @@ static const char *misfit(crossvm_channel_t *channel)
     return NULL;
 }
 
-/* Both acknowledge each other. Returns 0, or -EPROTO when they cannot talk. */
+/* Both ends acknowledge each other. Returns 0, or -EPROTO when their parameters do not fit. */
 static int enter(crossvm_channel_t *channel)
 {
     const char *reason = misfit(channel);
@@ -117,7 +117,7 @@ static int enter(crossvm_channel_t *channel)
     channel->send.produced = channel->own + WORD(CROSSVM_CHANNEL_PRODUCED_AT);
     set_state(channel, CROSSVM_CHANNEL_CONNECTED);
     if (!__atomic_load_n(&channel->peer_here, __ATOMIC_RELAXED))
-        channel->peer_lost = true; /* it came and went; what it sent is there */
+        channel->peer_lost = true; /* it came, sent and left; its data can be received */
     return 0;
 }
 
@@ -139,7 +139,7 @@ int cvm_channel_join(crossvm_channel_t *channel)
     generation = peer_word(channel, CROSSVM_CHANNEL_GENERATION_AT);
     ack = peer_word(channel, CROSSVM_CHANNEL_ACK_AT);
     if (channel->peer_generation != 0 && channel->peer_generation != generation) {
-        /* It began anew before it met us. */
+        /* The peer began anew before both ends acknowledged each other. */
         put(channel, CROSSVM_CHANNEL_ACK_AT, 0);
         channel->peer_generation = 0;
         changed = true;
@@ -195,10 +195,10 @@ void cvm_channel_end(crossvm_channel_t *channel)
 
 int cvm_channel_break(crossvm_channel_t *channel, const char *reason)
 {
-    __atomic_store_n(&channel->reason, reason, __ATOMIC_RELAXED); /* two threads may find a breach */
+    __atomic_store_n(&channel->reason, reason, __ATOMIC_RELAXED); /* atomic: two threads may find a breach */
     set_state(channel, CROSSVM_CHANNEL_BROKEN);
     cvm_channel_alarm_sender(channel);
-    /* A peer that is merely mistaken shall learn that nobody listens. */
+    /* A peer that made a mistake should learn that nobody listens any more. */
     crossvm_private_store_release(channel->recv.stop, channel->generation);
     crossvm_private_store_release(channel->send.fin, channel->generation);
     tell(channel);

@@ -2,13 +2,13 @@
 /* Waiting for either direction, in the channel or elsewhere. */
 #include "internal.h"
 
-/* After so many spins in vain there are none, but for one each so often. */
+/* After PATIENT_SPINS failures, stop spinning; retry at every PROBE_EVERY-th sleep. */
 #define PATIENT_SPINS 4
 #define PROBE_EVERY 32
 
-unsigned int cvm_channel_looks(const crossvm_channel_t *channel, unsigned int vain)
+unsigned int cvm_channel_looks(const crossvm_channel_t *channel, unsigned int failed_spins)
 {
-    return vain < PATIENT_SPINS || vain % PROBE_EVERY == 0 ? channel->config.spin : 0;
+    return failed_spins < PATIENT_SPINS || failed_spins % PROBE_EVERY == 0 ? channel->config.spin : 0;
 }
 
 static unsigned int ready(crossvm_channel_t *channel, unsigned int events)
@@ -22,7 +22,7 @@ static unsigned int ready(crossvm_channel_t *channel, unsigned int events)
     return found;
 }
 
-/* What the peer is to make room for, it must know of. */
+/* The peer makes room only for what it knows of. */
 static void flush_for(crossvm_channel_t *channel, unsigned int events)
 {
     if (events & CROSSVM_CHANNEL_OUT)
@@ -37,7 +37,7 @@ unsigned int crossvm_channel_arm(crossvm_channel_t *channel, unsigned int events
     found = ready(channel, events);
     *sleep = (crossvm_channel_sleep_t){0};
     if (found || cvm_channel_state(channel) == CROSSVM_CHANNEL_OPENING)
-        return found; /* a peer that comes rings without being asked */
+        return found; /* a peer that comes emits without a request */
     if (events & CROSSVM_CHANNEL_IN) {
         cvm_channel_arm_data(channel);
         *sleep = cvm_channel_next_sleep(channel);
@@ -58,12 +58,12 @@ void crossvm_channel_disarm(crossvm_channel_t *channel)
     cvm_channel_disarm_space(channel);
 }
 
-/* Looks for a while. Returns what is ready. */
+/* Looks again and again for a while. Returns what is ready. */
 static unsigned int spin(crossvm_channel_t *channel, unsigned int events)
 {
     unsigned int found = ready(channel, events);
 
-    for (unsigned int left = cvm_channel_looks(channel, channel->vain); !found && left > 0; left--) {
+    for (unsigned int left = cvm_channel_looks(channel, channel->failed_spins); !found && left > 0; left--) {
         cvm_channel_pause();
         found = ready(channel, events);
     }
@@ -86,10 +86,10 @@ static int wait_for(crossvm_channel_t *channel, unsigned int events, crossvm_dea
         if (!found)
             found = crossvm_channel_arm(channel, events, &sleep);
         if (found) {
-            channel->vain = 0;
+            channel->failed_spins = 0;
             return (int)found;
         }
-        channel->vain++;
+        channel->failed_spins++;
         channel->waits++;
         result = cvm_channel_sleep(channel, deadline, sleep.limit_us);
         crossvm_channel_disarm(channel);

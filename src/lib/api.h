@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The public headers, with their functions visible outside a shared library that is otherwise compiled with
- * -fvisibility=hidden. Sources of the library include this one instead of those.
+ * The public headers. Their functions are visible outside of the shared library, which is compiled with
+ * -fvisibility=hidden. Sources of the library include this file instead of those headers.
  */
 #pragma once
 

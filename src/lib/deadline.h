@@ -5,7 +5,8 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
+
+#include "../common/clock.h"
 
 #define DEADLINE_NOW 0
 #define DEADLINE_NEVER INT64_MAX
@@ -13,15 +14,7 @@
 /** What is in a crossvm_deadline_t: nanoseconds of CLOCK_MONOTONIC, or one of DEADLINE_*. */
 typedef int64_t deadline_t;
 
-static inline int64_t deadline_clock(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
-
-/** The deadline of a timeout; negative: never. Waits that look only or never end need no clock. */
+/** The deadline of a timeout; negative: never. Does not read the clock for 0 and negative ones. */
 static inline deadline_t deadline_in(int64_t timeout_ms)
 {
     int64_t now;
@@ -30,11 +23,11 @@ static inline deadline_t deadline_in(int64_t timeout_ms)
         return DEADLINE_NEVER;
     if (timeout_ms == 0)
         return DEADLINE_NOW;
-    now = deadline_clock();
+    now = now_ns();
     return timeout_ms > (DEADLINE_NEVER - now) / 1000000 ? DEADLINE_NEVER : now + timeout_ms * 1000000;
 }
 
-/** What remains, as the timeout of poll(): rounded up, so that poll() does not return before the time is over. */
+/** The time that is left, as the timeout of poll(). Rounded up: poll() must not return before the time is over. */
 static inline int deadline_poll_ms(deadline_t deadline)
 {
     int64_t left;
@@ -43,7 +36,7 @@ static inline int deadline_poll_ms(deadline_t deadline)
         return -1;
     if (deadline == DEADLINE_NOW)
         return 0;
-    left = deadline - deadline_clock();
+    left = deadline - now_ns();
     if (left <= 0)
         return 0;
     left = (left + 999999) / 1000000;

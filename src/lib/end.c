@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The calls of the library: finds out which kind of end a name stands for, and passes on. */
+/* The calls of the library: finds out which kind of end a name means, and passes calls on to it. */
 #include "end.h"
 
 #include <errno.h>
@@ -46,7 +46,7 @@ static bool has_socket(const char *name, const char *suffix)
     return false;
 }
 
-/* A name that neither a device nor a socket has. unreadable is NULL, or a device that may have it. */
+/* Neither a device nor a socket has that name. unreadable is NULL, or a device that may have it. */
 static int no_such_connection(const char *name, const struct uio_device *unreadable)
 {
     char address[UIO_PCI_ADDRESS_BYTES], first[SOCKET_DIRECTORY_BYTES], second[SOCKET_DIRECTORY_BYTES];
@@ -75,8 +75,8 @@ static int no_such_connection(const char *name, const struct uio_device *unreada
 }
 
 /*
- * Opens the socket of a name. One that nobody listens at, or that this user may not open, is no reason not to look into
- * the next directory; but when that has none, it is what went wrong.
+ * Opens the socket of a name. If nobody listens at a socket, or this user may not open it, the next directory may still
+ * have another. If it has not, that is the error.
  */
 static int open_socket(struct crossvm_end **end, const char *name)
 {
@@ -190,7 +190,7 @@ uint32_t crossvm_peer_state(const crossvm_end_t *end, uint32_t *generation)
 {
     uint32_t unwanted;
 
-    /* The handle is const for the caller only: an end on the host takes the news from its socket first. */
+    /* The handle is const for the caller only: an end on the host first takes the news from its socket. */
     return end->ops->peer_state((struct crossvm_end *)end, generation ? generation : &unwanted);
 }
 

@@ -8,7 +8,7 @@
 
 struct end_ops {
     void (*close)(struct crossvm_end *end); /* frees the end too */
-    int (*emit)(struct crossvm_end *end);   /* from any thread */
+    int (*emit)(struct crossvm_end *end);   /* called from any thread */
     int (*wait)(struct crossvm_end *end, deadline_t deadline);
     uint32_t (*peer_state)(struct crossvm_end *end, uint32_t *generation);
     int (*info)(const struct crossvm_end *end, crossvm_end_info_t *info); /* info has name, number and dataports */
@@ -26,10 +26,10 @@ struct crossvm_end {
     struct waiters waiters; /* for channels */
 };
 
-/** Copies what fits of a text; the copy always ends with a NUL, and so do all bytes behind it. */
+/** Copies what fits of a text. The copy ends with a NUL, and all bytes after that are 0. */
 void cvm_copy_text(char *to, size_t size, const char *from);
 
-/** Gives a caller as much of an end's description as its structure of that size holds; what is beyond is 0. */
+/** Gives a caller as much of an end's description as its structure of that size holds. The rest of that is 0. */
 void cvm_give_info(crossvm_end_info_t *to, size_t size, const crossvm_end_info_t *info);
 
 /** Unmaps the dataports that are mapped so far. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Channels of an end: binds the channel's callbacks to the end's doorbells and to what is known of the peer. */
+/* Channels of an end: joins the channel's callbacks with the end's events and with the news of the peer. */
 #include "end_channel.h"
 
 #include <errno.h>
@@ -10,13 +10,12 @@
 
 #include "error.h"
 
-/* Looks before a sleep: as many as a wake-up takes, tens of microseconds, so that spinning at most doubles the cost. */
+/* Looks before a sleep. They take as long as a wake-up, tens of microseconds, so spinning at most doubles the cost. */
 #define SPIN_LOOKS 1000
 
 /*
- * How late news may be. Those of another guest go through two processes, and a loaded machine makes these wait. On the
- * host they are in the socket before a program can do anything at its end, and are read when there are no events to
- * take.
+ * How late news of the peer may be. News of another guest pass through two processes, which wait on a loaded machine.
+ * On the host they are in the socket before the peer can do anything at its end, and are read when there are no events.
  */
 #define LATE_IN_GUEST_NS 50000000
 #define LATE_ON_HOST_NS 20000000
@@ -36,24 +35,23 @@ static int emit(void *cookie)
 }
 
 /*
- * The rings of the bell that this thread knows of, kept for the channel that it waited on last. On another channel it
- * knows of none: then it looks once in vain, and waits when it comes again.
+ * The wake-ups that this thread knows of, kept for the channel that it waited on last. On another channel it knows of
+ * none: then it looks once more at the channel before it waits.
  */
-static uint32_t *known_rings(const struct end_channel *bound, bool *known)
+static uint32_t *known_wake_ups(const struct end_channel *bound, bool *is_known)
 {
     static _Thread_local struct {
         uint64_t serial;
-        uint32_t rung;
+        uint32_t known;
     } last;
 
-    *known = last.serial == bound->serial;
+    *is_known = last.serial == bound->serial;
     last.serial = bound->serial;
-    return &last.rung;
+    return &last.known;
 }
 
-/* The end's device or the VM's process is gone. A session may still hold data; without one there is nothing to wait
- * for.
- */
+/* The end's device or the VM's process is gone. A session may still hold data. Without one there is nothing to wait
+ * for. */
 static int end_is_gone(struct end_channel *bound, uint32_t error)
 {
     if (crossvm_channel_state(&bound->channel) != CROSSVM_CHANNEL_CONNECTED)
@@ -72,10 +70,10 @@ static int wait_for_event(void *cookie, crossvm_deadline_t until, uint32_t limit
     struct end_channel *bound = cookie;
     const deadline_t deadline = until.ns;
     struct waiters *waiters = &bound->end->waiters;
-    deadline_t limit = limit_us ? deadline_clock() + (int64_t)limit_us * 1000 : DEADLINE_NEVER;
-    bool known;
-    uint32_t *rung = known_rings(bound, &known);
-    /* The channel has just looked, so a bell that rings on and on is no reason to go on beyond the deadline. */
+    deadline_t limit = limit_us ? now_ns() + (int64_t)limit_us * 1000 : DEADLINE_NEVER;
+    bool is_known;
+    uint32_t *known = known_wake_ups(bound, &is_known);
+    /* The channel has just looked, so a peer that emits without end does not prolong the call beyond its deadline. */
     const int look_again = deadline_is_over(deadline) ? -ETIMEDOUT : 0;
     uint32_t gone = __atomic_load_n(&waiters->gone, __ATOMIC_ACQUIRE);
     deadline_t again = cvm_peer_watch(&bound->watch, &bound->channel, bound->end);
@@ -85,11 +83,11 @@ static int wait_for_event(void *cookie, crossvm_deadline_t until, uint32_t limit
         return end_is_gone(bound, gone);
     if (again == DEADLINE_NOW)
         return 0;
-    if (!known) {
-        *rung = __atomic_load_n(&waiters->rung, __ATOMIC_ACQUIRE);
+    if (!is_known) {
+        *known = __atomic_load_n(&waiters->wake_ups, __ATOMIC_ACQUIRE);
         return look_again;
     }
-    result = cvm_waiters_wait(bound->end, rung, sooner(deadline, sooner(limit, again)));
+    result = cvm_waiters_wait(bound->end, known, sooner(deadline, sooner(limit, again)));
     if (result == 0)
         return look_again;
     if (result == -EINTR)
@@ -158,16 +156,16 @@ static int check_options(const crossvm_end_t *end, const crossvm_channel_options
 }
 
 /*
- * Where there is a single CPU, a process that spins keeps the other end from running. A guest cannot know how many
- * there are for the VM and the peer; but where there is one, its store to the doorbell makes the peer run at once, and
- * the answer is there when the guest goes on: so it looks, and neither end needs another bell.
+ * On a single CPU, a process that spins keeps the other end from running. A guest cannot know how many CPUs its host
+ * has. But on a host with one, its store to the doorbell makes the peer run at once, and the answer is there when the
+ * guest continues. So a guest spins, and then needs no event for the answer.
  */
 static unsigned int usual_spin(const crossvm_end_t *end)
 {
     return end->in_guest || sysconf(_SC_NPROCESSORS_ONLN) != 1 ? SPIN_LOOKS : 0;
 }
 
-/* Aligned as the channel's structure is: it keeps what two threads use on cache lines apart. */
+/* Aligned as the channel's structure, which keeps words of different threads on different cache lines. */
 static struct end_channel *allocate(void)
 {
     static uint64_t serials;
@@ -217,7 +215,7 @@ int crossvm_channel_create(crossvm_channel_t **channel, crossvm_end_t *end, cons
         return cvm_fail(-error, "the dataport of connection \"%s\" (%zu bytes) cannot hold a channel", end->name,
                         dataport.size);
     }
-    (void)cvm_waiters_look(end); /* where another thread keeps us from it, the last look must do */
+    (void)cvm_waiters_look(end); /* while another thread leads, what it saw last must do */
     bound->watch.first = __atomic_load_n(&end->waiters.peer, __ATOMIC_RELAXED);
     bound->watch.late_ns = end->in_guest ? LATE_IN_GUEST_NS : LATE_ON_HOST_NS;
     crossvm_channel_open(&bound->channel);
@@ -261,7 +259,7 @@ static unsigned int arm(struct end_channel *bound, unsigned int events, deadline
     if (ready || !sleep.limit_us)
         bound->settles = 0;
     else if (!bound->settles || sleep.number != bound->sleep.number)
-        bound->settles = deadline_clock() + (int64_t)sleep.limit_us * 1000;
+        bound->settles = now_ns() + (int64_t)sleep.limit_us * 1000;
     bound->sleep = sleep;
     if (bound->settles)
         *again = sooner(*again, bound->settles);
@@ -271,8 +269,8 @@ static unsigned int arm(struct end_channel *bound, unsigned int events, deadline
 int crossvm_channel_prepare(crossvm_channel_t *channel, unsigned int events, int *timeout_ms)
 {
     struct end_channel *bound = bound_of(channel);
-    uint32_t rung = 0;
-    int result = cvm_waiters_take(bound->end, &rung);
+    uint32_t known = 0;
+    int result = cvm_waiters_take(bound->end, &known);
     deadline_t again = cvm_peer_watch(&bound->watch, channel, bound->end);
     unsigned int ready;
 

@@ -2,9 +2,9 @@
 /*
  * An open end in a guest.
  *
- * With the extended block, the device's sequence says how many events there were, and the interrupt only ends a sleep:
- * a wait compares the sequence with what this handle has seen, and sleeps when they are equal. With the base block
- * alone the driver clears the count at each interrupt, so each interrupt stands for one event or more.
+ * With the extended block, the device's sequence counts the events, and an interrupt only ends a sleep: a wait compares
+ * the sequence with what this handle has seen, and sleeps when they are equal. With the base block only, the driver
+ * clears the count at each interrupt, so each interrupt means one event or more.
  */
 #include "guest_end.h"
 
@@ -33,7 +33,7 @@ void cvm_guest_start(struct guest_end *guest)
 
     guest->seen_register = registers_load32(&guest->page, CROSSVM_REG_SEEN);
     unseen = (uint32_t)sequence - guest->seen_register;
-    /* A SEEN that the sequence has not reached was stored while it counted from elsewhere: see take_events(). */
+    /* The sequence has not reached SEEN: SEEN is of another sequence, see take_events(). */
     if (unseen > INT32_MAX || unseen > sequence)
         unseen = sequence > 0;
     guest->seen = sequence - unseen;
@@ -41,9 +41,9 @@ void cvm_guest_start(struct guest_end *guest)
 }
 
 /*
- * Takes the events that are new. A sequence that stands behind what was seen is no count: another one that counts from
- * elsewhere took its place, or the peer, who may write PEER_SEQ as it likes, lied. It is told as one event, since a
- * wake-up too many does no harm and one too few might.
+ * Takes the events that are new. A sequence below what was seen is no count: another sequence has replaced it, or the
+ * peer, which can write any PEER_SEQ, has written a wrong one. It counts as one event: one wake-up too many does no
+ * harm, one too few may.
  */
 static int take_events(struct guest_end *guest)
 {
@@ -69,7 +69,7 @@ static bool take_peer_change(struct guest_end *guest)
     return changed;
 }
 
-/* Stores SEEN: where the next opener starts, and for the device the end of a pending interrupt. */
+/* Stores SEEN. The next program to open the end starts there, and the device takes back a pending interrupt. */
 static void store_seen(struct guest_end *guest, uint64_t sequence)
 {
     guest->seen_register = (uint32_t)sequence;
@@ -88,7 +88,7 @@ static int device_is_gone(struct guest_end *guest)
 
 /*
  * Sleeps until the kernel has counted an interrupt since the last sleep, and takes that count. Returns 1, or 0 when the
- * time is over. A wait without end blocks in read() alone: one call of the kernel.
+ * time is over. A wait without end blocks in read(), and so needs a single system call.
  */
 static int sleep_for_interrupt(struct guest_end *guest, deadline_t deadline)
 {
@@ -113,14 +113,14 @@ static int sleep_for_interrupt(struct guest_end *guest, deadline_t deadline)
 }
 
 /*
- * uio_pci_generic: the kernel masked the interrupt when it counted it. The order matters. Storing SEEN, even one that
- * it holds already, takes the cause away; with the cause still there, the device would interrupt as soon as it is
- * unmasked, for ever. An event that comes
- *  - before the sequence is loaded: the caller compares again before it sleeps, and finds it;
- *  - between that and the store: SEEN is not the device's sequence, so that the cause stays and the device interrupts
- *    once unmasked; the caller's comparison finds the event even before;
+ * uio_pci_generic: the kernel masked the interrupt when it counted it. This unmasks it, and must store SEEN before. The
+ * store removes the cause of the interrupt, even if SEEN has that value already. With the cause still there, the device
+ * would interrupt as soon as it is unmasked, again and again. An event that comes
+ *  - before the load of the sequence: the caller compares again before it sleeps, and finds it;
+ *  - between the load and the store: SEEN is not the device's sequence, so the cause stays, and the device interrupts
+ * when it is unmasked. The caller's comparison finds the event before that;
  *  - between the store and the unmasking: the same, with a new cause;
- *  - after the unmasking: it is an interrupt like any other.
+ *  - after the unmasking: the device interrupts as usual.
  * So the kernel counts an interrupt for each event that the caller's comparison misses.
  */
 static int rearm(struct guest_end *guest)
@@ -137,17 +137,18 @@ static int wait_for_sequence(struct crossvm_end *end, deadline_t deadline)
     struct guest_end *guest = guest_of(end);
 
     /*
-     * An event raises the sequence before the interrupt that tells of it, so one that this comparison misses is counted
-     * by the kernel after the last sleep, and ends the next.
+     * An event raises the sequence before its interrupt. If this comparison misses the event, the kernel counts the
+     * interrupt after the last sleep, and the next sleep ends at once.
      */
     for (bool slept = false;; slept = true) {
         int events = take_events(guest);
         int woken;
 
-        /* A change of the peer has a return of its own, 0, after that of the events. */
+        /* A change of the peer is a return of its own, with 0, after the one with the events. */
         if (events || take_peer_change(guest))
             return events;
-        /* Interrupts without events (another opener's, a hostile peer's) do not prolong the wait. */
+        /* Interrupts without events (of another program that has the device open, of a hostile peer) do not prolong the
+         * wait. */
         if (slept && deadline_is_over(deadline))
             return 0;
         woken = sleep_for_interrupt(guest, deadline);
@@ -189,9 +190,8 @@ static int guest_emit(struct crossvm_end *end)
         doorbell = CROSSVM_REG_DOORBELL;
     }
     /*
-     * Orders all loads and stores of dataports, and the count, before the store that rings: that one leaves the guest
-     * and makes another CPU look at them, and neither a weakly ordered CPU nor the compiler would keep it last by
-     * itself.
+     * Orders all loads and stores of dataports, and the store of OWN_SEQ, before the store to the doorbell. That store
+     * leaves the guest, and the peer looks at the memory on another CPU. The interrupt pairs with it there.
      */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     registers_store32(&guest->page, doorbell, 1);

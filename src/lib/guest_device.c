@@ -27,9 +27,9 @@ void cvm_guest_name(const struct uio_device *device, const struct device_descrip
 }
 
 /*
- * Maps the registers of a device for a look. With uio_pci_generic they are a file in sysfs. With another driver they
- * are reached by opening the device, which must not be done with the crossvm driver: it takes who opens for a program
- * that came, tells the other end so, and with the base block gives it events that wait for somebody else.
+ * Maps the registers of a device for a look. With uio_pci_generic they are a file in sysfs. With another driver this
+ * must open the device. It must not do so with the crossvm driver: that reports a program that opens the device to the
+ * other end, and with the base block gives it events that are meant for another program.
  */
 static int map_for_look(struct registers *page, const struct uio_device *device)
 {
@@ -99,7 +99,7 @@ int cvm_guest_find(const char *name, struct uio_device *device)
     return found;
 }
 
-/* How a device is reached, when its registers cannot be asked. */
+/* How a device is reached, when its registers cannot be read. */
 static enum crossvm_via guess_via(const struct uio_device *device)
 {
     if (cvm_uio_is_generic(device))
@@ -165,7 +165,7 @@ static uint64_t driver_tells(const struct uio_device *device, const char *what)
     return cvm_sysfs_number(&number, "/sys/class/uio/uio%u/device/crossvm/%s", device->number, what) ? number : 0;
 }
 
-/* What the crossvm driver tells of a device with the extended block to those who do not open it. */
+/* What the crossvm driver tells of a device with the extended block without an open(). */
 static void look_at_attributes(const struct uio_device *device, crossvm_end_info_t *info)
 {
     if (!info->version)

@@ -19,8 +19,9 @@ int cvm_guest_find(const char *name, struct uio_device *device);
 void cvm_guest_name(const struct uio_device *device, const struct device_description *description,
                     char name[CROSSVM_FULL_NAME_BYTES]);
 
-/** Looks at a device without disturbing who uses it. What this user may not read stays 0. */
+/** Looks at a device without disturbing a program that uses it. What this user may not read stays 0. */
 void cvm_guest_look(const struct uio_device *device, crossvm_end_info_t *info);
 
-/** Fills in what does not depend on who asks: path, location, MSI, and with the registers version, peer, sequence. */
+/** Fills in what is the same for an open end and a look: path, location, MSI; with the registers also version, peer and
+ * sequence. */
 void cvm_guest_describe(const struct uio_device *device, const struct registers *page, crossvm_end_info_t *info);

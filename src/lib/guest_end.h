@@ -12,12 +12,12 @@ struct guest_end {
     struct uio_device device;
     struct registers page;
     struct intx intx;       /* open with uio_pci_generic only */
-    bool generic;           /* no kernel driver speaks for the device: this library is its driver */
+    bool generic;           /* this library is the device's driver: the kernel's only passes interrupts on */
     bool gone;              /* the device was removed; atomic, for crossvm_emit() in other threads */
-    uint64_t seen;          /* sequence up to which crossvm_wait() has told events */
-    uint64_t peer;          /* PEER as last told */
+    uint64_t seen;          /* sequence up to which crossvm_wait() has returned events */
+    uint64_t peer;          /* PEER as crossvm_wait() knows it */
     uint32_t seen_register; /* what SEEN holds */
-    uint32_t unclaimed;     /* base block: events found when opening, which no interrupt will tell */
+    uint32_t unclaimed;     /* base block: events found at opening, for which no interrupt will come */
 };
 
 /** The calls of an end whose device has the extended block, and of one with the base block alone. */

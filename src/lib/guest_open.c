@@ -94,7 +94,8 @@ static int map_dataport(struct guest_end *guest, unsigned int bar, uint64_t size
 static int map_described_dataports(struct guest_end *guest, const struct device_description *description)
 {
     for (size_t i = 0; i < description->num_dataports; i++) {
-        /* Drivers number their maps by dataport; the resource files that stand in for them are numbered by BAR. */
+        /* Drivers number their maps by dataport. Resource files, used instead with uio_pci_generic, are numbered by
+         * BAR. */
         unsigned int bar = guest->generic ? description->dataports[i].bar : (unsigned int)(CROSSVM_BAR_DATAPORT + i);
         int error = map_dataport(guest, bar, description->dataports[i].size, description->dataports[i].rights);
 
@@ -121,10 +122,9 @@ static int map_all_bars(struct guest_end *guest)
 }
 
 /*
- * The older drivers of the field clear the count at an interrupt and tell nobody of earlier events, whose interrupt
- * went nowhere because there was no driver yet: the first wait tells them. If the count is of an event whose interrupt
- * is just on its way, that one finds the count cleared and is not told, so the first wait tells this event, too. The
- * crossvm driver does all this itself.
+ * Other drivers of the base block clear the count at an interrupt. Events from before the driver was there had no
+ * interrupt, so the first wait returns them. If the interrupt of a counted event is under way, it finds the count
+ * cleared and is not passed on: the first wait returns that event, too. The crossvm driver does all this itself.
  */
 static void claim_count(struct guest_end *guest)
 {
@@ -134,8 +134,8 @@ static void claim_count(struct guest_end *guest)
 }
 
 /*
- * Becomes the driver of the device. Unmasking comes last: what is pending interrupts then, so that crossvm_fd() polls
- * readable. The kernel may have left the device masked when an earlier program ended between interrupt and rearm().
+ * Becomes the driver of the device. Unmasking comes last: then a pending event interrupts, and crossvm_fd() polls
+ * readable. The device may be masked because an earlier program ended between the interrupt and rearm().
  */
 static int become_driver(struct guest_end *guest)
 {
@@ -166,7 +166,7 @@ int cvm_guest_open(struct crossvm_end **end, const struct uio_device *device)
     guest->generic = cvm_uio_is_generic(device);
     guest->end.fd = -1;
     guest->intx.config = -1;
-    cvm_guest_name(device, NULL, guest->end.name); /* for sentences, until the device was asked */
+    cvm_guest_name(device, NULL, guest->end.name); /* for sentences, until the registers are read */
 
     error = open_node(guest);
     if (error)

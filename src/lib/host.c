@@ -2,9 +2,9 @@
 /*
  * An end on the host.
  *
- * The VM's process hands over memory and eventfds and is then asked no more: an emit counts in the peer page and
- * signals one eventfd, a wait reads the other. The socket stays open, as the sign that this program owns the end, and
- * brings news of the guest's driver and of the process's end.
+ * The VM's process hands over memory and eventfds, and is in no path after that: an emit counts in the peer page and
+ * signals one eventfd, and a wait reads the other. The socket stays open. It is the sign that this program owns the
+ * end, and it brings news of the guest's driver and of the end of the process.
  */
 #include "host.h"
 
@@ -45,7 +45,7 @@ struct host_end {
     struct wire_driver driver;
     bool gone;       /* the VM's process ended; atomic, for crossvm_emit() in other threads */
     uint64_t events; /* read from from_guest so far */
-    uint64_t told;   /* of these, told by crossvm_wait() */
+    uint64_t told;   /* of these, returned by crossvm_wait() */
 };
 
 _Static_assert(CROSSVM_REG_PEER_SEQ == CROSSVM_PEER_PAGE, "PEER_SEQ is the first word of the peer page");
@@ -64,7 +64,7 @@ static int server_is_gone(struct host_end *host)
                     host->end.name, host->path);
 }
 
-/* Tells events that were read: some at a time, when there are more than an int holds. */
+/* Returns events that were read: in several calls, when there are more than an int holds. */
 static int tell_events(struct host_end *host)
 {
     uint64_t fresh = host->events - host->told;
@@ -76,9 +76,9 @@ static int tell_events(struct host_end *host)
 }
 
 /*
- * Takes the count of the guest's eventfd. The VM's process shares the descriptor and may have emptied it since it
- * polled readable, so the read must not block, whatever the descriptor's flags. The read orders as an acquire: what the
- * guest wrote before it rang is visible after it.
+ * Takes the count of the guest's eventfd. The VM's process shares the descriptor, and may have emptied it since it
+ * polled readable. So the read must not block, whatever the descriptor's flags are. The read is an acquire: memory that
+ * the guest wrote before it emitted is visible after the read.
  */
 static int take_events(struct host_end *host)
 {
@@ -98,8 +98,8 @@ static int take_events(struct host_end *host)
                     host->end.name, host->path);
 }
 
-/* Takes news of the guest's driver and program. Returns 1 for a change, 0 for none, -EPIPE when the VM's process ended.
- */
+/* Takes news of the guest's driver and program. Returns 1 for a change, 0 for none, -EPIPE when the VM's process has
+ * ended. */
 static int take_driver_news(struct host_end *host)
 {
     struct wire_driver before = host->driver;
@@ -129,7 +129,7 @@ static int host_wait(struct crossvm_end *end, deadline_t deadline)
         if (ready == 0)
             return 0;
 
-        /* Events first: those of a VM whose process has just ended are told before its end is. */
+        /* Events first: those of a VM whose process has just ended come before the news of that. */
         result = fds[0].revents ? take_events(host) : 0;
         if (result)
             return result;
@@ -152,14 +152,14 @@ static int host_emit(struct crossvm_end *end)
                         "the process that serves connection \"%s\" (%s) has ended; open it again when that is back",
                         end->name, host->path);
     /*
-     * Orders all loads and stores of dataports before the new sequence, so that a guest that polls it finds them done.
-     * The kernel orders the sequence before the interrupt that its eventfd raises.
+     * Release: orders all loads and stores of dataports before the store of PEER_SEQ. Pairs with the guest's acquire of
+     * it. The kernel orders PEER_SEQ before the interrupt that its eventfd raises.
      */
     __atomic_fetch_add(host->peer_page, 1, __ATOMIC_RELEASE);
     do
         length = write(host->to_guest, &one, sizeof(one));
     while (length < 0 && errno == EINTR);
-    /* A counter that is full has a signal waiting for the guest, which stands for this event, too. */
+    /* A full counter means that a signal waits for the guest. It announces this event, too. */
     if (length == sizeof(one) || (length < 0 && errno == EAGAIN))
         return 0;
     return cvm_fail(EIO, "cannot signal the guest of connection \"%s\" (%s)", end->name, host->path);
@@ -233,7 +233,7 @@ static int host_info(const struct crossvm_end *end, crossvm_end_info_t *info)
     return error;
 }
 
-/* Gives back what an end has so far. Closing the socket is what tells the VM's process. */
+/* Gives back what an end has so far. The VM's process notices that the socket closes. */
 static void host_close(struct crossvm_end *end)
 {
     struct host_end *host = host_of(end);
@@ -266,7 +266,7 @@ static int bad_descriptor(const struct host_end *host, const char *which, const 
                     which, fault);
 }
 
-/* An eventfd is the kind of file that has no type. Others of that kind make reads and writes fail, and no more. */
+/* An eventfd is a file without a type. Reads and writes of another file without a type fail, and do no harm. */
 static bool may_be_eventfd(int fd)
 {
     struct stat status;
@@ -274,7 +274,8 @@ static bool may_be_eventfd(int fd)
     return !fstat(fd, &status) && (status.st_mode & S_IFMT) == 0;
 }
 
-/* Whoever had this end before shares the descriptor: what it may have left there is not to make an emit wait. */
+/* A program that had this end before may share the descriptor, and have filled the counter. An emit must not wait then.
+ */
 static void do_not_wait(int eventfd)
 {
     int flags = fcntl(eventfd, F_GETFL);

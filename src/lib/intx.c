@@ -9,8 +9,8 @@
 #include "descriptor.h"
 
 /*
- * Interrupt Disable is bit 10 of the 16-bit command register at 4. The upper byte is accessed alone: the lower one
- * holds the bits that enable memory and bus mastering, which belong to the kernel.
+ * Interrupt Disable is bit 10 of the 16-bit command register at 4. Only the upper byte is accessed: the kernel owns
+ * bits of the lower one, which enable memory and bus mastering.
  */
 #define COMMAND_HIGH 5
 #define COMMAND_HIGH_INTX_DISABLE 0x04

@@ -2,8 +2,8 @@
 /*
  * The interrupt line of a device under uio_pci_generic.
  *
- * That driver knows nothing of the device. At an interrupt it sets Interrupt Disable in the PCI command register and
- * counts; the program takes the cause away and clears the bit. Calls set no sentence.
+ * That driver does not know the device. At an interrupt it sets Interrupt Disable in the PCI command register, and
+ * counts the interrupt. The program removes the cause and clears the bit. Calls set no sentence.
  */
 #pragma once
 

@@ -2,8 +2,8 @@
 /*
  * The ends of this machine: devices, then sockets.
  *
- * What keeps a look from being complete, such as a directory that this user may not read, does not keep the rest from
- * being listed. Then the first error is the result, too: an empty list would say that there are no connections.
+ * An error, such as a directory that this user may not read, does not keep the rest from being listed. The first error
+ * is the result of the call: a list without it would say that there are no other connections.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -80,8 +80,8 @@ static bool parse_socket_name(const char *file, char name[CROSSVM_FULL_NAME_BYTE
 }
 
 /*
- * Adds a socket. A process that ended left the socket that nobody listens at: that is no end. One that does not let
- * this user in, or does not answer, is listed with its error.
+ * Adds a socket. A socket that nobody listens at is left out: a process that has ended left it there. An end whose
+ * process does not let this user in, or does not answer, is listed with its error.
  */
 static void add_socket(struct list *list, const char *directory, const char *name)
 {

@@ -8,7 +8,7 @@ static bool is_there(uint64_t peer)
     return (uint32_t)peer == CROSSVM_PEER_READY;
 }
 
-/* Ends this session, and no other: whoever comes next is there. */
+/* Ends this session and no later one: the next peer is there. */
 static deadline_t say_gone(crossvm_channel_t *channel)
 {
     crossvm_channel_set_peer(channel, false);
@@ -16,7 +16,7 @@ static deadline_t say_gone(crossvm_channel_t *channel)
     return DEADLINE_NOW;
 }
 
-/* Whether programs at the other end are seen at all: there is or was one, or one came and went meanwhile. */
+/* Whether news tell of programs at the other end at all: there is or was one, or one has come and gone. */
 static bool is_tracked(const struct peer_watch *watch, uint64_t peer)
 {
     return is_there(peer) || is_there(watch->first) ||
@@ -28,13 +28,13 @@ static uint64_t peer_of(const struct crossvm_end *end)
     return __atomic_load_n(&end->waiters.peer, __ATOMIC_ACQUIRE);
 }
 
-/* A new session: news that are here by now are older than it. Where another thread leads, it has read them. */
+/* A new session: the news that are here by now are older. If another thread leads, it has read them. */
 static void begin(struct peer_watch *watch, const crossvm_channel_t *channel, struct crossvm_end *end)
 {
     (void)cvm_waiters_look(end);
     watch->session = crossvm_channel_session(channel);
     watch->peer = peer_of(end);
-    watch->settled = deadline_clock() + watch->late_ns;
+    watch->settled = now_ns() + watch->late_ns;
 }
 
 static deadline_t look(struct peer_watch *watch, crossvm_channel_t *channel, struct crossvm_end *end)
@@ -49,13 +49,13 @@ static deadline_t look(struct peer_watch *watch, crossvm_channel_t *channel, str
     peer = peer_of(end);
     watch->tracked = watch->tracked || is_tracked(watch, peer);
     if (peer != watch->peer) {
-        if (deadline_is_over(watch->settled) && was_tracked) /* else it is the news of who came, and late */
+        if (deadline_is_over(watch->settled) && was_tracked) /* else it is the late news that this peer came */
             return say_gone(channel);
         watch->peer = peer;
     }
     if (is_there(peer) || !watch->tracked)
         return DEADLINE_NEVER;
-    /* It came and went, or the news that it is there are on their way. */
+    /* It has come and gone, or the news that it is there are on their way. */
     return deadline_is_over(watch->settled) ? say_gone(channel) : watch->settled;
 }
 

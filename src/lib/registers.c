@@ -42,7 +42,8 @@ void cvm_registers_unmap(struct registers *page)
     page->base = NULL;
 }
 
-/* Copies a name of at most size bytes. Word by word: BAR0 may be mapped as device memory, which memcpy() is not for. */
+/* Copies a name of at most size bytes, word by word: BAR0 may be mapped as device memory, on which memcpy() can fault.
+ */
 static void copy_name(const struct registers *page, size_t offset, size_t size, char name[CROSSVM_FULL_NAME_BYTES])
 {
     char copy[CROSSVM_FULL_NAME_BYTES + 1] = "";

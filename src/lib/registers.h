@@ -2,8 +2,8 @@
 /*
  * The registers of a device, mapped into this process.
  *
- * The VMM, and in the peer page the peer, may change them at any time, and neither is trusted: what decides something
- * is loaded once and checked before use.
+ * The VMM can change them at any time, and in the peer page the peer can. Neither is trusted: a value that decides
+ * something is loaded once, and checked before use.
  */
 #pragma once
 
@@ -15,7 +15,7 @@
 
 #include "uio_device.h"
 
-/* Registers are little-endian, as all of PCI is, and so are all machines that this library is compiled for. */
+/* Registers are little-endian, as all of PCI. So are all machines that this library is compiled for. */
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian machines need swaps in this file");
 
 struct registers {
@@ -26,7 +26,7 @@ struct registers {
     bool has_own_page;  /* ... and the own page, in which this end counts its events */
 };
 
-/** A private copy of what a device says of itself. */
+/** A private copy of what a device says about itself. */
 struct device_description {
     char name[CROSSVM_FULL_NAME_BYTES]; /* "" when it is malformed or missing */
     uint32_t version;                   /* 0 without extended block */
@@ -49,12 +49,12 @@ struct device_description {
 int cvm_registers_map(struct registers *page, const struct uio_device *device, int fd, int prot);
 void cvm_registers_unmap(struct registers *page);
 
-/** Copies what the device says. Returns 0, or -EPROTO when it claims more dataports than there can be. */
+/** Makes that copy. Returns 0, or -EPROTO when it claims more dataports than there can be. */
 int cvm_registers_describe(const struct registers *page, struct device_description *description);
 
 /*
- * Loads are acquires: what the peer wrote before it raised a sequence is visible to loads of a dataport that come after
- * the load of the sequence.
+ * Loads are acquires: they order the load of a sequence before later loads of dataports. Pairs with the peer's release,
+ * or fence, before it raises the sequence.
  */
 static inline uint32_t registers_load32(const struct registers *page, size_t offset)
 {
@@ -68,7 +68,7 @@ static inline uint64_t registers_load64(const struct registers *page, size_t off
 #else
     uint32_t low, high, before;
 
-    do { /* the halves belong together when the upper one stood still meanwhile */
+    do { /* the halves belong together if the upper one did not change in between */
         before = registers_load32(page, offset + 4);
         low = registers_load32(page, offset);
         high = registers_load32(page, offset + 4);
@@ -77,14 +77,15 @@ static inline uint64_t registers_load64(const struct registers *page, size_t off
 #endif
 }
 
-/** A store of exactly 32 bits from a register: some VMMs on x86 cannot decode a store of a constant. */
+/** A store of exactly 32 bits from a register of the CPU: some VMMs on x86 cannot decode a store of a constant. */
 static inline void registers_store32(const struct registers *page, size_t offset, uint32_t value)
 {
-    __asm__("" : "+r"(value)); /* keeps the compiler from knowing it */
+    __asm__("" : "+r"(value)); /* hides the value from the compiler */
     __atomic_store_n((volatile uint32_t *)(page->base + offset), value, __ATOMIC_RELAXED);
 }
 
-/** Events of the peer so far: who counts them may change while the VM runs. Extended block only. */
+/** Events of the peer so far. While the VM runs, the counter may change from the device's to the peer's and back.
+ * Extended block only. */
 static inline uint64_t registers_sequence(const struct registers *page)
 {
     bool peer_counts = registers_load32(page, CROSSVM_REG_STATUS) & CROSSVM_STATUS_PEER_COUNTS;
@@ -93,8 +94,8 @@ static inline uint64_t registers_sequence(const struct registers *page)
 }
 
 /**
- * Counts an event of this end, for a peer that learns of the number nowhere else. Orders all memory accesses before it
- * ahead of the count, for a peer that polls it.
+ * Counts an event of this end: a peer in another VM learns of the number only here. Sequentially consistent: orders all
+ * earlier accesses before the store of OWN_SEQ. Pairs with the acquire of a peer that polls it.
  */
 static inline void registers_count_own(const struct registers *page)
 {

@@ -29,7 +29,7 @@ static bool is_connection(const char *directory)
            cvm_sysfs_number(&id, "%s/device", directory) && id == CROSSVM_PCI_DEVICE;
 }
 
-/* Describes uioN. False when it is no connection, or gone meanwhile. */
+/* Describes uioN. False when it is no connection, or is gone by now. */
 static bool describe(unsigned int number, struct uio_device *device)
 {
     char parent[64];
@@ -145,12 +145,12 @@ bool cvm_uio_has_msi(const struct uio_device *device)
     return cvm_sysfs_exists(PCI_DEVICES "/%s/msi_irqs", device->pci_address);
 }
 
-/* --- its BARs: UIO maps, which drivers of connections number like the BARs, or resource files of the PCI core --- */
+/* --- BARs: UIO maps, which drivers of connections number like the BARs, or resource files of the PCI core --- */
 
 /*
- * Opens the file of a BAR. Memory behind a plain resource file is mapped as device memory on arm64, where unaligned
- * accesses, such as those of memcpy(), fault; write-combining is normal memory there. On x86 it is the other way round
- * that hurts: stores to write-combining memory overtake each other, and code for x86 relies on it that they do not.
+ * Opens the file of a BAR. On arm64, a plain resource file is mapped as device memory, on which unaligned accesses
+ * fault, such as those of memcpy(); the write-combining one is normal memory. On x86, the plain one must be used:
+ * stores to write-combining memory overtake each other, and code for x86 relies on their order.
  */
 static int open_resource(const struct uio_device *device, unsigned int bar, int flags)
 {
@@ -190,7 +190,7 @@ size_t cvm_uio_bar_size(const struct uio_device *device, unsigned int bar)
         snprintf(path, sizeof(path), PCI_DEVICES "/%s/resource%u", device->pci_address, bar);
         return stat(path, &status) || status.st_size < 0 ? 0 : (size_t)status.st_size;
     }
-    /* A map that does not begin on a page would need its offset added to each address; no connection has one. */
+    /* A map that does not begin on a page would need an offset in each address. No connection has one. */
     if (!cvm_sysfs_number(&offset, UIO_CLASS "/uio%u/maps/map%u/offset", device->number, bar) || offset != 0)
         return 0;
     return cvm_sysfs_number(&size, UIO_CLASS "/uio%u/maps/map%u/size", device->number, bar) ? size : 0;
@@ -200,7 +200,7 @@ int cvm_uio_map(const struct uio_device *device, int fd, unsigned int bar, size_
 {
     int resource, error;
 
-    if (!cvm_uio_is_generic(device)) /* the offset tells UIO which map is meant, in pages */
+    if (!cvm_uio_is_generic(device)) /* the offset, in pages, selects the map */
         return map_file(fd, size, prot, (off_t)bar * sysconf(_SC_PAGESIZE), address);
 
     resource = open_resource(device, bar, prot & PROT_WRITE ? O_RDWR : O_RDONLY);

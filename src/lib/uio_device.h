@@ -16,8 +16,8 @@ struct uio_device {
     char node[32];                           /* /dev/uioN */
     char pci_address[UIO_PCI_ADDRESS_BYTES]; /* such as 0000:00:03.0 */
     char driver[32];
-    char label[CROSSVM_FULL_NAME_BYTES]; /* from the driver: the connection's name, or a name of its own */
-    char version[16];                    /* from the driver, too */
+    char label[CROSSVM_FULL_NAME_BYTES]; /* from the driver: the connection's name, or the driver's own */
+    char version[16];                    /* from the driver */
 };
 
 /** All devices of connections that have a driver, by number. Returns 0 or a negative errno value, with no list then;

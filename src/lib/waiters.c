@@ -8,30 +8,32 @@
 
 #include "end.h"
 
-/* A peer that never stops ringing keeps nobody from going on. */
+/* A peer that emits without end must not keep a call from returning. */
 #define MOST_LOOKS 8
 
 /* --- the leader --- */
 
 static bool try_to_lead(struct waiters *waiters)
 {
-    /* Acquire: what the last leader left in the end, before our use of it. */
+    /* Acquire: orders this load before the use of what the last leader left in the end. Pairs with the release in
+     * stop_leading(). */
     return __atomic_exchange_n(&waiters->led, 1, __ATOMIC_ACQUIRE) == 0;
 }
 
 /*
- * Lets another lead, and tells everybody to look: before, for who leads next, and must not sleep on what this one took;
- * and after, for who saw that there is a leader. That one sleeps only while `rung` stands still, and finds nobody
- * leading when it has changed. The additions are also what publishes `peer` and `gone`.
+ * Lets another thread lead. Counts a wake-up before that, so that the next leader does not sleep on an event that this
+ * one has taken; and one after, so that a thread that still saw a leader does not follow it: it sleeps only while the
+ * count stays the same. The additions also publish `peer` and `gone`.
  */
-static void stop_leading(struct waiters *waiters, uint32_t *rung)
+static void stop_leading(struct waiters *waiters, uint32_t *known)
 {
-    (void)__atomic_add_fetch(&waiters->rung, 1, __ATOMIC_SEQ_CST);
+    (void)__atomic_add_fetch(&waiters->wake_ups, 1, __ATOMIC_SEQ_CST);
     __atomic_store_n(&waiters->led, 0, __ATOMIC_RELEASE);
-    *rung = __atomic_add_fetch(&waiters->rung, 1, __ATOMIC_SEQ_CST);
-    /* Sequentially consistent, as in follow(): either we see the sleeper, or it sees the new count. */
-    if (__atomic_load_n(&waiters->sleepers, __ATOMIC_SEQ_CST) > 0)
-        (void)syscall(SYS_futex, &waiters->rung, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+    *known = __atomic_add_fetch(&waiters->wake_ups, 1, __ATOMIC_SEQ_CST);
+    /* Orders the addition before this load. Pairs with the addition in follow(), before the futex loads the count:
+     * either this thread sees the follower, or the follower sees the new count. */
+    if (__atomic_load_n(&waiters->followers, __ATOMIC_SEQ_CST) > 0)
+        (void)syscall(SYS_futex, &waiters->wake_ups, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
 /* As the leader. */
@@ -45,12 +47,12 @@ static void learn_peer(struct crossvm_end *end)
 
 bool cvm_waiters_look(struct crossvm_end *end)
 {
-    uint32_t rung;
+    uint32_t known;
 
     if (!try_to_lead(&end->waiters))
         return false;
     learn_peer(end);
-    stop_leading(&end->waiters, &rung);
+    stop_leading(&end->waiters, &known);
     return true;
 }
 
@@ -59,57 +61,57 @@ static int look(struct crossvm_end *end, deadline_t deadline)
 {
     int result = crossvm_wait(end, CROSSVM_DEADLINE(deadline));
 
-    if (result == 0) /* the peer may have changed; with events, that comes next time */
+    if (result == 0) /* the peer may have changed. After events, the next call returns 0 for that */
         learn_peer(end);
     else if (result < 0 && result != -EINTR)
         __atomic_store_n(&end->waiters.gone, (uint32_t)-result, __ATOMIC_RELAXED);
     return result;
 }
 
-static int lead(struct crossvm_end *end, uint32_t *rung, deadline_t deadline)
+static int lead(struct crossvm_end *end, uint32_t *known, deadline_t deadline)
 {
     int result = look(end, deadline);
 
-    stop_leading(&end->waiters, rung);
+    stop_leading(&end->waiters, known);
     if (result == 0 && deadline_is_over(deadline))
         return -ETIMEDOUT;
     return result < 0 ? result : 0;
 }
 
-/* --- the others --- */
+/* --- the followers --- */
 
-/* Sleeps while the leader has nothing to tell. */
-static int follow(struct waiters *waiters, uint32_t rung, deadline_t deadline)
+/* Sleeps until there is another wake-up than those that are known. */
+static int follow(struct waiters *waiters, uint32_t known, deadline_t deadline)
 {
     struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
     long result;
 
-    if (deadline <= 0) /* a time that the kernel would refuse, long over */
+    if (deadline <= 0) /* long over, and the kernel would refuse it */
         return -ETIMEDOUT;
-    (void)__atomic_add_fetch(&waiters->sleepers, 1, __ATOMIC_SEQ_CST);
-    result = syscall(SYS_futex, &waiters->rung, FUTEX_WAIT_BITSET_PRIVATE, rung,
+    (void)__atomic_add_fetch(&waiters->followers, 1, __ATOMIC_SEQ_CST);
+    result = syscall(SYS_futex, &waiters->wake_ups, FUTEX_WAIT_BITSET_PRIVATE, known,
                      deadline == DEADLINE_NEVER ? NULL : &until, NULL, FUTEX_BITSET_MATCH_ANY);
-    (void)__atomic_sub_fetch(&waiters->sleepers, 1, __ATOMIC_RELAXED);
+    (void)__atomic_sub_fetch(&waiters->followers, 1, __ATOMIC_RELAXED);
     return result < 0 && (errno == ETIMEDOUT || errno == EINTR) ? -errno : 0;
 }
 
-int cvm_waiters_wait(struct crossvm_end *end, uint32_t *rung, deadline_t deadline)
+int cvm_waiters_wait(struct crossvm_end *end, uint32_t *known, deadline_t deadline)
 {
     struct waiters *waiters = &end->waiters;
 
     for (;;) {
-        uint32_t now = __atomic_load_n(&waiters->rung, __ATOMIC_ACQUIRE);
+        uint32_t now = __atomic_load_n(&waiters->wake_ups, __ATOMIC_ACQUIRE);
         int result;
 
-        if (now != *rung) {
-            *rung = now;
+        if (now != *known) {
+            *known = now;
             return 0;
         }
         if (try_to_lead(waiters)) {
-            /* A leader may have come and gone since we looked. */
-            if (__atomic_load_n(&waiters->rung, __ATOMIC_ACQUIRE) == now)
-                return lead(end, rung, deadline);
-            stop_leading(waiters, rung);
+            /* Another thread may have led since the load above. */
+            if (__atomic_load_n(&waiters->wake_ups, __ATOMIC_ACQUIRE) == now)
+                return lead(end, known, deadline);
+            stop_leading(waiters, known);
             return 0;
         }
         result = follow(waiters, now, deadline);
@@ -118,19 +120,19 @@ int cvm_waiters_wait(struct crossvm_end *end, uint32_t *rung, deadline_t deadlin
     }
 }
 
-int cvm_waiters_take(struct crossvm_end *end, uint32_t *rung)
+int cvm_waiters_take(struct crossvm_end *end, uint32_t *known)
 {
     struct waiters *waiters = &end->waiters;
     int result = 1;
 
     if (!try_to_lead(waiters))
-        return 0; /* the leader takes it, and tells */
+        return 0; /* the leader takes it, and counts a wake-up */
     for (int looks = 0; result > 0 && looks < MOST_LOOKS; looks++)
         result = look(end, DEADLINE_NOW);
     if (result > 0) {
         learn_peer(end);
         result = 0;
     }
-    stop_leading(waiters, rung);
+    stop_leading(waiters, known);
     return result == -EINTR ? 0 : result;
 }

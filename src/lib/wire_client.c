@@ -21,7 +21,7 @@
 #include "end.h"
 #include "error.h"
 
-/* A sender can pack one descriptor more into what the alignment of control messages leaves free. */
+/* The alignment of control messages can leave room for one descriptor more. */
 #define CONTROL_BYTES CMSG_SPACE(CROSSVM_WIRE_MAX_FDS * sizeof(int))
 
 static void close_descriptors(struct wire_answer *answer)
@@ -104,7 +104,7 @@ static void directory_of(const char *path, char directory[PATH_MAX])
 }
 
 /*
- * Whether the socket is of somebody who may serve this user: whoever can make sockets in that directory could offer one
+ * Whether only trusted users can have made the socket. A user who can make files in the directory could offer a socket
  * under any name, and would be given what is meant for the VM.
  */
 static int check_directory(const char *path)
@@ -166,8 +166,8 @@ static int connect_to(const char *path, int timeout_ms)
 
 /* --- the reply --- */
 
-/* Takes all descriptors of a message, those below 3 under other numbers. Returns how many there were; those that do not
- * fit are closed. */
+/* Takes all descriptors of a message, and moves those below 3 to other numbers. Returns how many there were. Those that
+ * do not fit are closed. */
 static size_t take_descriptors(struct msghdr *message, int fds[CROSSVM_WIRE_MAX_FDS])
 {
     size_t count = 0;
@@ -228,7 +228,7 @@ static bool is_driver_message(const struct crossvm_wire_header *header, ssize_t 
            header->type == CROSSVM_WIRE_DRIVER;
 }
 
-/* Makes the name of the VM one that can be shown on a terminal, whatever it says. */
+/* Makes a text safe to be shown on a terminal. */
 static void clean_text(char *text, size_t size)
 {
     text[size - 1] = '\0';
@@ -275,7 +275,7 @@ static int protocol_error(const char *path, const char *fault)
     return cvm_fail(EPROTO, "the process at %s sent %s; use the same release of crossvm there and here", path, fault);
 }
 
-/* Waits for the reply, past driver messages. */
+/* Waits for the reply. Driver messages may come before it. */
 static int receive_reply(const char *path, enum crossvm_wire_type type, deadline_t deadline, struct wire_answer *answer,
                          size_t *num_fds)
 {
@@ -357,14 +357,14 @@ int cvm_wire_request(const char *path, enum crossvm_wire_type type, int timeout_
 
 /* --- driver messages --- */
 
-/* How many messages one call takes: a server that floods must not hold the caller. */
+/* How many messages one call takes: a server that sends without end must not keep the call from returning. */
 #define MESSAGES_AT_ONCE 16
 
 int cvm_wire_receive_driver(int socket, struct wire_driver *driver)
 {
     for (int i = 0; i < MESSAGES_AT_ONCE; i++) {
         struct crossvm_wire_driver message;
-        /* Descriptors that come along are dropped by the kernel, since there is no room for them. */
+        /* There is no room for descriptors, so the kernel drops them. */
         ssize_t length = recv(socket, &message, sizeof(message), MSG_DONTWAIT);
 
         if (length < 0)

@@ -2,7 +2,7 @@
 /*
  * The client's side of src/wire/wire.h: one request, one reply, and driver messages after that.
  *
- * The process behind the socket is not trusted: a reply is copied, checked, and used from the copy.
+ * The process behind the socket is not trusted: a reply is received into private memory, and checked there.
  */
 #pragma once
 
@@ -31,10 +31,10 @@ struct wire_answer {
  */
 int cvm_wire_request(const char *path, enum crossvm_wire_type type, int timeout_ms, struct wire_answer *answer);
 
-/** Closes socket and descriptors. Those that are -1 are left out. */
+/** Closes the socket and the descriptors, except those that are -1. */
 void cvm_wire_close(struct wire_answer *answer);
 
-/** What a VM's process told last of the guest's driver and program. */
+/** What a VM's process has last said about the guest's driver and program. */
 struct wire_driver {
     uint32_t state; /* CROSSVM_DRIVER_* */
     uint32_t generation;

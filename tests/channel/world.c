@@ -366,7 +366,7 @@ static void mix_bytes(uint64_t *hash, const void *bytes, size_t length)
 /* Counts are there to be read by people, or decide how long to spin, which nobody does here. */
 static void forget_counts(crossvm_channel_t *channel)
 {
-    channel->send.vain = channel->recv.vain = channel->vain = 0;
+    channel->send.failed_spins = channel->recv.failed_spins = channel->failed_spins = 0;
     channel->send.emits = channel->send.waits = channel->recv.emits = channel->recv.waits = 0;
     channel->waits = channel->sessions = 0;
 }
