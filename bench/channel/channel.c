@@ -17,7 +17,7 @@ static int emit(void *cookie)
     return 0;
 }
 
-static int wait_for_bell(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
+static int wait_for_event(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
 {
     (void)cookie;
     (void)deadline;
@@ -44,7 +44,7 @@ static void *attach_with(void *memory, int end, unsigned flags, size_t size)
         .flags = flags,
         .spin = INT_MAX,
         .emit = emit,
-        .wait = wait_for_bell,
+        .wait = wait_for_event,
     };
 
     if (!channel->config.memory) {

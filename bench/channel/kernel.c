@@ -9,7 +9,7 @@
 
 #include "rival.h"
 
-/* Of a direction: who writes and who reads. */
+/* The two descriptors of a direction. */
 typedef struct queue {
     int write_end, read_end;
 } queue_t;

@@ -41,7 +41,7 @@ static int emit(void *cookie)
     return 0;
 }
 
-static int wait_for_bell(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
+static int wait_for_event(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
 {
     (void)cookie;
     (void)deadline;
@@ -58,7 +58,7 @@ void _start(void)
                                              .end = CROSSVM_CHANNEL_END(0),
                                              .mode = CROSSVM_CHANNEL_DATAGRAM,
                                              .emit = emit,
-                                             .wait = wait_for_bell};
+                                             .wait = wait_for_event};
     static crossvm_channel_t channel;
     crossvm_channel_counts_t counts;
     static uint8_t buffer[64];

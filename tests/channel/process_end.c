@@ -39,8 +39,8 @@ void process_link_init(struct process_link *link, size_t size)
     if (link->memory == MAP_FAILED)
         die("cannot map %zu bytes: %s", size, strerror(errno));
     for (int i = 0; i < 2; i++) {
-        link->bell[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        if (link->bell[i] < 0)
+        link->event[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (link->event[i] < 0)
             die("cannot make an eventfd: %s", strerror(errno));
     }
 }
@@ -48,8 +48,8 @@ void process_link_init(struct process_link *link, size_t size)
 void process_link_destroy(struct process_link *link)
 {
     munmap(link->memory, link->size);
-    close(link->bell[0]);
-    close(link->bell[1]);
+    close(link->event[0]);
+    close(link->event[1]);
 }
 
 static int emit(void *cookie)
@@ -57,7 +57,7 @@ static int emit(void *cookie)
     const struct process_end *end = cookie;
     const uint64_t one = 1;
 
-    return write(end->link->bell[1 - end->end], &one, sizeof(one)) == (ssize_t)sizeof(one) ? 0 : -errno;
+    return write(end->link->event[1 - end->end], &one, sizeof(one)) == (ssize_t)sizeof(one) ? 0 : -errno;
 }
 
 /* How long to sleep for a deadline and a limit; NULL for any time. Sets by_limit when the limit comes first. */
@@ -82,12 +82,12 @@ static const struct timespec *sleep_time(crossvm_deadline_t deadline, uint32_t l
     return time;
 }
 
-static int wait_for_bell(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
+static int wait_for_event(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
 {
     struct process_end *end = cookie;
-    struct pollfd files[2] = {{.fd = end->link->bell[end->end], .events = POLLIN}, {.fd = end->peer}};
+    struct pollfd files[2] = {{.fd = end->link->event[end->end], .events = POLLIN}, {.fd = end->peer}};
     struct timespec time;
-    uint64_t rings;
+    uint64_t events;
     bool by_limit;
     int result = ppoll(files, 2, sleep_time(deadline, limit_us, &time, &by_limit), NULL);
 
@@ -95,7 +95,7 @@ static int wait_for_bell(void *cookie, crossvm_deadline_t deadline, uint32_t lim
         return -errno;
     if (result == 0)
         return by_limit ? -EAGAIN : -ETIMEDOUT;
-    if (files[0].revents & POLLIN && read(files[0].fd, &rings, sizeof(rings)) < 0 && errno != EAGAIN)
+    if (files[0].revents & POLLIN && read(files[0].fd, &events, sizeof(events)) < 0 && errno != EAGAIN)
         return -errno;
     if (files[1].revents & (POLLHUP | POLLERR)) {
         end->peer = -1; /* it would go on saying so */
@@ -115,7 +115,7 @@ void process_end_open(struct process_end *end, const struct process_link *link, 
         .flags = CROSSVM_CHANNEL_RELAXED,
         .spin = spin,
         .emit = emit,
-        .wait = wait_for_bell,
+        .wait = wait_for_event,
         .cookie = end,
     };
 

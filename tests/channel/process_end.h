@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An end of a channel in a process: memory and bells that two processes of one machine share. */
+/* An end of a channel in a process: memory and events that two processes of one machine share. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 struct process_link {
     void *memory;
     size_t size;
-    int bell[2]; /* eventfds: that which end i waits for */
+    int event[2]; /* eventfds; end i waits for event[i] */
 };
 
 /** One end. Does not move while its channel is in use. */
@@ -22,7 +22,7 @@ struct process_end {
     int peer; /* hangs up when the peer's process ends, or -1 */
 };
 
-/** Makes memory and bells. Exits when it cannot. */
+/** Makes memory and events. Exits when it cannot. */
 void process_link_init(struct process_link *link, size_t size);
 
 void process_link_destroy(struct process_link *link);

@@ -86,7 +86,7 @@ static void print_counts(const char *who, const crossvm_channel_t *channel)
     crossvm_channel_counts_t counts;
 
     crossvm_channel_get_counts(channel, &counts, sizeof(counts));
-    printf("%s: %llu bells rung, slept %llu times\n", who, (unsigned long long)counts.emits,
+    printf("%s: emitted %llu events, slept %llu times\n", who, (unsigned long long)counts.emits,
            (unsigned long long)counts.waits);
     fflush(stdout);
 }

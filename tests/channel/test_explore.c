@@ -129,7 +129,7 @@ static bool receiver(int end, crossvm_channel_t *channel)
     return true;
 }
 
-/* Sends two small messages; nobody waits for anything afterwards, so that only the bell can wake the receiver. */
+/* Sends two small messages. No end waits after that, so only an event can wake the receiver. */
 static bool small_sender(int end, crossvm_channel_t *channel)
 {
     (void)end;

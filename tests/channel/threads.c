@@ -20,8 +20,8 @@ static crossvm_channel_t channels[2];
 static uint32_t messages;
 static unsigned failures;
 
-/* Nobody needs to ring: who waits looks again after a while. Both threads of an end wait, and a bell would wake but
- * one. */
+/* Does nothing: a thread that waits looks again after a while. Both threads of an end wait, and an event would wake
+ * only one of them. */
 static int emit(void *cookie)
 {
     (void)cookie;

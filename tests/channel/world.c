@@ -31,7 +31,7 @@ struct actor {
     uint32_t stores;    /* how many there were */
     uint32_t nap_until; /* NAPPING: stores of the other end that must be visible when it ends */
     enum mood mood;
-    bool bell;           /* rang, and nobody waited for it yet */
+    bool event;          /* one came, and no wait has taken it yet */
     bool nap_over;       /* the wait ends because its time is over */
     bool told;           /* the peer was killed, and this end is to be told */
     uint8_t *stack_used; /* from here on, where it stopped */
@@ -90,8 +90,8 @@ static void drain(struct actor *actor)
         make_visible(actor);
 }
 
-/* Words whose order matters. Headers of datagrams are read after the index that covers them, and an end's parameters
- * after its acknowledgement, so that the orders of these add nothing. */
+/* Words whose order matters. Headers of datagrams are loaded after the index that covers them, and an end's parameters
+ * after its acknowledgement, so more orders of these show nothing new. */
 static bool is_watched(const crossvm_private_word_t *word)
 {
     const size_t at = (size_t)((const uint8_t *)word - world.memory);
@@ -159,11 +159,11 @@ static int emit(void *cookie)
         yield();
         drain(actor);
     }
-    other->bell = true;
+    other->event = true;
     return 0;
 }
 
-static int wait_for_bell(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
+static int wait_for_event(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
 {
     struct actor *actor = cookie;
     struct actor *other = &world.actor[actor == world.actor];
@@ -172,7 +172,7 @@ static int wait_for_bell(void *cookie, crossvm_deadline_t deadline, uint32_t lim
     (void)deadline;
     yield();
     drain(actor);
-    if (!actor->bell) {
+    if (!actor->event) {
         actor->mood = limit_us > 0 ? NAPPING : ASLEEP;
         actor->nap_until = other->stores;
         actor->nap_over = false;
@@ -182,7 +182,7 @@ static int wait_for_bell(void *cookie, crossvm_deadline_t deadline, uint32_t lim
             result = -11; /* -EAGAIN */
     }
     if (result == 0)
-        actor->bell = false;
+        actor->event = false;
     if (actor->told) {
         actor->told = false;
         crossvm_channel_set_peer(&actor->channel, false);
@@ -227,7 +227,7 @@ static void initialise(int end)
         .mode = story->mode,
         .flags = story->flags,
         .emit = emit,
-        .wait = wait_for_bell,
+        .wait = wait_for_event,
         .cookie = &world.actor[end],
     };
 
@@ -235,7 +235,7 @@ static void initialise(int end)
         abort();
 }
 
-/* What the processor has executed becomes visible; a bell that rang for the dead rings for the successor. */
+/* The stores that the processor has executed become visible. An event for the dead end is one for its successor. */
 static void kill_actor(int end)
 {
     struct actor *other = &world.actor[1 - end];
@@ -246,7 +246,7 @@ static void kill_actor(int end)
     world.kills--;
     if (story->announced && other->mood != FINISHED) {
         other->told = true;
-        other->bell = true;
+        other->event = true;
     }
 }
 
@@ -262,7 +262,7 @@ static void begin_world(void)
             crossvm_channel_open(&world.actor[end].channel);
         for (int i = 0; i < 4; i++)
             (void)crossvm_channel_connect(&world.actor[i % 2].channel, CROSSVM_NOW);
-        world.actor[0].bell = world.actor[1].bell = false;
+        world.actor[0].event = world.actor[1].event = false;
     }
     if (story->prepare)
         story->prepare();
@@ -281,7 +281,7 @@ static uint64_t num_visited, num_ends;
 
 static bool can_go_on(const struct actor *actor)
 {
-    return actor->mood == READY || ((actor->mood == ASLEEP || actor->mood == NAPPING) && actor->bell);
+    return actor->mood == READY || ((actor->mood == ASLEEP || actor->mood == NAPPING) && actor->event);
 }
 
 /* Going on with this end takes the turn from one that could go on. */
@@ -301,7 +301,7 @@ static bool may(enum choice choice, int end)
         return actor->buffered > 0;
     case NAP_ENDS:
         /* Stores become visible within the nap: that is what its length is for. */
-        return actor->mood == NAPPING && !actor->bell &&
+        return actor->mood == NAPPING && !actor->event &&
                (other->buffered == 0 || (int32_t)(other->buffer[0].number - actor->nap_until) >= 0);
     case KILL:
         return world.kills > 0 && actor->mood != FINISHED;
@@ -385,7 +385,7 @@ static uint64_t state_of_world(void)
         mix_bytes(&hash, &actor->channel, sizeof(actor->channel));
         mix_bytes(&hash, actor->place, sizeof(actor->place));
         mix_bytes(&hash, actor->stack_used, (size_t)(actor->stack + sizeof(actor->stack) - actor->stack_used));
-        mix(&hash, (uint64_t)actor->mood << 8 | (uint64_t)actor->bell << 1 | actor->told);
+        mix(&hash, (uint64_t)actor->mood << 8 | (uint64_t)actor->event << 1 | actor->told);
         for (unsigned i = 0; i < actor->buffered; i++)
             mix(&hash, (uint64_t)(uintptr_t)actor->buffer[i].word << 32 ^ actor->buffer[i].value);
         if (actor->mood == NAPPING) /* how many of the other's stores the nap is to outlast */

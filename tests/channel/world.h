@@ -3,9 +3,9 @@
  * A world in which two ends of a channel run in every possible order.
  *
  * The channel's own code is compiled so that each of its accesses to a shared word comes here. Each end is a coroutine
- * that stops before an access; the explorer chooses who goes on. Stores first go to the end's store buffer and become
- * visible later, in order, when the explorer chooses (total store order, as x86 has it); fences and bells wait for
- * them. An end can be killed at any of these points, and its successor starts on the memory as it was left.
+ * that stops before an access; the explorer chooses which end continues. Stores first go to the end's store buffer and
+ * become visible later, in order, when the explorer chooses (total store order, as x86 has it); fences and pending wait
+ * for them. An end can be killed at any of these points, and its successor starts on the memory as it was left.
  *
  * All that there is lies in one struct, so that the explorer goes back to a choice by copying.
  */
@@ -28,7 +28,7 @@ struct story {
     bool start_joined; /* begin in a session */
     bool orderly;      /* no store buffers */
     bool (*run[2])(int end, crossvm_channel_t *channel); /* what each end does; its result is whether it ended well */
-    bool forever[2];                                     /* this end may be asleep when all is over */
+    bool forever[2];                                     /* this end may be asleep when the story ends */
     void (*prepare)(void);                               /* after the ends have joined; may be NULL */
 };
 

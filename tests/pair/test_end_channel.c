@@ -333,7 +333,7 @@ static void run_threads(pthread_t *threads, size_t count, struct traffic *traffi
 }
 
 /* Each end has a thread that sends and one that receives, and one doorbell for both. */
-static void threads_share_a_bell(void **state)
+static void threads_share_events(void **state)
 {
     struct both both = pair_both(CROSSVM_CHANNEL_DATAGRAM);
     struct traffic traffic[4] = {
@@ -348,7 +348,7 @@ static void threads_share_a_bell(void **state)
 }
 
 /* Two channels of one end, in dataports of their own. */
-static void channels_share_a_bell(void **state)
+static void channels_share_events(void **state)
 {
     static const unsigned int dataports[2] = {CROSSVM_CHANNEL_DATAPORT(0), CROSSVM_CHANNEL_DATAPORT(2)};
     crossvm_end_t *ends[2] = {pair_open(0), pair_open(1)};
@@ -618,8 +618,8 @@ int main(int argc, char **argv)
         pair_case(every_call_leaves_its_sentence),
         pair_case(deadlines_pass),
         pair_case(signals_end_a_sleep),
-        pair_case(threads_share_a_bell),
-        pair_case(channels_share_a_bell),
+        pair_case(threads_share_events),
+        pair_case(channels_share_events),
         pair_case(poll_instead_of_waiting),
         pair_case(idle_loops_sleep),
         pair_case(close_is_end_of_file),

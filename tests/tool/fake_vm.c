@@ -272,9 +272,9 @@ void fake_vm_free(struct fake_vm *vm)
 
 /* --- what a VM does --- */
 
-void fake_vm_ring(const struct fake_vm *vm, uint64_t n)
+void fake_vm_emit(const struct fake_vm *vm, uint64_t n)
 {
-    must(!eventfd_write(vm->fds[0], n), "ring");
+    must(!eventfd_write(vm->fds[0], n), "emit");
 }
 
 uint64_t fake_vm_take_signals(const struct fake_vm *vm)

@@ -36,7 +36,7 @@ struct fake_vm {
     pthread_t thread;
     bool running;
     int listener;
-    int owner; /* socket of who attached, or -1 */
+    int owner; /* socket of the program that attached, or -1 */
     int attaches;
     bool has_replied; /* to the first ATTACH */
     int stop;         /* eventfd that ends the thread */
@@ -52,13 +52,13 @@ void fake_vm_die(struct fake_vm *vm);
 /** Gives everything back, and removes the socket. */
 void fake_vm_free(struct fake_vm *vm);
 
-/** The guest rings n times; they merge. */
-void fake_vm_ring(const struct fake_vm *vm, uint64_t n);
+/** The guest emits n events; they merge. */
+void fake_vm_emit(const struct fake_vm *vm, uint64_t n);
 
 /** Signals for the guest since the last call. */
 uint64_t fake_vm_take_signals(const struct fake_vm *vm);
 
-/** Sends bytes, and a descriptor unless it is -1, to who attached. */
+/** Sends bytes, and a descriptor unless it is -1, to the program that attached. */
 void fake_vm_send(struct fake_vm *vm, const void *bytes, size_t length, int fd);
 void fake_vm_send_driver(struct fake_vm *vm, uint32_t driver_state);
 

@@ -312,12 +312,12 @@ static void wait_counts(void **state)
     struct fake_vm *vm = lib_fixture_vm(state);
 
     assert_result(run("wait", "alpha", "-t", "0"), 1, "0\n", "");
-    fake_vm_ring(vm, 3);
+    fake_vm_emit(vm, 3);
     assert_result(run("wait", "alpha"), 0, "3\n", "");
     assert_result(run("wait", "alpha", "-t", "0.05"), 1, "0\n", "");
-    fake_vm_ring(vm, 2);
+    fake_vm_emit(vm, 2);
     assert_result(run("wait", "alpha", "--count", "3", "--timeout", "0.05"), 1, "2\n", "");
-    fake_vm_ring(vm, 5);
+    fake_vm_emit(vm, 5);
     assert_result(run("wait", "-n3", "-t1e9", "alpha"), 0, "5\n", "");
 }
 
@@ -329,7 +329,7 @@ static void *let_driver_go(void *argument)
     fake_vm_await_taken(vm); /* driver messages before the reply are not news */
     fake_vm_send_driver(vm, CROSSVM_DRIVER_NONE);
     fake_vm_await_taken(vm);
-    fake_vm_ring(vm, 1);
+    fake_vm_emit(vm, 1);
     return NULL;
 }
 
@@ -428,12 +428,12 @@ static void connection_without_dataport(void **state)
 {
     struct fake_vm vm;
 
-    fake_vm_init(&vm, lib_fixture_directory(state), "bell");
+    fake_vm_init(&vm, lib_fixture_directory(state), "event");
     vm.reply.num_dataports = 0;
     vm.num_fds = CROSSVM_WIRE_FIXED_FDS;
     fake_vm_start(&vm);
-    assert_result(run("read", "bell"), 2, "", "connection \"bell\" has no dataport, only events");
-    assert_result(run("emit", "bell"), 0, "", "");
+    assert_result(run("read", "event"), 2, "", "connection \"event\" has no dataport, only events");
+    assert_result(run("emit", "event"), 0, "", "");
     fake_vm_free(&vm);
 }
 

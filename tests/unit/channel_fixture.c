@@ -13,22 +13,22 @@ static int emit(void *cookie)
     struct end *end = cookie;
 
     end->emits++;
-    end->other->bells++;
+    end->other->pending++;
     return 0;
 }
 
 /* Nothing happens in one thread while it sleeps, other than what the test lets happen. */
-static int wait_for_bell(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
+static int wait_for_event(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
 {
     struct end *end = cookie;
 
     end->waits++;
     end->limit_us = limit_us;
     assert_true(!crossvm_deadline_is_now(deadline));
-    if (end->bells == 0 && end->asleep)
+    if (end->pending == 0 && end->asleep)
         end->asleep(end);
-    if (end->bells > 0) {
-        end->bells = 0;
+    if (end->pending > 0) {
+        end->pending = 0;
         return 0;
     }
     if (limit_us > 0)
@@ -62,7 +62,7 @@ struct pair *pair_new(size_t size, unsigned mode, unsigned flags)
             .mode = mode,
             .flags = flags,
             .emit = emit,
-            .wait = wait_for_bell,
+            .wait = wait_for_event,
             .cookie = &pair->end[i],
         };
 
@@ -80,7 +80,7 @@ void pair_open(struct pair *pair)
         (void)crossvm_channel_connect(&pair->end[i % 2].channel, NOW);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(crossvm_channel_state(&pair->end[i].channel), CROSSVM_CHANNEL_CONNECTED);
-        pair->end[i].bells = pair->end[i].emits = 0;
+        pair->end[i].pending = pair->end[i].emits = 0;
     }
 }
 

@@ -18,10 +18,10 @@
 struct end {
     crossvm_channel_t channel;
     int emits;                    /* of this end */
-    int bells;                    /* that rang for this end, and that no wait took yet */
+    int pending;                  /* events that came for this end, and that no wait took yet */
     int waits;                    /* calls of the wait callback */
     uint32_t limit_us;            /* of the last of them */
-    void (*asleep)(struct end *); /* what happens in the world while this end sleeps; may be NULL */
+    void (*asleep)(struct end *); /* what happens while this end sleeps; may be NULL */
     struct end *other;
 };
 

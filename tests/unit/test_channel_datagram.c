@@ -54,7 +54,7 @@ static void every_length_passes_every_place_of_the_ring(void **state)
     (void)state;
 }
 
-static void the_largest_message_fits_wherever_the_ring_stands(void **state)
+static void the_largest_message_fits_at_every_ring_position(void **state)
 {
     for (size_t s = 0; s < NUM_SIZES; s++) {
         struct pair *pair = pair_connected(sizes[s], CROSSVM_CHANNEL_DATAGRAM);
@@ -295,7 +295,7 @@ static void indices_wrap_at_two_to_the_thirty_second(void **state)
     (void)state;
 }
 
-/* Lets a ring of 4 KiB stand where a message of 600 bytes must begin anew at its start, behind a skip. */
+/* Brings a ring of 4 KiB to a position at which a message of 600 bytes must follow a skip. */
 static void stand_before_the_end(crossvm_channel_t *one, crossvm_channel_t *two)
 {
     uint8_t buffer[400] = {0};
@@ -464,7 +464,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(boundaries_are_kept),
         cmocka_unit_test(every_length_passes_every_place_of_the_ring),
-        cmocka_unit_test(the_largest_message_fits_wherever_the_ring_stands),
+        cmocka_unit_test(the_largest_message_fits_at_every_ring_position),
         cmocka_unit_test(a_full_ring_refuses_and_loses_nothing),
         cmocka_unit_test(a_buffer_that_is_too_small_leaves_the_message),
         cmocka_unit_test(batches_keep_order_and_boundaries),

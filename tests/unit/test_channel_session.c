@@ -216,9 +216,9 @@ static void ends_meet_in_either_order(void **state)
         assert_int_equal(crossvm_channel_connect(one, LATER), -ETIMEDOUT);
         crossvm_channel_open(two);
         assert_int_equal(crossvm_channel_connect(two, NOW), -EAGAIN);
-        assert_true(pair->end[first].bells > 0); /* it is told that there is something to do */
+        assert_true(pair->end[first].pending > 0); /* it is told that there is something to do */
         assert_int_equal(crossvm_channel_connect(one, NOW), 0);
-        assert_true(pair->end[1 - first].bells > 0);
+        assert_true(pair->end[1 - first].pending > 0);
         assert_int_equal(crossvm_channel_connect(two, FOREVER), 0);
         pair_free(pair);
     }
@@ -332,7 +332,7 @@ static void close_stops_a_sender_and_says_so(void **state)
 
     assert_true(sent > 0 && sent < (ptrdiff_t)sizeof(buffer));
     crossvm_channel_close(one);
-    assert_true(pair->end[1].bells > 0);
+    assert_true(pair->end[1].pending > 0);
     assert_int_equal(crossvm_channel_send(two, buffer, 1, FOREVER), -EPIPE);
     assert_int_equal(crossvm_channel_send(one, buffer, 1, FOREVER), -ENOTCONN);
     assert_int_equal(crossvm_channel_recv(one, buffer, 1, FOREVER), -ENOTCONN);
@@ -429,7 +429,7 @@ static int failing_ring(void *cookie)
     return -EIO;
 }
 
-static void a_bell_that_cannot_be_rung_means_that_the_peer_is_gone(void **state)
+static void an_emit_that_fails_means_that_the_peer_is_gone(void **state)
 {
     struct pair *pair = pair_connected(8192, CROSSVM_CHANNEL_STREAM);
     crossvm_channel_t *one = &pair->end[0].channel;
@@ -528,7 +528,7 @@ int main(void)
         cmocka_unit_test(a_restarted_peer_is_noticed_after_its_data),
         cmocka_unit_test(a_peer_that_is_said_to_be_gone_is_gone_after_its_data),
         cmocka_unit_test(what_a_peer_sent_before_it_went_is_met_late),
-        cmocka_unit_test(a_bell_that_cannot_be_rung_means_that_the_peer_is_gone),
+        cmocka_unit_test(an_emit_that_fails_means_that_the_peer_is_gone),
         cmocka_unit_test(an_error_of_the_wait_ends_the_call_only),
         cmocka_unit_test(generations_are_never_zero_nor_repeated),
         cmocka_unit_test(nothing_is_received_after_close),

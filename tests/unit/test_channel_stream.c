@@ -65,12 +65,12 @@ static void a_full_ring_takes_a_part(void **state)
     (void)state;
 }
 
-/* While the sender sleeps, the other end takes what is there in small pieces, until the bell rings. */
-static void take_until_the_bell(struct end *end)
+/* While the sender sleeps, the other end takes what is there in small pieces, until it emits an event. */
+static void take_until_an_event(struct end *end)
 {
     uint8_t buffer[100];
 
-    while (end->bells == 0)
+    while (end->pending == 0)
         assert_true(crossvm_channel_recv(&end->other->channel, buffer, sizeof(buffer), NOW) > 0);
 }
 
@@ -79,7 +79,7 @@ static void without_a_deadline_everything_goes(void **state)
     struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_STREAM);
     static uint8_t buffer[100000];
 
-    pair->end[0].asleep = take_until_the_bell;
+    pair->end[0].asleep = take_until_an_event;
     assert_int_equal(crossvm_channel_send(&pair->end[0].channel, buffer, sizeof(buffer), FOREVER), sizeof(buffer));
     assert_true(pair->end[0].waits > 0);
     pair_free(pair);

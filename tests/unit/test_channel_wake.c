@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sleeping and waking: when a channel rings, and when not. The orders of memory accesses are another test's matter. */
+/* Sleeping and waking: when a channel emits, and when not. test_explore.c has the orders of memory accesses. */
 #include <errno.h>
 #include <string.h>
 
 #include "channel_fixture.h"
 
-static void nobody_rings_while_nobody_sleeps(void **state)
+static void nobody_emits_while_nobody_sleeps(void **state)
 {
     struct pair *pair = pair_connected(8192, CROSSVM_CHANNEL_DATAGRAM);
     uint64_t word = 0;
@@ -23,7 +23,7 @@ static void nobody_rings_while_nobody_sleeps(void **state)
     (void)state;
 }
 
-static void a_sleeping_receiver_is_rung_once(void **state)
+static void a_sleeping_receiver_is_woken_once(void **state)
 {
     struct pair *pair = pair_connected(8192, CROSSVM_CHANNEL_DATAGRAM);
     crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
@@ -48,7 +48,7 @@ static void a_sleeping_receiver_is_rung_once(void **state)
     (void)state;
 }
 
-static void a_sleeping_sender_is_rung_when_half_is_free(void **state)
+static void a_sleeping_sender_is_woken_when_half_is_free(void **state)
 {
     struct pair *pair = pair_connected(65536, CROSSVM_CHANNEL_DATAGRAM);
     crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
@@ -59,7 +59,7 @@ static void a_sleeping_sender_is_rung_when_half_is_free(void **state)
     while (crossvm_channel_send(one, buffer, sizeof(buffer), NOW) > 0)
         sent++;
     assert_int_equal(crossvm_channel_arm(one, CROSSVM_CHANNEL_OUT, &sleep), 0);
-    for (; pair->end[0].bells == 0; taken++)
+    for (; pair->end[0].pending == 0; taken++)
         assert_int_equal(crossvm_channel_recv(two, buffer, sizeof(buffer), NOW), sizeof(buffer));
     assert_true(taken >= sent / 2 && taken < sent * 3 / 4);
     while (crossvm_channel_recv(two, buffer, sizeof(buffer), NOW) > 0)
@@ -148,7 +148,7 @@ static void wait_waits_for_a_peer_to_come_and_to_go(void **state)
     assert_int_equal(crossvm_channel_wait(one, CROSSVM_CHANNEL_OUT, FOREVER), CROSSVM_CHANNEL_OUT);
     assert_int_equal(crossvm_channel_arm(one, CROSSVM_CHANNEL_IN, &sleep), 0);
     crossvm_channel_open(&pair->end[1].channel);
-    assert_true(pair->end[0].bells > 0);
+    assert_true(pair->end[0].pending > 0);
     assert_int_equal(crossvm_channel_arm(one, CROSSVM_CHANNEL_IN, &sleep), CROSSVM_CHANNEL_IN);
     pair_free(pair);
     (void)state;
@@ -176,7 +176,7 @@ static void a_busy_relaxed_receiver_spares_the_sender_fences(void **state)
     for (int round = 0; round < 3; round++) {
         busy_receiver(pair);
         assert_int_equal(*wake & CROSSVM_CHANNEL_WAKE_FLAGS, 0);
-        /* It looks again after a while before it relies on the bell. */
+        /* It looks again after a while before it relies on an event. */
         pair->end[1].waits = 0;
         assert_int_equal(crossvm_channel_recv(two, &byte, 1, LATER), -ETIMEDOUT);
         assert_int_equal(pair->end[1].waits, 2);
@@ -189,7 +189,7 @@ static void a_busy_relaxed_receiver_spares_the_sender_fences(void **state)
     (void)state;
 }
 
-static void an_early_bell_does_not_end_the_settling(void **state)
+static void an_early_event_does_not_end_the_limit(void **state)
 {
     struct pair *pair = pair_new(8192, CROSSVM_CHANNEL_DATAGRAM, CROSSVM_CHANNEL_RELAXED);
     crossvm_channel_t *two = &pair->end[1].channel;
@@ -198,9 +198,9 @@ static void an_early_bell_does_not_end_the_settling(void **state)
 
     pair_open(pair);
     busy_receiver(pair);
-    pair->end[1].bells = 1; /* of an earlier time */
+    pair->end[1].pending = 1; /* an earlier one */
     assert_int_equal(crossvm_channel_recv(two, &byte, 1, LATER), -ETIMEDOUT);
-    assert_int_equal(pair->end[1].waits, 3); /* the bell, the look after a while, the rest */
+    assert_int_equal(pair->end[1].waits, 3); /* the event, the look after a while, the rest */
     busy_receiver(pair);
     assert_int_equal(crossvm_channel_arm(two, CROSSVM_CHANNEL_IN, &sleep), 0);
     assert_true(sleep.limit_us > 0);
@@ -246,7 +246,7 @@ static void an_old_sleep_does_not_end_a_later_limit(void **state)
     busy_receiver(pair);
     assert_int_equal(crossvm_channel_arm(two, CROSSVM_CHANNEL_IN, &old), 0);
     busy_receiver(pair);
-    pair->end[1].bells = 1;
+    pair->end[1].pending = 1;
     assert_int_equal(crossvm_channel_recv(two, &byte, 1, CROSSVM_DEADLINE(1)), -ETIMEDOUT); /* asks anew, in the call */
     busy_receiver(pair);
     assert_int_equal(crossvm_channel_arm(two, CROSSVM_CHANNEL_IN, &sleep), 0);
@@ -290,7 +290,7 @@ static void counts_tell_what_it_cost(void **state)
     assert_int_equal(counts.emits, 1);
     assert_int_equal(counts.sessions, 1);
     assert_int_equal(crossvm_channel_recv(two, &byte, 1, NOW), 1);
-    pair->end[1].bells = 0;
+    pair->end[1].pending = 0;
     assert_int_equal(crossvm_channel_recv(two, &byte, 1, LATER), -ETIMEDOUT);
     crossvm_channel_get_counts(two, &counts, sizeof(counts));
     assert_int_equal(counts.waits, 1);
@@ -333,14 +333,14 @@ static void waiting_for_space_tells_of_what_is_committed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nobody_rings_while_nobody_sleeps),
-        cmocka_unit_test(a_sleeping_receiver_is_rung_once),
-        cmocka_unit_test(a_sleeping_sender_is_rung_when_half_is_free),
+        cmocka_unit_test(nobody_emits_while_nobody_sleeps),
+        cmocka_unit_test(a_sleeping_receiver_is_woken_once),
+        cmocka_unit_test(a_sleeping_sender_is_woken_when_half_is_free),
         cmocka_unit_test(every_message_finds_space_in_the_end),
         cmocka_unit_test(wait_tells_what_is_ready),
         cmocka_unit_test(wait_waits_for_a_peer_to_come_and_to_go),
         cmocka_unit_test(a_busy_relaxed_receiver_spares_the_sender_fences),
-        cmocka_unit_test(an_early_bell_does_not_end_the_settling),
+        cmocka_unit_test(an_early_event_does_not_end_the_limit),
         cmocka_unit_test(a_caller_that_slept_is_limited_no_more),
         cmocka_unit_test(an_old_sleep_does_not_end_a_later_limit),
         cmocka_unit_test(a_strict_receiver_never_does),

@@ -153,7 +153,7 @@ static void follows_who_counts(void **state)
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     store64(&device, CROSSVM_REG_PEER_SEQ, 6);
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 2);
-    /* The device counts again, and stands where it stood. */
+    /* The device counts again, from where it was. */
     store32(&device, CROSSVM_REG_STATUS, 0);
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 1);
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);

@@ -184,7 +184,7 @@ static void emits_of_threads_are_counted(void **state)
     crossvm_close(end);
 }
 
-/* A guest that takes no interrupts must not block who emits: its one waiting signal stands for all. */
+/* A guest that takes no interrupts must not block an emit: the one signal that waits for it announces all events. */
 static void emit_to_a_full_counter(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
@@ -205,11 +205,11 @@ static void wait_counts(void **state)
     crossvm_end_info_t info;
 
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
-    fake_vm_ring(vm, 1);
+    fake_vm_emit(vm, 1);
     assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 1);
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
-    fake_vm_ring(vm, 2);
-    fake_vm_ring(vm, 3);
+    fake_vm_emit(vm, 2);
+    fake_vm_emit(vm, 3);
     assert_int_equal(crossvm_wait(end, crossvm_deadline_after_ms(1000)), 5);
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     assert_int_equal(crossvm_info(end, &info, sizeof(info)), 0);
@@ -222,10 +222,10 @@ static void wait_tells_no_more_than_an_int_holds(void **state)
     struct fake_vm *vm = lib_fixture_vm(state);
     crossvm_end_t *end = lib_fixture_open(state);
 
-    fake_vm_ring(vm, 2 * (uint64_t)INT_MAX + 5);
+    fake_vm_emit(vm, 2 * (uint64_t)INT_MAX + 5);
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), INT_MAX);
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), INT_MAX);
-    fake_vm_ring(vm, 1);
+    fake_vm_emit(vm, 1);
     assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 5);
     assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 1);
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
@@ -236,7 +236,7 @@ static void events_before_open_are_told(void **state)
 {
     crossvm_end_t *end;
 
-    fake_vm_ring(lib_fixture_vm(state), 7);
+    fake_vm_emit(lib_fixture_vm(state), 7);
     end = lib_fixture_open(state);
     assert_true(polls_readable(end));
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 7);
@@ -259,7 +259,7 @@ static void timeouts(void **state)
 static void *ring_often(void *vm)
 {
     for (int i = 0; i < 10000; i++) {
-        fake_vm_ring(vm, 1);
+        fake_vm_emit(vm, 1);
         if (i % 1000 == 0)
             usleep(1000); /* so that the waiter also falls asleep in between */
     }
@@ -298,7 +298,7 @@ static void signal_ends_a_wait(void **state)
     assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
     ualarm(20000, 0);
     assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), -EINTR);
-    fake_vm_ring(lib_fixture_vm(state), 1);
+    fake_vm_emit(lib_fixture_vm(state), 1);
     assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 1);
     crossvm_close(end);
 }
@@ -320,7 +320,7 @@ static void driver_comes_and_goes(void **state)
     assert_false(polls_readable(end));
     assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_ABSENT);
 
-    /* The state is news even to who does not wait. */
+    /* The state is new also without a wait. */
     fake_vm_send_driver(vm, CROSSVM_DRIVER_BOUND);
     assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_PRESENT);
 
@@ -335,7 +335,7 @@ static void driver_comes_and_goes(void **state)
 
     /* Events are told even when the driver's going came first. */
     fake_vm_send_driver(vm, CROSSVM_DRIVER_NONE);
-    fake_vm_ring(vm, 4);
+    fake_vm_emit(vm, 4);
     assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 4);
     assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 0);
     assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_ABSENT);
@@ -348,7 +348,7 @@ static void fd_polls_readable(void **state)
     crossvm_end_t *end = lib_fixture_open(state);
 
     assert_false(polls_readable(end));
-    fake_vm_ring(vm, 1);
+    fake_vm_emit(vm, 1);
     assert_true(polls_readable(end));
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 1);
     assert_false(polls_readable(end));
@@ -390,7 +390,7 @@ static void last_events_are_told_before_the_end(void **state)
     struct fake_vm *vm = lib_fixture_vm(state);
     crossvm_end_t *end = lib_fixture_open(state);
 
-    fake_vm_ring(vm, 3);
+    fake_vm_emit(vm, 3);
     fake_vm_die(vm);
     assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 3);
     assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), -EPIPE);

@@ -419,7 +419,7 @@ static void flood_of_messages_does_not_prolong_a_wait(void **state)
     for (int i = 0; i < 100; i++)
         fake_vm_send_driver(vm, CROSSVM_DRIVER_BOUND);
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
-    fake_vm_ring(vm, 1);
+    fake_vm_emit(vm, 1);
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 1);
     crossvm_close(end);
 }
@@ -470,7 +470,7 @@ struct flood {
     bool over;
 };
 
-/* Driver messages without end, to who attached. */
+/* Driver messages without end, to the program that attached. */
 static void *pour(void *argument)
 {
     static const struct crossvm_wire_driver message = {
