@@ -18,10 +18,10 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "../common/error_reason.h"
+#include "../common/read_nowait.h"
 #include "../wire/received_memory.h"
 #include "deadline.h"
 #include "descriptor.h"
@@ -83,8 +83,7 @@ static int tell_events(struct host_end *host)
 static int take_events(struct host_end *host)
 {
     uint64_t count;
-    struct iovec vector = {.iov_base = &count, .iov_len = sizeof(count)};
-    ssize_t length = preadv2(host->from_guest, &vector, 1, -1, RWF_NOWAIT);
+    ssize_t length = read_nowait(host->from_guest, &count, sizeof(count));
 
     if (length == sizeof(count)) {
         host->events += count;

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "../common/message.h"
+#include "../common/read_nowait.h"
 #include "shared_event.h"
 
 #define READ_WRITE (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE)
@@ -20,11 +20,10 @@
 static int drain_guest_doorbell(const struct wiring *wiring)
 {
     uint64_t events;
-    struct iovec part = {.iov_base = &events, .iov_len = sizeof(events)};
     ssize_t length;
 
     do
-        length = preadv2(wiring->guest_doorbell, &part, 1, -1, RWF_NOWAIT);
+        length = read_nowait(wiring->guest_doorbell, &events, sizeof(events));
     while (length < 0 && errno == EINTR);
     return length == sizeof(events) || (length < 0 && errno == EAGAIN) ? 0 : -1;
 }
