@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # The front door: what to type. CMake builds (build/host: the programs, static, and the tests in guests; build/arm64: the
-# same with the cross compiler; build/asan: the other tests, with sanitizers), kbuild builds the guest driver, and scripts/
-# holds the steps.
+# same with the cross compiler; build/asan: the other tests, with sanitizers; build/install: what is installed), kbuild
+# builds the guest driver, and scripts/ holds the steps.
 PREFIX ?= /usr/local
 DESTDIR ?=
 CTEST ?=
@@ -14,25 +14,36 @@ tested = $(or $(ARCH),$(shell . scripts/target.sh && target_all))
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help build test demo bench model lint install sel4-check clean distclean
+.PHONY: help build check test demo bench model lint install uninstall sel4-check clean distclean
+
+# Warnings are errors where we look for them. A user's compiler may know more.
+check test lint: export CROSSVM_WERROR ?= ON
 
 help:
 	@echo "make demo       show the main job: a Linux guest and host programs, connected"
-	@echo "make test       build and run all tests (CTEST='-R pattern' runs some)"
+	@echo "make check      build and run the tests that need no guest (two minutes)"
+	@echo "make test       build and run all tests (CTEST='-R pattern' runs some, here and in make check)"
 	@echo "make bench      measure channels: beside what one would use instead, and between a guest and its host"
 	@echo "make model      explore every order of a channel's accesses, further than 'make test' does (some minutes)"
 	@echo "make build      build the programs and the guest driver"
 	@echo "make lint       check format, style and common mistakes"
 	@echo "make install    install the programs and libraries (PREFIX=$(PREFIX), DESTDIR)"
+	@echo "make uninstall  remove what 'make install' put there (the same PREFIX and DESTDIR)"
 	@echo "make sel4-check compile the module with a seL4 workspace's headers (SEL4_WORKSPACE=dir)"
 	@echo "make clean      remove what was built; 'make distclean' what was downloaded, too"
 	@echo
 	@echo "ARCH=amd64 or ARCH=arm64, Debian's names, make demo and make build take another architecture than this machine's;"
 	@echo "make test tests all that it can build for, or just that one."
-	@echo "What is missing is installed first (Debian 12); nothing else needs to be run before."
+	@echo "What is missing is installed first (Debian 12 or 13); nothing else needs to be run before."
 
 build:
 	@scripts/build.sh $(ARCH)
+
+check:
+	@scripts/setup.sh --check
+	@scripts/build-tree host
+	@scripts/build-tree asan -DCROSSVM_SANITIZE=ON
+	@scripts/run-tests "" --label-exclude slow $(CTEST)
 
 test:
 	@scripts/build.sh $(tested)
@@ -59,15 +70,18 @@ lint:
 	@scripts/lint
 
 install:
-	@scripts/setup.sh
-	@scripts/build-tree host
-	@DESTDIR="$(DESTDIR)" cmake --install build/host --prefix "$(PREFIX)"
+	@scripts/setup.sh --install
+	@scripts/build-tree install -DCROSSVM_BUILD_TESTS=OFF -DCROSSVM_BUILD_EXAMPLES=OFF
+	@scripts/install "$(PREFIX)" "$(DESTDIR)"
+
+uninstall:
+	@scripts/install --remove "$(PREFIX)" "$(DESTDIR)"
 
 sel4-check:
 	@scripts/sel4-check "$(SEL4_WORKSPACE)"
 
 clean:
-	rm -rf build/arm64 build/asan build/bench build/bench-guest build/demo build/driver build/guest-tests build/host build/sel4-check build/test build/with-kvm
+	rm -rf build/arm64 build/asan build/bench build/bench-guest build/demo build/driver build/guest-tests build/host build/install build/sel4-check build/test build/with-kvm
 
 distclean:
 	rm -rf build

@@ -34,11 +34,14 @@ LIST
 
 check_tools() {
     names <<'LIST'
+clang              # the test that builds with it
 clang-format       # format of C
 clang-tidy         # mistakes of C
 g++                # the public headers are for C++, too
 git                # which files are the project's own
 libcmocka-dev      # unit tests
+musl-tools         # the test that builds with another C library
+pkgconf            # the test that uses what is installed
 python3            # tests of the Python module
 python3-setuptools # the test that installs it
 python3-venv       # the same
