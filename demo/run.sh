@@ -41,7 +41,7 @@ elif [ "${CROSSVM_KVM:-$("$top/scripts/kvm-probe")}" = native ]; then
 else
     echo "[demo]  no guest runs on this machine's KVM: booting an emulated machine that has one (some seconds)"
 fi
-"$top/scripts/with-kvm" --arch "$arch" --timeout 180 "$bundle" ./host-run || status=$?
+"$top/scripts/with-kvm" --arch "$arch" --timeout 900 "$bundle" ./host-run || status=$?
 seconds=$(($(date +%s) - start))
 echo
 if [ $status -ne 0 ]; then
