@@ -3,7 +3,8 @@
 
 #include <utils/util.h>
 
-/* Orders what was written to a dataport before the signal: who is signalled may run on another core. */
+/* Release orders the stores to dataports before the signal, since the VMM and the guest may run on other cores. Pairs
+ * with the guest's load of what the component wrote last (length, ready). */
 static void signal_vmm(seL4_CPtr notification)
 {
     __atomic_thread_fence(__ATOMIC_RELEASE);
@@ -17,7 +18,7 @@ static void answer_console(const struct component *component)
     volatile struct console_line *answer = &component->console->to_guest;
     uint32_t length = line->length;
 
-    /* The guest can write there at any time, so it is a copy that is checked, and the copy that is used. */
+    /* Only the copy may be used after the check, since the guest can write there at any time. */
     if (length > sizeof(line->text))
         return;
     for (uint32_t i = 0; i < length; i++)
@@ -45,9 +46,10 @@ void component_serve(const struct component *component)
         seL4_Word badge;
 
         seL4_Wait(component->notification, &badge);
-        /* Orders the loads below after the wait. */
+        /* Acquire orders the wait before the loads of dataports below. Pairs with the order of the guest's store to
+         * EMIT after its stores to dataports. */
         __atomic_thread_fence(__ATOMIC_ACQUIRE);
-        /* Badges of signals that met are ORed, and one that came twice is seen once. */
+        /* The kernel ORs the badges of several signals, and a signal that came twice is seen once. */
         if (badge & BADGE_GUEST_CONSOLE)
             answer_console(component);
         if (badge & BADGE_GUEST_SENSOR)

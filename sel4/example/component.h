@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A native component's part: the other end of the connections of protocol.h.
+ * The native component's part: the other end of the connections of protocol.h.
  *
- * It is given capabilities and mapped dataports by whoever starts it, and knows nothing of VMs, PCI or this project:
- * memory, a notification to wait for, and one to signal for each connection.
+ * What starts the component gives it capabilities and mapped dataports. It needs nothing of VMs, PCI or this project,
+ * only memory, a notification to wait for, and one to signal for each connection.
  */
 #pragma once
 
@@ -23,7 +23,7 @@ struct component {
     const volatile struct commands *commands;
     volatile struct samples *samples;
 
-    uint32_t (*read_sensor)(void); /**< gives a sample */
+    uint32_t (*read_sensor)(void); /**< returns a sample */
 };
 
 /** Serves the guest. Does not return. */

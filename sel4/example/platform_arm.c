@@ -6,7 +6,7 @@
 
 #include <sel4vmmplatsupport/arch/vpci.h> /* uses ioports.h and does not include it */
 
-/* libsel4vmmplatsupport's addresses for this platform. They are in the "ranges" of the node that it generates. */
+/* libsel4vmmplatsupport's addresses for this platform, which are in the "ranges" of the node that it generates. */
 const struct platform_window platform_window = {.base = PCI_MEM_REGION_ADDR, .size = PCI_MEM_REGION_SIZE};
 
 /* Shared peripheral interrupts that no hardware raises for this guest. A PCI device can name numbers up to 255. */

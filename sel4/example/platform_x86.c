@@ -6,7 +6,7 @@
 #include <sel4vmmplatsupport/arch/drivers/vmm_pci_helper.h>
 #include <utils/util.h>
 
-/* Above the guest's RAM and below the interrupt controllers; no other BAR may be there. */
+/* Above the guest's RAM and below the interrupt controllers. No other BAR may be there. */
 const struct platform_window platform_window = {.base = 0xa0000000, .size = 0x10000000};
 
 int platform_allocate_irq(void)

@@ -12,8 +12,8 @@
 #include <sel4/sel4.h>
 
 /*
- * Badges of the capabilities with which the component signals the VMM. The kernel ORs badges of signals that meet, so
- * each is one bit. libsel4vm takes small badges for vCPUs, up to CONFIG_MAX_NUM_NODES, so these bits are high.
+ * Badges of the capabilities with which the component signals the VMM. Each is one bit, since the kernel ORs the badges
+ * of several signals. The bits are high, since libsel4vm takes badges up to CONFIG_MAX_NUM_NODES for vCPUs.
  */
 #define BADGE_CONSOLE ((seL4_Word)1 << 16)
 #define BADGE_SENSOR ((seL4_Word)1 << 17)

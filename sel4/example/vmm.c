@@ -44,7 +44,7 @@ static int add_console(vm_t *vm, vmm_pci_space_t *pci, struct vmm_shared *shared
 static crossvm_connection_t *sensor;
 static seL4_CPtr sensor_notification;
 
-/* cookie: the notification to signal, so that one function serves any number of connections */
+/* The cookie is the notification to signal, so that one function is enough for all connections. */
 static int emit(void *cookie)
 {
     const seL4_CPtr *notification = cookie;
@@ -62,7 +62,6 @@ static int add_sensor(vm_t *vm, vmm_pci_space_t *pci, struct vmm_shared *shared)
             .frames = guest_commands,
             .num_frames = COMMAND_FRAMES,
             .frame_size_bits = FRAME_BITS,
-            .guest_rights = CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE,
         },
         {
             .frames = guest_samples,
@@ -96,14 +95,14 @@ static int add_sensor(vm_t *vm, vmm_pci_space_t *pci, struct vmm_shared *shared)
 
 void vmm_component_is_there(bool there)
 {
-    crossvm_set_peer_state(sensor, there ? CROSSVM_PEER_PRESENT : CROSSVM_PEER_ABSENT);
+    crossvm_set_peer_state(sensor, there ? CROSSVM_PEER_READY : CROSSVM_PEER_ABSENT);
 }
 
 /* --- both --- */
 
 /*
- * Something signalled the VMM's notification, which is bound to its thread. The badge may be of several signals at
- * once; each bit is one that came, however often.
+ * Called when the VMM's notification, which is bound to its thread, is signalled. The badge may come from several
+ * signals; a bit tells that its signal came at least once.
  */
 static int notified(vm_t *vm, seL4_Word badge, seL4_MessageInfo_t tag, void *cookie)
 {
@@ -113,7 +112,7 @@ static int notified(vm_t *vm, seL4_Word badge, seL4_MessageInfo_t tag, void *coo
         consume_connection_event(vm, BADGE_CONSOLE, true);
     if (badge & BADGE_SENSOR)
         crossvm_consume_event(sensor);
-    return 0; /* anything else would end the guest */
+    return 0; /* any other result ends the guest */
 }
 
 int vmm_add_connections(vm_t *vm, vmm_pci_space_t *pci, seL4_CPtr console_doorbell, seL4_CPtr sensor_doorbell,
@@ -129,7 +128,7 @@ int vmm_add_connections(vm_t *vm, vmm_pci_space_t *pci, seL4_CPtr console_doorbe
 
 void vmm_run(vm_t *vm)
 {
-    /* 0 is no end: libsel4vm returns after some exits, too, and goes on when it is called again. */
+    /* The result 0 does not mean the end: libsel4vm returns after some exits, and goes on when it is called again. */
     while (vm_run(vm) == 0)
         ;
 }

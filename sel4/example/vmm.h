@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A VMM's part: the connections of protocol.h, installed into a guest.
+ * The VMM's part: it installs the connections of protocol.h into a guest.
  *
  * A VMM calls vmm_add_connections() after vm_init(), vm_create_default_irq_controller(), the creation of the boot vCPU
  * and vmm_pci_init(), and before it loads the guest. Then it gives the frames to the component, starts the guest, and
@@ -16,7 +16,7 @@
 
 #include "protocol.h"
 
-/** What the component needs to be given: capabilities to the shared frames, to be mapped in order. */
+/** What the VMM must give the component: capabilities to the shared frames, to be mapped in order. */
 struct vmm_shared {
     seL4_CPtr console[CONSOLE_FRAMES];
     seL4_CPtr commands[COMMAND_FRAMES];
@@ -35,7 +35,7 @@ struct vmm_shared {
 int vmm_add_connections(vm_t *vm, vmm_pci_space_t *pci, seL4_CPtr console_doorbell, seL4_CPtr sensor_doorbell,
                         void *fdt, int gic, struct vmm_shared *shared);
 
-/** Tells the guest that the component behind "sensor" came (true) or went, for instance after it was restarted. */
+/** Tells the guest that the component of "sensor" came (true) or went, for example after a restart. */
 void vmm_component_is_there(bool there);
 
 /** Runs the guest until it cannot go on. */
