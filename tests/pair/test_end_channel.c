@@ -27,11 +27,20 @@
 
 /* --- ends and creation --- */
 
+/* Waits until the end knows of that state of its peer. Returns the generation. */
+static uint32_t await_peer(crossvm_end_t *end, uint32_t state)
+{
+    uint32_t generation;
+
+    while (crossvm_peer_state(end, &generation) != state)
+        assert_int_equal(crossvm_wait(end, FOREVER), 0);
+    return generation;
+}
+
 static void ends_of_a_pair(void **state)
 {
     crossvm_end_info_t info;
     crossvm_end_t *ends[2], *second;
-    uint32_t generation;
 
     (void)state;
     ends[0] = pair_open(0);
@@ -44,25 +53,20 @@ static void ends_of_a_pair(void **state)
         assert_int_equal(info.end, i);
         assert_int_equal(info.owner, 1);
     }
-    assert_int_equal(crossvm_wait(ends[0], crossvm_deadline_after_ms(1000)), 0);
-    assert_int_equal(crossvm_peer_state(ends[0], &generation), CROSSVM_PEER_READY);
-    assert_int_equal(generation, 1);
+    assert_int_equal(await_peer(ends[0], CROSSVM_PEER_READY), 1);
     assert_int_equal(crossvm_open(&second, "link.1"), -EBUSY);
 
     assert_int_equal(crossvm_emit(ends[0]), 0);
     assert_int_equal(crossvm_emit(ends[0]), 0);
-    assert_int_equal(crossvm_wait(ends[1], crossvm_deadline_after_ms(1000)), 2);
+    assert_int_equal(crossvm_wait(ends[1], FOREVER), 2);
     memcpy(crossvm_dataport(ends[0], 1).address, "one way", 8);
     assert_string_equal(crossvm_dataport(ends[1], 1).address, "one way");
     assert_int_equal(crossvm_dataport(ends[1], 1).rights, CROSSVM_RIGHT_READ);
 
     crossvm_close(ends[1]);
-    assert_int_equal(crossvm_wait(ends[0], crossvm_deadline_after_ms(1000)), 0);
-    assert_int_equal(crossvm_peer_state(ends[0], NULL), CROSSVM_PEER_ABSENT);
+    (void)await_peer(ends[0], CROSSVM_PEER_ABSENT);
     ends[1] = pair_open(1);
-    assert_int_equal(crossvm_wait(ends[0], crossvm_deadline_after_ms(1000)), 0);
-    assert_int_equal(crossvm_peer_state(ends[0], &generation), CROSSVM_PEER_READY);
-    assert_int_equal(generation, 2);
+    assert_int_equal(await_peer(ends[0], CROSSVM_PEER_READY), 2);
     crossvm_close(ends[0]);
     crossvm_close(ends[1]);
 }
@@ -451,27 +455,25 @@ static void poll_instead_of_waiting(void **state)
     }
 }
 
-/* An idle loop sleeps: it is not woken for nothing once what was late has come. */
+/* An idle loop sleeps. Limited sleeps come first, for what may be late, but they are few. */
 static void idle_loops_sleep(void **state)
 {
     struct both both = pair_both(CROSSVM_CHANNEL_DATAGRAM);
     char message[8];
-    int timeout_ms;
-    double start;
+    int timeout_ms, sleeps = 0;
 
     (void)state;
     for (int i = 0; i < 100; i++) {
         assert_int_equal(crossvm_channel_send(both.channel[1], "message", 8, NOW), 8);
         assert_int_equal(crossvm_channel_recv(both.channel[0], message, 8, NOW), 8);
     }
-    start = pair_ms();
     for (;;) {
         struct pollfd fd = {.fd = crossvm_channel_fd(both.channel[0]), .events = POLLIN};
 
         assert_int_equal(crossvm_channel_prepare(both.channel[0], CROSSVM_CHANNEL_IN, &timeout_ms), 0);
         if (timeout_ms < 0)
             break;
-        assert_true(pair_ms() - start < 1000);
+        assert_true(++sleeps < 10);
         assert_true(poll(&fd, 1, timeout_ms) >= 0);
     }
     assert_int_equal(crossvm_channel_send(both.channel[1], "message", 8, NOW), 8);
@@ -518,15 +520,12 @@ static void news_end_a_session(void **state)
     for (int way = 0; way < 2; way++) {
         struct both both = pair_both(CROSSVM_CHANNEL_STREAM);
         crossvm_channel_t *left = both.channel[way], *gone = both.channel[1 - way];
-        double start;
         char text[16];
 
         assert_int_equal(crossvm_channel_send(gone, "rest", 4, NOW), 4);
-        start = pair_ms();
         close_end_alone(&both, 1 - way);
         assert_int_equal(crossvm_channel_recv(left, text, sizeof(text), FOREVER), 4);
         assert_int_equal(crossvm_channel_recv(left, text, sizeof(text), FOREVER), -EPIPE);
-        assert_true(pair_ms() - start < 1000);
         assert_int_equal(crossvm_channel_state(left), CROSSVM_CHANNEL_ENDED);
         crossvm_channel_destroy(left);
         crossvm_close(both.end[way]);
@@ -558,7 +557,7 @@ static void server_ends(void **state)
 }
 
 /* A second channel of an end, through another dataport, whose peer never comes. */
-static void *wait_in_vain(void *argument)
+static void *wait_for_nobody(void *argument)
 {
     crossvm_end_t *end = argument;
     const crossvm_channel_options_t options = {.dataport = CROSSVM_CHANNEL_DATAPORT(2)};
@@ -592,13 +591,13 @@ static void a_death_is_noticed_by_all_channels(void **state)
 
     (void)state;
     sigaction(SIGUSR1, &action, NULL);
-    assert_int_equal(pthread_create(&other, NULL, wait_in_vain, end), 0);
+    assert_int_equal(pthread_create(&other, NULL, wait_for_nobody, end), 0);
     for (int i = 0; i < 5; i++) {
         peer = pair_fork(be_there, NULL);
         assert_int_equal(crossvm_channel_recv(channel, &byte, 1, FOREVER), 1);
         assert_int_equal(kill(peer, SIGKILL), 0);
         assert_int_equal(waitpid(peer, NULL, 0), peer);
-        assert_int_equal(crossvm_channel_recv(channel, &byte, 1, crossvm_deadline_after_ms(10000)), -EPIPE);
+        assert_int_equal(crossvm_channel_recv(channel, &byte, 1, FOREVER), -EPIPE);
         crossvm_channel_open(channel);
     }
     do /* again, if it was just awake */

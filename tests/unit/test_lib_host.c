@@ -210,7 +210,7 @@ static void wait_counts(void **state)
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     fake_vm_emit(vm, 2);
     fake_vm_emit(vm, 3);
-    assert_int_equal(crossvm_wait(end, crossvm_deadline_after_ms(1000)), 5);
+    assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 5);
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     assert_int_equal(crossvm_info(end, &info, sizeof(info)), 0);
     assert_int_equal(info.events, 6);
@@ -246,17 +246,16 @@ static void events_before_open_are_told(void **state)
 static void timeouts(void **state)
 {
     crossvm_end_t *end = lib_fixture_open(state);
-    int64_t start = now_ms();
+    int64_t start;
 
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
-    assert_true(now_ms() - start < 1000);
     start = now_ms();
     assert_int_equal(crossvm_wait(end, crossvm_deadline_after_ms(60)), 0);
-    assert_in_range(now_ms() - start, 60, 5000);
+    assert_true(now_ms() - start >= 60);
     crossvm_close(end);
 }
 
-static void *ring_often(void *vm)
+static void *guest_emits_often(void *vm)
 {
     for (int i = 0; i < 10000; i++) {
         fake_vm_emit(vm, 1);
@@ -272,9 +271,9 @@ static void no_event_is_lost(void **state)
     pthread_t guest;
     int64_t events = 0;
 
-    assert_int_equal(pthread_create(&guest, NULL, ring_often, lib_fixture_vm(state)), 0);
+    assert_int_equal(pthread_create(&guest, NULL, guest_emits_often, lib_fixture_vm(state)), 0);
     while (events < 10000) {
-        int fresh = crossvm_wait(end, crossvm_deadline_after_ms(10000));
+        int fresh = crossvm_wait(end, CROSSVM_FOREVER);
 
         assert_true(fresh > 0);
         events += fresh;
@@ -296,8 +295,9 @@ static void signal_ends_a_wait(void **state)
     crossvm_end_t *end = lib_fixture_open(state);
 
     assert_int_equal(sigaction(SIGALRM, &action, NULL), 0);
-    ualarm(20000, 0);
+    ualarm(20000, 20000); /* again, if it comes before the wait */
     assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), -EINTR);
+    ualarm(0, 0);
     fake_vm_emit(lib_fixture_vm(state), 1);
     assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 1);
     crossvm_close(end);
