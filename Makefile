@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # The front door: what to type. CMake builds (build/host: the programs, static, and the tests in guests; build/arm64: the
-# same with the cross compiler; build/asan: the other tests, with sanitizers; build/install: what is installed), kbuild
+# same with the cross compiler; build/asan: the other tests, with sanitizers; build/programs: what is installed), kbuild
 # builds the guest driver, and scripts/ holds the steps.
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -14,7 +14,7 @@ tested = $(or $(ARCH),$(shell . scripts/target.sh && target_all))
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help build check test demo bench model lint install uninstall sel4-check clean distclean
+.PHONY: help tools build check test demo bench model lint install uninstall sel4-check clean distclean
 
 # Warnings are errors where we look for them. A user's compiler may know more.
 check test lint: export CROSSVM_WERROR ?= ON
@@ -25,7 +25,8 @@ help:
 	@echo "make test       build and run all tests (CTEST='-R pattern' runs some, here and in make check)"
 	@echo "make bench      measure channels: beside what one would use instead, and between a guest and its host"
 	@echo "make model      explore every order of a channel's accesses, further than 'make test' does (some minutes)"
-	@echo "make build      build the programs and the guest driver"
+	@echo "make tools      build the programs only, in build/programs "
+	@echo "make build      build the programs, the tests and the guest driver"
 	@echo "make lint       check format, style and common mistakes"
 	@echo "make install    install the programs and libraries (PREFIX=$(PREFIX), DESTDIR)"
 	@echo "make uninstall  remove what 'make install' put there (the same PREFIX and DESTDIR)"
@@ -69,9 +70,11 @@ lint:
 	@scripts/build.sh $(tested)
 	@scripts/lint
 
-install:
+tools:
 	@scripts/setup.sh --install
-	@scripts/build-tree install -DCROSSVM_BUILD_TESTS=OFF -DCROSSVM_BUILD_EXAMPLES=OFF
+	@scripts/build-tree programs -DCROSSVM_BUILD_TESTS=OFF -DCROSSVM_BUILD_EXAMPLES=OFF
+
+install: tools
 	@scripts/install "$(PREFIX)" "$(DESTDIR)"
 
 uninstall:
@@ -81,7 +84,7 @@ sel4-check:
 	@scripts/sel4-check "$(SEL4_WORKSPACE)"
 
 clean:
-	rm -rf build/arm64 build/asan build/bench build/bench-guest build/demo build/driver build/guest-tests build/host build/install build/sel4-check build/test build/with-kvm
+	rm -rf build/arm64 build/asan build/bench build/bench-guest build/demo build/driver build/guest-tests build/host build/programs build/sel4-check build/test build/with-kvm
 
 distclean:
 	rm -rf build
