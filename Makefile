@@ -25,7 +25,7 @@ help:
 	@echo "make test       build and run all tests (CTEST='-R pattern' runs some, here and in make check)"
 	@echo "make bench      measure channels: beside what one would use instead, and between a guest and its host"
 	@echo "make model      explore every order of a channel's accesses, further than 'make test' does (some minutes)"
-	@echo "make tools      build the programs only, in build/programs "
+	@echo "make tools      build the programs only, in build/programs"
 	@echo "make build      build the programs, the tests and the guest driver"
 	@echo "make lint       check format, style and common mistakes"
 	@echo "make install    install the programs and libraries (PREFIX=$(PREFIX), DESTDIR)"
