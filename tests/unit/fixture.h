@@ -25,44 +25,45 @@ struct fixture {
     crossvm_bus_t bus;
 };
 
-/** The state that a failed call must leave as it was. */
+/** The state that a failed call must not change. */
 struct state {
     kvm_test_snapshot_t vm;
     size_t heap; /**< bytes allocated */
     unsigned char pci[sizeof(vmm_pci_space_t)];
 };
 
-/** cmocka set-up and tear-down; the state is a struct fixture. The leak sanitizer finds what a test leaves over. */
+/** cmocka set-up and tear-down. Their state is a struct fixture. The leak sanitizer finds what a test does not free. */
 int fixture_set_up(void **state);
 int fixture_tear_down(void **state);
 
 /** A test with that set-up and tear-down. */
 #define FIXTURE_TEST(function) cmocka_unit_test_setup_teardown(function, fixture_set_up, fixture_tear_down)
 
-/** One more VM. */
+/** Makes one more VM. */
 void fixture_vm_create(struct fixture *fixture);
 void fixture_vm_destroy(struct fixture *fixture);
 
 void state_take(const struct fixture *fixture, struct state *state);
 void state_assert_unchanged(const struct fixture *fixture, const struct state *before);
 
-/** The module's lines in the log since the last call; the last of them is in log_last. */
+/** How many lines the module has logged since the last call; the last line is in log_last. */
 unsigned int log_take(void);
 extern char log_last[512];
 
-/** An alloc_irq: FIRST_IRQ and on, up to irq_limit, then -1. */
+/** An alloc_irq: returns numbers from FIRST_IRQ up to irq_limit, then -1. */
 #define FIRST_IRQ (KVM_LAST_IRQ - 13)
 int irq_alloc(void);
 extern int irq_next;
 extern int irq_limit;
 
-/** Makes the n-th calloc() from now on fail, counted from 1, once; 0: none. Returns what was left of the n before. */
+/** Makes the n-th calloc() from now on fail, once. The first is number 1; 0: none fails. Returns what is left of the n
+ * of the last call. */
 int calloc_fail_after(int n);
 
-/** Frames for dataports, n of 1 << bits bytes. The array is static and good until the next call. */
+/** Makes n frames of 1 << bits bytes. The array is static and valid until the next call. */
 seL4_CPtr *frames_make(size_t n, size_t bits);
 
-/** Installs one connection with a dataport of 4 KiB, which must work. */
+/** Installs one connection with a dataport of 4 KiB. The test fails if that does not work. */
 crossvm_connection_t *install_one(struct fixture *fixture, const char *name);
 
 /** Accesses of the guest. */

@@ -107,7 +107,7 @@ static void bars_size_in_bytes_too(void **state)
         assert_int_equal(cvmm_config_space_read(&config, 0x10 + i, 1), 0xfffff008U >> (8 * i) & 0xff);
 }
 
-/* Whatever is written where, in whatever width: only the writable bits change. */
+/* Writes of each width at each offset change only the writable bits. */
 static void only_writable_bits_change(void **state)
 {
     static const uint32_t values[] = {0, 0xffffffff, 0xa5a5a5a5, 0x5a5a5a5a};
@@ -130,7 +130,7 @@ static void only_writable_bits_change(void **state)
                     uint8_t written = touched ? (uint8_t)(values[v] >> (8 * (i - offset))) : 0;
 
                     if (i >= 0x10 && i < 0x18)
-                        continue; /* the BARs: above */
+                        continue; /* BARs have a test of their own, above */
                     assert_int_equal(config.bytes[i], (fresh.bytes[i] & ~mask) | (written & mask));
                 }
             }
@@ -159,7 +159,7 @@ static void interrupts_follow_command_and_msi(void **state)
 
     (void)state;
     set_up(&config, true);
-    assert_false(cvmm_config_space_intx_enabled(&config)); /* nobody enabled the device */
+    assert_false(cvmm_config_space_intx_enabled(&config)); /* memory space is disabled */
     cvmm_config_space_write(&config, 0x04, 2, 0x0002);
     assert_true(cvmm_config_space_intx_enabled(&config));
     cvmm_config_space_write(&config, 0x04, 2, 0x0402);

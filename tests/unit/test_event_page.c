@@ -108,12 +108,12 @@ static void long_names_end_with_nul(void **state)
     assert_int_equal(word(CROSSVM_REG_MAGIC), CROSSVM_MAGIC);
 }
 
-/* What section 4.3 says of a store. */
+/* The effect of a store, from section 4.3. */
 static enum event_page_action expected_action(const struct event_page *page, size_t offset, size_t length,
                                               uint64_t value)
 {
     if (offset == 0)
-        return EVENT_PAGE_NOTHING; /* connection.c sees to it */
+        return EVENT_PAGE_NOTHING; /* connection.c handles it */
     if (offset == 0x68)
         return EVENT_PAGE_DOORBELL;
     if (length != 4)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Events and interrupts. The VM's interrupt controller drops an injection while the interrupt is pending, as that of
- * libsel4vm on Arm does, so every way to lose an event that it opens is tried here.
+ * Events and interrupts. The VM's interrupt controller drops an injection while the interrupt is pending, as
+ * libsel4vm's does on Arm. These tests try each way to lose an event by that.
  */
 #include "fixture.h"
 
@@ -144,7 +144,8 @@ static void loads_that_trap_give_0(void **state)
     assert_int_equal(value, 0);
 }
 
-/* On Arm, libsel4vm gives the length 0 to what it cannot decode, and dies of any question about its data. */
+/* On Arm, libsel4vm gives the length 0 to an access that it cannot decode, and any question about its data ends the
+ * VMM. */
 static void accesses_that_cannot_be_decoded_are_skipped(void **state)
 {
     struct fixture *f = *state;
@@ -164,7 +165,7 @@ static void accesses_that_cannot_be_decoded_are_skipped(void **state)
 
 /* --- peer to guest: INTx --- */
 
-/* Regression: an event between the driver's last look and the end of the interrupt raised nothing. */
+/* Regression: an event between the driver's last look and the end of the interrupt raised no interrupt. */
 static void event_while_in_service_is_injected_again(void **state)
 {
     struct fixture *f = *state;
@@ -177,7 +178,7 @@ static void event_while_in_service_is_injected_again(void **state)
         eoi(f);
         assert_true(pending(f)); /* raised again */
         eoi(f);
-        assert_false(pending(f)); /* and not for ever */
+        assert_false(pending(f)); /* but not without end */
     }
     assert_int_equal(page_word(c, CROSSVM_REG_EVENT_SEQ), 10);
 }
@@ -208,7 +209,7 @@ static void driver_of_the_base_block_is_served_like_before(void **state)
     crossvm_connection_t *c = install(f, "a");
 
     guest_enable(f, c);
-    for (int i = 0; i < 300; i++) { /* more than the silence would allow */
+    for (int i = 0; i < 300; i++) { /* more than make a device silent */
         crossvm_consume_event(c);
         assert_true(pending(f));
         assert_int_equal(page_word(c, CROSSVM_REG_COUNT), 1);
@@ -233,7 +234,7 @@ static void events_before_anyone_listens_are_kept(void **state)
 
     crossvm_consume_event(c);
     crossvm_consume_event(c);
-    assert_false(pending(f)); /* memory space is disabled: nobody is there */
+    assert_false(pending(f)); /* memory space is disabled, so no driver is there */
     assert_int_equal(log_take(), 0);
     assert_int_equal(page_word(c, CROSSVM_REG_COUNT), 2);
     assert_int_equal(page_word(c, CROSSVM_REG_EVENT_SEQ), 2);
@@ -254,7 +255,7 @@ static void events_while_the_interrupt_is_disabled_are_kept(void **state)
         assert_false(pending(f));
         assert_int_equal(log_take(), 0);
         assert_int_equal(kvm_test_irq_enable(&f->vm, IRQ, true), 0);
-        assert_true(pending(f)); /* told as soon as the guest listens */
+        assert_true(pending(f)); /* raised as soon as the guest enables the input */
         eoi(f);
         assert_false(pending(f));
     }
@@ -286,7 +287,7 @@ static void peer_that_stays_absent_wakes_nobody(void **state)
     assert_false(pending(f));
 }
 
-/* Regression: Linux shut a shared line down for the sake of one device that nobody drove. */
+/* Regression: one device without a driver made Linux shut down the line that it shared. */
 static void unanswered_device_falls_silent(void **state)
 {
     struct fixture *f = *state;
@@ -297,7 +298,7 @@ static void unanswered_device_falls_silent(void **state)
     irq_limit = IRQ;
     unbound = install(f, "unbound");
     other = install_bound(f, "other");
-    guest_enable(f, unbound); /* by a driver that went without a word */
+    guest_enable(f, unbound); /* by a driver that left without disabling it */
     for (int i = 0; i < 100000; i++) {
         crossvm_consume_event(unbound);
         if (pending(f)) {
@@ -310,7 +311,7 @@ static void unanswered_device_falls_silent(void **state)
     assert_true(pending(f));
     eoi(f);
 
-    /* A sign of life: what was held back comes. */
+    /* A sign of life: the interrupt that was held back comes. */
     guest_store(f, bar(unbound, 0) + CROSSVM_REG_COUNT, 4, 0);
     crossvm_consume_event(unbound);
     assert_true(pending(f));
@@ -386,7 +387,7 @@ static void acknowledging_less_than_all_keeps_it_pending(void **state)
     assert_int_equal(page_word(c, CROSSVM_REG_SEEN), 1);
 }
 
-/* A random peer against a random driver: whenever all is quiet, the driver has seen the last event. */
+/* A random peer against a random driver. Whenever both are quiet, the driver has seen the last event. */
 static void random_interleavings_lose_nothing(void **state)
 {
     struct fixture *f = *state;
@@ -416,8 +417,8 @@ static void random_interleavings_lose_nothing(void **state)
 }
 
 /*
- * The same with acknowledgements that come late, as on KVM, where a thread makes them: the guest may have ended the
- * interrupt, and events come, before the module hears of the end.
+ * The same with late acknowledgements, as on KVM, where a thread calls them: events may come after the guest has ended
+ * the interrupt and before the module is told of the end.
  */
 static void late_acknowledgements_lose_nothing(void **state)
 {
@@ -483,7 +484,7 @@ static void msi_instead_of_intx(void **state)
     assert_true(info.msi_enabled);
     guest_config_write(f, c, 0x42, 2, 0);
     guest_config_write(f, c, 0x04, 2, 0x0002);
-    assert_true(pending(f)); /* a level again, and events wait */
+    assert_true(pending(f)); /* INTx again, and events wait */
 }
 
 static bool routed;
@@ -513,7 +514,7 @@ static void msi_without_the_vmm(void **state)
     assert_true(routed);
     assert_int_equal(page_word(c, CROSSVM_REG_STATUS), CROSSVM_STATUS_PEER_COUNTS);
     guest_store(f, bar(c, 0) + CROSSVM_REG_DRIVER, 4, CROSSVM_DRIVER_BOUND);
-    crossvm_set_peer_state(c, CROSSVM_PEER_PRESENT); /* the VMM's own news still come by MSI */
+    crossvm_set_peer_state(c, CROSSVM_PEER_PRESENT); /* a change of the peer's state still comes by MSI */
     assert_int_equal(msis(f), 1);
     guest_config_write(f, c, 0x04, 2, 0); /* no bus master any more */
     assert_false(routed);
@@ -564,7 +565,7 @@ static void peer_state_wakes_and_counts_generations(void **state)
     assert_int_equal(page_word(c, CROSSVM_REG_EVENT_SEQ), 0);
 }
 
-/* Each step up is somebody who came, and so is one who takes another's place; steps down are not. */
+/* Each step up is a new generation, and so is READY after READY. Steps down are not. */
 static void programs_are_new_generations(void **state)
 {
     static const struct {
@@ -609,7 +610,7 @@ static void the_vmm_is_told_of_programs(void **state)
     assert_int_equal(driver_changes, 2);
     assert_int_equal(page_word(c, CROSSVM_REG_DRIVER), CROSSVM_DRIVER_OPEN);
     crossvm_set_peer_state(c, CROSSVM_PEER_READY);
-    assert_true(pending(f)); /* news come to a driver with a program too */
+    assert_true(pending(f)); /* also with DRIVER 2 */
     eoi(f);
     guest_store(f, reg, 4, CROSSVM_DRIVER_BOUND);
     assert_int_equal(driver_state, CROSSVM_DRIVER_BOUND);
@@ -624,7 +625,7 @@ static int count_counted(void *cookie)
     return 0;
 }
 
-/* Between guests: EMIT is for the VMM to count, DOORBELL is counted by the guest in its own page. */
+/* Between guests: the VMM counts stores to EMIT; the guest counts in its own page before it stores to DOORBELL. */
 static void own_page_and_its_doorbell(void **state)
 {
     struct fixture *f = *state;
@@ -655,12 +656,13 @@ static void own_page_and_its_doorbell(void **state)
     assert_int_equal(emitted, 1);
     crossvm_get_connection_info(c, &info);
     assert_int_equal(info.emits, 3);
-    /* The fourth page is nothing. */
+    /* The fourth page has no content. */
     assert_int_equal(kvm_test_fault(f->vm.vcpus[BOOT_VCPU], bar(c, 0) + 0x3ffc, 4, true, 0, &value), FAULT_HANDLED);
     assert_int_equal(value, 0);
 }
 
-/* A driver of the base block would not claim the interrupt: it must neither get it nor fall silent for it. */
+/* A driver that knows the base block only would not claim the interrupt, so it must not get it, nor become silent by
+ * it. */
 static void peers_come_and_go_unseen_by_the_base_block(void **state)
 {
     struct fixture *f = *state;

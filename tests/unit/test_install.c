@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Installing: what works, and each way to ask for what cannot be: -1, one line that names the connection and the
- * reason, and VM, PCI space and heap as they were.
+ * Installations: those that work, and those that must fail with -1, one line in the log that names the connection and
+ * the reason, and no change to VM, PCI space and heap.
  */
 #include "fixture.h"
 
@@ -110,7 +110,7 @@ static void duplicate_names(void **state)
     assert_refused(f, &f->bus, configs, 2, "\"b\"", "already");
 }
 
-/* libsel4vm, other than this one, leaves what it mapped before a mapping failed. */
+/* libsel4vm on seL4 leaves the frames that it mapped before a mapping failed; this stands in for it. */
 static size_t left_mapped; /* pages from BASE on */
 static size_t unmapped;
 
@@ -129,7 +129,7 @@ void __wrap_vspace_unmap_pages(vspace_t *vspace, void *vaddr, size_t num_pages, 
     assert_int_equal((uintptr_t)vaddr, BASE + unmapped * CROSSVM_PAGE_SIZE);
     assert_int_equal(num_pages, 1);
     assert_int_equal(size_bits, 12);
-    assert_ptr_equal(free, VSPACE_PRESERVE); /* they are the caller's */
+    assert_ptr_equal(free, VSPACE_PRESERVE); /* the frames are the caller's */
     unmapped++;
 }
 
@@ -294,7 +294,7 @@ static void bad_interrupt_numbers(void **state)
     assert_refused(f, &bus, &config, 1, "\"a\"", "no interrupt number");
 }
 
-/* A number that fits the register but not the VM fails once, and is not tried again. */
+/* A number that fits the register but that the VM refuses fails once, and is not used again. */
 #define REFUSED_IRQ (KVM_FIRST_IRQ > 1 ? KVM_FIRST_IRQ - 1 : KVM_LAST_IRQ + 1)
 
 static void an_interrupt_that_the_vm_refuses(void **state)
@@ -351,7 +351,7 @@ static void a_full_bus(void **state)
         snprintf(names[i], sizeof(names[i]), "c%zu", i);
         configs[i] = (crossvm_connection_config_t){.name = names[i]};
     }
-    bridge->header_type = 0; /* a platform like libsel4vm's, which routes function 0 only */
+    bridge->header_type = 0; /* as with libsel4vm on seL4, which routes function 0 only */
     assert_refused(f, &f->bus, configs, 32, "\"c31\"", "bus is full");
     log_take();
     assert_int_equal(crossvm_install(&f->bus, configs, 31, c), 0);
@@ -381,7 +381,7 @@ static void a_hundred_connections(void **state)
         assert_false(seen[info.pci.dev][info.pci.fun]++);
         assert_int_equal(guest_config_read(f, c[i], 0, 4), 0xa1111af4);
     }
-    /* A guest looks for functions 1 to 7 where function 0 says so. */
+    /* A guest looks for functions 1 to 7 only if function 0 says so. */
     for (int dev = 1; dev < 32; dev++) {
         uint32_t header = 0;
 
@@ -389,7 +389,7 @@ static void a_hundred_connections(void **state)
         f->pci->bus0[dev][0]->ioread(f->pci->bus0[dev][0]->cookie, 0x0e, 1, &header);
         assert_int_equal(header, seen[dev][1] ? 0x80 : 0);
     }
-    /* Functions of one device share a pin only with the number. */
+    /* Functions of one device share a pin only if they have the same number. */
     for (size_t i = 0; i < 100; i++) {
         for (size_t j = 0; j < i; j++) {
             crossvm_connection_info_t a;
@@ -405,7 +405,7 @@ static void a_hundred_connections(void **state)
 
 /* --- memory --- */
 
-/* Installs while the n-th allocation fails, and undoes it when it works all the same. */
+/* Installs while the n-th allocation fails. If the installation works, it is undone. */
 static bool install_fails(struct fixture *f, const crossvm_connection_config_t *configs, int (*fail_after)(int), int n)
 {
     int result;
@@ -431,7 +431,7 @@ static bool install_fails(struct fixture *f, const crossvm_connection_config_t *
 
 /*
  * Every allocation fails in turn. What libsel4vm cannot take back (event pages, interrupts) may stay with the module,
- * but is used again: trying on and on adds nothing more.
+ * but it is used again: repeated failures leak nothing more.
  */
 static void no_memory_at_any_point(void **state)
 {
@@ -520,7 +520,7 @@ static void remove_and_install_again(void **state)
         assert_int_equal(page_word(c, CROSSVM_REG_COUNT), 0);
         crossvm_count(c, 1);
         crossvm_remove(c);
-        if (i == 0) /* the module keeps an event page and an interrupt, once */
+        if (i == 0) /* the module keeps one event page and one interrupt */
             state_take(f, &first);
     }
     state_assert_unchanged(f, &first);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What devices of a VM of libsel4vm on Linux KVM are made of: interrupts, doorbells, PCI configuration space; and the
- * serial port.
+ * What devices of a VM of libsel4vm on Linux KVM need: interrupts, doorbells, PCI configuration space; and the console.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -97,7 +96,7 @@ static void numbers_are_given_out_once(void **state)
     int irq, num = 0;
 
     (void)state;
-    assert_int_equal(kvm_irq_allocate(), -1); /* for which VM? */
+    assert_int_equal(kvm_irq_allocate(), -1); /* no VM is chosen */
     kvm_irq_allocator_use(&vm);
     for (; (irq = kvm_irq_allocate()) >= 0; num++) {
         assert_in_range(irq, KVM_FIRST_IRQ, KVM_LAST_IRQ);

@@ -210,7 +210,7 @@ static void whole_kernels_are_taken(void **state)
     for (size_t i = 0; i < NUM_FORMATS; i++) {
         const struct format *format = &formats[i];
         struct content content;
-        struct kvm_kernel kernel;
+        struct kvm_kernel kernel = {0};
 
         format->make(&content);
         assert_int_equal(read_kernel(&content, format, &kernel), 0);
@@ -394,8 +394,10 @@ static void an_image_of_large_pages_is_taken_with_a_warning(void **state)
 
 #ifdef __x86_64__
 #define OUR_FORMAT BZIMAGE
+#define NOT_FREE START /* below the kernel */
 #else
 #define OUR_FORMAT ARM64
+#define NOT_FREE 65536 /* the device tree */
 #endif
 
 #define RAM (64 * MIB)
@@ -460,8 +462,7 @@ static void only_regular_files_are_taken(void **state)
 
 static void an_initramfs_must_fit_beside_the_kernel(void **state)
 {
-    size_t most =
-        RAM - formats[OUR_FORMAT].segment.size - (OUR_FORMAT == BZIMAGE ? START : 65536 /* of the device tree */);
+    size_t most = RAM - formats[OUR_FORMAT].segment.size - NOT_FREE;
     char path[32];
 
     (void)state;

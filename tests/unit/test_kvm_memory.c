@@ -157,7 +157,7 @@ static void what_nobody_claims_reads_as_all_ones(void **state)
     assert_int_equal(kvm_test_fault(vcpu, WINDOW, 4, true, 0, &value), FAULT_UNHANDLED);
     assert_int_equal(value, UINT32_MAX);
     assert_int_equal(kvm_test_fault(vcpu, WINDOW, 4, false, 1, NULL), FAULT_UNHANDLED);
-    assert_int_equal(lines_logged, 0); /* a guest could do it without end */
+    assert_int_equal(lines_logged, 0); /* the guest decides how many there are */
 
     assert_non_null(vm_reserve_memory_at(&vm, WINDOW, 4096, note_access, &access));
     vm_register_unhandled_mem_fault_callback(&vm, note_unhandled, &last_resort);
@@ -179,7 +179,7 @@ static void an_error_is_logged_once(void **state)
     assert_int_equal(access.calls, 1);
 }
 
-/* As an unaligned access on arm64: a guest may do it, and it is nobody's, whatever follows. */
+/* Such as an unaligned access on arm64. A guest may make one, and neither reservation gets it. */
 static void an_access_across_the_end_is_nobodys(void **state)
 {
     struct access first = {.answer = 0x11}, second = {.answer = 0x22};
@@ -247,7 +247,7 @@ static void frames_in_another_order_get_slots_of_their_own(void **state)
     assert_int_equal(vm_map_reservation_frames(&vm, reservation, mixed, 4, seL4_PageBits), 0);
     assert_int_equal(snapshot().memslots, 2);
     kvm_frames_free(frames, 4);
-    assert_int_equal(snapshot().memslots, 2); /* the mapping does not need them */
+    assert_int_equal(snapshot().memslots, 2); /* the mapping stays without the frames */
 }
 
 struct page_rights {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* BAR placement. */
+/* The addresses of BARs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Interrupts on a virtual GIC as libsel4vm has it on Arm: four list registers, a queue for what does not fit, and
- * acknowledgements that come before the register that became free is given to the queue. What is injected in an
- * acknowledgement while something is queued can be lost for good, so the module must not.
+ * Interrupts on a model of libsel4vm's virtual GIC on Arm. It has four list registers and a queue for the interrupts
+ * that do not fit, and it calls an acknowledgement before it gives the free register to the queue. An interrupt that is
+ * injected in an acknowledgement while others are queued can be lost for good, so the module must not do that.
  */
 #include "fixture.h"
 
@@ -15,9 +15,9 @@
 
 #define LIST_REGISTERS 4
 #define QUEUE 64
-#define NUMBERS 64 /* of interrupts that the model knows */
+#define NUMBERS 64 /* of interrupts in the model */
 
-/* Interrupts of other devices, a timer for example, that come as they like. */
+/* Interrupts of other devices, such as a timer, which come at any time. */
 #define FOREIGN 2
 #define FIRST_FOREIGN 0
 
@@ -87,7 +87,7 @@ static void end(struct fixture *f, int at)
         vgic.irq[irq].ack(f->vm.vcpus[BOOT_VCPU], irq, vgic.irq[irq].cookie);
     next = dequeue();
     if (next >= 0)
-        vgic.list[at] = next; /* whatever the acknowledgement put there */
+        vgic.list[at] = next; /* overwrites what the acknowledgement put there */
 }
 
 static void reset(void)
@@ -97,7 +97,7 @@ static void reset(void)
         vgic.list[i] = -1;
 }
 
-/* Of a connection whose driver is bound: what it has seen of EVENT_SEQ. */
+/* A connection whose driver is bound, and the EVENT_SEQ that it saw last. */
 struct bound {
     crossvm_connection_t *connection;
     uint32_t seen;
@@ -124,7 +124,7 @@ static void handle(struct bound *bounds, int n, int irq)
     }
 }
 
-/* One of the list registers that hold an interrupt, by chance; -1: none does. */
+/* A random one of the list registers that hold an interrupt; -1: none does. */
 static int some_register(void)
 {
     int start = rand() % LIST_REGISTERS;
@@ -138,7 +138,7 @@ static int some_register(void)
     return -1;
 }
 
-/* Events by chance, some between a driver's look and the end of its interrupt; then quiet. */
+/* Random events, some of them between a driver's look and the end of its interrupt; then no more. */
 static void play(struct fixture *f, struct bound *bounds, int n, int foreign)
 {
     for (int step = 0; step < 40 || some_register() >= 0; step++) {
@@ -176,7 +176,7 @@ static void no_number_is_lost(void **state)
     }
 }
 
-/* What an acknowledgement leaves to the end of another line does not wait for ever for one that never ends. */
+/* A line that an acknowledgement deferred to the end of another line is raised even if that end never comes. */
 static void a_line_that_never_ends_holds_up_nobody(void **state)
 {
     struct fixture *f = *state;

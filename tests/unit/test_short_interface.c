@@ -38,7 +38,7 @@ static void refused(struct fixture *f, crossvm_handle_t *connections, int n, con
         fail_msg("\"%s\" does not say \"%s\"", log_last, reason);
 }
 
-/* As the interface was first: sizes in bytes, no names. */
+/* The first generation of the interface: sizes in bytes, no names. */
 static void first_generation(void **state)
 {
     struct fixture *f = *state;
@@ -65,7 +65,7 @@ static void first_generation(void **state)
     assert_int_equal(emits_b, 2);
 }
 
-/* As it is now: log2 of the frame size, and names. */
+/* The second generation: log2 of the frame size, and names. */
 static void second_generation(void **state)
 {
     struct fixture *f = *state;
@@ -121,7 +121,7 @@ static void wrong_calls(void **state)
     d.num_frames = 2;
     refused(f, c, 1, "not 2 frames");
     d.num_frames = 3;
-    d.size = 0x2ffd; /* three frames of no power of two */
+    d.size = 0x2ffd; /* three frames whose size is no power of two */
     refused(f, c, 1, "not 3 frames");
     d.size = SIZE_MAX;
     refused(f, c, 1, "not 3 frames");
@@ -167,7 +167,7 @@ static void consuming(void **state)
     assert_int_equal(page_word(c[1], CROSSVM_REG_COUNT), 2);
     assert_int_equal(page_word(c[2], CROSSVM_REG_COUNT), 1);
     assert_int_equal(page_word(c[3], CROSSVM_REG_COUNT), 1);
-    consume_connection_event(&f->vm, (seL4_Word)-1, true); /* all bits, but the id of nobody */
+    consume_connection_event(&f->vm, (seL4_Word)-1, true); /* all bits, but no connection's id */
     assert_int_equal(page_word(c[4], CROSSVM_REG_COUNT), 0);
     assert_int_equal(log_take(), 0);
 }

@@ -17,19 +17,19 @@ static uint32_t load(uintptr_t address, unsigned int size)
     return (uint32_t)value;
 }
 
-static uintptr_t config_place(unsigned int dev, unsigned int fun, unsigned int reg)
+static uintptr_t config_address(unsigned int dev, unsigned int fun, unsigned int reg)
 {
     return ECAM + (dev << 15 | fun << 12 | reg);
 }
 
 uint32_t config_load(unsigned int dev, unsigned int fun, unsigned int reg, unsigned int size)
 {
-    return load(config_place(dev, fun, reg), size);
+    return load(config_address(dev, fun, reg), size);
 }
 
 void config_store(unsigned int dev, unsigned int fun, unsigned int reg, unsigned int size, uint32_t value)
 {
-    kvm_test_fault(vcpu, config_place(dev, fun, reg), size, false, value, NULL);
+    kvm_test_fault(vcpu, config_address(dev, fun, reg), size, false, value, NULL);
 }
 
 uint32_t serial_load(unsigned int reg, unsigned int size)
