@@ -320,7 +320,9 @@ static int check_status(const char *path, const struct wire_answer *answer, enum
     size_t expected = type == CROSSVM_WIRE_ATTACH ? CROSSVM_WIRE_FIXED_FDS + reply->num_dataports : 0;
 
     if (type == CROSSVM_WIRE_ATTACH && reply->status == EBUSY)
-        return cvm_fail(EBUSY, "connection \"%s\" (%s) is in use by another program; wait until that closes it",
+        return cvm_fail(EBUSY,
+                        "connection \"%s\" (%s) is in use by another program; wait until that and its forked children "
+                        "have closed it",
                         reply->name, path);
     if (reply->status > INT16_MAX)
         return protocol_error(path, "an impossible status");
