@@ -8,8 +8,8 @@
 
 #include <crossvm/vmm.h>
 
+#include "bar_layout.h"
 #include "guest.h"
-#include "layout.h"
 
 /** An installation. */
 struct install {

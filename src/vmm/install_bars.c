@@ -110,7 +110,7 @@ int cvmm_install_assign_bars(struct install *in)
             used[num_used++] = in->bars[i][CROSSVM_BAR_EVENT];
     }
 
-    error = cvmm_layout_assign(in->bus->base, end, used, num_used, requests, num_requests);
+    error = cvmm_bar_layout_assign(in->bus->base, end, used, num_used, requests, num_requests);
     if (error)
         cvmm_install_error(in->configs[0].name,
                            "the BARs of %zu connections do not fit between 0x%zx and 0x%zx; give a larger "

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "../../src/vmm/layout.h"
+#include "../../src/vmm/bar_layout.h"
 
 #define BASE 0xc0000000ULL
 #define END 0x100000000ULL
@@ -28,7 +28,7 @@ static void large_ones_first_without_gaps(void **state)
         requests[i] = &bars[i];
         total += bars[i].size;
     }
-    assert_int_equal(cvmm_layout_assign(BASE, BASE + total, NULL, 0, requests, 7), 0);
+    assert_int_equal(cvmm_bar_layout_assign(BASE, BASE + total, NULL, 0, requests, 7), 0);
     assert_int_equal(bars[5].address, BASE);
     assert_int_equal(bars[3].address, BASE + MIB(64));
     assert_int_equal(bars[4].address, BASE + MIB(64) + KIB(64));
@@ -43,11 +43,11 @@ static void does_not_fit(void **state)
     struct range *request = &bar;
 
     (void)state;
-    assert_int_equal(cvmm_layout_assign(BASE + KIB(4), BASE + MIB(4), NULL, 0, &request, 1), 0);
+    assert_int_equal(cvmm_bar_layout_assign(BASE + KIB(4), BASE + MIB(4), NULL, 0, &request, 1), 0);
     assert_int_equal(bar.address, BASE + MIB(2)); /* a multiple of its size */
     request = &bar;
-    assert_int_equal(cvmm_layout_assign(BASE + KIB(4), BASE + MIB(4) - 1, NULL, 0, &request, 1), -1);
-    assert_int_equal(cvmm_layout_assign(END - MIB(1), END, NULL, 0, &request, 1), -1);
+    assert_int_equal(cvmm_bar_layout_assign(BASE + KIB(4), BASE + MIB(4) - 1, NULL, 0, &request, 1), -1);
+    assert_int_equal(cvmm_bar_layout_assign(END - MIB(1), END, NULL, 0, &request, 1), -1);
 }
 
 static bool overlap(const struct range *a, const struct range *b)
@@ -70,7 +70,7 @@ static void random_layouts_are_sound(void **state)
             bars[i] = (struct range){0, KIB(4) << rand() % 10};
             requests[i] = &bars[i];
         }
-        assert_int_equal(cvmm_layout_assign(BASE, END, used, 8, requests, 24), 0);
+        assert_int_equal(cvmm_bar_layout_assign(BASE, END, used, 8, requests, 24), 0);
         for (size_t i = 0; i < 24; i++) {
             assert_true(bars[i].address >= BASE && bars[i].address + bars[i].size <= END);
             assert_int_equal(bars[i].address % bars[i].size, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "layout.h"
+#include "bar_layout.h"
 
 /* Stable, so that equal sizes stay in the order of the devices; a few hundred requests at most. */
 static void sort_by_size(struct range **requests, size_t n)
@@ -39,8 +39,8 @@ static const struct range *find_obstacle(const struct range *used, size_t num_us
     return obstacle;
 }
 
-int cvmm_layout_assign(uint64_t base, uint64_t end, const struct range *used, size_t num_used, struct range **requests,
-                       size_t n)
+int cvmm_bar_layout_assign(uint64_t base, uint64_t end, const struct range *used, size_t num_used,
+                           struct range **requests, size_t n)
 {
     sort_by_size(requests, n);
     for (size_t i = 0; i < n; i++) {

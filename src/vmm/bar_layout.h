@@ -24,5 +24,5 @@ struct range {
  * @param requests  n ranges with sizes, which receive addresses; the array is reordered
  * @return 0, or -1 if they do not fit
  */
-int cvmm_layout_assign(uint64_t base, uint64_t end, const struct range *used, size_t num_used, struct range **requests,
-                       size_t n);
+int cvmm_bar_layout_assign(uint64_t base, uint64_t end, const struct range *used, size_t num_used,
+                           struct range **requests, size_t n);
