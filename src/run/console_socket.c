@@ -2,7 +2,6 @@
 #include "console_socket.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,11 +11,12 @@
 
 #include "../common/message.h"
 
-/* Whether a program listens at the address; it may have a full queue. */
+/* Whether a program listens at the address. It may have a full queue, or not let this process in. */
 static bool is_served(const struct sockaddr_un *address)
 {
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool served = fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN);
+    bool served =
+        fd < 0 || connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno != ECONNREFUSED;
 
     if (fd >= 0)
         close(fd);
@@ -24,38 +24,24 @@ static bool is_served(const struct sockaddr_un *address)
 }
 
 /* Removes the socket of a process that is dead, and nothing else. */
-static void remove_stale(const struct sockaddr_un *address)
+static void remove_stale(const char *path)
 {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct stat status;
 
-    if (lstat(address->sun_path, &status) == 0 && S_ISSOCK(status.st_mode) && !is_served(address))
-        (void)unlink(address->sun_path);
+    memcpy(address.sun_path, path, strlen(path)); /* the topology's check found that it fits */
+    if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode) && !is_served(&address))
+        (void)unlink(path);
 }
 
 int console_socket_open(struct console_socket *console, const char *path)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    mode_t mask;
-    int error;
-
-    memcpy(address.sun_path, path, strlen(path)); /* the topology's check found that it fits */
-    remove_stale(&address);
     console->client = -1;
     console->used = 0;
-    console->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    mask = umask(S_IRWXG | S_IRWXO); /* a console is its owner's */
-    error = console->listener < 0 || bind(console->listener, (struct sockaddr *)&address, sizeof(address)) ||
-            listen(console->listener, 1);
-    (void)umask(mask);
-    if (!error) {
-        console->path = path;
-        console->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    remove_stale(path);
+    if (listener_open(&console->listener, SOCK_STREAM, path) == 0)
         return 0;
-    }
-    message("cannot listen at %s for a console: %s", path, strerror(errno));
-    if (console->listener >= 0)
-        close(console->listener);
-    console->listener = -1;
+    message("cannot listen at %s for a console: %s", path, error_reason(errno));
     return -1;
 }
 
@@ -69,13 +55,7 @@ void console_socket_close(struct console_socket *console)
 {
     if (console->client >= 0)
         drop_client(console);
-    if (console->listener < 0)
-        return;
-    close(console->listener);
-    console->listener = -1;
-    if (console->spare >= 0)
-        close(console->spare);
-    (void)unlink(console->path);
+    listener_close(&console->listener);
 }
 
 static void keep(struct console_socket *console, const char *bytes, size_t n)
@@ -100,41 +80,32 @@ void console_socket_put(struct console_socket *console, const char *bytes, size_
         (void)send(console->client, bytes, n, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-struct pollfd console_socket_listener_wishes(const struct console_socket *console)
-{
-    return (struct pollfd){.fd = console->listener, .events = POLLIN};
-}
-
 struct pollfd console_socket_client_wishes(const struct console_socket *console)
 {
     return (struct pollfd){.fd = console->client, .events = POLLIN};
 }
 
-/* Out of descriptors: a program that stays in the queue would keep us busy for ever. */
-static void turn_away(struct console_socket *console)
+static void turn_away(int fd, const char *reason)
 {
-    close(console->spare);
-    close(accept4(console->listener, NULL, NULL, SOCK_CLOEXEC));
-    console->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    (void)send(fd, reason, strlen(reason), MSG_NOSIGNAL | MSG_DONTWAIT);
+    close(fd);
 }
 
-void console_socket_welcome(struct console_socket *console)
+int console_socket_welcome(struct console_socket *console, int64_t now)
 {
-    static const char busy[] = "another program has this console\r\n";
-    int fd = accept4(console->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = listener_accept(&console->listener, now);
 
-    if (fd < 0) {
-        if (errno == EMFILE || errno == ENFILE)
-            turn_away(console);
-        return;
+    if (fd < 0)
+        return errno == EAGAIN ? 0 : errno;
+    if (!listener_admits(&console->listener, fd)) {
+        turn_away(fd, "this console is another user's\r\n");
+    } else if (console->client >= 0) {
+        turn_away(fd, "another program has this console\r\n");
+    } else {
+        console->client = fd;
+        (void)send(fd, console->backlog, console->used, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
-    if (console->client >= 0) {
-        (void)send(fd, busy, sizeof(busy) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
-        close(fd);
-        return;
-    }
-    console->client = fd;
-    (void)send(fd, console->backlog, console->used, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return 0;
 }
 
 size_t console_socket_take(struct console_socket *console, char *bytes, size_t size)

@@ -1,72 +1,37 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * A YAML document whose parts know their line and path, so that what is wrong with them can be said well.
- */
+/* A file with one YAML document, and the errors that were found in it. */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include <yaml.h>
 
-/** A file. */
+/* libyaml takes time that grows with the square of some of these, so a topology has limits. */
+#define DOCUMENT_MAX_BYTES 262144
+#define DOCUMENT_MAX_VALUES 20000
+#define DOCUMENT_MAX_DEPTH 16
+#define DOCUMENT_MAX_ERRORS 20 /* are printed; the rest are counted */
+
 struct document {
-    const char *file;
+    const char *file; /**< for messages */
+    char *text;
+    size_t length;
     yaml_document_t yaml;
-    unsigned int errors; /**< how many were printed */
+    unsigned int errors; /**< also those that were not printed */
 };
 
-/** A part of it. */
-struct part {
-    struct document *document;
-    yaml_node_t *node;
-    char path[160]; /**< such as connections[0].dataports[1].size; empty for the whole */
-};
-
-/** Reads a file with one document in it. 0; or -1 after an error on standard error, and then there is nothing to free.
+/**
+ * Reads a file with one document in it.
+ *
+ * @param file its path; "-" is standard input
+ * @return 0; or -1 after an error on standard error, and then there is nothing to free
  */
 int document_load(struct document *document, const char *file);
 
+/** How messages call a file. */
+const char *document_name(const char *file);
+
+/** Says how many errors were not printed. */
+void document_end_errors(const struct document *document);
+
 void document_free(struct document *document);
-
-/** The whole. */
-struct part document_root(struct document *document);
-
-/** Prints "FILE:LINE: PATH: SENTENCE" on standard error, and counts it. */
-__attribute__((format(printf, 2, 3))) void part_error(const struct part *part, const char *format, ...);
-
-/**
- * Checks that a part is a mapping of these keys and no others, each at most once; for an unknown one, the error names
- * the key that was probably meant. False after an error on the part itself; wrong keys alone do not make it false.
- *
- * @param keys ends with NULL
- */
-bool part_check_mapping(const struct part *part, const char *const *keys);
-
-/** The value of a key of a mapping. False when it is not there. */
-bool part_find(const struct part *mapping, const char *key, struct part *value);
-
-/** The same, with an error when it is not there. */
-bool part_require(const struct part *mapping, const char *key, struct part *value);
-
-/** Checks that a part is a list. False after an error. */
-bool part_check_list(const struct part *part);
-
-/** How many items a list has, and the i-th. */
-size_t part_count(const struct part *list);
-struct part part_item(const struct part *list, size_t i);
-
-/** Whether a part is a single value. */
-bool part_is_text(const struct part *part);
-
-/** The text of a single value, good as long as the document; NULL after an error when it is none, or empty. */
-const char *part_text(const struct part *part);
-
-/** The same, but "" for one that is empty. */
-const char *part_text_or_none(const struct part *part);
-
-/** Puts texts (of a list that ends with NULL) behind each other, with commas; as much as fits. */
-void join_texts(char *to, size_t size, const char *const *texts);
-
-/** The candidate (of a list that ends with NULL) that is most like a text, or NULL when none is like it. */
-const char *most_like(const char *text, const char *const *candidates);

@@ -56,17 +56,6 @@ void link_destroy(struct link *link)
         close_if_open(link->dataports[i]);
 }
 
-size_t link_descriptors(const struct topology *topology)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < topology->num_connections; i++) {
-        if (connection_is_between_vms(&topology->connections[i]))
-            n += 2 * 3 + topology->connections[i].num_dataports;
-    }
-    return n;
-}
-
 /* --- telling --- */
 
 /* Tells an end's process the state of the peer's driver, now or when its socket takes it. Reading notices a broken one.

@@ -30,13 +30,13 @@ struct link {
     int dataports[CROSSVM_MAX_DATAPORTS];
 };
 
+/** Descriptors that a link takes here, besides one for each dataport. */
+#define LINK_DESCRIPTORS 6
+
 /** Makes what is shared. 0, or -1 after a message. link_destroy() frees, also after a failure. */
 int link_create(struct link *link, const struct topology_connection *connection);
 
 void link_destroy(struct link *link);
-
-/** How many descriptors the links of a topology's connections take here. */
-size_t link_descriptors(const struct topology *topology);
 
 /**
  * Makes a socket for a new process of the VM at an end, 0 or 1. In it are the JOIN message and the state of the peer's

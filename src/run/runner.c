@@ -12,41 +12,43 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../common/clock.h"
+#include "../common/descriptor_limit.h"
 #include "../common/end_signals.h"
 #include "../common/exit_status.h"
 #include "../common/message.h"
-#include "link.h"
+#include "links.h"
 #include "vm_process.h"
 
 #define STATUS_OF_SIGNAL 128
 #define STATUS_VM_FAILED 1
-#define RESTART_INTERVAL_MS 1000 /* between two starts of a VM */
-#define END_PATIENCE_MS 10000    /* for VMs that were told to end, and for who reads what they printed */
-#define LAST_PATIENCE_MS 1000    /* for the latter, after a second signal */
-#define SAME_SIGNAL_MS 500       /* within which a signal is the one before: timeout(1) sends each twice */
+#define END_PATIENCE_MS 10000 /* for VMs that were told to end, and for the reader of their output */
+#define LAST_PATIENCE_MS 1000 /* for the reader, after a second signal */
+#define SAME_SIGNAL_MS 500    /* a second signal within this time counts as the first: timeout(1) sends each twice */
 
-/* What is polled for, beside the VMs' own: the signals, and the two outputs. */
+/* Where in the list for poll() what is: signals and the two outputs; then of each VM; then two sockets of each link. */
 enum { AT_SIGNALS, AT_OUT, AT_MESSAGES, AT_FIRST_VM };
-/* ... and of each VM */
 enum { AT_CONSOLE, AT_ERRORS, AT_LISTENER, AT_CLIENT, AT_PER_VM };
+
+/* Besides those of VMs and links: standard ones, signals, the listeners' spare one, those of a VM that is being made */
+#define OTHER_DESCRIPTORS 12
 
 struct runner {
     const struct topology *topology;
     const struct vm_program_options *options;
     struct vm_process *processes; /**< one a VM */
-    struct link *links;           /**< one a connection; those to the host are not made */
-    size_t num_links;             /**< made so far, and those to the host between them */
+    struct links links;
     struct pollfd *polled;
     int signals;
     int ending;         /**< the signal that came last, or 0 */
     int64_t signalled;  /**< while ending: when that was, in ms */
-    int64_t deadline;   /**< ... and when VMs are killed, and what nobody reads is given up */
-    bool output_counts; /**< to pass on all of it is worth waiting */
+    int64_t deadline;   /**< ... and when VMs are killed, and output that nobody reads is given up */
+    bool output_counts; /**< the end waits until all output is passed on */
     struct output out;
     struct output messages;
 };
 
-/* A line for people, after what the VMs said before. */
+/* Prints a line of the runner's own behind what the VMs said before, without waiting. */
 static void say(struct runner *runner, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static void say(struct runner *runner, const char *format, ...)
@@ -67,11 +69,12 @@ static void say(struct runner *runner, const char *format, ...)
 static int start_vm(struct runner *runner, size_t i)
 {
     struct vm_command command;
-    int error = vm_command_make(&command, runner->topology, i, runner->links, runner->options);
+    int error = vm_command_make(&command, runner->topology, i, runner->links.of, runner->options);
 
     if (!error)
         error = vm_process_start(&runner->processes[i], &command);
-    runner->processes[i].start_ms = now_ms(); /* also of a failure, which is not to be repeated at once */
+    runner->processes[i].start_ms = now_ms();
+    runner->processes[i].restart.due_ms = 0;
     vm_command_free(&command);
     return error;
 }
@@ -88,33 +91,15 @@ static int longest_name(const struct topology *topology)
     return (int)longest;
 }
 
-static int make_links(struct runner *runner)
+/* poll() may be given no more entries than the process may have descriptors. 0, or -1 after a message. */
+static int check_descriptors(const struct topology *topology)
 {
-    size_t n = runner->topology->num_connections;
+    size_t vms = topology->num_vms, needed;
+    char what[80];
 
-    runner->links = calloc(n ? n : 1, sizeof(*runner->links));
-    if (!runner->links) {
-        message("no memory for %zu connections", n);
-        return -1;
-    }
-    for (; runner->num_links < n; runner->num_links++) {
-        const struct topology_connection *connection = &runner->topology->connections[runner->num_links];
-
-        if (connection_is_between_vms(connection) && link_create(&runner->links[runner->num_links], connection)) {
-            runner->num_links++; /* to be destroyed as far as it came */
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static void destroy_links(struct runner *runner)
-{
-    for (size_t i = 0; i < runner->num_links; i++) {
-        if (connection_is_between_vms(&runner->topology->connections[i]))
-            link_destroy(&runner->links[i]);
-    }
-    free(runner->links);
+    needed = OTHER_DESCRIPTORS + vms * VM_PROCESS_DESCRIPTORS + links_descriptors(topology) + topology->num_connections;
+    (void)snprintf(what, sizeof(what), "this topology (VMs: %zu, connections: %zu)", vms, topology->num_connections);
+    return descriptor_limit_check(what, needed);
 }
 
 static int watch_signals(struct runner *runner)
@@ -123,12 +108,12 @@ static int watch_signals(struct runner *runner)
 
     end_signals(&set);
     sigaddset(&set, SIGCHLD);
-    (void)signal(SIGPIPE, SIG_IGN); /* a reader of our output that left shows as an error of write() */
+    (void)signal(SIGPIPE, SIG_IGN); /* write() reports that the reader has left */
     if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
         runner->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (runner->signals >= 0)
         return 0;
-    message("cannot watch for signals: %s", strerror(errno));
+    message("cannot watch for signals: %s", error_reason(errno));
     return -1;
 }
 
@@ -137,6 +122,8 @@ static int prepare(struct runner *runner)
     const struct topology *topology = runner->topology;
     int width = longest_name(topology);
 
+    if (check_descriptors(topology))
+        return -1;
     runner->processes = calloc(topology->num_vms, sizeof(*runner->processes));
     runner->polled =
         calloc(AT_FIRST_VM + AT_PER_VM * topology->num_vms + 2 * topology->num_connections, sizeof(struct pollfd));
@@ -145,12 +132,12 @@ static int prepare(struct runner *runner)
         return -1;
     }
     for (size_t i = 0; i < topology->num_vms; i++)
-        runner->processes[i] = (struct vm_process){.console = -1, .messages = -1};
+        runner->processes[i] = (struct vm_process){.console = -1, .messages = -1, .file = CONSOLE_FILE_CLOSED};
     for (size_t i = 0; i < topology->num_vms; i++) {
         if (vm_process_create(&runner->processes[i], &topology->vms[i], width, &runner->out, &runner->messages))
             return -1;
     }
-    return make_links(runner) || watch_signals(runner) ? -1 : 0;
+    return links_create(&runner->links, topology) || watch_signals(runner) ? -1 : 0;
 }
 
 /* --- ending --- */
@@ -176,58 +163,75 @@ static void end_all(struct runner *runner, int number)
     signal_all(runner, again ? SIGKILL : SIGTERM);
 }
 
-/* When the patience is over. Returns for how long to wait until then, in ms; -1: for ever. */
-static int end_late_ones(struct runner *runner)
+/* Kills VMs and gives up on output when the patience is over. When to look again. */
+static int64_t end_late_ones(struct runner *runner, int64_t now)
 {
-    int64_t left = runner->deadline - now_ms();
-
     if (!runner->ending)
-        return -1;
-    if (left > 0)
-        return (int)left;
-    runner->output_counts = false;
-    signal_all(runner, SIGKILL);
-    runner->deadline = now_ms() + END_PATIENCE_MS;
-    return END_PATIENCE_MS;
+        return NEVER_MS;
+    if (now >= runner->deadline) {
+        runner->output_counts = false;
+        signal_all(runner, SIGKILL);
+        runner->deadline = now + END_PATIENCE_MS;
+    }
+    return runner->deadline;
 }
 
+/* A VM that could not start is not started again: what is in its way is there the next time, too. */
 static bool is_to_restart(const struct runner *runner, const struct vm_process *process)
 {
-    return !runner->ending && process->pid == 0 && !process->draining &&
-           (process->vm->restart == RESTART_ALWAYS || (process->vm->restart == RESTART_ON_FAILURE && process->failed));
+    if (runner->ending || process->not_started)
+        return false;
+    return process->vm->restart == RESTART_ALWAYS || (process->vm->restart == RESTART_ON_FAILURE && process->failed);
 }
 
-/* Who shares a connection with it is told at once, whatever becomes of its output. */
+/* VMs that share a connection with it are told at once, whatever becomes of its output. */
 static void vm_ended(struct runner *runner, size_t i, int status)
 {
-    vm_process_ended(&runner->processes[i], status);
-    for (size_t k = 0; k < runner->topology->num_connections; k++) {
-        const struct topology_connection *connection = &runner->topology->connections[k];
-        int end = connection_end_of(connection, i);
+    struct vm_process *process = &runner->processes[i];
 
-        if (end >= 0 && connection_is_between_vms(connection))
-            link_leave(&runner->links[k], end);
-    }
+    vm_process_ended(process, status);
+    links_leave(&runner->links, i);
+    if (is_to_restart(runner, process))
+        restart_plan(&process->restart, process->start_ms, now_ms());
 }
 
-/* Passes on the last words of VMs that ended, and then says that they did. */
-static void drain_some(struct runner *runner)
+static void say_how_it_ended(struct runner *runner, const struct vm_process *process, int64_t now)
+{
+    const struct restart *restart = &process->restart;
+    int64_t delay = restart->due_ms > now ? restart->due_ms - now : 0;
+    char times[48] = "";
+
+    if (restart->times > 1)
+        (void)snprintf(times, sizeof(times), ", %u times in a row", restart->times);
+    if (restart->due_ms)
+        say(runner, "VM %s %s%s; it is started again in %lld s", process->vm->name, process->how, times,
+            (long long)(delay + 999) / 1000);
+    else if (process->not_started && process->vm->restart != RESTART_NEVER)
+        say(runner, "VM %s %s; it is not started again, since that would change nothing", process->vm->name,
+            process->how);
+    else
+        say(runner, "VM %s %s", process->vm->name, process->how);
+}
+
+/* Passes on the last output of VMs that ended, and then says how they did. */
+static void drain_some(struct runner *runner, int64_t now)
 {
     for (size_t i = 0; i < runner->topology->num_vms; i++) {
         struct vm_process *process = &runner->processes[i];
 
-        if (!process->draining || !output_room(&runner->messages) || !vm_process_drain(process) || runner->ending)
-            continue;
-        say(runner, "VM %s %s%s", process->vm->name, process->failed ? process->how : "ended",
-            is_to_restart(runner, process) ? "; it is started again" : "");
+        if (process->draining && output_room(&runner->messages) && vm_process_drain(process) && !runner->ending)
+            say_how_it_ended(runner, process, now);
     }
 }
 
-/* Whether a VM runs, or has said what is still to be passed on. */
+/* Whether a VM runs, or is to run again, or output is still to be passed on. */
 static bool is_busy(const struct runner *runner)
 {
     for (size_t i = 0; i < runner->topology->num_vms; i++) {
-        if (runner->processes[i].pid || (runner->processes[i].draining && runner->output_counts))
+        const struct vm_process *process = &runner->processes[i];
+
+        if (process->pid || (process->draining && runner->output_counts) ||
+            (process->restart.due_ms && !runner->ending))
             return true;
     }
     return runner->output_counts && (runner->out.used || runner->messages.used);
@@ -259,7 +263,8 @@ static void take_signals(struct runner *runner)
 
 /* --- the loop --- */
 
-static size_t gather(struct runner *runner)
+/* Collects what to poll for. Returns how many there are; next_ms becomes when to look even if nothing comes. */
+static size_t gather(struct runner *runner, int64_t now, int64_t *next_ms)
 {
     struct pollfd *next = runner->polled;
 
@@ -269,49 +274,44 @@ static size_t gather(struct runner *runner)
     next += AT_FIRST_VM;
     for (size_t i = 0; i < runner->topology->num_vms; i++, next += AT_PER_VM) {
         const struct vm_process *process = &runner->processes[i];
+        const struct console_socket *socket = process->socket;
         struct pollfd none = {.fd = -1};
 
         next[AT_CONSOLE] = vm_process_console_wishes(process);
         next[AT_ERRORS] = vm_process_message_wishes(process);
-        next[AT_LISTENER] = process->at ? console_socket_listener_wishes(process->at) : none;
-        next[AT_CLIENT] = process->at ? console_socket_client_wishes(process->at) : none;
+        next[AT_LISTENER] = socket ? listener_wishes(&socket->listener, now) : none;
+        next[AT_CLIENT] = socket ? console_socket_client_wishes(socket) : none;
+        if (socket)
+            *next_ms = earlier_ms(*next_ms, listener_due_ms(&socket->listener, now));
     }
-    for (size_t i = 0; i < runner->topology->num_connections; i++) {
-        if (!connection_is_between_vms(&runner->topology->connections[i]))
-            continue;
-        *next++ = link_wishes(&runner->links[i], 0);
-        *next++ = link_wishes(&runner->links[i], 1);
-    }
-    return (size_t)(next - runner->polled);
+    return (size_t)(next + links_gather(&runner->links, next) - runner->polled);
 }
 
 static void serve_vm(struct vm_process *process, const struct pollfd *polled)
 {
+    int error;
+
     if (polled[AT_CONSOLE].revents)
         vm_process_read_console(process);
     if (polled[AT_ERRORS].revents)
         vm_process_read_messages(process);
-    /* Who left first makes room for who comes. */
+    /* A client that has left makes room for the next one. */
     if (polled[AT_CLIENT].revents)
         vm_process_type(process);
-    if (polled[AT_LISTENER].revents)
-        console_socket_welcome(process->at);
+    if (polled[AT_LISTENER].revents) {
+        error = console_socket_welcome(process->socket, now_ms());
+        if (error)
+            vm_process_say(process, "its console accepts nobody for now: %s", error_reason(error));
+    }
 }
 
-/* Links first: who is there is to be told at once. Signals last, since they change what is there. */
+/* Links first, since a change of a peer's state is to be told at once. Signals last, since they change what is there.
+ */
 static void serve(struct runner *runner)
 {
     const struct pollfd *vms = runner->polled + AT_FIRST_VM;
-    const struct pollfd *next = vms + AT_PER_VM * runner->topology->num_vms;
 
-    for (size_t i = 0; i < runner->topology->num_connections; i++) {
-        if (!connection_is_between_vms(&runner->topology->connections[i]))
-            continue;
-        for (int end = 0; end < 2; end++, next++) {
-            if (next->revents)
-                link_serve(&runner->links[i], end, next->revents);
-        }
-    }
+    links_serve(&runner->links, vms + AT_PER_VM * runner->topology->num_vms);
     for (size_t i = 0; i < runner->topology->num_vms; i++)
         serve_vm(&runner->processes[i], vms + AT_PER_VM * i);
     if (runner->polled[AT_OUT].revents)
@@ -322,41 +322,55 @@ static void serve(struct runner *runner)
         take_signals(runner);
 }
 
-/* Starts VMs that ended, not too often. Returns for how long to wait for the next, in ms; -1: there is none. */
-static int restart_some(struct runner *runner)
+/* Starts a VM that ended. When that fails, the next attempt is planned as after a run. */
+static void restart(struct runner *runner, size_t i, int64_t now)
 {
-    int64_t now = now_ms();
-    int64_t wait = -1;
+    struct vm_process *process = &runner->processes[i];
 
-    for (size_t i = 0; i < runner->topology->num_vms; i++) {
-        struct vm_process *process = &runner->processes[i];
-        int64_t left = process->start_ms + RESTART_INTERVAL_MS - now;
-
-        if (!is_to_restart(runner, process))
-            continue;
-        if (left <= 0 && start_vm(runner, i) == 0)
-            continue;
-        if (left <= 0)
-            left = RESTART_INTERVAL_MS; /* it could not be started; a message says why */
-        wait = wait < 0 || left < wait ? left : wait;
-    }
-    return (int)wait;
+    if (start_vm(runner, i) == 0)
+        return;
+    (void)snprintf(process->how, sizeof(process->how), "could not be started");
+    restart_plan(&process->restart, now, now);
+    say_how_it_ended(runner, process, now);
 }
 
-static void loop(struct runner *runner)
+/* Starts VMs whose time has come. When the next one's comes. */
+static int64_t restart_some(struct runner *runner, int64_t now)
+{
+    int64_t next = NEVER_MS;
+
+    for (size_t i = 0; i < runner->topology->num_vms && !runner->ending; i++) {
+        const struct vm_process *process = &runner->processes[i];
+
+        if (process->restart.due_ms && !process->draining && process->restart.due_ms <= now)
+            restart(runner, i, now);
+        if (process->restart.due_ms && !process->draining)
+            next = earlier_ms(next, process->restart.due_ms);
+    }
+    return next;
+}
+
+/* 0 when all VMs have ended, or -1 after a message. */
+static int loop(struct runner *runner)
 {
     for (;;) {
-        int end_ms = end_late_ones(runner);
-        int restart_ms;
+        int64_t now = now_ms();
+        int64_t next = end_late_ones(runner, now);
+        int ready;
         size_t n;
 
-        drain_some(runner);
-        restart_ms = restart_some(runner); /* -1 while ending */
-        if (restart_ms < 0 && !is_busy(runner))
-            return;
-        n = gather(runner);
-        if (poll(runner->polled, n, runner->ending ? end_ms : restart_ms) > 0)
+        drain_some(runner, now);
+        next = earlier_ms(next, restart_some(runner, now));
+        if (!is_busy(runner))
+            return 0;
+        n = gather(runner, now, &next);
+        ready = poll(runner->polled, n, poll_until_ms(next, now));
+        if (ready > 0)
             serve(runner);
+        if (ready < 0 && errno != EINTR) {
+            message("cannot wait for the VMs, and ends them: %s", error_reason(errno));
+            return -1;
+        }
     }
 }
 
@@ -368,7 +382,7 @@ static void destroy(struct runner *runner)
         for (size_t i = 0; i < runner->topology->num_vms; i++)
             vm_process_destroy(&runner->processes[i]);
     }
-    destroy_links(runner);
+    links_destroy(&runner->links);
     if (runner->signals >= 0)
         close(runner->signals);
     free(runner->processes);
@@ -407,42 +421,13 @@ int runner_run(const struct topology *topology, const struct vm_program_options 
         error = start_vm(runner, i);
     if (error && runner->signals >= 0)
         end_all(runner, SIGTERM); /* those that were started */
-    if (runner->signals >= 0)
-        loop(runner);
+    if (runner->signals >= 0 && loop(runner)) {
+        signal_all(runner, SIGTERM);
+        error = -1;
+    }
     if (!error)
         status = exit_status(runner);
     destroy(runner);
     free(runner);
     return status;
-}
-
-/* Runs the program with --dump for one VM. 0, or -1 after a message. */
-static int dump_vm(struct runner *runner, size_t i)
-{
-    struct vm_command command;
-    int status = 0;
-    int error = vm_command_make(&command, runner->topology, i, runner->links, runner->options);
-
-    if (!error) {
-        pid_t pid = fork();
-
-        if (pid == 0)
-            vm_command_execute(&command);
-        if (pid < 0)
-            message("cannot start a process: %s", strerror(errno));
-        error = pid < 0 || waitpid(pid, &status, 0) != pid || status ? -1 : 0;
-    }
-    vm_command_free(&command);
-    return error;
-}
-
-int runner_dump(const struct topology *topology, const struct vm_program_options *options)
-{
-    struct runner runner = {.topology = topology, .options = options, .signals = -1};
-    int error = make_links(&runner);
-
-    for (size_t i = 0; i < topology->num_vms && !error; i++)
-        error = dump_vm(&runner, i);
-    destroy_links(&runner);
-    return error ? STATUS_ERROR : STATUS_OK;
 }

@@ -14,6 +14,3 @@
  *         could not be started; 128 and the number of the signal that ended it
  */
 int runner_run(const struct topology *topology, const struct vm_program_options *options);
-
-/** Prints the devices that each guest would see. Returns an exit status: 0, or 2 after a message. */
-int runner_dump(const struct topology *topology, const struct vm_program_options *options);

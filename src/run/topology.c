@@ -20,6 +20,11 @@ static void read_all(struct topology *topology, const char *folder, const char *
         topology_read_connections(topology, socket_dir, &value);
 }
 
+const char *topology_file_name(const char *file)
+{
+    return document_name(file);
+}
+
 int topology_load(struct topology *topology, const char *file, const char *socket_dir)
 {
     char *name = copy_text(file); /* dirname() changes it */
@@ -32,6 +37,7 @@ int topology_load(struct topology *topology, const char *file, const char *socke
         root = document_root(&document);
         read_all(topology, dirname(name), socket_dir, &root);
         errors = document.errors;
+        document_end_errors(&document);
         document_free(&document);
     }
     free(name);

@@ -39,7 +39,8 @@ struct topology_vm {
     uint64_t memory;    /**< bytes, a multiple of 1 MiB */
     unsigned int vcpus;
     enum console_kind console;
-    char *console_path; /**< of the file or socket */
+    char *console_path;        /**< of the file or socket */
+    uint64_t console_max_size; /**< bytes: a file that would exceed it is replaced */
     enum restart_policy restart;
 };
 
@@ -58,9 +59,13 @@ struct topology {
     size_t num_connections;
 };
 
+/** How messages call a topology's file. */
+const char *topology_file_name(const char *file);
+
 /**
  * Reads a topology and checks all of it.
  *
+ * @param file       its path; "-" is standard input
  * @param socket_dir where connections to the host get their sockets
  * @return 0, or -1 after an error line on standard error for each fault
  */

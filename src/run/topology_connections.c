@@ -7,6 +7,7 @@
 #include "../wire/wire.h"
 #include "topology_read.h"
 #include "value.h"
+#include "words.h"
 
 #define MAX_DATAPORT_SIZE (512 * MIB) /* the largest BAR that fits, since BARs are powers of two */
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "document.h"
+#include "part.h"
 #include "topology.h"
 
 /** How a file calls the end of a connection that is on the host. */

@@ -11,11 +11,14 @@
 #define MIN_MEMORY (16 * MIB)
 #define DEFAULT_MEMORY (256 * MIB)
 #define MAX_VCPUS 8
+#define MIN_CONSOLE_SIZE (MIB / 16)
+#define MAX_CONSOLE_SIZE ((uint64_t)1 << 40)
+#define DEFAULT_CONSOLE_SIZE (16 * MIB)
 
 static void read_console(const char *folder, const struct part *part, struct topology_vm *vm)
 {
-    static const char *const keys[] = {"file", "socket", NULL};
-    struct part path;
+    static const char *const keys[] = {"file", "max_size", "socket", NULL};
+    struct part path, size;
     bool is_file, is_socket;
 
     if (part_is_text(part)) {
@@ -32,6 +35,12 @@ static void read_console(const char *folder, const struct part *part, struct top
     if (is_file == is_socket) {
         part_error(part, "this must be stdio, or have one of the keys file and socket");
         return;
+    }
+    if (part_find(part, "max_size", &size)) {
+        if (is_socket)
+            part_error(&size, "a console at a socket has no size; leave it out");
+        else
+            read_size(&size, CROSSVM_PAGE_SIZE, MIN_CONSOLE_SIZE, MAX_CONSOLE_SIZE, &vm->console_max_size);
     }
     vm->console = is_file ? CONSOLE_FILE : CONSOLE_SOCKET;
     (void)part_find(part, is_file ? "file" : "socket", &path);
@@ -84,7 +93,7 @@ static void read_vm(struct topology *topology, const char *folder, const struct 
     struct part value;
     const char *text;
 
-    *vm = (struct topology_vm){.memory = DEFAULT_MEMORY, .vcpus = 1};
+    *vm = (struct topology_vm){.memory = DEFAULT_MEMORY, .vcpus = 1, .console_max_size = DEFAULT_CONSOLE_SIZE};
     if (!part_check_mapping(part, keys))
         return;
     vm->name = read_name(part);

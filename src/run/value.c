@@ -11,6 +11,7 @@
 #include "../common/message.h"
 #include "../common/name.h"
 #include "../common/size.h"
+#include "words.h"
 
 void no_memory(void)
 {
@@ -51,6 +52,7 @@ int read_word(const struct part *part, const char *const *words)
 void read_size(const struct part *part, uint64_t unit, uint64_t least, uint64_t most, uint64_t *size)
 {
     const char *text = part_text(part);
+    char from[SIZE_TEXT_BYTES], to[SIZE_TEXT_BYTES];
 
     if (!text)
         return;
@@ -59,8 +61,7 @@ void read_size(const struct part *part, uint64_t unit, uint64_t least, uint64_t 
     else if (*size % unit)
         part_error(part, "%s is no multiple of %s", text, unit == MIB ? "1 MiB" : "4 KiB");
     else if (*size < least || *size > most)
-        part_error(part, "%s is not from %llu KiB to %llu MiB", text, (unsigned long long)least >> 10,
-                   (unsigned long long)(most / MIB));
+        part_error(part, "%s is not from %s to %s", text, size_format(from, least), size_format(to, most));
 }
 
 char *read_name(const struct part *mapping)
@@ -94,20 +95,17 @@ char *read_path(const char *folder, const struct part *part)
     return path;
 }
 
-static bool is_directory(const char *path)
-{
-    struct stat status;
-
-    return stat(path, &status) == 0 && S_ISDIR(status.st_mode);
-}
-
 char *read_input(const char *folder, const struct part *part)
 {
     char *path = read_path(folder, part);
+    struct stat status;
 
-    if (path && access(path, R_OK))
-        part_error(part, "cannot read %s: %s", path, strerror(errno));
-    else if (path && is_directory(path))
-        part_error(part, "%s is a directory; name a file", path);
+    if (!path)
+        return NULL;
+    if (stat(path, &status) || access(path, R_OK))
+        part_error(part, "cannot read %s: %s", path, error_reason(errno));
+    else if (!S_ISREG(status.st_mode))
+        part_error(part, "%s is %s; name a regular file", path,
+                   S_ISDIR(status.st_mode) ? "a directory" : "a device, FIFO or socket");
     return path;
 }

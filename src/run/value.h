@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "document.h"
+#include "part.h"
 
 #define MIB ((uint64_t)1 << 20)
 

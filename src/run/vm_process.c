@@ -4,13 +4,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../common/message.h"
@@ -18,32 +18,25 @@
 
 #define READ_BYTES 4096
 
-int64_t now_ms(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 /* --- making --- */
 
 int vm_process_create(struct vm_process *process, const struct topology_vm *vm, int width, struct output *out,
                       struct output *messages)
 {
-    *process = (struct vm_process){.vm = vm, .console = -1, .messages = -1};
+    *process = (struct vm_process){.vm = vm, .console = -1, .messages = -1, .file = CONSOLE_FILE_CLOSED};
     (void)snprintf(process->prefix, sizeof(process->prefix), "%-*s | ", width, vm->name);
     process->lines = (struct lines){.output = out, .prefix = process->prefix};
     process->message_lines = (struct lines){.output = messages, .prefix = process->prefix};
     if (vm->console != CONSOLE_SOCKET)
         return 0;
-    process->at = calloc(1, sizeof(*process->at));
-    if (!process->at) {
+    process->socket = calloc(1, sizeof(*process->socket));
+    if (!process->socket) {
         message("VM %s: no memory for its console", vm->name);
         return -1;
     }
-    process->at->listener = process->at->client = -1;
-    return console_socket_open(process->at, vm->console_path);
+    process->socket->listener = LISTENER_CLOSED;
+    process->socket->client = -1;
+    return console_socket_open(process->socket, vm->console_path);
 }
 
 static void close_pipes(struct vm_process *process)
@@ -58,10 +51,11 @@ static void close_pipes(struct vm_process *process)
 void vm_process_destroy(struct vm_process *process)
 {
     close_pipes(process);
-    if (process->at)
-        console_socket_close(process->at);
-    free(process->at);
-    process->at = NULL;
+    console_file_close(&process->file);
+    if (process->socket)
+        console_socket_close(process->socket);
+    free(process->socket);
+    process->socket = NULL;
 }
 
 /* --- starting --- */
@@ -73,37 +67,47 @@ struct standard {
     int error;
 };
 
-/* Without waiting: a FIFO that nobody reads is an error, instead of holding up all VMs. */
-static int open_file(const struct vm_process *process)
-{
-    /* The first start makes the file anew; the following go on with it. */
-    int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (process->start_ms ? 0 : O_TRUNC);
-    int fd = open(process->vm->console_path, flags, 0666);
-
-    if (fd >= 0)
-        (void)fcntl(fd, F_SETFL, O_APPEND);
-    return fd;
-}
-
 static const char *open_fault(void)
 {
-    return errno == ENXIO ? "nobody reads this FIFO" : strerror(errno);
+    switch (errno) {
+    case ENXIO:
+        return "nobody reads this FIFO";
+    case ELOOP:
+        return "it is a symbolic link; name the file itself";
+    default:
+        return error_reason(errno);
+    }
+}
+
+/* The first start begins the file anew; later ones go on with it. Files that are no regular ones are left to the VM. */
+static int open_file(struct vm_process *process, struct standard *standard)
+{
+    const struct topology_vm *vm = process->vm;
+
+    console_file_close(&process->file);
+    if (console_file_open(&process->file, vm->console_path, vm->console_max_size, process->start_ms == 0))
+        return -1;
+    if (console_file_is_regular(&process->file))
+        return 0;
+    standard->out = process->file.fd;
+    process->file = CONSOLE_FILE_CLOSED;
+    return fcntl(standard->out, F_SETFL, O_APPEND); /* the VM may wait */
 }
 
 static int open_console(struct vm_process *process, struct standard *standard)
 {
+    bool both_ways = process->vm->console == CONSOLE_SOCKET;
     int pair[2];
 
-    if (process->vm->console == CONSOLE_FILE) {
-        standard->out = open_file(process);
-        return standard->out < 0 ? -1 : 0;
-    }
-    if (process->vm->console == CONSOLE_STDIO ? pipe2(pair, O_CLOEXEC)
-                                              : socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
+    if (process->vm->console == CONSOLE_FILE && open_file(process, standard))
+        return -1;
+    if (standard->out >= 0)
+        return 0;
+    if (both_ways ? socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) : pipe2(pair, O_CLOEXEC))
         return -1;
     process->console = pair[0];
     standard->out = pair[1];
-    if (process->vm->console == CONSOLE_SOCKET)
+    if (both_ways)
         standard->in = pair[1];
     return fcntl(pair[0], F_SETFL, O_NONBLOCK);
 }
@@ -120,7 +124,7 @@ static int open_standard(struct vm_process *process, struct standard *standard)
     if (standard->in < 0)
         standard->in = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (standard->in < 0 || pipe2(pair, O_CLOEXEC)) {
-        message("VM %s: cannot make pipes: %s", process->vm->name, strerror(errno));
+        message("VM %s: cannot make pipes: %s", process->vm->name, error_reason(errno));
         return -1;
     }
     process->messages = pair[0];
@@ -138,7 +142,8 @@ static void close_standard(const struct standard *standard)
         close(standard->error);
 }
 
-/* In the new process. A group of its own keeps the terminal's Ctrl-C for the process that started it. */
+/* In the new process. A process group of its own keeps the terminal's Ctrl-C from it: the runner ends it in good order.
+ */
 __attribute__((noreturn)) static void become_vm(const struct standard *standard, const struct vm_command *command,
                                                 pid_t parent)
 {
@@ -147,12 +152,12 @@ __attribute__((noreturn)) static void become_vm(const struct standard *standard,
     (void)setpgid(0, 0);
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent)
-        _exit(EXIT_FAILURE); /* it ended before the call above */
+        _exit(EXIT_FAILURE); /* the runner ended before the call above */
     (void)dup2(standard->in, STDIN_FILENO);
     (void)dup2(standard->out, STDOUT_FILENO);
     (void)dup2(standard->error, STDERR_FILENO);
     (void)signal(SIGPIPE, SIG_DFL);
-    /* Where this program was told to ignore signals, the VM is not: it is to end when this program sends one. */
+    /* Also where this program ignores a signal, since it may have to end the VM with one. */
     (void)signal(SIGINT, SIG_DFL);
     (void)signal(SIGTERM, SIG_DFL);
     (void)signal(SIGHUP, SIG_DFL);
@@ -172,7 +177,7 @@ int vm_process_start(struct vm_process *process, const struct vm_command *comman
         if (process->pid == 0)
             become_vm(&standard, command, parent);
         if (process->pid < 0) {
-            message("VM %s: cannot start a process: %s", process->vm->name, strerror(errno));
+            message("VM %s: cannot start a process: %s", process->vm->name, error_reason(errno));
             process->pid = 0;
             error = -1;
         }
@@ -185,11 +190,15 @@ int vm_process_start(struct vm_process *process, const struct vm_command *comman
 
 /* --- its output --- */
 
+/* How much output can be passed on now. */
+static size_t console_room(const struct vm_process *process)
+{
+    return process->vm->console == CONSOLE_STDIO ? output_room(process->lines.output) : READ_BYTES;
+}
+
 struct pollfd vm_process_console_wishes(const struct vm_process *process)
 {
-    bool room = process->at || output_room(process->lines.output);
-
-    return (struct pollfd){.fd = room ? process->console : -1, .events = POLLIN};
+    return (struct pollfd){.fd = console_room(process) ? process->console : -1, .events = POLLIN};
 }
 
 struct pollfd vm_process_message_wishes(const struct vm_process *process)
@@ -197,9 +206,24 @@ struct pollfd vm_process_message_wishes(const struct vm_process *process)
     return (struct pollfd){.fd = output_room(process->message_lines.output) ? process->messages : -1, .events = POLLIN};
 }
 
+void vm_process_say(struct vm_process *process, const char *format, ...)
+{
+    struct lines lines = {.output = process->message_lines.output, .prefix = process->prefix};
+    char line[512];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(line, sizeof(line), format, arguments);
+    va_end(arguments);
+    if (!output_room(lines.output))
+        return;
+    lines_put(&lines, line, strlen(line));
+    lines_end(&lines);
+}
+
 /*
- * Reads what there is, up to the room. False when nothing came. At the end the descriptor is closed: of a process that
- * has ended, when there is no more now, whoever else may have the other side.
+ * Reads what there is, up to the room. False when nothing came. Closes the descriptor at its end. For a process that
+ * has ended, the end is when nothing is there now: another process may have inherited the other side.
  */
 static bool read_some(const struct vm_process *process, int *fd, char *bytes, size_t room, size_t *n)
 {
@@ -215,16 +239,26 @@ static bool read_some(const struct vm_process *process, int *fd, char *bytes, si
     return false;
 }
 
+static void put_file(struct vm_process *process, const char *bytes, size_t n)
+{
+    int error = console_file_put(&process->file, bytes, n);
+
+    if (error)
+        vm_process_say(process, "its console's output is lost for now: cannot write %s: %s", process->file.path,
+                       error_reason(error));
+}
+
 static bool move_console(struct vm_process *process)
 {
-    size_t room = process->at ? READ_BYTES : output_room(process->lines.output);
     char bytes[READ_BYTES];
     size_t n;
 
-    if (!read_some(process, &process->console, bytes, room, &n))
+    if (!read_some(process, &process->console, bytes, console_room(process), &n))
         return false;
-    if (process->at)
-        console_socket_put(process->at, bytes, n);
+    if (process->vm->console == CONSOLE_SOCKET)
+        console_socket_put(process->socket, bytes, n);
+    else if (process->vm->console == CONSOLE_FILE)
+        put_file(process, bytes, n);
     else
         lines_put(&process->lines, bytes, n);
     return true;
@@ -254,7 +288,7 @@ void vm_process_read_messages(struct vm_process *process)
 void vm_process_type(struct vm_process *process)
 {
     char bytes[256];
-    size_t n = console_socket_take(process->at, bytes, sizeof(bytes));
+    size_t n = console_socket_take(process->socket, bytes, sizeof(bytes));
 
     /* What the guest does not take is lost, as on a serial line. */
     if (n && process->console >= 0)
@@ -265,18 +299,23 @@ void vm_process_type(struct vm_process *process)
 
 static void describe_end(struct vm_process *process, int status)
 {
-    process->failed = true;
+    int exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+
+    process->failed = status != 0;
+    process->not_started = exit_status == CROSSVM_EXIT_NOT_STARTED || exit_status == VM_PROGRAM_NOT_FOUND;
     if (WIFSIGNALED(status))
         (void)snprintf(process->how, sizeof(process->how), "was killed by signal %d (%s)", WTERMSIG(status),
                        strsignal(WTERMSIG(status)));
-    else if (WEXITSTATUS(status) == CROSSVM_EXIT_CRASHED)
+    else if (process->not_started)
+        (void)snprintf(process->how, sizeof(process->how), "could not start");
+    else if (exit_status == CROSSVM_EXIT_CRASHED)
         (void)snprintf(process->how, sizeof(process->how), "crashed");
-    else if (WEXITSTATUS(status) == CROSSVM_EXIT_RESET)
+    else if (exit_status == CROSSVM_EXIT_RESET)
         (void)snprintf(process->how, sizeof(process->how), "asked for a reset (a reboot, or a panic)");
-    else if (WEXITSTATUS(status))
-        (void)snprintf(process->how, sizeof(process->how), "ended with status %d", WEXITSTATUS(status));
+    else if (exit_status)
+        (void)snprintf(process->how, sizeof(process->how), "ended with status %d", exit_status);
     else
-        process->failed = false;
+        (void)snprintf(process->how, sizeof(process->how), "ended");
 }
 
 void vm_process_ended(struct vm_process *process, int status)

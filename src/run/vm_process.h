@@ -9,26 +9,34 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "console_file.h"
 #include "console_socket.h"
 #include "output.h"
+#include "restart.h"
 #include "topology.h"
 #include "vm_program.h"
 
 struct vm_process {
     const struct topology_vm *vm;
     pid_t pid;        /**< 0: it does not run */
-    int64_t start_ms; /**< when that was tried last, of CLOCK_MONOTONIC; 0: never */
+    int64_t start_ms; /**< when its start was tried last (src/common/clock.h); 0: never */
     bool draining;    /**< it has ended, and not all that it printed is passed on */
     bool failed;      /**< how it ended last */
-    char how[64];     /**< ... in words */
+    bool not_started; /**< ... before it ran */
+    char how[64];     /**< ... in words, as the rest of a sentence */
+    struct restart restart;
 
     char prefix[CROSSVM_FULL_NAME_BYTES + 8];
-    int console;               /**< this process's side of its standard input and output, or -1 */
-    struct console_socket *at; /**< where its console is, or NULL */
-    struct lines lines;        /**< of its console, if it is on standard output */
-    int messages;              /**< this process's side of its standard error, or -1 */
+    int console;                   /**< this process's side of the VM's standard input and output; -1: none */
+    struct lines lines;            /**< of a console on standard output */
+    struct console_socket *socket; /**< of a console at a socket, or NULL */
+    struct console_file file;      /**< of a console in a file */
+    int messages;                  /**< this process's side of the VM's standard error, or -1 */
     struct lines message_lines;
 };
+
+/** Descriptors that a VM takes here: console, messages, a listener and its client or a file. */
+#define VM_PROCESS_DESCRIPTORS 4
 
 /**
  * Prepares to run a VM: opens its console's socket.
@@ -39,28 +47,28 @@ struct vm_process {
 int vm_process_create(struct vm_process *process, const struct topology_vm *vm, int width, struct output *out,
                       struct output *messages);
 
-/** When it does not run. */
+/** Frees a VM that does not run. */
 void vm_process_destroy(struct vm_process *process);
 
-/** Starts it, when it neither runs nor drains. 0, or -1 after a message. */
+/** Starts a VM that neither runs nor drains. 0, or -1 after a message. */
 int vm_process_start(struct vm_process *process, const struct vm_command *command);
 
-/** Takes note of its end, with the status that wait() gave. From now on it drains. */
+/** Takes note of the VM's end, with the status that wait() gave. From now on it drains. */
 void vm_process_ended(struct vm_process *process, int status);
 
-/** Passes on what is left of its output, as far as there is room. True when that was the last of it. */
+/** Passes on what is left of the VM's output, as far as there is room. True when all of it is passed on. */
 bool vm_process_drain(struct vm_process *process);
 
 /** What to poll for. */
 struct pollfd vm_process_console_wishes(const struct vm_process *process);
 struct pollfd vm_process_message_wishes(const struct vm_process *process);
 
-/** Passes on what it printed. */
+/** Passes on what the VM printed. */
 void vm_process_read_console(struct vm_process *process);
 void vm_process_read_messages(struct vm_process *process);
 
+/** Prints a line of the runner's own behind the VM's name, without waiting. */
+void vm_process_say(struct vm_process *process, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 /** Passes on what the console's client typed. */
 void vm_process_type(struct vm_process *process);
-
-/** Milliseconds of CLOCK_MONOTONIC. */
-int64_t now_ms(void);

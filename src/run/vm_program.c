@@ -13,8 +13,7 @@
 #include "../common/message.h"
 
 #define PROGRAM "crossvm-vm"
-#define FIXED_ARGUMENTS 12 /* more than there are without connections, with the NULL */
-#define NOT_FOUND 127      /* as shells have it */
+#define FIXED_ARGUMENTS 13 /* more than there are without connections, with the NULL */
 
 /* --- the command line --- */
 
@@ -54,6 +53,8 @@ static int add_vm(struct vm_command *command, const struct topology_vm *vm, cons
         error |= add(command, "--stats");
     if (options->dump)
         error |= add(command, "--dump");
+    if (options->json)
+        error |= add(command, "--json");
     return error;
 }
 
@@ -152,5 +153,5 @@ void vm_command_execute(const struct vm_command *command)
     else
         (void)execvp(PROGRAM, command->arguments);
     (void)fprintf(stderr, "cannot run " PROGRAM ": %s; it must be beside crossvm, or in PATH\n", strerror(errno));
-    _exit(NOT_FOUND);
+    _exit(VM_PROGRAM_NOT_FOUND);
 }

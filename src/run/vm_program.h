@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * crossvm-vm, the program that runs one VM: where it is, and the command line that makes it run a VM of a topology.
- */
+/* crossvm-vm, the program that runs one VM: where it is, and its command line for a VM of a topology. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,11 +8,15 @@
 #include "link.h"
 #include "topology.h"
 
-/** What holds for all VMs. */
+/** The exit status when the program is not there, as shells have it. */
+#define VM_PROGRAM_NOT_FOUND 127
+
+/** Options that all VMs get. */
 struct vm_program_options {
     const char *socket_dir; /**< NULL: crossvm-vm's default */
     bool stats;
     bool dump; /**< show the devices instead of running */
+    bool json; /**< ... as JSON */
 };
 
 /** A command line, and the sockets that it names. */
@@ -37,5 +39,5 @@ int vm_command_make(struct vm_command *command, const struct topology *topology,
 /** Frees it, and closes this process's side of the sockets. */
 void vm_command_free(struct vm_command *command);
 
-/** In a new process: becomes the program, or ends with status 127 after a message. */
+/** In a new process: becomes the program, or ends with status VM_PROGRAM_NOT_FOUND after a message. */
 __attribute__((noreturn)) void vm_command_execute(const struct vm_command *command);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "../common/descriptor_limit.h"
+#include "../run/dump.h"
 #include "../run/runner.h"
 #include "../run/topology.h"
 #include "../wire/socket_directory.h"
@@ -12,6 +13,7 @@
 enum {
     OPTION_CHECK = 256,
     OPTION_DUMP,
+    OPTION_JSON,
     OPTION_STATS,
 };
 
@@ -32,6 +34,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_DUMP:
         request->program.dump = true;
         return 0;
+    case OPTION_JSON:
+        request->program.json = true;
+        return 0;
     case OPTION_STATS:
         request->program.stats = true;
         return 0;
@@ -45,6 +50,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case ARGP_KEY_NO_ARGS:
         command_line_error(state, "the FILE with a topology is missing");
+    case ARGP_KEY_END:
+        if (request->program.json && !request->program.dump)
+            command_line_error(state, "--json is for --dump; name both, or neither");
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }
@@ -53,6 +62,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp_option options[] = {
     {"check", OPTION_CHECK, NULL, 0, "only check the file", 0},
     {"dump", OPTION_DUMP, NULL, 0, "print the devices that each guest will see; starts no VM", 0},
+    {"json", OPTION_JSON, NULL, 0, "... as JSON", 0},
     {"socket-dir", 'd', "DIR", 0,
      "where host programs find connections (default $CROSSVM_DIR, /run/crossvm or "
      "$XDG_RUNTIME_DIR/crossvm)",
@@ -65,11 +75,10 @@ static const struct argp argp = {
     .options = options,
     .parser = parse,
     .args_doc = "FILE",
-    .doc = "Runs the VMs of a topology and joins the ends of its connections.\v"
+    .doc = "Runs the VMs of a topology and joins the ends of its connections. FILE - is standard input.\v"
            "Ends when all VMs have ended, or on SIGINT, SIGTERM or SIGHUP. Exit status: 0 when all VMs powered off, 1 "
-           "when "
-           "one failed (a reboot or a panic of its guest is such an end, too), 2 for a wrong topology, 128 and the "
-           "signal's number after a signal.",
+           "when one failed (a reboot or a panic of its guest is such an end, too) or could not start, 2 for a wrong "
+           "topology, 128 and the signal's number after a signal.",
 };
 
 int cmd_run(int argc, char **argv)
@@ -85,10 +94,10 @@ int cmd_run(int argc, char **argv)
     if (topology_load(&topology, request.file, request.program.socket_dir ? request.program.socket_dir : dir))
         return STATUS_ERROR;
     if (request.check)
-        printf("%s: VMs: %zu, connections: %zu; nothing is wrong\n", request.file, topology.num_vms,
+        printf("%s: VMs: %zu, connections: %zu; nothing is wrong\n", topology_file_name(request.file), topology.num_vms,
                topology.num_connections);
     else if (request.program.dump)
-        status = runner_dump(&topology, &request.program);
+        status = topology_dump(&topology, &request.program);
     else
         status = runner_run(&topology, &request.program);
     topology_free(&topology);

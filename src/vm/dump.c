@@ -2,61 +2,15 @@
 #include "dump.h"
 
 #include <inttypes.h>
-#include <string.h>
 
-/* PCI Local Bus Specification 3.0, chapter 6 and appendix H. */
-#define PCI_ID 0x00
-#define PCI_CLASS 0x08
-#define PCI_BAR(i) (0x10u + 4 * (i))
-#define PCI_CAPABILITIES 0x34
-#define PCI_INTERRUPT 0x3c
-#define PCI_CAPABILITY_MSI 0x05
-#define BAR_ADDRESS_MASK 0xfffffff0u
+#include "device_view.h"
 
-static uint32_t config_read(const struct machine *machine, vmm_pci_address_t address, unsigned int offset, int size)
+/* --- text --- */
+
+static void print_bar(FILE *out, const struct device_view *view, size_t i, const char *content)
 {
-    const vmm_pci_entry_t *entry = find_device(machine->pci, address);
-    uint32_t value = UINT32_MAX;
-
-    if (entry)
-        (void)entry->ioread(entry->cookie, (int)offset, size, &value);
-    return value;
-}
-
-static bool has_capability(const struct machine *machine, vmm_pci_address_t address, uint32_t id)
-{
-    unsigned int next = config_read(machine, address, PCI_CAPABILITIES, 1);
-
-    while (next) {
-        if (config_read(machine, address, next, 1) == id)
-            return true;
-        next = config_read(machine, address, next + 1, 1);
-    }
-    return false;
-}
-
-static uint64_t register64(const struct wiring *wiring, size_t offset)
-{
-    return crossvm_get_register(wiring->connection, offset) |
-           (uint64_t)crossvm_get_register(wiring->connection, offset + 4) << 32;
-}
-
-static void read_text(const struct wiring *wiring, size_t offset, size_t bytes, char *text)
-{
-    for (size_t i = 0; i < bytes; i += sizeof(uint32_t)) {
-        uint32_t word = crossvm_get_register(wiring->connection, offset + i);
-
-        memcpy(text + i, &word, sizeof(word));
-    }
-    text[bytes - 1] = '\0';
-}
-
-static void print_bar(FILE *out, const struct machine *machine, const crossvm_connection_info_t *info, size_t i,
-                      const char *content)
-{
-    uint32_t address = config_read(machine, info->pci, PCI_BAR((unsigned int)i), 4) & BAR_ADDRESS_MASK;
-
-    (void)fprintf(out, "  BAR%zu        0x%08" PRIx32 ", 0x%zx bytes: %s\n", i, address, info->bar_size[i], content);
+    (void)fprintf(out, "  BAR%zu        0x%08" PRIx32 ", 0x%" PRIx64 " bytes: %s\n", i, view->bars[i].address,
+                  view->bars[i].size, content);
 }
 
 static const char *rights_text(uint32_t rights)
@@ -64,72 +18,120 @@ static const char *rights_text(uint32_t rights)
     return rights & CROSSVM_RIGHT_WRITE ? "read and write" : "read only";
 }
 
-static void print_registers(FILE *out, const struct wiring *wiring)
+static void print_bars(FILE *out, const struct device_view *view)
 {
-    char name[CROSSVM_FULL_NAME_BYTES];
-    uint32_t version = crossvm_get_register(wiring->connection, CROSSVM_REG_VERSION);
-
-    if (crossvm_get_register(wiring->connection, CROSSVM_REG_MAGIC) != CROSSVM_MAGIC) {
-        read_text(wiring, CROSSVM_REG_NAME, CROSSVM_NAME_BYTES, name);
-        (void)fprintf(out, "  NAME        %s\n  COUNT       %" PRIu32 "\n  no extended block\n", name,
-                      crossvm_get_register(wiring->connection, CROSSVM_REG_COUNT));
-        return;
-    }
-    read_text(wiring, CROSSVM_REG_FULL_NAME, CROSSVM_FULL_NAME_BYTES, name);
-    (void)fprintf(out, "  FULL_NAME   %s\n", name);
-    (void)fprintf(out, "  VERSION     %" PRIu32 ".%" PRIu32 "\n", version >> 16, version & 0xffff);
-    (void)fprintf(out, "  END         %" PRIu32 "\n", crossvm_get_register(wiring->connection, CROSSVM_REG_END));
-    (void)fprintf(out, "  FEATURES    0x%" PRIx32 "\n", crossvm_get_register(wiring->connection, CROSSVM_REG_FEATURES));
-    (void)fprintf(out, "  DATAPORTS   %" PRIu32 "\n",
-                  crossvm_get_register(wiring->connection, CROSSVM_REG_NUM_DATAPORTS));
-}
-
-static void print_bars(FILE *out, const struct machine *machine, const struct wiring *wiring,
-                       const crossvm_connection_info_t *info)
-{
-    uint32_t features = crossvm_get_register(wiring->connection, CROSSVM_REG_FEATURES);
     char content[96];
 
-    (void)snprintf(content, sizeof(content), "registers%s%s", features & CROSSVM_FEATURE_PEER_PAGE ? ", peer page" : "",
-                   features & CROSSVM_FEATURE_OWN_PAGE ? ", own page" : "");
-    print_bar(out, machine, info, CROSSVM_BAR_EVENT, content);
-    for (size_t i = 0; i < info->num_dataports; i++) {
-        size_t entry = CROSSVM_REG_DATAPORT(i);
+    (void)snprintf(content, sizeof(content), "registers%s%s",
+                   view->features & CROSSVM_FEATURE_PEER_PAGE ? ", peer page" : "",
+                   view->features & CROSSVM_FEATURE_OWN_PAGE ? ", own page" : "");
+    print_bar(out, view, CROSSVM_BAR_EVENT, content);
+    for (size_t i = 0; i < view->num_dataports; i++) {
+        const char *rights = rights_text(view->dataports[i].rights);
 
-        if (wiring->base_block_only)
-            (void)snprintf(content, sizeof(content), "dataport %zu, read and write", i);
-        else
+        if (view->extended)
             (void)snprintf(content, sizeof(content), "dataport %zu, 0x%" PRIx64 " bytes, %s", i,
-                           register64(wiring, entry + CROSSVM_DATAPORT_SIZE),
-                           rights_text(crossvm_get_register(wiring->connection, entry + CROSSVM_DATAPORT_RIGHTS)));
-        print_bar(out, machine, info, CROSSVM_BAR_DATAPORT + i, content);
+                           view->dataports[i].size, rights);
+        else
+            (void)snprintf(content, sizeof(content), "dataport %zu, %s", i, rights);
+        print_bar(out, view, CROSSVM_BAR_DATAPORT + i, content);
     }
 }
 
-static void print_device(FILE *out, const struct machine *machine, const struct wiring *wiring)
+static void print_device(FILE *out, const char *vm, const struct device_view *view)
 {
-    crossvm_connection_info_t info;
-    uint32_t id, class, interrupt;
-
-    crossvm_get_connection_info(wiring->connection, &info);
-    id = config_read(machine, info.pci, PCI_ID, 4);
-    class = config_read(machine, info.pci, PCI_CLASS, 4);
-    interrupt = config_read(machine, info.pci, PCI_INTERRUPT, 2);
-    (void)fprintf(out, "%s: connection %s\n", machine->vm.vm_name, info.name);
-    (void)fprintf(out, "  peer        %s\n", wiring->own_seq ? "another VM" : "a host program");
+    (void)fprintf(out, "%s: connection %s\n", vm, view->name);
+    (void)fprintf(out, "  peer        %s\n", view->peer_is_vm ? "another VM" : "a host program");
     (void)fprintf(out, "  PCI         0000:%02x:%02x.%x, %04" PRIx32 ":%04" PRIx32 ", class %06" PRIx32 "\n",
-                  info.pci.bus, info.pci.dev, info.pci.fun, id & 0xffff, id >> 16, class >> 8);
-    (void)fprintf(out, "  interrupt   %sINT%c, input %" PRIu32 "%s\n",
-                  has_capability(machine, info.pci, PCI_CAPABILITY_MSI) ? "MSI, or " : "",
-                  (int)('A' + (interrupt >> 8) - 1), interrupt & 0xff, info.irq_shared ? " (shared)" : "");
-    print_bars(out, machine, wiring, &info);
-    print_registers(out, wiring);
+                  view->pci.bus, view->pci.dev, view->pci.fun, view->vendor, view->device, view->class);
+    (void)fprintf(out, "  interrupt   %sINT%c, input %" PRIu32 "%s\n", view->msi ? "MSI, or " : "", view->pin,
+                  view->irq, view->irq_shared ? " (shared)" : "");
+    print_bars(out, view);
+    if (view->extended)
+        (void)fprintf(out,
+                      "  FULL_NAME   %s\n  VERSION     %" PRIu32 ".%" PRIu32 "\n  END         %" PRIu32
+                      "\n  FEATURES    0x%" PRIx32 "\n  DATAPORTS   %zu\n",
+                      view->name, view->version >> 16, view->version & 0xffff, view->end, view->features,
+                      view->num_dataports);
+    else
+        (void)fprintf(out, "  NAME        %s\n  COUNT       %" PRIu32 "\n  no extended block\n", view->name,
+                      view->count);
 }
 
 void dump_devices(FILE *out, const struct machine *machine)
 {
-    for (size_t i = 0; i < machine->num_connections; i++)
-        print_device(out, machine, &machine->wirings[i]);
+    struct device_view view;
+
+    for (size_t i = 0; i < machine->num_connections; i++) {
+        device_view_read(&view, machine, &machine->wirings[i]);
+        print_device(out, machine->vm.vm_name, &view);
+    }
     if (machine->num_connections == 0)
         (void)fprintf(out, "%s: no connections\n", machine->vm.vm_name);
+}
+
+/* --- JSON --- */
+
+static void print_json_string(FILE *out, const char *text)
+{
+    (void)fputc('"', out);
+    for (; *text; text++) {
+        if ((unsigned char)*text < ' ')
+            (void)fprintf(out, "\\u%04x", (unsigned int)*text);
+        else
+            (void)fprintf(out, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+    }
+    (void)fputc('"', out);
+}
+
+static void print_json_dataports(FILE *out, const struct device_view *view)
+{
+    for (size_t i = 0; i < view->num_dataports; i++) {
+        (void)fprintf(out, "%s{\"bar\": %zu, \"size\": ", i ? ", " : "", CROSSVM_BAR_DATAPORT + i);
+        if (view->extended)
+            (void)fprintf(out, "%" PRIu64, view->dataports[i].size);
+        else
+            (void)fprintf(out, "null");
+        (void)fprintf(out, ", \"rights\": \"%s\"}", view->dataports[i].rights & CROSSVM_RIGHT_WRITE ? "rw" : "r");
+    }
+}
+
+static void print_json_device(FILE *out, const struct device_view *view)
+{
+    (void)fprintf(out, "{\"name\": ");
+    print_json_string(out, view->name);
+    (void)fprintf(out,
+                  ", \"peer\": \"%s\", \"location\": \"0000:%02x:%02x.%x\", \"vendor\": \"%04" PRIx32
+                  "\", \"device\": \"%04" PRIx32 "\", \"class\": \"%06" PRIx32 "\",\n    ",
+                  view->peer_is_vm ? "vm" : "host", view->pci.bus, view->pci.dev, view->pci.fun, view->vendor,
+                  view->device, view->class);
+    (void)fprintf(out, "\"msi\": %s, \"pin\": \"%c\", \"irq\": %" PRIu32 ", \"irq_shared\": %s,\n    ",
+                  view->msi ? "true" : "false", view->pin, view->irq, view->irq_shared ? "true" : "false");
+    if (view->extended)
+        (void)fprintf(out, "\"version\": \"%" PRIu32 ".%" PRIu32 "\", \"end\": %" PRIu32 ", \"features\": %" PRIu32,
+                      view->version >> 16, view->version & 0xffff, view->end, view->features);
+    else
+        (void)fprintf(out, "\"version\": null, \"end\": null, \"features\": null");
+    (void)fprintf(out, ",\n    \"bars\": [");
+    for (size_t i = 0; i < CROSSVM_BAR_DATAPORT + view->num_dataports; i++)
+        (void)fprintf(out, "%s{\"address\": %" PRIu32 ", \"size\": %" PRIu64 "}", i ? ", " : "", view->bars[i].address,
+                      view->bars[i].size);
+    (void)fprintf(out, "],\n    \"dataports\": [");
+    print_json_dataports(out, view);
+    (void)fprintf(out, "]}");
+}
+
+void dump_devices_json(FILE *out, const struct machine *machine)
+{
+    struct device_view view;
+
+    (void)fprintf(out, "{\"vm\": ");
+    print_json_string(out, machine->vm.vm_name);
+    (void)fprintf(out, ", \"devices\": [");
+    for (size_t i = 0; i < machine->num_connections; i++) {
+        device_view_read(&view, machine, &machine->wirings[i]);
+        (void)fprintf(out, "%s\n  ", i ? "," : "");
+        print_json_device(out, &view);
+    }
+    (void)fprintf(out, "]}\n");
 }

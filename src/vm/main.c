@@ -59,7 +59,7 @@ static int boot(struct machine *machine, const kvm_linux_t *linux_image)
 
 static int run_linux(struct machine *machine, const struct options *options, kvm_linux_t *linux_image)
 {
-    int status = EXIT_FAILURE;
+    int status = CROSSVM_EXIT_NOT_STARTED;
 
     /* All that can be checked without KVM is, so that a mistake is not hidden by its absence. */
     if (kvm_linux_check(linux_image, options->memory) || machine_create(machine, options))
@@ -85,7 +85,7 @@ static int run(struct machine *machine, const struct options *options)
 
     if (asprintf(&command_line, COMMAND_LINE_START "%s", options->command_line) < 0) {
         message("no memory for the command line");
-        return EXIT_FAILURE;
+        return CROSSVM_EXIT_NOT_STARTED;
     }
     linux_image.command_line = command_line;
     status = run_linux(machine, options, &linux_image);
@@ -100,7 +100,9 @@ static int dump(struct machine *machine, const struct options *options)
 
     (void)kvm_use_backend_none();
     error = machine_create(machine, options);
-    if (!error)
+    if (!error && options->json)
+        dump_devices_json(stdout, machine);
+    else if (!error)
         dump_devices(stdout, machine);
     machine_destroy(machine);
     return error ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -125,7 +127,7 @@ int main(int argc, char **argv)
 
     signals_unblock();
     standard_streams_set_up(EXIT_FAILURE);
-    argp_err_exit_status = EXIT_FAILURE;
+    argp_err_exit_status = CROSSVM_EXIT_NOT_STARTED;
     options_parse(&options, argc, argv);
     kvm_log_set_sink(print_log_line, NULL);
     descriptor_limit_raise();

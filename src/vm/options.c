@@ -28,6 +28,7 @@ enum {
     OPTION_JOIN,
     OPTION_DUMP,
     OPTION_GIC,
+    OPTION_JSON,
 };
 
 static const struct argp_option known[] = {
@@ -52,6 +53,7 @@ static const struct argp_option known[] = {
      "arm64: the guest's interrupt controller, 3 (with MSI) or 2 (without); default is the best that KVM has", 0},
     {"stats", OPTION_STATS, NULL, 0, "print counters of exits at the end", 0},
     {"dump", OPTION_DUMP, NULL, 0, "print the devices that the guest would see, and end; needs no KVM", 0},
+    {"json", OPTION_JSON, NULL, 0, "... as JSON", 0},
     {0},
 };
 
@@ -201,12 +203,17 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_DUMP:
         options->dump = true;
         return 0;
+    case OPTION_JSON:
+        options->json = true;
+        return 0;
     case OPTION_STATS:
         options->stats = true;
         return 0;
     case ARGP_KEY_END:
         if (!options->kernel && !options->dump)
             command_line_error(state, "no kernel: name a Linux image with --kernel");
+        if (options->json && !options->dump)
+            command_line_error(state, "--json is for --dump; name both, or neither");
         check_room(state, options);
         return 0;
     default:
@@ -223,7 +230,7 @@ void options_parse(struct options *options, int argc, char **argv)
             "Runs a Linux VM on KVM and serves the host ends of its cross-VM connections.\v"
             "The guest's console is standard input and output. Exit status: what the guest stored to I/O port 0xf4 "
             "(x86-64) or address 0x9010000 (arm64); 0 after a power-off; 71 after a reset, which a reboot and a panic "
-            "ask for; 70 when the guest crashed; 1 when it could not start; 128 and the signal's number after SIGINT, "
+            "ask for; 70 when the guest crashed; 72 when it could not start; 128 and the signal's number after SIGINT, "
             "SIGTERM or SIGHUP, which end the VM. Limits: the guest's kernel needs ACPI and the IOAPIC on x86-64, and "
             "pages of 4 KiB where its programs use connections.",
     };

@@ -36,6 +36,7 @@ struct options {
     int gic; /**< version, or 0 for the best */
     bool stats;
     bool dump;
+    bool json; /**< dump as JSON */
     struct connection_option *connections;
     size_t num_connections;
 };

@@ -29,6 +29,7 @@
 /* How the process of a VM ends, besides 0 for a guest that powered off; its --help tells of the others. */
 #define CROSSVM_EXIT_CRASHED 70
 #define CROSSVM_EXIT_RESET 71
+#define CROSSVM_EXIT_NOT_STARTED 72
 
 #define CROSSVM_WIRE_MAGIC 0x57565843u /* "CXVW" */
 #define CROSSVM_WIRE_VERSION 2

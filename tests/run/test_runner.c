@@ -167,6 +167,38 @@ static void many_descriptors(void **state)
     assert_int_equal(status, 0);
 }
 
+/* Fewer than poll() needs: that is said at the start, instead of a loop that cannot wait. */
+static void too_few_descriptors(void **state)
+{
+    (void)state;
+    file_write("a", "exit 0\n");
+    file_write("t.yaml", "vms:\n" VM("a", "") "connections:\n  - {name: p, ends: [a, host]}\n");
+    assert_int_equal(shell_run("ulimit -n 10; exec \"$0\" run t.yaml"), 2);
+    assert_string_equal(
+        file_read("err"),
+        "crossvm: this topology (VMs: 1, connections: 1) needs 17 descriptors, and this process may have "
+        "10; raise the limit with `ulimit -n 17`\n");
+    assert_int_equal(shell_run("ulimit -n 17; exec \"$0\" run t.yaml"), 0);
+}
+
+/* poll() fails when the limit is lowered later. */
+static void a_loop_that_cannot_wait_ends(void **state)
+{
+    struct rlimit low = {4, 4};
+    pid_t runner;
+
+    (void)state;
+    file_write("a", "trap 'echo ended >ended; exit 0' TERM\necho ready\nwhile [ ! -e go ]; do sleep 0.1; done\n"
+                    "echo more\nwhile :; do sleep 0.1; done\n");
+    runner = start(VM("a", ""));
+    file_await("out", "ready");
+    assert_int_equal(prlimit(runner, RLIMIT_NOFILE, &low, NULL), 0);
+    file_write("go", "");
+    assert_int_equal(tool_finish(runner), 2);
+    assert_non_null(strstr(file_read("err"), "crossvm: cannot wait for the VMs, and ends them: Invalid argument\n"));
+    file_await("ended", "ended");
+}
+
 static void who_failed_is_named(void **state)
 {
     (void)state;
@@ -189,8 +221,34 @@ static void failed_vms_are_started_again(void **state)
     (void)state;
     file_write("a", "[ -e was-here ] || { touch was-here; exit 1; }\necho back\n");
     assert_int_equal(tool_finish(start(VM("a", ", restart: on-failure"))), 0);
-    assert_non_null(strstr(file_read("err"), "crossvm: VM a ended with status 1; it is started again\n"));
+    assert_non_null(strstr(file_read("err"), "crossvm: VM a ended with status 1; it is started again in 1 s\n"));
     assert_string_equal(file_read("out"), "a | back\n");
+}
+
+/* What is in a VM's way when it cannot start is there the next time, too. */
+static void what_cannot_start_is_started_once(void **state)
+{
+    (void)state;
+    file_write("a", "echo x >>starts\nexit 72\n");
+    assert_int_equal(tool_finish(start(VM("a", ", restart: always"))), 1);
+    assert_string_equal(file_read("starts"), "x\n");
+    assert_string_equal(file_read("err"),
+                        "crossvm: VM a could not start; it is not started again, since that would change nothing\n");
+}
+
+/* Each time it says for how long it waits. */
+static void restarts_back_off(void **state)
+{
+    pid_t runner;
+
+    (void)state;
+    file_write("a", "exit 5\n");
+    runner = start(VM("a", ", restart: on-failure"));
+    file_await("err", "crossvm: VM a ended with status 5; it is started again in 1 s\n"
+                      "crossvm: VM a ended with status 5, 2 times in a row; it is started again in 2 s\n"
+                      "crossvm: VM a ended with status 5, 3 times in a row; it is started again in 4 s\n");
+    assert_int_equal(kill(runner, SIGTERM), 0);
+    assert_int_equal(tool_finish(runner), 128 + SIGTERM);
 }
 
 static void without_end(void **state)
@@ -269,7 +327,7 @@ static void last_words_wait_for_who_reads(void **state)
     for (; next < 24000; next++, said = strchr(said, '\n') + 1)
         assert_int_equal(strtoul(said + 4, NULL, 10), next);
     assert_string_equal(said, "a | last\na | again\n");
-    assert_non_null(strstr(file_read("err"), "VM a ended with status 3; it is started again\n"));
+    assert_non_null(strstr(file_read("err"), "VM a ended with status 3; it is started again in 1 s\n"));
     close(reader);
 }
 
@@ -402,6 +460,66 @@ static void a_console_in_a_file(void **state)
     assert_string_equal(file_read("out"), "");
 }
 
+static off_t size_of(const char *file)
+{
+    struct stat status;
+
+    return stat(file, &status) ? -1 : status.st_size;
+}
+
+/* At its limit a file becomes the older one, of which there is one. No byte is lost in between. */
+static void a_console_in_a_file_that_ends(void **state)
+{
+    (void)state;
+    file_write("a", "seq 100000 139999\n"); /* 7 bytes each */
+    assert_int_equal(tool_finish(start(VM("a", ", console: {file: console, max_size: 64K}"))), 0);
+    assert_true(size_of("console") > 0 && size_of("console") <= 65536);
+    assert_true(size_of("console.1") > 65536 - 4096 && size_of("console.1") <= 65536);
+    assert_int_equal(size_of("console.2"), -1);
+
+    /* The first line may have lost its beginning. */
+    assert_int_equal(shell_run("cat console.1 console | tail -n +2 | "
+                               "awk 'NR > 1 && $1 != last + 1 { exit 1 } { last = $1 } END { exit last != 139999 }'"),
+                     0);
+}
+
+/* As far as it can be written. What is lost is said once, and the VM goes on. */
+static void a_console_that_cannot_be_written(void **state)
+{
+    const char *said;
+
+    (void)state;
+    file_write("a", "seq 100000 139999\necho over >&2\n");
+    file_write("t.yaml", "vms:\n" VM("a", ", console: {file: console}"));
+    assert_int_equal(shell_run("ulimit -f 64; exec \"$0\" run t.yaml"), 0); /* KiB, or blocks of 512 bytes */
+    said = strstr(file_read("err"), "a | its console's output is lost for now: cannot write ./console: ");
+    assert_non_null(said);
+    assert_non_null(strstr(said, "raise it with `ulimit -f`"));
+    assert_null(strstr(strchr(said, '\n'), "is lost for now"));
+    assert_non_null(strstr(said, "a | over\n"));
+    assert_true(size_of("console") > 0);
+}
+
+/* Somebody else may have made the link, to a file that only this user may write. */
+static void a_console_at_a_link(void **state)
+{
+    (void)state;
+    file_write("a", "echo hello\n");
+    file_write("target", "untouched");
+    assert_int_equal(symlink("target", "console"), 0);
+    assert_int_equal(tool_finish(start(VM("a", ", console: {file: console}"))), 2);
+    assert_string_equal(file_read("err"), "crossvm: VM a: cannot make its console ./console: it is a symbolic link; "
+                                          "name the file itself\n");
+    assert_string_equal(file_read("target"), "untouched");
+
+    /* The older file's name is taken, not followed. */
+    assert_int_equal(unlink("console"), 0);
+    assert_int_equal(symlink("target", "console.1"), 0);
+    file_write("a", "seq 100000 139999\n");
+    assert_int_equal(tool_finish(start(VM("a", ", console: {file: console, max_size: 64K}"))), 0);
+    assert_string_equal(file_read("target"), "untouched");
+}
+
 static void a_console_in_a_fifo(void **state)
 {
     char said[16] = "";
@@ -452,6 +570,7 @@ static void expect(int fd, const char *text)
 
 static void a_console_at_a_socket(void **state)
 {
+    struct stat status;
     pid_t runner;
     int client, other;
 
@@ -461,6 +580,8 @@ static void a_console_at_a_socket(void **state)
                "while [ ! -e go ]; do sleep 0.1; done\n");
     runner = start(VM("a", ", console: {socket: socket}"));
     file_await("ready", "ready");
+    assert_int_equal(stat("socket", &status), 0);
+    assert_int_equal(status.st_mode, S_IFSOCK | 0600);
     client = connect_to("socket");
     assert_true(client >= 0);
     expect(client, "before\n"); /* it was printed before anybody came */
@@ -531,7 +652,7 @@ static void no_program(void **state)
     assert_int_equal(tool_finish(start(VM("a", ""))), 1);
     assert_non_null(strstr(file_read("err"), "a | cannot run crossvm-vm: No such file or directory; it must be beside "
                                              "crossvm, or in PATH\n"));
-    assert_non_null(strstr(file_read("err"), "crossvm: VM a ended with status 127\n"));
+    assert_non_null(strstr(file_read("err"), "crossvm: VM a could not start\n"));
 }
 
 int main(int argc, char **argv)
@@ -543,8 +664,12 @@ int main(int argc, char **argv)
         RUNNER_TEST(arguments_say_it_all),
         RUNNER_TEST(an_empty_command_line),
         RUNNER_TEST(many_descriptors),
+        RUNNER_TEST(too_few_descriptors),
+        RUNNER_TEST(a_loop_that_cannot_wait_ends),
         RUNNER_TEST(who_failed_is_named),
         RUNNER_TEST(failed_vms_are_started_again),
+        RUNNER_TEST(what_cannot_start_is_started_once),
+        RUNNER_TEST(restarts_back_off),
         RUNNER_TEST(without_end),
         RUNNER_TEST(last_words_wait_for_who_reads),
         RUNNER_TEST(signals_end_what_nobody_reads),
@@ -554,6 +679,9 @@ int main(int argc, char **argv)
         RUNNER_TEST(ignored_signals_stay_so),
         RUNNER_TEST(a_killed_runner_takes_them_along),
         RUNNER_TEST(a_console_in_a_file),
+        RUNNER_TEST(a_console_in_a_file_that_ends),
+        RUNNER_TEST(a_console_that_cannot_be_written),
+        RUNNER_TEST(a_console_at_a_link),
         RUNNER_TEST(a_console_in_a_fifo),
         RUNNER_TEST(a_console_at_a_socket),
         RUNNER_TEST(a_socket_that_cannot_be),

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,11 @@ static void no_topology(void **state)
         {ONE_VM "conections: []\n", "t.yaml:3: there is no key \"conections\"; did you mean \"connections\"?\n"},
         {ONE_VM "network: []\n", "t.yaml:3: there is no key \"network\"; there are vms, connections\n"},
         {ONE_VM "[x]: y\n", "t.yaml:3: a key must be a word\n"},
+        {ONE_VM "\"vms\\0\": y\n", "t.yaml:3: a key must be a word\n"},
+        {ONE_VM "\"\\e[2J\": y\n", "t.yaml:3: there is no key \"?[2J\"; there are vms, connections\n"},
+        {"vms:\n  - &a {name: a, kernel: kernel}\n  - {<<: *a, name: b}\n",
+         "t.yaml:3: vms[1]: merge keys (<<) are not supported; write the keys out\n"
+         "t.yaml:3: vms[1]: the key \"kernel\" is missing\n"},
     };
 
     (void)state;
@@ -67,6 +73,77 @@ static void no_topology(void **state)
     assert_int_equal(RUN("run", "--check", "."), 2);
     assert_string_equal(file_read("err"), ".: this is a directory; name a file\n");
 }
+
+/* --- limits --- */
+
+/* A text that repeats another one. Good until the next call. */
+static const char *repeat(const char *before, const char *text, size_t n, const char *after)
+{
+    static char made[1 << 19];
+    char *next = stpcpy(made, before);
+
+    assert_true(strlen(before) + n * strlen(text) + strlen(after) < sizeof(made));
+    while (n--)
+        next = stpcpy(next, text);
+    strcpy(next, after);
+    return made;
+}
+
+static size_t count_lines(const char *text)
+{
+    size_t n = 0;
+
+    for (; *text; text++)
+        n += *text == '\n';
+    return n;
+}
+
+/* Some are printed, the rest are counted; neither is any line long. */
+static void many_errors(void **state)
+{
+    const char *last;
+
+    (void)state;
+    file_write(FILE_NAME, repeat("vms: []\n", "vms: []\n", 1999, ""));
+    assert_int_equal(RUN("run", "--check", FILE_NAME), 2);
+    assert_int_equal(count_lines(file_read("err")), 21);
+    last = strstr(file_read("err"), "t.yaml: and ");
+    assert_non_null(last);
+    assert_string_equal(last, "t.yaml: and 1980 more\n"); /* 1999 of keys, and that there is no VM */
+
+    file_write(FILE_NAME, repeat("vms: [{name: ", "x", 100000, ", kernel: kernel}]\n"));
+    assert_int_equal(RUN("run", "--check", FILE_NAME), 2);
+    assert_int_equal(count_lines(file_read("err")), 1);
+    assert_true(strlen(file_read("err")) < 1000);
+    assert_non_null(strstr(file_read("err"), "xxx...\n"));
+}
+
+/* What would take libyaml minutes is refused before that. */
+static void large_documents(void **state)
+{
+    (void)state;
+    assert_said(repeat("", "[", 200000, ""),
+                "t.yaml:1: this is more than 16 lists and mappings deep; a topology is not\n");
+    assert_said(repeat("\n", "- ", 100000, ""),
+                "t.yaml:2: this is more than 16 lists and mappings deep; a topology is not\n");
+    assert_said(repeat("[", "x,", 30000, "]"),
+                "t.yaml:1: here are more than the 20000 values that a topology may have\n");
+    assert_said(repeat("", "#", 262145, ""), "t.yaml: it is longer than the 256 KiB that a topology may have\n");
+    file_write(FILE_NAME, repeat(ONE_VM "#", "#", 260000, "\n"));
+    assert_int_equal(RUN("run", "--check", FILE_NAME), 0);
+}
+
+static void standard_input(void **state)
+{
+    (void)state;
+    file_write("in", ONE_VM);
+    assert_int_equal(shell_run("exec \"$0\" run --check - <in"), 0);
+    assert_string_equal(file_read("out"), "standard input: VMs: 1, connections: 0; nothing is wrong\n");
+    assert_int_equal(shell_run("exec \"$0\" run --check - </dev/null"), 2);
+    assert_string_equal(file_read("err"), "standard input: there is nothing in it\n");
+}
+
+/* --- what is in it --- */
 
 static void wrong_vms(void **state)
 {
@@ -99,7 +176,9 @@ static void wrong_vms(void **state)
          "t.yaml:3: vms[0].kernel: cannot read ./nowhere: No such file or directory\n"},
         {"vms:\n  - name: a\n    kernel: kernel\n    initramfs: /no/where\n",
          "t.yaml:4: vms[0].initramfs: cannot read /no/where: No such file or directory\n"},
-        {"vms:\n  - {name: a, kernel: /}\n", "t.yaml:2: vms[0].kernel: / is a directory; name a file\n"},
+        {"vms:\n  - {name: a, kernel: /}\n", "t.yaml:2: vms[0].kernel: / is a directory; name a regular file\n"},
+        {"vms:\n  - {name: a, kernel: /dev/null}\n",
+         "t.yaml:2: vms[0].kernel: /dev/null is a device, FIFO or socket; name a regular file\n"},
         {"vms:\n  - {name: a, kernel: kernel, memory: 08x}\n",
          "t.yaml:2: vms[0].memory: \"08x\" is no size; give bytes, or a number with K, M or G, such as 64K\n"},
         {"vms:\n  - {name: a, kernel: kernel, command_line: [x]}\n",
@@ -108,8 +187,7 @@ static void wrong_vms(void **state)
          "t.yaml:2: vms[0].memory: \"much\" is no size; give bytes, or a number with K, M or G, such as 64K\n"},
         {"vms:\n  - {name: a, kernel: kernel, memory: 100K}\n",
          "t.yaml:2: vms[0].memory: 100K is no multiple of 1 MiB\n"},
-        {"vms:\n  - {name: a, kernel: kernel, memory: 8M}\n",
-         "t.yaml:2: vms[0].memory: 8M is not from 16384 KiB to 2048 MiB\n"},
+        {"vms:\n  - {name: a, kernel: kernel, memory: 8M}\n", "t.yaml:2: vms[0].memory: 8M is not from 16M to 2G\n"},
         {"vms:\n  - {name: a, kernel: kernel, memory: 99999999999G}\n",
          "t.yaml:2: vms[0].memory: \"99999999999G\" is no size; give bytes, or a number with K, M or G, such as 64K\n"},
         {"vms:\n  - {name: a, kernel: kernel, vcpus: 9}\n",
@@ -121,8 +199,12 @@ static void wrong_vms(void **state)
         {"vms:\n  - {name: a, kernel: kernel, console: {file: x, socket: y}}\n",
          "t.yaml:2: vms[0].console: this must be stdio, or have one of the keys file and socket\n"},
         {"vms:\n  - {name: a, kernel: kernel, console: {pipe: x}}\n",
-         "t.yaml:2: vms[0].console: there is no key \"pipe\"; there are file, socket\n"
+         "t.yaml:2: vms[0].console: there is no key \"pipe\"; there are file, max_size, socket\n"
          "t.yaml:2: vms[0].console: this must be stdio, or have one of the keys file and socket\n"},
+        {"vms:\n  - {name: a, kernel: kernel, console: {file: x, max_size: 4K}}\n",
+         "t.yaml:2: vms[0].console.max_size: 4K is not from 64K to 1024G\n"},
+        {"vms:\n  - {name: a, kernel: kernel, console: {socket: x, max_size: 1M}}\n",
+         "t.yaml:2: vms[0].console.max_size: a console at a socket has no size; leave it out\n"},
         {"vms:\n  - {name: a, kernel: kernel, console: {socket: "
          "/a23456789/b23456789/c23456789/d23456789/e23456789/f23456789/g23456789/h23456789/i23456789/j23456789/"
          "k23456789"
@@ -172,9 +254,9 @@ static void wrong_connections(void **state)
         {TWO_VMS "  - name: x\n    ends: [a, bee]\n    dataports:\n      - size: 4K\n      - size: 1000\n",
          "t.yaml:9: connections[0].dataports[1].size: 1000 is no multiple of 4 KiB\n"},
         {TWO_VMS "  - {name: x, ends: [a, bee], dataports: [{size: 0}]}\n",
-         "t.yaml:5: connections[0].dataports[0].size: 0 is not from 4 KiB to 512 MiB\n"},
+         "t.yaml:5: connections[0].dataports[0].size: 0 is not from 4K to 512M\n"},
         {TWO_VMS "  - {name: x, ends: [a, bee], dataports: [{size: 513M}]}\n",
-         "t.yaml:5: connections[0].dataports[0].size: 513M is not from 4 KiB to 512 MiB\n"},
+         "t.yaml:5: connections[0].dataports[0].size: 513M is not from 4K to 512M\n"},
         {TWO_VMS "  - {name: x, ends: [a, bee], dataports: [{size: 4K, writer: host}]}\n",
          "t.yaml:5: connections[0].dataports[0].writer: \"host\" is none of a, bee, both\n"},
         {TWO_VMS "  - {name: x, ends: [a, bee], base_block_only: yes}\n",
@@ -359,6 +441,42 @@ static void a_dump_that_fails(void **state)
     assert_non_null(strstr(file_read("err"), "the PCI bus is full"));
 }
 
+/* One array for all VMs, made by the real crossvm-vm. */
+static void a_dump_for_programs(void **state)
+{
+    json_t *vms, *device;
+    json_error_t error;
+
+    (void)state;
+    file_write(FILE_NAME, GOOD);
+    assert_int_equal(RUN("run", "--dump", "--json", FILE_NAME), 0);
+    vms = json_loads(file_read("out"), 0, &error);
+    if (!vms)
+        fail_msg("line %d: %s: %s", error.line, error.text, file_read("out"));
+    assert_int_equal(json_array_size(vms), 2);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(vms, 0), "vm")), "left");
+    assert_string_equal(json_string_value(json_object_get(json_array_get(vms, 1), "vm")), "right");
+
+    device = json_array_get(json_object_get(json_array_get(vms, 0), "devices"), 0);
+    assert_string_equal(json_string_value(json_object_get(device, "name")), "link");
+    assert_string_equal(json_string_value(json_object_get(device, "peer")), "vm");
+    assert_string_equal(json_string_value(json_object_get(device, "version")), "1.1");
+    assert_int_equal(json_integer_value(json_object_get(device, "end")), 1);
+    assert_int_equal(json_array_size(json_object_get(device, "bars")), 3);
+    device = json_array_get(json_object_get(device, "dataports"), 1);
+    assert_int_equal(json_integer_value(json_object_get(device, "size")), 12 << 10);
+    assert_string_equal(json_string_value(json_object_get(device, "rights")), "rw");
+
+    device = json_array_get(json_object_get(json_array_get(vms, 1), "devices"), 1);
+    assert_string_equal(json_string_value(json_object_get(device, "name")), "old");
+    assert_string_equal(json_string_value(json_object_get(device, "peer")), "host");
+    assert_true(json_is_null(json_object_get(device, "version")));
+    assert_true(json_is_null(json_object_get(json_array_get(json_object_get(device, "dataports"), 0), "size")));
+    json_decref(vms);
+    assert_int_equal(RUN("run", "--json", FILE_NAME), 2);
+    assert_non_null(strstr(file_read("err"), "--json is for --dump"));
+}
+
 static void wrong_usage(void **state)
 {
     (void)state;
@@ -377,6 +495,8 @@ int main(int argc, char **argv)
         FOLDER_TEST(a_good_file),       FOLDER_TEST(the_devices_of_a_good_file),
         FOLDER_TEST(a_dump_that_fails), FOLDER_TEST(wrong_usage),
         FOLDER_TEST(room_for_bars),     FOLDER_TEST(sockets_with_long_paths),
+        FOLDER_TEST(many_errors),       FOLDER_TEST(large_documents),
+        FOLDER_TEST(standard_input),    FOLDER_TEST(a_dump_for_programs),
     };
 
     char path[4096];

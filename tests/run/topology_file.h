@@ -33,5 +33,8 @@ int tool_finish(pid_t pid);
 int tool_run(const char *const *arguments);
 #define RUN(...) tool_run((const char *const[]){__VA_ARGS__, NULL})
 
-/** Waits until a file there has a text in it; fails after some seconds. */
+/** Runs a line of shell, in which "$0" is the tool; output and status as with RUN(). */
+int shell_run(const char *line);
+
+/** Waits until a file there has a text in it; fails after a minute. */
 void file_await(const char *name, const char *text);

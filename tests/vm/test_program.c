@@ -77,7 +77,7 @@ static void what_is_wrong_is_named(void **state)
         char line[512];
 
         (void)snprintf(line, sizeof(line), "exec \"$VM\" %s </dev/null", cases[i].arguments);
-        assert_int_equal(shell(line), 1);
+        assert_int_equal(shell(line), 72);
         assert_says(cases[i].sentence);
         assert_string_equal(file_read("out"), "");
     }

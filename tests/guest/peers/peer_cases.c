@@ -498,7 +498,7 @@ static void a_vm_that_fails_is_named(void)
 {
     check_command("printf 'vms: [{name: broken, kernel: topology.yaml}]' >/tmp/broken.yaml && "
                   "sed -i s:topology.yaml:$PWD/topology.yaml: /tmp/broken.yaml && ./crossvm run /tmp/broken.yaml 2>&1",
-                  1, "VM broken ended with status 1");
+                  1, "VM broken could not start");
 }
 
 int main(void)
