@@ -117,17 +117,28 @@ static int boot_in_room(vm_t *vm, const kvm_linux_t *linux_image, const struct k
     return error;
 }
 
+/* Why a VM cannot boot, or NULL after the room for a Linux was found. */
+static const char *find_room(const vm_t *vm, struct kvm_room *room)
+{
+    const vm_ram_region_t *first = vm->mem.ram_regions;
+
+    if (!vm->num_vcpus)
+        return "it has no vCPU";
+    if (!vm->mem.num_ram_regions)
+        return "it has no RAM";
+    if (!kvm_ram_pointer(vm, first->start, first->size))
+        return "its first region of RAM is not of one piece; register it with one call";
+    return kvm_arch_boot_room(first->start, first->size, room);
+}
+
 int kvm_boot_linux(vm_t *vm, const kvm_linux_t *linux_image)
 {
     struct kvm_room room;
-    const char *objection = "it has no vCPU";
+    const char *objection;
     int error = -EINVAL;
 
     kvm_vmm_lock();
-    if (vm->num_vcpus)
-        objection = vm->mem.num_ram_regions
-                        ? kvm_arch_boot_room(vm->mem.ram_regions[0].start, vm->mem.ram_regions[0].size, &room)
-                        : "it has no RAM";
+    objection = find_room(vm, &room);
     if (objection) {
         ZF_LOGE("VM %s cannot boot: %s", vm->vm_name, objection);
     } else if (boot_in_room(vm, linux_image, &room)) {

@@ -13,9 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "kvm_fixture.h"
+#include <sel4vm/guest_ram.h>
 
 #include "../../kvm/src/kernel.h"
+#include "kvm_fixture.h"
 
 #define MIB ((size_t)1 << 20)
 #define FILE_BYTES 0x2000
@@ -503,6 +504,85 @@ static void a_linux_needs_a_kernel_and_memory(void **state)
     assert_memory_equal(logged, "a VM with 1024 KiB of memory cannot boot: ", 42);
 }
 
+/* --- loading it --- */
+
+static void start_vm(void **state)
+{
+    assert_int_equal(create_vm(state), 0);
+    kvm_log_set_sink(keep_line, NULL);
+}
+
+static void read_ram(uintptr_t address, void *bytes, size_t size)
+{
+    uint8_t *at = bytes;
+
+    for (size_t i = 0; i < size; i++)
+        assert_int_equal(vm_ram_touch(&vm, address + i, 1, vm_guest_ram_read_callback, at + i), 0);
+}
+
+/* What the kernel is told: setup header, initramfs and command line. On arm64 they are in the device tree, which has a
+ * test of its own. */
+static void assert_parameters(void)
+{
+#ifdef __x86_64__
+    const uint32_t initramfs[] = {RAM - 8192, 5000};
+    uint8_t read[8];
+
+    read_ram(0x7000 + 0x202, read, 4);
+    assert_memory_equal(read, "HdrS", 4);
+    read_ram(0x7000 + 0x218, read, 8);
+    assert_memory_equal(read, initramfs, sizeof(initramfs));
+    read_ram(RAM - 8192, read, 4);
+    assert_memory_equal(read, "data", 4);
+    read_ram(0x20000, read, 6);
+    assert_string_equal((const char *)read, "quiet");
+#endif
+}
+
+static void what_is_in_the_files_is_in_ram(void **state)
+{
+    const struct kvm_segment *segment = &formats[OUR_FORMAT].segment;
+    struct content content;
+    uint8_t loaded[FILE_BYTES];
+    char kernel[32], initramfs[32];
+    kvm_linux_t linux_image = {.kernel = kernel, .initramfs = initramfs, .command_line = "quiet"};
+
+    start_vm(state);
+    assert_int_equal(vm_ram_register_at(&vm, KVM_RAM_BASE, RAM, false), 0);
+    formats[OUR_FORMAT].make(&content);
+    content.bytes[segment->offset + segment->file_size - 1] = 0xa5;
+    make_file(kernel, content.bytes, content.size, content.size);
+    make_file(initramfs, "data", 4, 5000);
+    memset(loaded, 0xff, sizeof(loaded));
+    assert_int_equal(vm_ram_touch(&vm, segment->address + segment->file_size, 16, vm_guest_ram_write_callback, loaded),
+                     0);
+    assert_int_equal(kvm_boot_linux(&vm, &linux_image), 0);
+    assert_int_equal(vm.entry, formats[OUR_FORMAT].entry);
+    read_ram(segment->address, loaded, segment->file_size + 16);
+    assert_memory_equal(loaded, content.bytes + segment->offset, segment->file_size);
+    for (size_t i = 0; i < 16; i++)
+        assert_int_equal(loaded[segment->file_size + i], 0);
+    assert_parameters();
+    remove_file(kernel);
+    remove_file(initramfs);
+    destroy_vm(state);
+}
+
+static void ram_must_be_of_one_piece(void **state)
+{
+    kvm_linux_t linux_image = {.kernel = kernel_path};
+
+    start_vm(state);
+    assert_int_equal(kvm_boot_linux(&vm, &linux_image), -EINVAL);
+    assert_non_null(strstr(logged, "it has no RAM"));
+    assert_int_equal(vm_ram_register_at(&vm, KVM_RAM_BASE, RAM / 2, false), 0);
+    assert_int_equal(vm_ram_register_at(&vm, KVM_RAM_BASE + RAM / 2, RAM / 2, false), 0);
+    assert_int_equal(vm.mem.num_ram_regions, 1);
+    assert_int_equal(kvm_boot_linux(&vm, &linux_image), -EINVAL);
+    assert_non_null(strstr(logged, "is not of one piece"));
+    destroy_vm(state);
+}
+
 #define KERNEL_TEST(function) cmocka_unit_test_setup_teardown(function, set_up_kernel, tear_down_kernel)
 
 int main(void)
@@ -518,6 +598,8 @@ int main(void)
         KERNEL_TEST(an_initramfs_must_fit_beside_the_kernel),
         KERNEL_TEST(a_command_line_has_a_limit),
         KERNEL_TEST(a_linux_needs_a_kernel_and_memory),
+        LOGGED_TEST(what_is_in_the_files_is_in_ram),
+        KERNEL_TEST(ram_must_be_of_one_piece),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
