@@ -11,8 +11,10 @@
 
 #include <crossvm/version.h>
 
+#include "message.h"
 #include "size.h"
 
+#define MAX_SECONDS 1e9      /* 30 years: an instant so far away fits in nanoseconds */
 #define OPTION_USAGE 0x10000 /* beyond those of all commands */
 
 static const struct argp_option common_options[] = {
@@ -64,7 +66,7 @@ void command_line_parse(const struct argp *argp, unsigned int flags, int argc, c
     error_t error = argp_parse(&all, argc, argv, flags | ARGP_NO_HELP, NULL, input);
 
     if (error) {
-        fprintf(stderr, "%s: cannot parse the command line: %s\n", argv[0], strerror(error));
+        message("cannot parse the command line: %s", strerror(error));
         exit(argp_err_exit_status);
     }
 }
@@ -111,7 +113,7 @@ double command_line_seconds(struct argp_state *state, const char *what, const ch
 
     if (rest == text || *rest || !isfinite(seconds) || seconds < 0)
         command_line_error(state, "%s: \"%s\" is not a number of seconds", what, text);
-    return seconds;
+    return seconds < MAX_SECONDS ? seconds : MAX_SECONDS;
 }
 
 error_t command_line_take_name(int key, char *argument, struct argp_state *state, const char **name)

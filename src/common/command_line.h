@@ -32,7 +32,7 @@ uint64_t command_line_number(struct argp_state *state, const char *what, const c
 /** A size (size_parse()) of at least min bytes. */
 uint64_t command_line_size(struct argp_state *state, const char *what, const char *text, uint64_t min);
 
-/** A number of seconds, with a fraction or without; not negative. */
+/** A number of seconds, with a fraction or without; not negative. What is over 30 years becomes 30 years. */
 double command_line_seconds(struct argp_state *state, const char *what, const char *text);
 
 /**

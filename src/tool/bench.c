@@ -13,7 +13,6 @@
 
 enum {
     OPTION_SERVE = 256,
-    OPTION_JSON,
     OPTION_STREAM,
 };
 
@@ -62,7 +61,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_SERVE:
         request->serve = true;
         return 0;
-    case OPTION_JSON:
+    case 'j':
         request->json = true;
         return 0;
     case OPTION_STREAM:
@@ -76,18 +75,18 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp argp = {
     .options =
         (const struct argp_option[]){
-            {"serve", OPTION_SERVE, NULL, 0, "be the other end of one client after the other, until Ctrl-C", 0},
-            {"json", OPTION_JSON, NULL, 0, "print JSON, at the end", 0},
+            {"serve", OPTION_SERVE, NULL, 0, "be the other end: serve one client after the other, until Ctrl-C", 0},
+            {"json", 'j', NULL, 0, "print JSON, when all is measured", 0},
             {"sizes", 's', "SIZE,...", 0, "bytes of a message (default: 64 to the largest datagram)", 0},
-            {"stream", OPTION_STREAM, NULL, 0, "through a stream, not as datagrams; say so at both ends", 0},
+            {"stream", OPTION_STREAM, NULL, 0, "use a stream, not datagrams; give this option at both ends", 0},
             {"time", 'T', "SECONDS", 0, "for each of the three measurements of a size (default 0.5)", 0},
             {0},
         },
     .parser = parse,
     .args_doc = "NAME",
     .doc = "Measures round trips and throughput of messages, with a `crossvm bench --serve` at the other end.\v"
-           "EXITS is how often the guest exited to its host in a round trip; only the host can tell. Ctrl-C ends the "
-           "measurement; what was measured before it is printed. Exit status: 0 when all was measured, 1 when nobody "
+           "EXITS counts the exits of the guest to its host in a round trip; only the host can tell. Ctrl-C ends the "
+           "measurement; what was measured by then is printed. Exit status: 0 when all was measured, 1 when nobody "
            "came in time, 2 for an error, 128 and the signal's number after a signal.",
     .children = (const struct argp_child[]){{&channel_argp, 0, NULL, 0}, {0}},
 };

@@ -41,7 +41,7 @@ const struct argp channel_argp = {
             {"dataport", 'd', "INDEX", 0,
              "which dataport, counted from 0 (default: the first that is large enough and writable)", 10},
             {"spin", OPTION_SPIN, "COUNT", 0,
-             "look at most so often before a sleep (default 1000, or 0 on a host with one CPU)", 10},
+             "look at most this many times before a sleep (default 1000, or 0 on a host with one CPU)", 10},
             {"timeout", 't', "SECONDS", 0, "wait no longer than this for the other end", 10},
             {0},
         },

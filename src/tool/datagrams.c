@@ -58,7 +58,7 @@ static const struct argp send_argp = {
     .args_doc = "NAME [MESSAGE...]",
     .doc = "Sends each MESSAGE as a datagram; without one, each line of standard input. Waits until the other end has "
            "taken all of them.\v"
-           "Exit status: 0 when all were taken, 1 when the time was over before, 2 for an error.",
+           "Exit status: 0 when all were taken, 1 when the timeout passed first, 2 for an error.",
     .children = (const struct argp_child[]){{&channel_argp, 0, NULL, 0}, {0}},
 };
 
@@ -218,16 +218,16 @@ static error_t parse_recv(int key, char *argument, struct argp_state *state)
 static const struct argp recv_argp = {
     .options =
         (const struct argp_option[]){
-            {"count", 'n', "COUNT", 0, "end after so many (default: when the other end closes)", 0},
+            {"count", 'n', "COUNT", 0, "end after this many (default: when the other end closes)", 0},
             {"null", '0', NULL, 0, "print a NUL behind each, instead of a newline", 0},
             {"raw", 'r', NULL, 0, "print nothing behind each", 0},
             {0},
         },
     .parser = parse_recv,
     .args_doc = "NAME",
-    .doc = "Receives datagrams and prints each as a line.\v"
-           "Exit status: 0 when the other end closed or COUNT have come, 1 when the time was over before, 2 for an "
-           "error.",
+    .doc =
+        "Receives datagrams and prints each as a line.\v"
+        "Exit status: 0 when the other end closed or COUNT have come, 1 when the timeout passed first, 2 for an error.",
     .children = (const struct argp_child[]){{&channel_argp, 0, NULL, 0}, {0}},
 };
 

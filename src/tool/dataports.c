@@ -256,60 +256,27 @@ int cmd_read(int argc, char **argv)
 
 /* --- write --- */
 
-/*
- * Reads standard input to its end, or until it is longer than limit. Returns its bytes, which the caller frees, or NULL
- * after a message; *length is limit + 1 when it is too long.
- */
-static uint8_t *read_input(size_t limit, size_t *length)
-{
-    size_t size = 0, used = 0;
-    uint8_t *bytes = NULL;
-
-    do {
-        uint8_t *grown;
-
-        size = size ? 2 * size : 4096;
-        if (size > limit + 1)
-            size = limit + 1;
-        grown = realloc(bytes, size);
-        if (!grown) {
-            message("no memory for %zu bytes of standard input", size);
-            free(bytes);
-            return NULL;
-        }
-        bytes = grown;
-        used += fread(bytes + used, 1, size - used, stdin);
-    } while (used == size && size <= limit);
-
-    if (ferror(stdin)) {
-        message("cannot read standard input: %s", strerror(errno));
-        free(bytes);
-        return NULL;
-    }
-    *length = used;
-    return bytes;
-}
-
 static int write_dataport(crossvm_end_t *end, const struct request *request, const crossvm_dataport_t *dataport)
 {
-    const uint8_t *from = (const uint8_t *)request->text;
     size_t length = request->text ? strlen(request->text) : 0;
-    uint8_t *input = NULL;
+    uint8_t *input = request->text ? NULL : malloc(dataport->size + 1); /* one byte more shows that there is more */
     int status = STATUS_ERROR;
 
-    if (!request->text) {
-        input = read_input(dataport->size, &length);
-        if (!input)
-            return STATUS_ERROR;
-        from = input;
+    if (!request->text && !input) {
+        message("no memory to read %zu bytes", dataport->size);
+        return STATUS_ERROR;
     }
-    if (length > dataport->size) {
+    if (input)
+        length = fread(input, 1, dataport->size + 1, stdin);
+    if (input && ferror(stdin)) {
+        message("cannot read standard input: %s", error_reason(errno));
+    } else if (length > dataport->size) {
         message("the input does not fit into dataport %" PRIu64
                 " of connection \"%s\", which has %zu bytes from offset "
                 "%" PRIu64 " on; nothing was written",
                 request->dataport, crossvm_name(end), dataport->size, request->offset);
     } else {
-        copy_to_dataport(dataport->address, from, length);
+        copy_to_dataport(dataport->address, input ? input : (const uint8_t *)request->text, length);
         status = STATUS_OK;
     }
     free(input);

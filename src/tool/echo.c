@@ -4,6 +4,8 @@
 
 #include "channel_command.h"
 
+#define OPTION_STREAM 256
+
 static volatile int signaled;
 
 struct request {
@@ -19,7 +21,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case '1':
         request->once = true;
         return 0;
-    case 's':
+    case OPTION_STREAM:
         request->choice.mode = CROSSVM_CHANNEL_STREAM;
         return 0;
     default:
@@ -30,8 +32,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp argp = {
     .options =
         (const struct argp_option[]){
-            {"once", '1', NULL, 0, "serve one client, not one after the other", 0},
-            {"stream", 's', NULL, 0, "serve streams, not datagrams", 0},
+            {"once", '1', NULL, 0, "serve one client only", 0},
+            {"stream", OPTION_STREAM, NULL, 0, "serve streams, not datagrams", 0},
             {0},
         },
     .parser = parse,

@@ -117,8 +117,9 @@ static const struct argp ls_argp = {
     .doc =
         "Lists the connections that this machine has an end of: devices of this guest, then sockets of VMs and of "
         "`crossvm pair` that run here.\v"
-        "NAME is what other commands take: the path instead, where another end above has the same name. EVENTS counts "
-        "those of the other end. Exit status: 0, or 2 when something could not be looked at, such as a directory.",
+        "NAME is what other commands take. Where a name appears twice, the second is shown as its path. EVENTS counts "
+        "the events that the other end has sent. Exit status: 0, or 2 when something, such as a directory, could not "
+        "be looked at.",
 };
 
 static const struct argp info_argp = {

@@ -65,24 +65,23 @@ int cmd_emit(int argc, char **argv)
 static const struct argp wait_argp = {
     .options =
         (const struct argp_option[]){
-            {"count", 'n', "COUNT", 0, "wait until so many have come (default 1)", 0},
+            {"count", 'n', "COUNT", 0, "wait until this many have come (default 1)", 0},
             {"timeout", 't', "SECONDS", 0, "wait no longer than this; 0 only looks", 0},
             {0},
         },
     .parser = parse,
     .args_doc = "NAME",
-    .doc = "Waits for events of the other end of a connection and prints how many came, which may be more than asked "
-           "for.\v"
-           "Exit status: 0 when all have come, 1 when the time was over before, 2 for an error.",
+    .doc = "Waits for events of the other end of a connection and prints how many came: perhaps more than COUNT.\v"
+           "Exit status: 0 when all have come, 1 when the timeout passed first, 2 for an error.",
 };
 
-/* Waits for so many events or for the end of the time. Returns how many came, or -1 after a message. */
+/* Waits for the events, or until the timeout has passed. Returns how many came, or -1 after a message. */
 static int64_t count_events(crossvm_end_t *end, const struct request *request)
 {
     const crossvm_deadline_t deadline = deadline_after(request->seconds);
     uint64_t events = 0;
 
-    /* A wait may return early without events: only the clock tells that the time is over. */
+    /* A wait may return early without events: only the clock tells that the timeout has passed. */
     for (;;) {
         bool last = deadline_has_passed(deadline);
         int fresh = crossvm_wait(end, deadline);

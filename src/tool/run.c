@@ -13,7 +13,6 @@
 enum {
     OPTION_CHECK = 256,
     OPTION_DUMP,
-    OPTION_JSON,
     OPTION_STATS,
 };
 
@@ -34,7 +33,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_DUMP:
         request->program.dump = true;
         return 0;
-    case OPTION_JSON:
+    case 'j':
         request->program.json = true;
         return 0;
     case OPTION_STATS:
@@ -62,7 +61,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 static const struct argp_option options[] = {
     {"check", OPTION_CHECK, NULL, 0, "only check the file", 0},
     {"dump", OPTION_DUMP, NULL, 0, "print the devices that each guest will see; starts no VM", 0},
-    {"json", OPTION_JSON, NULL, 0, "... as JSON", 0},
+    {"json", 'j', NULL, 0, "... as JSON", 0},
     {"socket-dir", 'd', "DIR", 0,
      "where host programs find connections (default $CROSSVM_DIR, /run/crossvm or "
      "$XDG_RUNTIME_DIR/crossvm)",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Round trips that were measured, and what sums them up. */
+/* Durations that were measured, and what sums them up. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,7 +18,7 @@ bool samples_create(struct samples *samples);
 
 void samples_free(struct samples *samples);
 
-/** Adds one; when there is no more room, leaves it out. */
+/** Adds one; leaves it out when there is no more room. */
 void samples_add(struct samples *samples, int64_t ns);
 
 /** Sorts them, for samples_us(). */
