@@ -20,12 +20,12 @@ MAKEFLAGS += --no-print-directory
 check test lint: export CROSSVM_WERROR ?= ON
 
 help:
+	@echo "make tools      build the programs and libraries only, in build/programs"
 	@echo "make demo       show the main job: a Linux guest and host programs, connected"
 	@echo "make check      build and run the tests that need no guest (two minutes)"
 	@echo "make test       build and run all tests (CTEST='-R pattern' runs some, here and in make check)"
 	@echo "make bench      measure channels: beside what one would use instead, and between a guest and its host"
 	@echo "make model      explore every order of a channel's accesses, further than 'make test' does (some minutes)"
-	@echo "make tools      build the programs only, in build/programs"
 	@echo "make build      build the programs, the tests and the guest driver"
 	@echo "make lint       check format, style and common mistakes"
 	@echo "make install    install the programs and libraries (PREFIX=$(PREFIX), DESTDIR)"
@@ -83,8 +83,10 @@ uninstall:
 sel4-check:
 	@scripts/sel4-check "$(SEL4_WORKSPACE)"
 
+# All but what was downloaded, and the list of what is installed
 clean:
-	rm -rf build/arm64 build/asan build/bench build/bench-guest build/demo build/driver build/guest-tests build/host build/programs build/sel4-check build/test build/with-kvm
+	@[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name archive ! -name kernel ! -name sysroot ! -name installed \
+		-exec rm -rf {} +
 
 distclean:
 	rm -rf build

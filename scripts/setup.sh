@@ -5,7 +5,7 @@
 # When nothing is missing it prints nothing, asks for no rights and takes a few milliseconds.
 #
 #   setup.sh [ARCH]               installs what is missing to build and test for an architecture; without one, this machine's
-#   setup.sh --install            only what 'make install' needs
+#   setup.sh --install            only what 'make tools' and 'make install' need
 #   setup.sh --check              only what 'make check' needs
 #   setup.sh --bench              only what 'make bench' compares channels with
 #   setup.sh --list-sysroot ARCH  prints the packages that sysroot.sh unpacks for another architecture
