@@ -9,7 +9,7 @@ CTEST ?=
 ARCH ?=
 SEL4_WORKSPACE ?=
 
-# Tests are for ARCH or, without it, for all that this machine can build for; all else is for ARCH or this machine's.
+# Architectures to test: ARCH or, without it, all that this machine can build for. Other targets take ARCH or this machine's.
 tested = $(or $(ARCH),$(shell . scripts/target.sh && target_all))
 
 MAKEFLAGS += --no-print-directory

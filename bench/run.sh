@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# run.sh: all benchmarks. Channels between two processes, beside what one would use instead: times, for which the machine
-# should have nothing else to do, and instructions. Then between a guest and its host.
+# run.sh: all benchmarks. First a channel between two processes and its rivals: times, which need an idle machine, and
+# instructions. Then a channel between a guest and its host.
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
 
-# A tree of its own: it looks for what --bench of setup.sh installs, which a tree that was made before would not find.
+# Not build/host: if that was configured before setup.sh --bench installed the rivals, it does not know them.
 "$top/scripts/build-tree" bench
 "$top/scripts/quietly" "[bench] building the benchmark" cmake --build "$top/build/bench" --target channel_bench
 bench=$top/build/bench/bench/channel/channel_bench

@@ -1,16 +1,17 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Sourced with $top, the project's folder, set: packages of Debian's archive that are downloaded and unpacked, not installed.
+# Functions that download packages of Debian's archive, without installing them. A script that sources this file sets $top,
+# the project's folder.
 #
-#   archive_open ARCH            packages are of this architecture, where they do not say another; first of all. A second
-#                                process that calls it waits for the end of the first
-#   archive_show PACKAGE         what apt knows of it; fails if it knows none of that name
+#   archive_open ARCH            must be called first; ARCH is the architecture of packages that do not name one. A second
+#                                process waits here until the first has ended
+#   archive_show PACKAGE         prints what apt knows of it; fails if there is no such package
 #   archive_download PACKAGE...  into the current folder; on failure download.log says why
-#   archive_update               fetches the package lists anew
+#   archive_update               fetches new package lists
 #
-# The system's apt knows packages of this machine's architecture only. For another one, apt is given lists of our own: the
-# system stays as it is, and nothing of it needs root.
+# The system's apt knows packages of this machine's architecture only. For another one, apt uses lists in
+# build/archive: that changes nothing on the system, and needs no root.
 
 archive=${top:?}/build/archive
 
@@ -34,7 +35,7 @@ archive_apt() {
         set -- -o APT::Architectures="$archive_host,$archive_arch" \
             -o Dir::State::lists="$archive/lists" -o Dir::Cache="$archive/cache" "$@"
     fi
-    # As root apt would hand downloads to a user of its own, who need not have access to our folders.
+    # As root, apt downloads as the user _apt, which may have no access to our folders.
     "$program" -q -o APT::Sandbox::User=root "$@"
 }
 

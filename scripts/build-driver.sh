@@ -11,8 +11,8 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 target_select "$@"
 out=$driver
 
-# The kernel's build has names of its own for architectures. The headers say it, too, but what make was called with for
-# ours would come before that.
+# kbuild has its own names of architectures. It must be given one: otherwise it takes ARCH of the make that runs this, which
+# is Debian's name.
 case $arch in
 amd64) kernel_arch=x86 ;;
 *) kernel_arch=$arch ;;

@@ -35,7 +35,7 @@ setup_sectors=$(read_number $((0x1f1)) 1)
 start=$(((setup_sectors + 1) * 512 + $(read_number $((0x248)) 4)))
 length=$(read_number $((0x24c)) 4)
 
-# All formats but gzip, which has it anyway, are followed by the kernel's uncompressed size in four bytes.
+# The kernel's uncompressed size follows in four bytes, except after gzip, which has it inside.
 size_field=4
 case "$(read_hex "$start" 6)" in
 fd377a585a00) unpack="xz -dc" ;;

@@ -20,7 +20,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=archive.sh
 . "$top/scripts/archive.sh"
 target_select "$@"
-PATH=$PATH:/usr/sbin:/sbin # depmod and modprobe, for a caller who is not root
+PATH=$PATH:/usr/sbin:/sbin # where depmod and modprobe are; users do not have it
 
 modules="uio uio_pci_generic"
 if [ "$arch" = amd64 ]; then
@@ -36,7 +36,7 @@ fail() {
     exit 1
 }
 
-# The release that the metapackage stands for now
+# The release that the metapackage depends on
 current_release() {
     archive_show "linux-image-cloud-$arch" | sed -n 's/^Depends:.*linux-image-\([^ ,]*\).*/\1/p'
 }

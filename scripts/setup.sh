@@ -9,7 +9,7 @@
 #   setup.sh --check              only what 'make check' needs
 #   setup.sh --bench              only what 'make bench' compares channels with
 #   setup.sh --list-sysroot ARCH  prints the packages that sysroot.sh unpacks for another architecture
-#   setup.sh --update-lists       fetches apt's package lists anew
+#   setup.sh --update-lists       fetches new package lists for apt
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -84,7 +84,7 @@ busybox-static     # user space of test guests
 LIST
 }
 
-# The machine that stands in where hardware virtualization is missing
+# What emulates a machine with KVM where this one has none
 emulators() { # ARCH
     case $1 in
     amd64) echo qemu-system-x86 ;;
@@ -101,7 +101,7 @@ LIST
     fi
 }
 
-# What benchmarks put beside channels, and count with
+# What benchmarks compare channels with, and count with
 bench_tools() {
     names <<'LIST'
 g++                # Boost is C++
@@ -156,7 +156,7 @@ require_root() {
     fi
 }
 
-# apt speaks at length; its words matter only when it fails.
+# apt's output matters only when it fails.
 try_apt() {
     require_root "$@"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y "$@" >"$log" 2>&1 </dev/null
@@ -184,7 +184,7 @@ if [ -r /etc/os-release ]; then
     # shellcheck source=/dev/null
     . /etc/os-release
 fi
-t64= # what names of libraries end with whose time_t became wider on some architectures
+t64= # suffix of libraries that Debian built again for a time_t of 64 bits
 case ${ID:-}-${VERSION_ID:-} in
 debian-12) ;;
 debian-13) t64=t64 ;;
@@ -224,7 +224,7 @@ echo "[setup] installing: $wanted"
 apt-cache show --quiet=2 $wanted >/dev/null 2>&1 || update_lists
 # shellcheck disable=SC2086
 if ! try_apt install --no-install-recommends $wanted; then
-    # Package lists grow old: a version that they name may have left the archive.
+    # The archive no longer has the versions that old package lists name.
     update_lists
     # shellcheck disable=SC2086
     try_apt install --no-install-recommends $wanted || apt_failed install $wanted

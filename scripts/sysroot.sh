@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# sysroot.sh [ARCH]: what programs and guests of an architecture other than this machine's hold beside the project's own:
-# static libraries and busybox, from Debian's packages for it. Unpacked in build/sysroot/ARCH, not installed, so that they
-# need not fit the versions of what is. Does nothing when all is there, or on a machine of that architecture.
+# sysroot.sh [ARCH]: unpacks static libraries and busybox of another architecture in build/sysroot/ARCH, from Debian's
+# packages. They are not installed, so their versions need not be those of installed packages. Does nothing when all is there,
+# or when ARCH is this machine's architecture.
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)

@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# Sourced with $top set, the project's folder. What is built for is an architecture: amd64 or arm64, as Debian names them.
+# Functions that know the architectures to build for: amd64 and arm64, Debian's names. A script that sources this file sets
+# $top, the project's folder.
 #
 #   target_all            prints all architectures that this machine can build for
 #   target_select [ARCH]  without ARCH this machine's; sets
@@ -13,7 +14,7 @@
 #     kernel      Debian's kernel, see kernel.sh
 #     driver      the guest driver
 #
-# A function, not variables for all: who sources this decides when an unknown architecture ends it.
+# It is a function, so that the script decides when an unknown architecture ends it.
 
 target_host() {
     command -v dpkg >/dev/null || {
@@ -30,7 +31,7 @@ target_all() {
     esac
 }
 
-# shellcheck disable=SC2034 # for who sources this
+# shellcheck disable=SC2034 # for scripts that source this
 target_select() {
     host_arch=$(target_host) || exit 1
     arch=${1:-$host_arch}
