@@ -63,8 +63,12 @@ void command_line_parse(const struct argp *argp, unsigned int flags, int argc, c
 {
     const struct argp_child child[] = {{argp, 0, NULL, 0}, {0}};
     const struct argp all = {.options = common_options, .parser = parse, .children = child, .help_filter = filter_help};
-    error_t error = argp_parse(&all, argc, argv, flags | ARGP_NO_HELP, NULL, input);
+    char *slash = strrchr(argv[0], '/');
+    error_t error;
 
+    if (slash)
+        argv[0] = slash + 1; /* messages begin with the program's name, not its path */
+    error = argp_parse(&all, argc, argv, flags | ARGP_NO_HELP, NULL, input);
     if (error) {
         message("cannot parse the command line: %s", strerror(error));
         exit(argp_err_exit_status);

@@ -139,7 +139,7 @@ static void usage_errors(void **state)
     assert_result(run("frobnicate"), 2, "", "crossvm: there is no command \"frobnicate\"; `crossvm help` lists");
     assert_result(run("help", "frobnicate"), 2, "", "there is no command \"frobnicate\"");
     assert_result(run("version", "1"), 2, "", "Too many arguments");
-    assert_result(run("--frobnicate"), 2, "", "--frobnicate");
+    assert_result(run("--frobnicate"), 2, "", "crossvm: unrecognized option '--frobnicate'");
     assert_result(run("ls", "alpha"), 2, "", "what is \"alpha\" for?");
     assert_result(run("ls", "--frobnicate"), 2, "", "crossvm ls: ");
     assert_result(run("info"), 2, "", "NAME of a connection is missing");
