@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Messages of `crossvm bench`, and its side that does what the other orders: --serve. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "bench.h"
@@ -107,16 +108,24 @@ static int obey(const struct peer *peer)
 int bench_serve(crossvm_channel_t *channel, const volatile int *signaled)
 {
     struct peer peer = {.channel = channel, .size = crossvm_channel_max_message(channel)};
-    int error = 0;
+    bool goes_on = true;
+    char misfit[256];
+    int error;
 
+    snprintf(misfit, sizeof(misfit), "the other end of connection \"%s\" is not a `crossvm bench` of this release",
+             channel_name(channel));
     peer.buffer = calloc(1, peer.size);
     if (!peer.buffer) {
         message("no memory for messages of %zu bytes", peer.size);
         return STATUS_ERROR;
     }
-    do
+    do {
         error = obey(&peer);
-    while (!*signaled && (!error || error == -EINTR || channel_serve_next(channel, error, "a `crossvm bench`")));
+        if (error == -EBADMSG)
+            goes_on = channel_serve_next(channel, error, misfit);
+        else if (error && error != -EINTR)
+            goes_on = channel_serve_next(channel, error, crossvm_strerror());
+    } while (goes_on && !*signaled);
     free(peer.buffer);
     return *signaled ? STATUS_OK : channel_error(error);
 }

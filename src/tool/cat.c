@@ -424,7 +424,7 @@ static int run(struct cat *cat)
             if (!cat->channel)
                 return STATUS_ERROR;
         } else if (goes_on) {
-            goes_on = channel_serve_next(cat->channel, cat->error, NULL);
+            goes_on = channel_serve_next(cat->channel, cat->error, cat->sentence);
         }
     }
     return report_error(cat);

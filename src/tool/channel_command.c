@@ -123,27 +123,26 @@ bool channel_is_gone(crossvm_channel_t *channel)
 }
 
 /* A client that does not fit may come again at once, and for ever: it costs one message and one session a second. */
-static void complain(const crossvm_channel_t *channel, int error, const char *client)
+static void complain(const char *sentence)
 {
     static int64_t again_ns;
     const struct timespec until = {.tv_sec = again_ns / SECOND_NS, .tv_nsec = again_ns % SECOND_NS};
 
     if (now_ns() < again_ns)
         (void)clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-    else if (error == -EBADMSG)
-        message("the other end of connection \"%s\" is not %s of this release; waiting for the next one",
-                channel_name(channel), client);
     else
-        message("%s; waiting for the next one", crossvm_strerror());
+        message("%s; waiting for the next one", sentence);
     again_ns = now_ns() + SECOND_NS;
 }
 
-bool channel_serve_next(crossvm_channel_t *channel, int error, const char *client)
+bool channel_serve_next(crossvm_channel_t *channel, int error, const char *sentence)
 {
-    if (channel_is_gone(channel) || (error && error != -EPIPE && error != -EPROTO && error != -EBADMSG))
-        return false;
     if (error == -EPROTO || error == -EBADMSG)
-        complain(channel, error, client);
+        complain(sentence);
+    else if (error && error != -EPIPE)
+        return false;
+    if (channel_is_gone(channel))
+        return false;
     crossvm_channel_open(channel);
     return true;
 }

@@ -53,13 +53,13 @@ int channel_error(ptrdiff_t error);
 bool channel_is_gone(crossvm_channel_t *channel);
 
 /**
- * Begins anew for the next client, in commands that serve one after the other. If the last one did not fit, says so.
+ * Begins anew for the next client, in commands that serve one after the other.
  *
- * @param error what ended the session. -EBADMSG: what came was not what clients of this command send
- * @param client for -EBADMSG: what they are, such as "a `crossvm bench`"
+ * @param error what ended the session, or 0. -EPROTO and -EBADMSG: the client did not fit
+ * @param sentence says so, in that case
  * @return false when there can be no next one: the caller ends with channel_error()
  */
-bool channel_serve_next(crossvm_channel_t *channel, int error, const char *client);
+bool channel_serve_next(crossvm_channel_t *channel, int error, const char *sentence);
 
 /** From now on, signals that ask for the end (end_signals()) set *signaled and end calls that wait with -EINTR. */
 void catch_signals(volatile int *signaled);

@@ -80,7 +80,7 @@ static int echo(crossvm_channel_t *channel, const struct request *request)
             continue;
         if (request->once && (!error || (error == -EPIPE && !channel_is_gone(channel))))
             return STATUS_OK;
-        if (request->once || !channel_serve_next(channel, error, NULL))
+        if (request->once || !channel_serve_next(channel, error, crossvm_strerror()))
             return channel_error(error ? error : -EPIPE);
         deadline = CROSSVM_FOREVER;
     }
