@@ -545,8 +545,6 @@ static int release(crossvm_channel_t *channel, size_t length)
     }
     if (length > recv->shown)
         return -CHANNEL_EINVAL;
-    if (length == 0) /* perhaps before the first session, when there is no space to give back */
-        return 0;
     left = recv->shown - length;
     take_bytes(channel, length);
     recv->shown = left;
