@@ -55,15 +55,12 @@ static void half_close(void **state)
 /* A program between output and input that answers only after the end of what it reads. */
 static void a_filter_meets_the_end(void **state)
 {
-    char script[512];
-    struct program shell;
+    static const char script[] = "dir=$(mktemp -d); trap 'rm -rf $dir' EXIT; mkfifo $dir/f; "
+                                 "{ \"$0\" cat link.1 <$dir/f | sort >$dir/f; } & "
+                                 "printf 'b\\na\\n' | \"$0\" cat link.0 && wait";
+    struct program shell = start_program(0, -1, (const char *const[MAX_ARGUMENTS]){"sh", "-c", script, pair_tool});
 
     (void)state;
-    snprintf(script, sizeof(script),
-             "dir=$(mktemp -d); trap 'rm -rf $dir' EXIT; mkfifo $dir/f; "
-             "{ %s cat link.1 <$dir/f | sort >$dir/f; } & printf 'b\\na\\n' | %s cat link.0 && wait",
-             pair_tool, pair_tool);
-    shell = start_program(0, -1, (const char *const[MAX_ARGUMENTS]){"sh", "-c", script});
     expect(&shell, 0, "a\nb\n", "");
 }
 
@@ -183,18 +180,14 @@ static void keep_open(void **state)
 
 static void tar_a_tree(void **state)
 {
-    char script[1024];
-    struct program shell;
+    static const char script[] =
+        "set -e; dir=$(mktemp -d); trap 'rm -rf $dir' EXIT; mkdir -p $dir/from/a/b $dir/to; "
+        "seq 100000 >$dir/from/a/numbers; ln -s numbers $dir/from/a/link; head -c 300000 /dev/urandom >$dir/from/a/b/x; "
+        "\"$0\" cat link.0 </dev/null | tar -C $dir/to -x & tar -C $dir/from -c . | \"$0\" cat link.1; wait $!; "
+        "diff -r $dir/from $dir/to && readlink $dir/to/a/link";
+    struct program shell = start_program(0, -1, (const char *const[MAX_ARGUMENTS]){"sh", "-c", script, pair_tool});
 
     (void)state;
-    snprintf(script, sizeof(script),
-             "set -e; dir=$(mktemp -d); trap 'rm -rf $dir' EXIT; mkdir -p $dir/from/a/b $dir/to; "
-             "seq 100000 >$dir/from/a/numbers; ln -s numbers $dir/from/a/link; head -c 300000 /dev/urandom "
-             ">$dir/from/a/b/x; "
-             "%s cat link.0 </dev/null | tar -C $dir/to -x & tar -C $dir/from -c . | %s cat link.1; wait $!; "
-             "diff -r $dir/from $dir/to && readlink $dir/to/a/link",
-             pair_tool, pair_tool);
-    shell = start_program(0, -1, (const char *const[MAX_ARGUMENTS]){"sh", "-c", script});
     expect(&shell, 0, "numbers\n", "");
 }
 
