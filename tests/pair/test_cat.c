@@ -182,7 +182,8 @@ static void tar_a_tree(void **state)
 {
     static const char script[] =
         "set -e; dir=$(mktemp -d); trap 'rm -rf $dir' EXIT; mkdir -p $dir/from/a/b $dir/to; "
-        "seq 100000 >$dir/from/a/numbers; ln -s numbers $dir/from/a/link; head -c 300000 /dev/urandom >$dir/from/a/b/x; "
+        "seq 100000 >$dir/from/a/numbers; ln -s numbers $dir/from/a/link; head -c 300000 /dev/urandom "
+        ">$dir/from/a/b/x; "
         "\"$0\" cat link.0 </dev/null | tar -C $dir/to -x & tar -C $dir/from -c . | \"$0\" cat link.1; wait $!; "
         "diff -r $dir/from $dir/to && readlink $dir/to/a/link";
     struct program shell = start_program(0, -1, (const char *const[MAX_ARGUMENTS]){"sh", "-c", script, pair_tool});
