@@ -228,7 +228,8 @@ static void close_output(struct cat *cat)
 {
     if (cat->out_socket)
         (void)shutdown(STDOUT_FILENO, SHUT_WR);
-    (void)close(STDOUT_FILENO);
+    if (close(STDOUT_FILENO))
+        standard_output_failed(errno);
     if (cat->out_fd != STDOUT_FILENO)
         (void)close(cat->out_fd);
     cat->out_closed = true;

@@ -31,7 +31,7 @@ void pair_start_server(void);
 /** Opens an end, or fails the case. */
 crossvm_end_t *pair_open(int end);
 
-/** A channel of an end, with the defaults but for the mode. */
+/** A channel of an end, with the defaults except for the mode. */
 crossvm_channel_t *pair_channel(crossvm_end_t *end, unsigned int mode);
 
 /** Both ends in a session: with the same mode in this process. */
