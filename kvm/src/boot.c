@@ -32,8 +32,7 @@ static int open_initramfs(struct kvm_boot *boot, const char *path, const struct 
     return 0;
 }
 
-/* Reads all of the files but their content. 0, or -1 after a line in the log; boot_close() frees, also after a failure.
- */
+/* Opens and checks the files. Returns 0, or -1 after a line in the log. boot_close() frees, also after a failure. */
 static int boot_open(struct kvm_boot *boot, const kvm_linux_t *linux_image, const struct kvm_room *room)
 {
     size_t length;

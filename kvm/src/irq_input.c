@@ -48,8 +48,7 @@ static void acknowledge(const vm_t *vm, int irq)
 
     kvm_vmm_lock();
     input = input_find(vm, irq);
-    /* Read before the acknowledgement, so that the end of what the acknowledgement injects is not taken for this end.
-     */
+    /* Read before the acknowledgement, so that the end of an injection that it makes is not taken for this end. */
     if (input && eventfd_read(input->end_fd, &count) == 0)
         tell_end(input, irq);
     kvm_vmm_unlock();

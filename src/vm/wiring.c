@@ -223,7 +223,8 @@ static void relay(struct wiring *wiring)
 
     (void)drain_guest_doorbell(wiring);
     crossvm_get_connection_info(wiring->connection, &info);
-    /* Acquire orders this load before the guest's loads of dataports; it pairs with the release of the peer's count. */
+    /* Acquire orders this load before the interrupt, and so before the guest's loads of dataports. It pairs with the
+     * release of the peer's count. */
     news = __atomic_load_n(wiring->peer_seq, __ATOMIC_ACQUIRE) - info.events;
     if (news == 0)
         return;

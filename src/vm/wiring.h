@@ -35,15 +35,14 @@ struct wiring {
     crossvm_connection_t *connection; /**< NULL until attached */
     struct shared_memory dataports[CROSSVM_MAX_DATAPORTS];
     size_t num_dataports;
-    struct shared_memory
-        peer_page; /**< where the peer counts; the guest maps it too, unless it has the base block only */
-    struct shared_memory own_page; /**< where the guest counts for another guest; none for a host program */
-    volatile uint64_t *peer_seq;   /**< in our mapping of the peer page; the peer can change it at any time */
-    volatile uint64_t *own_seq;    /**< in our mapping of the own page; NULL: the peer is a host program */
-    int peer_doorbell;             /**< eventfd, guest to peer */
-    int guest_doorbell;      /**< eventfd, peer to guest; non-blocking, so that a full count does not stop the peer */
-    kvm_irqfd_t *irqfd;      /**< turns guest_doorbell into an MSI; NULL: this process handles it */
-    uintptr_t wired_address; /**< guest physical address whose stores signal peer_doorbell, or 0 */
+    struct shared_memory peer_page; /**< where the peer counts; the guest maps it if it has the extended block */
+    struct shared_memory own_page;  /**< where the guest counts for another guest; none for a host program */
+    volatile uint64_t *peer_seq;    /**< in our mapping of the peer page; the peer can change it at any time */
+    volatile uint64_t *own_seq;     /**< in our mapping of the own page; NULL: the peer is a host program */
+    int peer_doorbell;              /**< eventfd, guest to peer */
+    int guest_doorbell;             /**< eventfd, peer to guest; non-blocking, so that a full count stops no peer */
+    kvm_irqfd_t *irqfd;             /**< turns guest_doorbell into an MSI; NULL: this process handles it */
+    uintptr_t wired_address;        /**< guest physical address whose stores signal peer_doorbell, or 0 */
     struct loop *loop;
     struct source guest_doorbell_source; /**< watched while irqfd is NULL */
 
@@ -57,9 +56,7 @@ struct wiring {
 /** Makes an empty wiring, which wiring_destroy() takes. */
 void wiring_init(struct wiring *wiring);
 
-/** Makes the wiring to a host program. Returns 0, or -1 after a message. wiring_destroy() frees it, also after a
- * failure.
- */
+/** Makes the wiring to a host program. Returns 0, or -1 after a message. wiring_destroy() frees it in any case. */
 int wiring_create(struct wiring *wiring, vm_t *vm, const struct connection_option *option);
 
 /**

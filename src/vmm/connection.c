@@ -132,8 +132,7 @@ memory_fault_result_t cvmm_connection_event_page_fault(vm_t *vm, vm_vcpu_t *vcpu
     const struct event_frame *frame = cookie;
     crossvm_connection_t *c = frame->connection;
 
-    /* The stores on the path of an event come first. A store to EMIT has the same effect whatever its width and value.
-     */
+    /* The stores on the path of an event come first. A store to EMIT works alike whatever its width and value. */
     if (!length || !c)
         return other_fault(vm, vcpu, address, length, frame);
     if (address - frame->address == CROSSVM_REG_EMIT) {

@@ -129,8 +129,7 @@ static vm_frame_t dataport_frame(uintptr_t address, void *cookie)
     return frame;
 }
 
-/* Must follow a mapping that failed: libsel4vm leaves the frames that it mapped, and nothing else can be mapped there.
- */
+/* Must follow a mapping that failed: libsel4vm leaves the frames that it mapped, and no others can be mapped there. */
 static void unmap_frames(vm_t *vm, const struct dataport *dataport)
 {
     vspace_t *vspace = &vm->mem.vm_vspace;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Virtual address space of a seL4 process. Here there is one, the VMM's own, and the content of a vspace_t is ignored.
- */
+/* Virtual address space of a seL4 process. Here it is always the VMM's own; the content of a vspace_t is ignored. */
 #pragma once
 
 #include <sel4/sel4.h>
