@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/descriptor.h"
 #include "../common/name.h"
-#include "descriptor.h"
 #include "end.h"
 #include "sysfs.h"
 
@@ -39,7 +39,7 @@ static int map_for_look(struct registers *page, const struct uio_device *device)
         return cvm_registers_map(page, device, -1, PROT_READ);
     if (cvm_uio_is_own(device))
         return -ENOTSUP;
-    fd = cvm_open(device->node, O_RDONLY);
+    fd = descriptor_open(device->node, O_RDONLY);
     if (fd < 0)
         return -errno;
     error = cvm_registers_map(page, device, fd, PROT_READ);

@@ -9,8 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "../common/descriptor.h"
 #include "../common/error_reason.h"
-#include "descriptor.h"
 #include "error.h"
 #include "guest_device.h"
 #include "guest_end.h"
@@ -29,7 +29,7 @@ static int open_node(struct guest_end *guest)
 {
     const struct uio_device *device = &guest->device;
 
-    guest->end.fd = cvm_open(device->node, O_RDWR);
+    guest->end.fd = descriptor_open(device->node, O_RDWR);
     if (guest->end.fd >= 0)
         return 0;
     switch (errno) {

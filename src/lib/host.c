@@ -20,11 +20,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../common/descriptor.h"
 #include "../common/error_reason.h"
 #include "../common/read_nowait.h"
 #include "../wire/received_memory.h"
 #include "deadline.h"
-#include "descriptor.h"
 #include "end.h"
 #include "error.h"
 #include "wire_client.h"
@@ -325,7 +325,7 @@ static int make_epoll(struct host_end *host)
 {
     struct epoll_event readable = {.events = EPOLLIN};
 
-    host->end.fd = cvm_above_standard(epoll_create1(EPOLL_CLOEXEC));
+    host->end.fd = descriptor_above_standard(epoll_create1(EPOLL_CLOEXEC));
     if (host->end.fd < 0 || epoll_ctl(host->end.fd, EPOLL_CTL_ADD, host->from_guest, &readable) ||
         epoll_ctl(host->end.fd, EPOLL_CTL_ADD, host->socket, &readable))
         return cvm_fail(errno, "cannot poll the descriptors of connection \"%s\" (%s): %s", host->end.name, host->path,

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "descriptor.h"
+#include "../common/descriptor.h"
 
 /*
  * Interrupt Disable is bit 10 of the 16-bit command register at 4. Only the upper byte is accessed: the kernel owns
@@ -27,7 +27,7 @@ int cvm_intx_open(struct intx *intx, const struct uio_device *device)
     int error;
 
     snprintf(path, sizeof(path), "/sys/class/uio/uio%u/device/config", device->number);
-    intx->config = cvm_open(path, O_RDWR);
+    intx->config = descriptor_open(path, O_RDWR);
     if (intx->config < 0)
         return -errno;
     length = pread(intx->config, &intx->command_high, 1, COMMAND_HIGH);

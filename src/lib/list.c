@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "../common/descriptor.h"
 #include "../common/error_reason.h"
 #include "../common/name.h"
-#include "descriptor.h"
 #include "end.h"
 #include "error.h"
 #include "guest_device.h"
@@ -95,7 +95,7 @@ static void add_socket(struct list *list, const char *directory, const char *nam
         return;
     if (error)
         cvm_copy_text(info.name, sizeof(info.name), name);
-    if (cvm_lacks_descriptors(-error) || error == -ENOMEM)
+    if (descriptors_are_lacking(-error) || error == -ENOMEM)
         keep_error(list, error); /* of this process, not of that end */
     add(list, &info);
 }
@@ -103,7 +103,7 @@ static void add_socket(struct list *list, const char *directory, const char *nam
 static void add_sockets_of(struct list *list, const char *path)
 {
     const char *fault = cvm_socket_directory_fault(path, false);
-    DIR *directory = fault ? NULL : cvm_open_directory(path);
+    DIR *directory = fault ? NULL : descriptor_open_directory(path);
     char name[CROSSVM_FULL_NAME_BYTES];
     struct dirent *entry;
 

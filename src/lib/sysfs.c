@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "descriptor.h"
+#include "../common/descriptor.h"
 
 /* Puts a path together. False when it does not fit, which paths of sysfs never are. */
 static bool make_path(char path[PATH_MAX], const char *format, va_list arguments)
@@ -22,7 +22,7 @@ static bool make_path(char path[PATH_MAX], const char *format, va_list arguments
 
 static bool read_text(const char *path, char *text, size_t size)
 {
-    int fd = cvm_open(path, O_RDONLY);
+    int fd = descriptor_open(path, O_RDONLY);
     ssize_t length;
 
     if (fd < 0)

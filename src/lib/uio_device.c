@@ -12,7 +12,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "descriptor.h"
+#include "../common/descriptor.h"
 #include "sysfs.h"
 
 #define UIO_CLASS "/sys/class/uio"
@@ -79,7 +79,7 @@ int cvm_uio_list(struct uio_device **list, size_t *count)
 
     *list = NULL;
     *count = 0;
-    class = cvm_open_directory(UIO_CLASS);
+    class = descriptor_open_directory(UIO_CLASS);
     if (!class)
         return errno == ENOENT ? 0 : -errno; /* without UIO there are no such devices */
 
@@ -88,7 +88,7 @@ int cvm_uio_list(struct uio_device **list, size_t *count)
             continue;
         errno = 0;
         if (!describe(number, &device)) {
-            error = cvm_lacks_descriptors(errno) ? -errno : 0;
+            error = descriptors_are_lacking(errno) ? -errno : 0;
             continue;
         }
         grown = reallocarray(*list, *count + 1, sizeof(device));
@@ -112,7 +112,7 @@ int cvm_uio_list(struct uio_device **list, size_t *count)
 
 bool cvm_uio_find_undriven(char address[UIO_PCI_ADDRESS_BYTES])
 {
-    DIR *devices = cvm_open_directory(PCI_DEVICES);
+    DIR *devices = descriptor_open_directory(PCI_DEVICES);
     struct dirent *entry;
     bool found = false;
     char path[300];
@@ -160,12 +160,12 @@ static int open_resource(const struct uio_device *device, unsigned int bar, int 
 #if defined(__aarch64__)
     if (bar != CROSSVM_BAR_EVENT) {
         snprintf(path, sizeof(path), PCI_DEVICES "/%s/resource%u_wc", device->pci_address, bar);
-        fd = cvm_open(path, flags);
+        fd = descriptor_open(path, flags);
     }
 #endif
     if (fd < 0) {
         snprintf(path, sizeof(path), PCI_DEVICES "/%s/resource%u", device->pci_address, bar);
-        fd = cvm_open(path, flags);
+        fd = descriptor_open(path, flags);
     }
     return fd;
 }

@@ -13,16 +13,14 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../common/descriptor.h"
 #include "../common/error_reason.h"
 #include "../common/name.h"
+#include "../wire/descriptors.h"
 #include "../wire/socket_directory.h"
 #include "deadline.h"
-#include "descriptor.h"
 #include "end.h"
 #include "error.h"
-
-/* The alignment of control messages can leave room for one descriptor more. */
-#define CONTROL_BYTES CMSG_SPACE(CROSSVM_WIRE_MAX_FDS * sizeof(int))
 
 static void close_descriptors(struct wire_answer *answer)
 {
@@ -58,7 +56,7 @@ static int make_address(const char *path, struct sockaddr_un *address, int *desc
         memcpy(address->sun_path, path, length);
         return 0;
     }
-    *descriptor = cvm_open(path, O_PATH);
+    *descriptor = descriptor_open(path, O_PATH);
     if (*descriptor < 0)
         return -errno;
     snprintf(address->sun_path, sizeof(address->sun_path), "/proc/self/fd/%d", *descriptor);
@@ -146,7 +144,7 @@ static int connect_to(const char *path, int timeout_ms)
     error = check_directory(path);
     if (error)
         return error;
-    fd = cvm_above_standard(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
+    fd = descriptor_above_standard(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0));
     if (fd < 0)
         return cvm_fail(errno, "cannot make a socket to connect to %s: %s", path, error_reason(errno));
     error = make_address(path, &address, &descriptor);
@@ -165,57 +163,6 @@ static int connect_to(const char *path, int timeout_ms)
 }
 
 /* --- the reply --- */
-
-/* Takes all descriptors of a message, and moves those below 3 to other numbers. Returns how many there were. Those that
- * do not fit are closed. */
-static size_t take_descriptors(struct msghdr *message, int fds[CROSSVM_WIRE_MAX_FDS])
-{
-    size_t count = 0;
-
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-        size_t bytes = c->cmsg_len - CMSG_LEN(0);
-
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        for (size_t i = 0; i + sizeof(int) <= bytes; i += sizeof(int), count++) {
-            int fd;
-
-            memcpy(&fd, CMSG_DATA(c) + i, sizeof(fd));
-            if (count < CROSSVM_WIRE_MAX_FDS)
-                fds[count] = cvm_above_standard(fd);
-            else
-                close(fd);
-        }
-    }
-    return count;
-}
-
-/* Receives one message. Returns its length, with the descriptors taken and counted, or a negative errno value. */
-static ssize_t receive(int fd, struct wire_answer *answer, size_t *num_fds)
-{
-    union {
-        char bytes[CONTROL_BYTES];
-        struct cmsghdr alignment;
-    } control;
-    struct iovec vector = {.iov_base = &answer->reply, .iov_len = sizeof(answer->reply)};
-    struct msghdr message = {
-        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-    ssize_t length = recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-
-    if (length < 0)
-        return -errno;
-    *num_fds = take_descriptors(&message, answer->fds);
-    for (size_t i = 0; i < *num_fds && i < CROSSVM_WIRE_MAX_FDS; i++) {
-        if (answer->fds[i] < 0) /* no other number was free for it */
-            return -EMFILE;
-    }
-    if (!(message.msg_flags & MSG_CTRUNC))
-        return length;
-    if (*num_fds < CROSSVM_WIRE_MAX_FDS) /* there was room, but the kernel could not give them all numbers */
-        return -EMFILE;
-    *num_fds = SIZE_MAX; /* more than there was room for: never the right number */
-    return length;
-}
 
 static bool header_is_valid(const struct crossvm_wire_header *header)
 {
@@ -293,17 +240,18 @@ static int receive_reply(const char *path, enum crossvm_wire_type type, deadline
         if (ready == 0)
             return cvm_fail(ETIMEDOUT, "the process at %s does not answer: it hangs or is stopped", path);
 
-        length = receive(answer->socket, answer, num_fds);
-        if (length == 0 || length == -ECONNRESET || length == -EPIPE)
+        length = cvm_descriptors_receive(answer->socket, &answer->reply, sizeof(answer->reply), answer->fds,
+                                         CROSSVM_WIRE_MAX_FDS, num_fds);
+        if (length == 0 || (length < 0 && (errno == ECONNRESET || errno == EPIPE)))
             return cvm_fail(
                 ECONNRESET,
                 "the process at %s closed the connection without an answer: it has ended, or serves as many "
                 "programs as it can; try again",
                 path);
-        if (length == -EAGAIN || length == -EINTR)
+        if (length < 0 && errno == EAGAIN)
             continue;
         if (length < 0)
-            return cvm_fail((int)-length, "cannot receive the reply of %s: %s", path, error_reason((int)-length));
+            return cvm_fail(errno, "cannot receive the reply of %s: %s", path, error_reason(errno));
         if (is_driver_message(&answer->reply.header, length)) { /* older news than the reply's */
             close_descriptors(answer);
             continue;

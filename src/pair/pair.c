@@ -82,7 +82,7 @@ static void tell(struct pair *pair, struct end *end)
 
     if (end->owner == NOBODY)
         return;
-    end->late = descriptors_send(end->clients[end->owner].fd, &news, sizeof(news), NULL, 0) != 0 &&
+    end->late = cvm_descriptors_send(end->clients[end->owner].fd, &news, sizeof(news), NULL, 0) != 0 &&
                 (errno == EAGAIN || errno == ENOBUFS);
 }
 
@@ -143,7 +143,7 @@ static int send_end(struct pair *pair, const struct end *end, int client, const 
         if (fds[opened] < 0)
             goto cleanup;
     }
-    error = descriptors_send(end->clients[client].fd, reply, sizeof(*reply), fds, opened);
+    error = cvm_descriptors_send(end->clients[client].fd, reply, sizeof(*reply), fds, opened);
 cleanup:
     while (opened > CROSSVM_WIRE_FIXED_FDS)
         close(fds[--opened]);
@@ -176,14 +176,14 @@ static int answer(struct pair *pair, struct end *end, int client, const struct c
     memcpy(reply.name, end->name, sizeof(reply.name));
     if (!listener_admits(&end->door.listener, end->clients[client].fd)) {
         reply.status = EACCES;
-        return descriptors_send(end->clients[client].fd, &reply, sizeof(reply), NULL, 0);
+        return cvm_descriptors_send(end->clients[client].fd, &reply, sizeof(reply), NULL, 0);
     }
     if (request->type == CROSSVM_WIRE_ATTACH)
         reply.status = take_end(pair, end, client);
     describe(pair, end, &reply);
     if (request->type == CROSSVM_WIRE_ATTACH && reply.status == 0)
         return send_end(pair, end, client, &reply);
-    return descriptors_send(end->clients[client].fd, &reply, sizeof(reply), NULL, 0);
+    return cvm_descriptors_send(end->clients[client].fd, &reply, sizeof(reply), NULL, 0);
 }
 
 /* A client that breaks the protocol or does not take its reply is dropped like one that left. */

@@ -105,7 +105,7 @@ static int send_join(const struct link *link, int number)
 
     memcpy(fds + CROSSVM_WIRE_JOIN_FIXED_FDS, link->dataports, n * sizeof(int));
     describe(link, number, &join);
-    return descriptors_send(end->socket, &join, sizeof(join), fds, CROSSVM_WIRE_JOIN_FIXED_FDS + n);
+    return cvm_descriptors_send(end->socket, &join, sizeof(join), fds, CROSSVM_WIRE_JOIN_FIXED_FDS + n);
 }
 
 int link_join(struct link *link, int number)

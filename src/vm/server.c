@@ -79,7 +79,7 @@ static void describe(const struct end *end, struct crossvm_wire_reply *reply)
 
 static int send_reply(const struct client *client, const struct crossvm_wire_reply *reply, const int *fds, size_t n)
 {
-    return descriptors_send(client->source.fd, reply, sizeof(*reply), fds, n);
+    return cvm_descriptors_send(client->source.fd, reply, sizeof(*reply), fds, n);
 }
 
 static int send_end(const struct client *client, const struct crossvm_wire_reply *reply)

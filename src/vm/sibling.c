@@ -60,7 +60,7 @@ static int receive_join(int socket, struct crossvm_wire_join *join, int fds[CROS
         message("nothing came from descriptor %d, which --join names; it must be a socket of `crossvm run`", socket);
         return -1;
     }
-    length = descriptors_receive(socket, join, sizeof(*join), fds, CROSSVM_WIRE_JOIN_MAX_FDS, &num_fds);
+    length = cvm_descriptors_receive(socket, join, sizeof(*join), fds, CROSSVM_WIRE_JOIN_MAX_FDS, &num_fds);
     if (length < 0) {
         message("cannot receive from descriptor %d, which --join names: %s", socket, error_reason(errno));
         return -1;

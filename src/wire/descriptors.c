@@ -2,17 +2,20 @@
 #include "descriptors.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#include "../common/descriptor.h"
 
 union control {
     struct cmsghdr header;
     char room[CMSG_SPACE(DESCRIPTORS_MAX * sizeof(int))];
 };
 
-int descriptors_send(int socket, const void *message, size_t size, const int *fds, size_t n)
+int cvm_descriptors_send(int socket, const void *message, size_t size, const int *fds, size_t n)
 {
     union control control = {0};
     struct iovec part = {.iov_base = (void *)message, .iov_len = size};
@@ -33,9 +36,11 @@ int descriptors_send(int socket, const void *message, size_t size, const int *fd
     return sendmsg(socket, &packet, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size ? 0 : -1;
 }
 
-static size_t take_all(struct msghdr *packet, int *fds, size_t max)
+/* Takes all descriptors. Returns how many there were, or -1 when one could not be moved. */
+static ssize_t take_all(struct msghdr *packet, int *fds, size_t max)
 {
     size_t n = 0;
+    int error = 0;
 
     for (struct cmsghdr *c = CMSG_FIRSTHDR(packet); c; c = CMSG_NXTHDR(packet, c)) {
         size_t bytes = c->cmsg_len - CMSG_LEN(0);
@@ -46,30 +51,39 @@ static size_t take_all(struct msghdr *packet, int *fds, size_t max)
             int fd;
 
             memcpy(&fd, CMSG_DATA(c) + i, sizeof(fd));
-            if (n < max)
-                fds[n] = fd;
-            else
+            if (n < max) {
+                fds[n] = descriptor_above_standard(fd);
+                error |= fds[n] < 0;
+            } else {
                 close(fd);
+            }
         }
     }
-    return n;
+    return error ? -1 : (ssize_t)n;
 }
 
-ssize_t descriptors_receive(int socket, void *message, size_t size, int *fds, size_t max, size_t *n)
+ssize_t cvm_descriptors_receive(int socket, void *message, size_t size, int *fds, size_t max, size_t *n)
 {
     union control control;
     struct iovec part = {.iov_base = message, .iov_len = size};
     struct msghdr packet = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-    ssize_t length;
+    ssize_t length, taken;
 
     for (size_t i = 0; i < max; i++)
         fds[i] = -1;
     *n = 0;
     do
-        length = recvmsg(socket, &packet, MSG_CMSG_CLOEXEC);
+        length = recvmsg(socket, &packet, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     while (length < 0 && errno == EINTR);
-    if (length >= 0)
-        *n = take_all(&packet, fds, max);
+    if (length < 0)
+        return -1;
+    taken = take_all(&packet, fds, max);
+    /* The kernel drops those for which there is no room, and those for which it has no number. */
+    if (taken < 0 || (packet.msg_flags & MSG_CTRUNC && taken < DESCRIPTORS_MAX)) {
+        errno = EMFILE;
+        return -1;
+    }
+    *n = packet.msg_flags & MSG_CTRUNC ? SIZE_MAX : (size_t)taken;
     return length;
 }

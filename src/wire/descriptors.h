@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Messages with file descriptors over Unix sockets.
+ *
+ * libcrossvm has these functions, too: hence the prefix.
  */
 #pragma once
 
@@ -11,13 +13,14 @@
 #define DESCRIPTORS_MAX 8
 
 /** Sends a message with n descriptors, which stay the caller's. Never waits. 0, or -1 with errno. */
-int descriptors_send(int socket, const void *message, size_t size, const int *fds, size_t n);
+int cvm_descriptors_send(int socket, const void *message, size_t size, const int *fds, size_t n);
 
 /**
- * Receives a message. Descriptors are close-on-exec and the caller's; those beyond max are closed.
+ * Receives a message. Never waits. Descriptors are close-on-exec, 3 or more, and the caller's, also on an error. Those
+ * beyond max are closed.
  *
- * @param fds receives up to max of them; the rest of the array becomes -1
- * @param n   receives how many came
- * @return the length of the message, 0 at the end, or -1 with errno
+ * @param fds receives up to max of them, DESCRIPTORS_MAX or less; the rest of the array becomes -1
+ * @param n   receives how many came; more than max if it is not known how many more there were
+ * @return the length of the message, 0 at the end, or -1 with errno: EMFILE when this process may have no more
  */
-ssize_t descriptors_receive(int socket, void *message, size_t size, int *fds, size_t max, size_t *n);
+ssize_t cvm_descriptors_receive(int socket, void *message, size_t size, int *fds, size_t max, size_t *n);

@@ -336,7 +336,7 @@ static void run_threads(pthread_t *threads, size_t count, struct traffic *traffi
     }
 }
 
-/* Each end has a thread that sends and one that receives, and one doorbell for both. */
+/* Each end has a thread that sends and one that receives, and both wait for the same events. */
 static void threads_share_events(void **state)
 {
     struct both both = pair_both(CROSSVM_CHANNEL_DATAGRAM);

@@ -430,7 +430,8 @@ static void wrong_messages_are_refused(void **state)
         if (wrong == PATH_AS_NAME)
             memcpy(join.name, "../x", sizeof("../x"));
         assert_int_equal(
-            descriptors_send(other, &join, sizeof(join) - (wrong == SHORT), fds, wrong == FEW_DESCRIPTORS ? 4 : 5), 0);
+            cvm_descriptors_send(other, &join, sizeof(join) - (wrong == SHORT), fds, wrong == FEW_DESCRIPTORS ? 4 : 5),
+            0);
         assert_int_equal(sibling_join(&sibling, socket, &wiring, &vm), -1);
         sibling_destroy(&sibling);
         wiring_destroy(&wiring);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Descriptors of this library are 3 or more. Programs may be started with descriptor 0, 1 or 2 closed, and then take it
- * for a standard stream: what they print to it must not go to a VM's process or a device.
+ * Descriptors of a library are 3 or more. A program may be started with descriptor 0, 1 or 2 closed, and use it as a
+ * standard stream all the same: what it prints must not go to a VM's process or to a device.
  */
 #pragma once
 
@@ -13,7 +13,7 @@
 
 /** Moves a new descriptor to a number that no standard stream has. Returns it, or -1 with errno, and then it is closed.
  * Passes -1 on. */
-static inline int cvm_above_standard(int fd)
+static inline int descriptor_above_standard(int fd)
 {
     int moved, error;
 
@@ -27,15 +27,15 @@ static inline int cvm_above_standard(int fd)
 }
 
 /** open() with O_CLOEXEC. */
-static inline int cvm_open(const char *path, int flags)
+static inline int descriptor_open(const char *path, int flags)
 {
-    return cvm_above_standard(open(path, flags | O_CLOEXEC));
+    return descriptor_above_standard(open(path, flags | O_CLOEXEC));
 }
 
 /** opendir(). NULL with errno. */
-static inline DIR *cvm_open_directory(const char *path)
+static inline DIR *descriptor_open_directory(const char *path)
 {
-    int fd = cvm_open(path, O_RDONLY | O_DIRECTORY);
+    int fd = descriptor_open(path, O_RDONLY | O_DIRECTORY);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
 
     if (fd >= 0 && !directory)
@@ -44,7 +44,7 @@ static inline DIR *cvm_open_directory(const char *path)
 }
 
 /** Whether an error says that there are not enough descriptors, whatever was to be opened. */
-static inline bool cvm_lacks_descriptors(int error)
+static inline bool descriptors_are_lacking(int error)
 {
     return error == EMFILE || error == ENFILE;
 }
