@@ -314,7 +314,7 @@ static void a_peer_cannot_stall_the_vm(void)
 
 static void a_name_is_served_once(void)
 {
-    const char *said = shell("./crossvm-vm --kernel vmlinux --connection echo 2>&1", 1);
+    const char *said = shell("./crossvm-vm --kernel vmlinux --connection echo 2>&1", 72);
 
     CHECK(strstr(said, "echo") && strstr(said, "another process"), "it says: %s", said);
     echo("echo", 10);
