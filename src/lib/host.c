@@ -192,7 +192,7 @@ static void describe(const char *path, const struct crossvm_wire_reply *reply, c
     cvm_copy_text(info->path, sizeof(info->path), path);
     cvm_copy_text(info->name, sizeof(info->name), reply->name);
     cvm_copy_text(info->location, sizeof(info->location), reply->vm);
-    info->end = 1 - reply->other_end;
+    info->end = 1 - reply->peer_end;
     info->peer_state = peer_state_of(reply->driver_state);
     info->peer_generation = reply->driver_generation;
     info->msi = reply->msi != 0;
@@ -358,7 +358,7 @@ int cvm_host_open(struct crossvm_end **end, const char *path)
     host->end.ops = &host_ops;
     host->end.fd = -1;
     cvm_copy_text(host->end.name, sizeof(host->end.name), answer.reply.name);
-    host->end.number = 1 - answer.reply.other_end;
+    host->end.number = 1 - answer.reply.peer_end;
     host->driver = (struct wire_driver){answer.reply.driver_state, answer.reply.driver_generation};
     host->socket = take(&answer.socket);
     host->from_guest = take(&answer.fds[FD_FROM_GUEST]);

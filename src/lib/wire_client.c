@@ -208,7 +208,7 @@ static const char *find_fault(struct crossvm_wire_reply *reply, ssize_t length, 
     clean_text(reply->vm, sizeof(reply->vm));
     if (reply->num_dataports > CROSSVM_MAX_DATAPORTS)
         return "too many dataports";
-    if (reply->other_end > 1)
+    if (reply->peer_end > 1)
         return "an end that is neither 0 nor 1";
     for (size_t i = 0; i < reply->num_dataports; i++) {
         if (!dataport_is_valid(&reply->dataports[i]))

@@ -109,7 +109,7 @@ static void describe(struct pair *pair, const struct end *end, struct crossvm_wi
     reply->driver_generation = peer->generation;
     reply->generation = end->generation;
     reply->owned = end->owner != NOBODY;
-    reply->other_end = 1 - number;
+    reply->peer_end = 1 - number;
     reply->num_dataports = (uint32_t)pair->options.num_dataports;
     reply->peer_counts = 1;
     for (size_t i = 0; i < pair->options.num_dataports; i++) {

@@ -5,12 +5,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PIECE_BYTES 4096 /* what a pipe or terminal takes without blocking once it polls writable */
-#define PREFIX_BYTES 80  /* the longest: a name and what is around it */
+#include "../common/standard_streams.h"
+
+#define PIECE_BYTES 4096 /* a pipe or terminal that polls writable takes so much without blocking */
+#define PREFIX_BYTES 80  /* the longest prefix: a name and what is around it */
 
 /* --- output --- */
 
-/* At worst each byte is the end of a line of its own, and the first ends a long one. */
+/* The worst case: the first byte ends a long line, and each other byte is a line of its own. */
 size_t output_room(const struct output *output)
 {
     size_t left = OUTPUT_BYTES - output->used;
@@ -30,14 +32,16 @@ void output_write(struct output *output)
     struct pollfd writable = output_wishes(output);
     ssize_t written;
 
-    /* Both outputs may be one pipe, which the other has just filled. */
+    /* Both outputs may be the same pipe, and writing one may have filled it. */
     if (poll(&writable, 1, 0) != 1)
         return;
     written = write(output->fd, output->bytes, piece);
     if (written < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (written < 0) {
-        output->broken = true; /* nobody reads any more; the VMs go on */
+        if (output->fd == STDOUT_FILENO && errno != EPIPE)
+            standard_output_failed(errno);
+        output->broken = true; /* the VMs go on */
         output->used = 0;
         return;
     }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Lines of several VMs on one output of this process.
- */
+/* Standard output or standard error, which several VMs share line by line. */
 #pragma once
 
 #include <poll.h>
@@ -13,15 +11,14 @@
 #define OUTPUT_BYTES 65536
 #define LINE_BYTES 1024 /* longer ones are cut into several */
 
-/** Where lines go: standard output or standard error. */
 struct output {
     int fd;
-    char bytes[OUTPUT_BYTES];
+    char bytes[OUTPUT_BYTES]; /**< not written yet */
     size_t used;
-    bool broken; /**< what comes is dropped */
+    bool broken; /**< writing failed: all further output is dropped */
 };
 
-/** A VM's console on its way there. */
+/** The lines of one VM. */
 struct lines {
     struct output *output;
     const char *prefix;
@@ -30,20 +27,20 @@ struct lines {
     struct plain_text text;
 };
 
-/** How many bytes lines_put() may be given now. With room for one, there is room for lines_end() too. */
+/** How many bytes lines_put() may be given now. If it is not 0, there is room for lines_end() too. */
 size_t output_room(const struct output *output);
 
 /** What to poll for: writable, if there is something to write. */
 struct pollfd output_wishes(const struct output *output);
 
-/** Writes some of it, if that does not block. */
+/** Writes some of the output, if that does not block. A failure to write standard output has a message. */
 void output_write(struct output *output);
 
 /**
- * Takes what a VM printed, and passes on the lines that are complete. A guest is not to do with a terminal what it
- * likes: control characters and escape sequences are left out.
+ * Takes what a VM printed, and passes on the lines that are complete. Control characters and escape sequences are left
+ * out, so that no guest can control the terminal.
  */
 void lines_put(struct lines *lines, const char *bytes, size_t n);
 
-/** Passes on a last line that has no end. */
+/** Passes on a last line that does not end with a newline. */
 void lines_end(struct lines *lines);

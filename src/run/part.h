@@ -16,12 +16,13 @@ struct part {
 /** The whole document. */
 struct part document_root(struct document *document);
 
-/** Prints "FILE:LINE: PATH: SENTENCE" on standard error, and counts it. */
+/** Counts an error, and prints "FILE:LINE: PATH: SENTENCE" on standard error unless there were too many already. */
 __attribute__((format(printf, 2, 3))) void part_error(const struct part *part, const char *format, ...);
 
 /**
- * Checks that a part is a mapping of these keys and no others, each at most once; for an unknown one, the error names
- * the key that was probably meant. False after an error on the part itself; wrong keys alone do not make it false.
+ * Checks that a part is a mapping with these keys and no others, each at most once. The error about an unknown key
+ * names the key that was probably meant. False after an error on the part itself; wrong keys alone do not make it
+ * false.
  *
  * @param keys ends with NULL
  */
@@ -43,8 +44,8 @@ struct part part_item(const struct part *list, size_t i);
 /** Whether a part is a single value. */
 bool part_is_text(const struct part *part);
 
-/** The text of a single value, good as long as the document; NULL after an error when it is none, or empty. */
+/** The text of a single value, which lives as long as the document. NULL after an error: it is no value, or empty. */
 const char *part_text(const struct part *part);
 
-/** The same, but "" for one that is empty. */
+/** The same, but an empty text is no error. */
 const char *part_text_or_none(const struct part *part);

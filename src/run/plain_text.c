@@ -9,7 +9,7 @@
 #define BELL 0x07
 #define STRING_TERMINATOR 0x9c
 
-/* What the characters U+0080 to U+009F begin: none of them is text. */
+/* The characters U+0080 to U+009F are controls. Some of them begin a sequence or a string. */
 static void take_control(struct plain_text *text, unsigned char control)
 {
     switch (control) {
@@ -29,7 +29,7 @@ static void take_control(struct plain_text *text, unsigned char control)
     }
 }
 
-/* The byte after an escape. Intermediate ones let more follow; @ to _ stand for the controls above. */
+/* The byte after an escape: @ to _ are another form of the controls above. After an intermediate byte, more follow. */
 static void take_escaped(struct plain_text *text, unsigned char byte)
 {
     if (byte >= '@' && byte <= '_')
@@ -40,7 +40,7 @@ static void take_escaped(struct plain_text *text, unsigned char byte)
 
 /* --- UTF-8 (RFC 3629) --- */
 
-/* The length of the character that a byte begins; 1 also for one that begins none. */
+/* The length of the character that a byte begins; 1 also for a byte that begins none. */
 static size_t length_of(unsigned char first)
 {
     if (first >= 0xc2 && first <= 0xdf)
@@ -50,9 +50,8 @@ static size_t length_of(unsigned char first)
     return first >= 0xf0 && first <= 0xf4 ? 4 : 1;
 }
 
-/* Whether a byte goes on with the character that is held. Another way to write a character than the shortest is none.
- */
-static bool goes_on(const struct plain_text *text, unsigned char byte)
+/* Whether a byte continues the character that is held. Overlong encodings are invalid. */
+static bool continues(const struct plain_text *text, unsigned char byte)
 {
     unsigned char first = text->held[0];
     unsigned char least = 0x80, most = 0xbf;
@@ -85,9 +84,9 @@ static size_t take_part(struct plain_text *text, unsigned char byte, char *shown
 
 static size_t take_plain(struct plain_text *text, unsigned char byte, char *shown)
 {
-    if (text->num_held && goes_on(text, byte))
+    if (text->num_held && continues(text, byte))
         return take_part(text, byte, shown);
-    text->num_held = 0; /* what is no character is left out */
+    text->num_held = 0; /* an invalid character is left out */
     text->length = length_of(byte);
     if (text->length > 1)
         return take_part(text, byte, shown);
@@ -102,7 +101,7 @@ static size_t take_plain(struct plain_text *text, unsigned char byte, char *show
 
 size_t plain_text_take(struct plain_text *text, unsigned char byte, char shown[PLAIN_TEXT_BYTES])
 {
-    if (byte == ESCAPE) { /* ends whatever there was */
+    if (byte == ESCAPE) { /* also ends a sequence or string */
         text->num_held = 0;
         text->state = TEXT_ESCAPE;
         return 0;

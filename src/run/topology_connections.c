@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/un.h>
 
-#include "../wire/wire.h"
+#include "../common/vm_limits.h"
 #include "topology_read.h"
 #include "value.h"
 #include "words.h"
@@ -116,7 +116,7 @@ static void read_base_block_only(const struct part *part, struct topology_connec
         part_error(part, "a device of the base block only has one dataport, not %zu", connection->num_dataports);
 }
 
-/* The host's end comes second: the guest's is end 0. */
+/* The guest has end 0, whatever the order in the file. */
 static void put_host_last(struct topology_connection *connection)
 {
     if (connection->ends[0] != TOPOLOGY_HOST)
@@ -150,7 +150,7 @@ static void check_connection_name(const struct topology *topology, const struct 
     }
 }
 
-/* The address of a socket is short. */
+/* An address holds a short path only. */
 static void check_socket(const char *socket_dir, const struct part *part, const struct topology_connection *connection)
 {
     size_t length = strlen(socket_dir) + strlen("/.sock") + strlen(connection->name);
@@ -211,12 +211,11 @@ static void check_room(const struct topology *topology, size_t vm, const struct 
         for (size_t k = 0; k < connection->num_dataports; k++)
             bytes += bar_bytes(connection->dataports[k].size);
     }
-    if (bytes > CROSSVM_BAR_BYTES)
+    if (bytes > VM_BAR_BYTES)
         part_error(list,
                    "the connections of VM %s take %llu KiB, and there are %llu MiB; a dataport takes the next power of "
                    "two",
-                   topology->vms[vm].name, (unsigned long long)bytes >> 10,
-                   (unsigned long long)(CROSSVM_BAR_BYTES / MIB));
+                   topology->vms[vm].name, (unsigned long long)bytes >> 10, (unsigned long long)(VM_BAR_BYTES / MIB));
 }
 
 /* --- all together --- */

@@ -4,13 +4,12 @@
 #include <sys/un.h>
 
 #include "../common/size.h"
+#include "../common/vm_limits.h"
 #include "topology_read.h"
 #include "value.h"
 
-#define MAX_MEMORY (2048 * MIB)
 #define MIN_MEMORY (16 * MIB)
 #define DEFAULT_MEMORY (256 * MIB)
-#define MAX_VCPUS 8
 #define MIN_CONSOLE_SIZE (MIB / 16)
 #define MAX_CONSOLE_SIZE ((uint64_t)1 << 40)
 #define DEFAULT_CONSOLE_SIZE (16 * MIB)
@@ -49,6 +48,16 @@ static void read_console(const char *folder, const struct part *part, struct top
         part_error(&path, "%s is too long for a socket; choose a shorter path", vm->console_path);
 }
 
+static void read_command_line(const struct part *part, struct topology_vm *vm)
+{
+    const char *text = part_text_or_none(part);
+
+    if (text && strlen(text) > VM_MAX_COMMAND_LINE)
+        part_error(part, "this has %zu bytes, and at most %d fit", strlen(text), VM_MAX_COMMAND_LINE);
+    else if (text)
+        vm->command_line = copy_text(text);
+}
+
 static void read_vcpus(const struct part *part, struct topology_vm *vm)
 {
     const char *text = part_text(part);
@@ -56,8 +65,8 @@ static void read_vcpus(const struct part *part, struct topology_vm *vm)
 
     if (!text)
         return;
-    if (!number_parse(text, NULL, &number) || number < 1 || number > MAX_VCPUS)
-        part_error(part, "\"%s\" is not a number from 1 to %d", text, MAX_VCPUS);
+    if (!number_parse(text, NULL, &number) || number < 1 || number > VM_MAX_VCPUS)
+        part_error(part, "\"%s\" is not a number from 1 to %d", text, VM_MAX_VCPUS);
     vm->vcpus = (unsigned int)number;
 }
 
@@ -91,7 +100,6 @@ static void read_vm(struct topology *topology, const char *folder, const struct 
                                        "console", "restart", NULL};
     struct topology_vm *vm = &topology->vms[topology->num_vms];
     struct part value;
-    const char *text;
 
     *vm = (struct topology_vm){.memory = DEFAULT_MEMORY, .vcpus = 1, .console_max_size = DEFAULT_CONSOLE_SIZE};
     if (!part_check_mapping(part, keys))
@@ -103,12 +111,10 @@ static void read_vm(struct topology *topology, const char *folder, const struct 
         vm->kernel = read_input(folder, &value);
     if (part_find(part, "initramfs", &value))
         vm->initramfs = read_input(folder, &value);
-    if (part_find(part, "command_line", &value)) {
-        text = part_text_or_none(&value);
-        vm->command_line = text ? copy_text(text) : NULL;
-    }
+    if (part_find(part, "command_line", &value))
+        read_command_line(&value, vm);
     if (part_find(part, "memory", &value))
-        read_size(&value, MIB, MIN_MEMORY, MAX_MEMORY, &vm->memory);
+        read_size(&value, MIB, MIN_MEMORY, VM_MAX_MEMORY, &vm->memory);
     if (part_find(part, "vcpus", &value))
         read_vcpus(&value, vm);
     if (part_find(part, "console", &value))

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/*
- * Values in a topology: words, sizes, names, paths. What is wrong with one is printed (part_error()).
- */
+/* Values in a topology: words, sizes, names, paths. A wrong value is an error of its part (part_error()). */
 #pragma once
 
 #include <stdbool.h>
@@ -11,7 +9,7 @@
 
 #define MIB ((uint64_t)1 << 20)
 
-/** Ends the process: there is nothing to go on with, and nothing was started yet. */
+/** Ends the process after a message. Nothing was started yet. */
 __attribute__((noreturn)) void no_memory(void);
 
 /** A copy, for the caller to free. */
@@ -29,5 +27,5 @@ char *read_name(const struct part *mapping);
 /** A path, relative to a folder, for the caller to free; NULL after an error. */
 char *read_path(const char *folder, const struct part *part);
 
-/** The path of a file that must be there; an error when it is not. */
+/** The same, of a regular file that can be read; an error when it is not. */
 char *read_input(const char *folder, const struct part *part);

@@ -10,8 +10,9 @@
 #include <sel4vm/guest_vm.h>
 
 #include "../common/message.h"
+#include "../common/vm_limits.h"
 
-_Static_assert(KVM_PCI_WINDOW_SIZE == CROSSVM_BAR_BYTES, "src/run checks topologies against another size of window");
+_Static_assert(KVM_PCI_WINDOW_SIZE == VM_BAR_BYTES, "src/run checks topologies against another size of window");
 
 static int send_msi(vm_t *vm, const crossvm_msi_t *msi)
 {

@@ -12,15 +12,14 @@
 #include "../common/command_line.h"
 #include "../common/name.h"
 #include "../common/size.h"
+#include "../common/vm_limits.h"
 #include "../wire/socket_directory.h"
 #include "../wire/wire.h"
 
 #define MIB ((uint64_t)1 << 20)
-#define MAX_MEMORY (2048 * MIB)
 
-/* What --command-line may have. The number is in its help, too. */
-#define MAX_COMMAND_LINE 2024
-_Static_assert(MAX_COMMAND_LINE == KVM_COMMAND_LINE_MAX - (sizeof(COMMAND_LINE_START) - 1),
+/* The number is in the help of --command-line, too. */
+_Static_assert(VM_MAX_COMMAND_LINE == KVM_COMMAND_LINE_MAX - (sizeof(COMMAND_LINE_START) - 1),
                "room for the command line");
 
 enum {
@@ -121,7 +120,7 @@ static uint64_t parse_memory(struct argp_state *state, const char *text)
 {
     uint64_t bytes = 0;
 
-    if (!size_parse(text, NULL, &bytes) || bytes == 0 || bytes % MIB || bytes > MAX_MEMORY)
+    if (!size_parse(text, NULL, &bytes) || bytes == 0 || bytes % MIB || bytes > VM_MAX_MEMORY)
         command_line_error(state, "--memory: \"%s\" is not a multiple of 1M from 1M to 2G", text);
     return bytes;
 }
@@ -137,12 +136,12 @@ static void parse_join(struct argp_state *state, struct options *options, const 
 
 static const char *check_command_line(struct argp_state *state, const char *argument)
 {
-    if (strlen(argument) > MAX_COMMAND_LINE)
+    if (strlen(argument) > VM_MAX_COMMAND_LINE)
         command_line_error(
             state,
             "--command-line has %zu bytes, and at most %d fit: Linux takes %d, of which \"" COMMAND_LINE_START
             "\" takes %zu",
-            strlen(argument), MAX_COMMAND_LINE, KVM_COMMAND_LINE_MAX, sizeof(COMMAND_LINE_START) - 1);
+            strlen(argument), VM_MAX_COMMAND_LINE, KVM_COMMAND_LINE_MAX, sizeof(COMMAND_LINE_START) - 1);
     return argument;
 }
 
@@ -158,11 +157,11 @@ static void check_room(struct argp_state *state, const struct options *options)
         for (size_t k = 0; k < connection->num_dataports; k++)
             bytes += bar_bytes(connection->dataports[k].size);
     }
-    if (bytes > CROSSVM_BAR_BYTES)
+    if (bytes > VM_BAR_BYTES)
         command_line_error(state,
                            "the connections take %llu KiB of guest addresses, and there are %llu MiB; a dataport takes "
                            "the next power of two",
-                           (unsigned long long)bytes >> 10, (unsigned long long)(CROSSVM_BAR_BYTES / MIB));
+                           (unsigned long long)bytes >> 10, (unsigned long long)(VM_BAR_BYTES / MIB));
 }
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -183,7 +182,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         options->memory = parse_memory(state, argument);
         return 0;
     case 'c':
-        options->vcpus = (unsigned int)command_line_number(state, "--vcpus", argument, 1, 8);
+        options->vcpus = (unsigned int)command_line_number(state, "--vcpus", argument, 1, VM_MAX_VCPUS);
         return 0;
     case 'n':
         options->name = argument;

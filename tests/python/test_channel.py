@@ -110,7 +110,7 @@ class DatagramTest(PairTest):
         self.assertEqual(left.send_many(messages, timeout=0), 500)
         self.assertEqual([right.recv(timeout=0) for _ in messages], messages)
 
-    def test_iteration_ends_with_the_other_end(self):
+    def test_iteration_ends_with_the_peer_end(self):
         left, right = self.both("datagram")
         for message in (b"a", b"b"):
             left.send(message)

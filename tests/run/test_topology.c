@@ -129,6 +129,8 @@ static void large_documents(void **state)
     assert_said(repeat("[", "x,", 30000, "]"),
                 "t.yaml:1: here are more than the 20000 values that a topology may have\n");
     assert_said(repeat("", "#", 262145, ""), "t.yaml: it is longer than the 256 KiB that a topology may have\n");
+    assert_said(repeat("vms: [{name: a, kernel: kernel, command_line: ", "x", 2025, "}]\n"),
+                "t.yaml:1: vms[0].command_line: this has 2025 bytes, and at most 2024 fit\n");
     file_write(FILE_NAME, repeat(ONE_VM "#", "#", 260000, "\n"));
     assert_int_equal(RUN("run", "--check", FILE_NAME), 0);
 }

@@ -99,7 +99,7 @@ static void absurdly_many_dataports(struct fake_vm *vm)
 
 static void third_end(struct fake_vm *vm)
 {
-    vm->reply.other_end = 2;
+    vm->reply.peer_end = 2;
 }
 
 static void size_of_nothing(struct fake_vm *vm)
