@@ -39,6 +39,7 @@ clang-format       # format of C
 clang-tidy         # mistakes of C
 g++                # the public headers are for C++, too
 git                # which files are the project's own
+libclang-rt-dev    # the same: its sanitizers
 libcmocka-dev      # unit tests
 musl-tools         # the test that builds with another C library
 pkgconf            # the test that uses what is installed
