@@ -14,7 +14,7 @@ trap 'rm -rf "$work"' EXIT
 
 # What the headers declare or define, without comments
 for header in version deadline crossvm end_channel channel; do
-    "$compiler" -w -fpreprocessed -dD -E -P "$top/include/crossvm/$header.h"
+    perl -0777 -pe 's{/\*.*?\*/}{}gs' "$top/include/crossvm/$header.h"
 done | grep -o '\bcrossvm_[a-z_]*(' | tr -d '(' | sort -u >"$work/declared"
 # shellcheck disable=SC2016 # backquotes of Markdown
 sed -n 's/^| `\(crossvm_[a-z_]*\)()` |.*/\1/p' "$top/docs/api.md" | sort >"$work/documented"
