@@ -152,14 +152,16 @@ static void signal_all(const struct runner *runner, int number)
 
 static void end_all(struct runner *runner, int number)
 {
-    int64_t now = now_ms();
+    int64_t now = now_ms(), deadline;
     bool again = runner->ending;
 
     if (again && now - runner->signalled < SAME_SIGNAL_MS)
         return;
     runner->ending = number;
     runner->signalled = now;
-    runner->deadline = now + (again ? LAST_PATIENCE_MS : END_PATIENCE_MS);
+    deadline = now + (again ? LAST_PATIENCE_MS : END_PATIENCE_MS);
+    if (!again || deadline < runner->deadline) /* more signals must not put the end off */
+        runner->deadline = deadline;
     signal_all(runner, again ? SIGKILL : SIGTERM);
 }
 
