@@ -344,7 +344,7 @@ static void wait_goes_on_without_event(void **state)
     pthread_t thread;
 
     assert_int_equal(pthread_create(&thread, NULL, let_driver_go, lib_fixture_vm(state)), 0);
-    assert_result(run("wait", "alpha", "-t", "30"), 0, "1\n", "");
+    assert_result(run("wait", "alpha", "-t", "99"), 0, "1\n", "");
     assert_int_equal(pthread_join(thread, NULL), 0);
 }
 

@@ -4,8 +4,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "channel_fixture.h"
@@ -315,22 +315,21 @@ static void write_garbage(struct pair *pair, uint32_t seed)
     }
 }
 
-/* Uses a channel against a liar for some seconds, and until the garbage got somewhere. */
+/* Uses a channel against a liar often, and until the garbage got somewhere. A call without end hangs the test. */
 static void withstand(unsigned mode, unsigned flags)
 {
     struct pair *pair = pair_new(SIZE, mode, flags);
     crossvm_channel_t *channel = &pair->end[0].channel;
-    const time_t begin = time(NULL);
     const pid_t parent = getpid(), liar = fork();
     unsigned sessions = 0, broken = 0;
 
     assert_true(liar >= 0);
     if (liar == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         write_garbage(pair, (uint32_t)parent * 2 + mode);
         _exit(0);
     }
-    (void)alarm(90); /* a call without end ends the test */
-    while (time(NULL) < begin + 3 || ((sessions < 20 || broken < 5) && time(NULL) < begin + 60)) {
+    for (unsigned round = 0; round < 100000 || sessions < 20 || broken < 5; round++) {
         crossvm_channel_open(channel);
         for (int i = 0; i < 20; i++) {
             (void)crossvm_channel_connect(channel, NOW);
@@ -339,11 +338,8 @@ static void withstand(unsigned mode, unsigned flags)
         sessions += crossvm_channel_state(channel) != CROSSVM_CHANNEL_OPENING;
         broken += crossvm_channel_state(channel) == CROSSVM_CHANNEL_BROKEN;
     }
-    (void)alarm(0);
     assert_int_equal(kill(liar, SIGKILL), 0);
     assert_int_equal(waitpid(liar, NULL, 0), liar);
-    assert_true(sessions >= 20);
-    assert_true(broken >= 5);
     pair_free(pair);
 }
 
