@@ -79,8 +79,9 @@ class Channel:
         )
         self.end = end
         self._exports = Exports()
-        # Held by the thread that sends and by the one that receives. Reentrant: the handler of a signal may use the
-        # channel that it interrupts.
+        # Held by the thread that waits for the peer, by the one that sends and by the one that receives; a thread takes
+        # several in this order. Reentrant: the handler of a signal may use the channel that it interrupts.
+        self._meeting = threading.RLock()
         self._sending = threading.RLock()
         self._receiving = threading.RLock()
         self._met = False  # the peer was there in this session
@@ -178,16 +179,27 @@ class Channel:
     def _meet(self, until: int) -> None:
         """Waits for the peer. One thread does that for both directions: the library allows two only in a session."""
         if not self._met:
-            self._take_turns((self._sending, self._receiving), until, self._connect_first, until)
+            self._take_turns((self._meeting,), until, self._connect_first, until)
 
     def _connect_first(self, pointer: int, until: int) -> None:
         if lib.crossvm_channel_state(pointer) == ChannelState.OPENING:
             self._call(pointer, lib.crossvm_channel_connect, until)
         self._met = True
 
+    def _in_session(self, turn: Any, until: int, work: Callable[..., Result], *arguments: Any) -> Result:
+        """Returns work(pointer, ...), called in a session and when no other thread holds the lock."""
+        while True:
+            self._meet(until)
+            found: Optional[Tuple[Result]] = self._take_turns((turn,), until, self._if_met, work, *arguments)
+            if found:
+                return found[0]
+
+    def _if_met(self, pointer: int, work: Callable[..., Any], *arguments: Any) -> Optional[Tuple[Any]]:
+        """None if another thread has called open() since this one met the peer."""
+        return (work(pointer, *arguments),) if self._met else None
+
     def _send(self, until: int, work: Callable[..., Result], *arguments: Any) -> Result:
-        self._meet(until)
-        result: Result = self._take_turns((self._sending,), until, self._send_now, work, *arguments)
+        result: Result = self._in_session(self._sending, until, self._send_now, work, *arguments)
         return result
 
     def _send_now(self, pointer: int, work: Callable[..., Any], *arguments: Any) -> Any:
@@ -195,15 +207,14 @@ class Channel:
         return work(pointer, *arguments)
 
     def _receive(self, until: int, work: Callable[..., Result], *arguments: Any) -> Result:
-        self._meet(until)
-        return self._take_turns((self._receiving,), until, work, *arguments)
+        return self._in_session(self._receiving, until, work, *arguments)
 
     # Sessions
 
     def open(self) -> None:
         """Begins a new session with whoever is at the other end, after PeerGone for example. Does not wait. A
         RuntimeError while another thread sends or receives."""
-        self._alone((self._sending, self._receiving), "open()", self._open)
+        self._alone((self._meeting, self._sending, self._receiving), "open()", self._open)
 
     def _open(self, pointer: int) -> None:
         self._met = False
@@ -217,12 +228,13 @@ class Channel:
         """
         until = deadline(timeout)
         self._meet(until)
-        self._handle.use(self._call, lib.crossvm_channel_connect, until)  # PeerGone if the peer has left since
+        # PeerGone if the peer has left since
+        self._take_turns((self._meeting,), until, self._call, lib.crossvm_channel_connect, until)
 
     def shutdown(self) -> None:
         """Ends the sending direction: after what was sent, the peer receives the end of file. Receiving goes on. A
         RuntimeError while another thread sends, or waits for the peer to come."""
-        self._alone((self._sending,), "shutdown()", lib.crossvm_channel_shutdown)
+        self._alone((self._meeting, self._sending), "shutdown()", lib.crossvm_channel_shutdown)
 
     def drain(self, *, timeout: Optional[float] = None) -> None:
         """Waits until the peer has taken all that was sent. In an event loop, call drain(timeout=0) from time to time.
@@ -230,7 +242,7 @@ class Channel:
         :param timeout: seconds; None: wait without limit, 0: do not wait
         """
         until = deadline(timeout)
-        self._take_turns((self._sending,), until, self._call, lib.crossvm_channel_drain, until)
+        self._take_turns((self._meeting, self._sending), until, self._call, lib.crossvm_channel_drain, until)
 
     def close(self) -> None:
         """Ends both directions and frees the channel; the peer can still receive what was sent. Tasks that wait for the
@@ -374,7 +386,7 @@ class Channel:
             raise ValueError(f"the events of a channel are {IN} (IN), {OUT} (OUT) or both, not {events!r}")
         timeout_ms = ctypes.c_int()
         ready = self._alone(
-            (self._sending, self._receiving),
+            (self._meeting, self._sending, self._receiving),
             "prepare()",
             self._call,
             lib.crossvm_channel_prepare,

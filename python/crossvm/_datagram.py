@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import sys
 from typing import AsyncIterator, Iterable, Iterator, Optional
 
@@ -34,8 +35,11 @@ class Datagram(Channel):
         :return: how many datagrams were sent
         """
         until = deadline(timeout)
-        sent: int = self._take_turns((self._sending,), until, self._send_now, self._send_each, messages, until)
-        return sent
+        left = iter(messages)
+        for first in left:
+            return self._send(until, self._send_each, itertools.chain((first,), left), until)
+        self._take_turns((self._sending,), until, self._send_now, lib.crossvm_channel_flush)
+        return 0
 
     def _send_each(self, pointer: int, messages: Iterable[Buffer], until: int) -> int:
         count = 0
@@ -43,7 +47,6 @@ class Datagram(Channel):
             for message in messages:
                 kept, address, length = readable(message)
                 target = ctypes.c_void_p()
-                self._meet(until)
                 self._call(pointer, lib.crossvm_channel_reserve, ctypes.byref(target), length, until)
                 ctypes.memmove(target, address, length)
                 self._call(pointer, lib.crossvm_channel_commit_more, length)

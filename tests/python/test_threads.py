@@ -26,6 +26,15 @@ class ThreadsTest(PairTest):
             if received:
                 self.assertEqual(received, [b"%d" % i for i in range(count)])
 
+    def test_a_session_that_another_thread_began(self):
+        left, right = self.both("datagram")
+        receives = Thread.asleep(left, left.recv)
+        left._met = False  # as a thread saw it that was late for the meeting
+        left.send(b"late", timeout=0)
+        self.assertEqual(right.recv(timeout=0), b"late")
+        right.send(b"answer", timeout=0)
+        self.assertEqual(receives.result(), b"answer")
+
     def test_several_of_a_kind(self):
         count = 1000
         left, right = self.both("datagram")
