@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import List
+from typing import List, Sequence
 
 import crossvm
 
@@ -14,7 +14,9 @@ from ._library import library_path
 
 
 def describe_dataports(end: crossvm.EndInfo) -> str:
-    """As `crossvm ls` has it: sizes in binary units, and the rights of this end."""
+    """As `crossvm ls` does: sizes in binary units, and the rights of this end."""
+    if end.error:
+        return f"? ({os.strerror(end.error)})"
     return ", ".join(f"{size_text(size)} {'rw' if writable else 'ro'}" for size, writable in end.dataports) or "-"
 
 
@@ -26,7 +28,7 @@ def size_text(size: int) -> str:
     return str(size)
 
 
-def table(ends: List[crossvm.EndInfo]) -> List[str]:
+def table(ends: Sequence[crossvm.EndInfo]) -> List[str]:
     """Lines with aligned columns."""
     rows = [("NAME", "VIA", "LOCATION", "PEER", "DATAPORTS")]
     for end in ends:
@@ -36,26 +38,43 @@ def table(ends: List[crossvm.EndInfo]) -> List[str]:
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths)).rstrip() for row in rows]
 
 
+def show() -> None:
+    """Prints all. An Error comes last."""
+    if sys.stdout is None:
+        raise OSError("cannot write: the standard output is closed")
+    print(f"crossvm {crossvm.__version__}")
+    print(f"library {library_path()}")
+    print(f"Python {sys.version.split()[0]} ({sys.executable})", end="\n\n", flush=True)
+    failure = None
+    ends: Sequence[crossvm.EndInfo]
+    try:
+        ends = crossvm.ends()
+    except crossvm.Error as error:
+        ends, failure = error.ends, error
+    if ends:
+        print("\n".join(table(ends)), flush=True)
+    if failure:
+        raise failure
+    if not ends:
+        print("there are no ends of connections on this machine", flush=True)
+
+
 def main() -> None:
+    """Parses the command line. Any error ends the program with a sentence and status 1."""
     parser = argparse.ArgumentParser(
         prog="python -m crossvm",
         description="Shows the versions of the crossvm module and its library, and the ends of this machine.",
     )
-    version = f"crossvm {crossvm.__version__}"
-    parser.add_argument("--version", action="version", version=version)
+    parser.add_argument("--version", action="version", version=f"crossvm {crossvm.__version__}")
     parser.parse_args()
-    lines = [version, f"library {library_path()}", f"Python {sys.version.split()[0]} ({sys.executable})", ""]
-    ends = crossvm.ends()
-    lines += table(ends) if ends else ["there are no ends of connections on this machine"]
-    if sys.stdout is None:
-        raise OSError("cannot write: the standard output is closed")
-    print("\n".join(lines), flush=True)
+    try:
+        show()
+    except OSError as error:
+        if not isinstance(error, crossvm.Error):
+            # What could not be written is still in the buffer, and Python would try again when it ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(f"{parser.prog}: {error.strerror or error}")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except OSError as error:  # of the library, or the output cannot be written
-        # What could not be written is still in the buffer, and Python would try it again at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(f"python -m crossvm: {error.strerror or error}")
+    main()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Callable, NamedTuple, Optional, Tuple, Ty
 from ._deadline import FOREVER, NOW, deadline, lock_timeout, nanoseconds_left, seconds_left
 from ._errors import Error, error_of
 from ._handle import Handle
-from ._library import CountsStruct, OptionsStruct, last_error, lib
+from ._library import crossvm_channel_counts_t, crossvm_channel_options_t, last_error, lib
 from ._memory import Buffer, Exports, Memory, copy_of, readable, withdraw, writable
 from ._numbers import INT_MAX, number_of, size_of
 from ._span import Span
@@ -72,7 +72,7 @@ class Channel:
     _mode = 0
 
     def __init__(self, end: End, dataport: Optional[int] = None, spin: Optional[int] = None) -> None:
-        options = OptionsStruct(
+        options = crossvm_channel_options_t(
             mode=self._mode,  # what is 0 has its default
             dataport=0 if dataport is None else number_of(dataport, "a dataport", INT_MAX) + 1,
             spin=0 if spin is None else number_of(spin, "spin", INT_MAX) or NO_SPIN,
@@ -91,7 +91,7 @@ class Channel:
         self._ready = 0
         end._handle.use(self._create, options)
 
-    def _create(self, end_pointer: int, options: OptionsStruct) -> None:
+    def _create(self, end_pointer: int, options: crossvm_channel_options_t) -> None:
         pointer = ctypes.c_void_p()
         error = lib.crossvm_channel_create(ctypes.byref(pointer), end_pointer, ctypes.byref(options))
         if error:
@@ -123,7 +123,7 @@ class Channel:
     @property
     def counts(self) -> ChannelCounts:
         """What the channel has done since it was made."""
-        raw = CountsStruct()
+        raw = crossvm_channel_counts_t()
         self._handle.use(lib.crossvm_channel_get_counts, ctypes.byref(raw), ctypes.sizeof(raw))
         return ChannelCounts(raw.emits, raw.waits, raw.sessions)
 
@@ -131,10 +131,10 @@ class Channel:
 
     def _not_in_time(self, until: int) -> Error:
         """The exception of a call that did not get so far as to call the library."""
-        of = f"of the channel on connection {self.end._name!r}"
+        channel = f'the channel on connection "{self.end._name}"'
         if until == NOW:
-            return error_of(errno.EAGAIN, f"another thread uses this direction {of}, and the call was not to wait")
-        return error_of(errno.ETIMEDOUT, f"what was waited for {of} did not come in time")
+            return error_of(errno.EAGAIN, f"another thread uses {channel} in this direction, and the timeout is 0")
+        return error_of(errno.ETIMEDOUT, f"nothing happened on {channel} before the timeout ended")
 
     def _call(self, pointer: int, function: Callable[..., int], *arguments: Any) -> int:
         """Calls again after a signal. Python runs the signal's handler in between, and the handler may raise."""

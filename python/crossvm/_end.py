@@ -16,7 +16,7 @@ from ._channel import Channel
 from ._datagram import Datagram
 from ._deadline import FOREVER, NOW, deadline, nanoseconds_left, seconds_left
 from ._handle import Handle
-from ._library import EndInfoStruct, last_error, lib
+from ._library import crossvm_end_info_t, last_error, lib
 from ._memory import Exports, Memory, withdraw
 from ._stream import Stream
 from ._waiters import Waiters
@@ -68,9 +68,11 @@ class EndInfo:
     via: Via
     """How the end is reached."""
     path: str
-    """Of the device or the socket."""
+    """Of the device or the socket. A very long one is cut."""
     location: str
-    """In a guest the PCI address, on the host the name of the VM."""
+    """In a guest the PCI address, on the host the name of the VM; "" without a VM."""
+    error: Optional[int]
+    """Why ends() could not ask this end: a number of errno. What follows is not known then."""
     version: Optional[Tuple[int, int]]
     """Of the device; None without the extended block."""
     number: int
@@ -93,13 +95,14 @@ class EndInfo:
     """How many of these exits went on to the VM's process."""
 
     @classmethod
-    def _of(cls, raw: EndInfoStruct) -> EndInfo:
+    def _of(cls, raw: crossvm_end_info_t) -> EndInfo:
         is_socket = raw.via == Via.SOCKET
         return cls(
             name=raw.name.decode(errors="replace"),
             via=Via(raw.via),
             path=raw.path.decode(errors="replace"),
             location=raw.location.decode(errors="replace"),
+            error=-raw.error or None,
             version=(raw.version >> 16, raw.version & 0xFFFF) if raw.version else None,
             number=raw.end,
             peer_state=_peer_state(raw.peer_state),
@@ -213,7 +216,7 @@ class End:
 
     def info(self) -> EndInfo:
         """What is known of this end."""
-        raw = EndInfoStruct()
+        raw = crossvm_end_info_t()
         error = self._handle.use(lib.crossvm_info, ctypes.byref(raw), ctypes.sizeof(raw))
         if error:
             raise last_error(error)
@@ -331,13 +334,17 @@ class End:
 
 
 def ends() -> List[EndInfo]:
-    """The ends of this machine: devices first, then sockets. Does not disturb the programs that use them."""
-    array = ctypes.POINTER(EndInfoStruct)()
+    """The ends of this machine: devices first, then sockets. Does not disturb the programs that use them.
+
+    If something keeps it from seeing all of them, a directory without permission for example, that is an Error, which
+    has those that it did see as `ends`."""
+    array = ctypes.POINTER(crossvm_end_info_t)()
     count = ctypes.c_size_t()
-    error = lib.crossvm_list(ctypes.byref(array), ctypes.byref(count), ctypes.sizeof(EndInfoStruct))
+    result = lib.crossvm_list(ctypes.byref(array), ctypes.byref(count), ctypes.sizeof(crossvm_end_info_t))
+    error = last_error(result) if result else None
+    seen = [EndInfo._of(array[i]) for i in range(count.value)]
+    lib.crossvm_list_free(array)
     if error:
-        raise last_error(error)
-    try:
-        return [EndInfo._of(array[i]) for i in range(count.value)]
-    finally:
-        lib.crossvm_list_free(array)
+        error.ends = seen
+        raise error
+    return seen

@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import errno
+from typing import TYPE_CHECKING, Sequence
+
+if TYPE_CHECKING:
+    from ._end import EndInfo
 
 
 class Error(OSError):
@@ -11,6 +15,9 @@ class Error(OSError):
 
     Mistakes of the program are other exceptions: ValueError (a value out of range, or an object that is closed),
     TypeError, BufferError (to close what is in use) and RuntimeError (threads and tasks mixed at one end)."""
+
+    ends: Sequence[EndInfo] = ()
+    """Of crossvm.ends(): those that it did see."""
 
 
 class PeerGone(Error, BrokenPipeError):

@@ -14,19 +14,18 @@ from ._version import __version__
 MAX_DATAPORTS = 4
 
 
-class DataportStruct(Structure):
-    """crossvm_dataport_t"""
+# Structures have their names of C, and their members, too: a test compares the layouts.
 
+
+class crossvm_dataport_t(Structure):
     _fields_ = [("address", c_void_p), ("size", c_size_t), ("rights", c_uint32)]
 
 
-class _DataportInfo(Structure):
+class crossvm_dataport_info_t(Structure):
     _fields_ = [("size", c_uint64), ("rights", c_uint32), ("reserved", c_uint32)]
 
 
-class EndInfoStruct(Structure):
-    """crossvm_end_info_t"""
-
+class crossvm_end_info_t(Structure):
     _fields_ = [
         ("name", c_char * 64),
         ("path", c_char * 256),
@@ -43,29 +42,24 @@ class EndInfoStruct(Structure):
         ("vm_exits", c_uint64),
         ("vm_user_exits", c_uint64),
         ("num_dataports", c_uint64),
-        ("dataports", _DataportInfo * MAX_DATAPORTS),
+        ("dataports", crossvm_dataport_info_t * MAX_DATAPORTS),
     ]
 
 
-class DeadlineStruct(Structure):
-    """crossvm_deadline_t; functions take its nanoseconds as a number, too"""
-
+class crossvm_deadline_t(Structure):
     _fields_ = [("ns", c_int64)]
 
     @classmethod
-    def from_param(cls, ns: int) -> DeadlineStruct:
+    def from_param(cls, ns: int) -> crossvm_deadline_t:
+        """Lets functions take the nanoseconds as a number."""
         return cls(ns)
 
 
-class OptionsStruct(Structure):
-    """crossvm_channel_options_t"""
-
+class crossvm_channel_options_t(Structure):
     _fields_ = [("mode", c_uint), ("dataport", c_uint), ("end", c_uint), ("spin", c_uint), ("reserved", c_uint * 4)]
 
 
-class CountsStruct(Structure):
-    """crossvm_channel_counts_t"""
-
+class crossvm_channel_counts_t(Structure):
     _fields_ = [("emits", c_uint64), ("waits", c_uint64), ("sessions", c_uint64)]
 
 
@@ -78,38 +72,38 @@ _FUNCTIONS = {
     "crossvm_name": (c_char_p, [c_void_p]),
     "crossvm_end_number": (c_uint, [c_void_p]),
     "crossvm_num_dataports": (c_size_t, [c_void_p]),
-    "crossvm_dataport": (DataportStruct, [c_void_p, c_size_t]),
+    "crossvm_dataport": (crossvm_dataport_t, [c_void_p, c_size_t]),
     "crossvm_emit": (c_int, [c_void_p]),
-    "crossvm_wait": (c_int, [c_void_p, DeadlineStruct]),
+    "crossvm_wait": (c_int, [c_void_p, crossvm_deadline_t]),
     "crossvm_fd": (c_int, [c_void_p]),
     "crossvm_peer_state": (c_uint32, [c_void_p, POINTER(c_uint32)]),
-    "crossvm_info": (c_int, [c_void_p, POINTER(EndInfoStruct), c_size_t]),
-    "crossvm_list": (c_int, [POINTER(POINTER(EndInfoStruct)), POINTER(c_size_t), c_size_t]),
-    "crossvm_list_free": (None, [POINTER(EndInfoStruct)]),
+    "crossvm_info": (c_int, [c_void_p, POINTER(crossvm_end_info_t), c_size_t]),
+    "crossvm_list": (c_int, [POINTER(POINTER(crossvm_end_info_t)), POINTER(c_size_t), c_size_t]),
+    "crossvm_list_free": (None, [POINTER(crossvm_end_info_t)]),
     "crossvm_strerror": (c_char_p, []),
     # crossvm/end_channel.h
-    "crossvm_channel_create": (c_int, [POINTER(c_void_p), c_void_p, POINTER(OptionsStruct)]),
+    "crossvm_channel_create": (c_int, [POINTER(c_void_p), c_void_p, POINTER(crossvm_channel_options_t)]),
     "crossvm_channel_destroy": (None, [c_void_p]),
     "crossvm_channel_fd": (c_int, [c_void_p]),
     "crossvm_channel_prepare": (c_int, [c_void_p, c_uint, POINTER(c_int)]),
     # crossvm/channel.h
     "crossvm_channel_open": (None, [c_void_p]),
-    "crossvm_channel_connect": (c_int, [c_void_p, DeadlineStruct]),
+    "crossvm_channel_connect": (c_int, [c_void_p, crossvm_deadline_t]),
     "crossvm_channel_shutdown": (None, [c_void_p]),
-    "crossvm_channel_drain": (c_int, [c_void_p, DeadlineStruct]),
+    "crossvm_channel_drain": (c_int, [c_void_p, crossvm_deadline_t]),
     "crossvm_channel_state": (c_int, [c_void_p]),
     "crossvm_channel_max_message": (c_size_t, [c_void_p]),
     "crossvm_channel_ring_bytes": (c_size_t, [c_void_p]),
-    "crossvm_channel_get_counts": (None, [c_void_p, POINTER(CountsStruct), c_size_t]),
-    "crossvm_channel_send": (c_ssize_t, [c_void_p, c_void_p, c_size_t, DeadlineStruct]),
-    "crossvm_channel_recv": (c_ssize_t, [c_void_p, c_void_p, c_size_t, DeadlineStruct]),
-    "crossvm_channel_reserve": (c_ssize_t, [c_void_p, POINTER(c_void_p), c_size_t, DeadlineStruct]),
+    "crossvm_channel_get_counts": (None, [c_void_p, POINTER(crossvm_channel_counts_t), c_size_t]),
+    "crossvm_channel_send": (c_ssize_t, [c_void_p, c_void_p, c_size_t, crossvm_deadline_t]),
+    "crossvm_channel_recv": (c_ssize_t, [c_void_p, c_void_p, c_size_t, crossvm_deadline_t]),
+    "crossvm_channel_reserve": (c_ssize_t, [c_void_p, POINTER(c_void_p), c_size_t, crossvm_deadline_t]),
     "crossvm_channel_commit": (c_int, [c_void_p, c_size_t]),
     "crossvm_channel_commit_more": (c_int, [c_void_p, c_size_t]),
     "crossvm_channel_flush": (None, [c_void_p]),
-    "crossvm_channel_peek": (c_ssize_t, [c_void_p, POINTER(c_void_p), DeadlineStruct]),
+    "crossvm_channel_peek": (c_ssize_t, [c_void_p, POINTER(c_void_p), crossvm_deadline_t]),
     "crossvm_channel_release": (c_int, [c_void_p, c_size_t]),
-    "crossvm_channel_wait": (c_int, [c_void_p, c_uint, DeadlineStruct]),
+    "crossvm_channel_wait": (c_int, [c_void_p, c_uint, crossvm_deadline_t]),
 }
 
 
@@ -118,20 +112,21 @@ def _import_error(sentence: str) -> ImportError:
     return ImportError(sentence, name="crossvm")
 
 
-# The library with the interface that this module declares. Before 1.0, each minor version may have another one.
+# The library whose interface this module declares. Before 1.0, each minor version may have another one.
 _MAJOR, _MINOR = (int(number) for number in __version__.split(".")[:2])
 SONAME = f"libcrossvm.so.{_MAJOR}.{_MINOR}"
 
 
 def _check_version(library: CDLL, name: str) -> None:
+    needed = f"this module, crossvm {__version__}, needs version {_MAJOR}.{_MINOR} ({SONAME})"
     try:
         library.crossvm_version.restype = c_uint32
         version = library.crossvm_version()
     except AttributeError:
-        raise _import_error(f"{name} is older than 0.2 or no libcrossvm; crossvm {__version__} needs {SONAME}") from None
+        raise _import_error(f"{name} is no libcrossvm, or one before version 0.2: {needed}") from None
     if version >> 8 != _MAJOR << 8 | _MINOR:
         found = f"{version >> 16}.{version >> 8 & 0xFF}.{version & 0xFF}"
-        raise _import_error(f"{name} is libcrossvm {found}, and crossvm {__version__} needs {SONAME}")
+        raise _import_error(f"{name} is libcrossvm {found}: {needed}")
 
 
 def _load() -> CDLL:

@@ -1,15 +1,27 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The module as a whole: its version, what it says of itself, `python -m crossvm`."""
+"""The module as a whole: its version, what it says of itself, `python -m crossvm`, the library behind it, closed descriptors."""
 
+import ctypes
 import inspect
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import unittest
 
 import crossvm
-from support import PairTest
+from crossvm import _library
+from support import PairTest, Thread
+
+
+# Closes the given descriptors and runs a program. Python itself would give them /dev/null, or leave its own files there.
+CLOSED = """
+import os, sys
+for descriptor in sys.argv[2:]:
+    os.close(int(descriptor))
+os.execv(sys.executable, [sys.executable, '-c', sys.argv[1]])
+"""
 
 
 def run(*arguments, **environment):
@@ -46,6 +58,37 @@ class ModuleTest(unittest.TestCase):
         self.assertNotIn("Traceback", errors)
 
 
+class LibraryTest(unittest.TestCase):
+    """The C library: that it is the right one, and that both mean the same by a structure."""
+
+    def test_another_version(self):
+        for library, found in (
+            (os.environ["CROSSVM_OTHER_VERSION"], "is libcrossvm 0.1.7"),
+            ("libc.so.6", "is no libcrossvm, or one before version 0.2"),
+        ):
+            status, output, errors = run(CROSSVM_LIBRARY=library)
+            self.assertEqual((status, output), (1, ""))
+            self.assertIn(f"{library} {found}: this module, crossvm {crossvm.__version__}, needs version 0.2", errors)
+            self.assertNotIn("Traceback", errors)
+
+    def test_layouts(self):
+        found = set()
+        for line in pathlib.Path(os.environ["CROSSVM_LAYOUT"]).read_text().splitlines():
+            name, *numbers = line.split()
+            name, _, member = name.partition(".")
+            structure = getattr(_library, name, None)
+            if structure is None:
+                continue
+            found.add(name)
+            if member:
+                field = getattr(structure, member)
+                self.assertEqual([field.offset, field.size], [int(n) for n in numbers], line)
+            else:
+                self.assertEqual(ctypes.sizeof(structure), int(numbers[0]), line)
+        declared = {name for name in vars(_library) if name.startswith("crossvm_")}
+        self.assertEqual(found, declared)
+
+
 class MainTest(PairTest):
     def test_what_it_shows(self):
         with self.open(0):
@@ -64,6 +107,32 @@ class MainTest(PairTest):
         status, output, _ = run()
         self.assertEqual(status, 0)
         self.assertIn("no ends", output)
+
+    def test_an_end_that_does_not_answer(self):
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.addCleanup(listener.close)
+        listener.bind(f"{self.directory}/deaf.sock")
+        listener.listen()
+        hangs_up = Thread(lambda: [listener.accept()[0].close() for _ in range(2)])
+        deaf = crossvm.ends()[0]
+        self.assertEqual((deaf.name, deaf.via), ("deaf", crossvm.Via.SOCKET))
+        self.assertIsNotNone(deaf.error)
+        status, output, errors = run()
+        self.assertEqual((status, errors), (0, ""))
+        self.assertRegex(output, rf"deaf +socket +- +unknown +\? \({os.strerror(deaf.error)}\)\n")
+        hangs_up.result()
+
+    def test_a_directory_that_it_cannot_use(self):
+        os.chmod(self.directory, 0o777)
+        self.addCleanup(os.chmod, self.directory, 0o700)
+        with self.assertRaises(PermissionError) as caught:
+            crossvm.ends()
+        self.assertIn(self.directory, caught.exception.strerror)
+        self.assertEqual(caught.exception.ends, [])
+        status, output, errors = run()
+        self.assertEqual(status, 1)
+        self.assertIn(f"crossvm {crossvm.__version__}\n", output)
+        self.assertEqual(errors, f"python -m crossvm: {caught.exception.strerror}\n")
 
     def test_options(self):
         self.assertEqual(run("--version"), (0, f"crossvm {crossvm.__version__}\n", ""))
@@ -116,6 +185,31 @@ class ReprTest(PairTest):
         with self.assertRaises(crossvm.NotFound) as caught:
             crossvm.End("nowhere")
         self.assertRegex(repr(caught.exception), r"NotFound\(2, '.*nowhere.*'\)")
+
+
+class ClosedDescriptorsTest(PairTest):
+    """A program that was started with descriptors 0, 1 or 2 closed: an end must not take their numbers."""
+
+    def test_an_end_keeps_above_them(self):
+        program = """
+import os, stat, crossvm
+with crossvm.End('link.0') as end, end.datagram() as channel:
+    crossvm.ends()
+    channel.send(b'message')
+    ours = [fd for fd in range(3) if os.path.exists(f'/proc/self/fd/{fd}') and not stat.S_ISCHR(os.stat(fd).st_mode)]
+    os._exit(10 * len(ours) + (end.fileno() < 3))
+"""
+        right = self.open(1).datagram()
+        for closed in ("0", "1", "2", "012"):
+            child = subprocess.Popen(
+                [sys.executable, "-c", CLOSED, program, *closed],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            self.assertEqual(right.recv(), b"message")
+            self.assertEqual(child.wait(), 0, closed)
+            right.open()
 
 
 if __name__ == "__main__":
