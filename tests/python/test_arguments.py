@@ -16,7 +16,7 @@ HUGE = (math.inf, 1e10, 1e300, 2**33 + 1, 10**400)
 
 
 class TimeoutsTest(PairTest):
-    def test_what_is_none(self):
+    def test_what_is_no_timeout(self):
         left, right = self.both("stream")
         end = left.end
         for timeout in (-1, -0.001, -math.inf, math.nan):
@@ -68,7 +68,7 @@ class TimeoutsTest(PairTest):
             left.emit()
             self.assertEqual(waits.result(), 1)
 
-    def test_the_least_is_a_time(self):
+    def test_the_shortest_timeout(self):
         _, right = self.both("datagram")
         with self.assertRaises(crossvm.Timeout):
             right.recv(timeout=5e-324)

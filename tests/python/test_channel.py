@@ -77,7 +77,7 @@ class DatagramTest(PairTest):
     def test_an_exception_sends_nothing(self):
         left, right = self.both("datagram")
         largest = left.max_message
-        for i in range(50):  # at all places of the ring
+        for i in range(50):  # at all positions of the ring
             with self.assertRaises(ZeroDivisionError):
                 with left.reserve(largest - i * 8, timeout=0) as span:
                     span.memory[:5] = b"never"
@@ -91,7 +91,7 @@ class DatagramTest(PairTest):
 
     def test_an_exception_leaves_nothing_to_tell(self):
         left, right = self.both("datagram")
-        for _ in range(50):  # at all places of the ring
+        for _ in range(50):  # at all positions of the ring
             left.send(bytes(left.max_message // 3), timeout=0)
             right.recv(timeout=0)
             with self.assertRaises(ZeroDivisionError):

@@ -204,7 +204,7 @@ class MemoryTest(PairTest):
 class TasksTest(PairTest):
     """Tasks of an event loop."""
 
-    def test_who_sleeps_is_woken(self):
+    def test_sleepers_are_woken(self):
         async def play():
             _, right = self.both("datagram")
             receives, sleeps = (asyncio.create_task(c) for c in (right.async_recv(), right.end.async_wait()))
