@@ -150,16 +150,15 @@ static void signal_all(const struct runner *runner, int number)
     }
 }
 
-static void end_all(struct runner *runner, int number)
+static void end_all(struct runner *runner, int number, int64_t now)
 {
-    int64_t now = now_ms(), deadline;
     bool again = runner->ending;
+    int64_t deadline = now + (again ? LAST_PATIENCE_MS : END_PATIENCE_MS);
 
     if (again && now - runner->signalled < SAME_SIGNAL_MS)
         return;
     runner->ending = number;
     runner->signalled = now;
-    deadline = now + (again ? LAST_PATIENCE_MS : END_PATIENCE_MS);
     if (!again || deadline < runner->deadline) /* more signals must not put the end off */
         runner->deadline = deadline;
     signal_all(runner, again ? SIGKILL : SIGTERM);
@@ -254,11 +253,12 @@ static void reap(struct runner *runner)
 
 static void take_signals(struct runner *runner)
 {
+    int64_t now = now_ms(); /* of all that are here: they came together */
     struct signalfd_siginfo info;
 
     while (read(runner->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         if (info.ssi_signo != SIGCHLD)
-            end_all(runner, (int)info.ssi_signo);
+            end_all(runner, (int)info.ssi_signo, now);
     }
     reap(runner);
 }
@@ -422,7 +422,7 @@ int runner_run(const struct topology *topology, const struct vm_program_options 
     for (size_t i = 0; i < topology->num_vms && !error; i++)
         error = start_vm(runner, i);
     if (error && runner->signals >= 0)
-        end_all(runner, SIGTERM); /* those that were started */
+        end_all(runner, SIGTERM, now_ms()); /* those that were started */
     if (runner->signals >= 0 && loop(runner)) {
         signal_all(runner, SIGTERM);
         error = -1;
