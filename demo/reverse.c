@@ -48,7 +48,7 @@ static int serve(crossvm_channel_t *channel)
     for (;;) {
         ptrdiff_t result = crossvm_channel_recv(channel, text + kept, sizeof(text) - kept, CROSSVM_FOREVER);
 
-        if (result <= 0) /* 0: end of file, or a line that is too long, which nobody sends here */
+        if (result <= 0) /* 0: end of file, or a line of MAX_LINE bytes or more, which the guests do not send */
             return (int)result;
         kept += (size_t)result;
         result = answer_lines(channel, text, kept);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Attributes in sysfs of devices with the extended block. Processes that only want to look read
- * them: to open the device tells the peer that a program came. Documented in sysfs-driver-crossvm.
+ * Attributes in sysfs of devices with the extended block, for processes that only want to look:
+ * opening the device would say to the peer that a program came. See sysfs-driver-crossvm.
  */
 
 #include <linux/device.h>

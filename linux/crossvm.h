@@ -4,9 +4,9 @@
  *
  *	main.c		the PCI driver: probe, remove, sleep
  *	describe.c	what the device says of itself, and the maps of its UIO device
- *	events.c	interrupts, and telling programs of events
+ *	events.c	interrupts, and waking programs
  *	programs.c	who has the device open, and what DRIVER says
- *	attributes.c	sysfs, for those who do not open the device
+ *	attributes.c	sysfs, for programs that do not open the device
  */
 #ifndef CROSSVM_H
 #define CROSSVM_H
@@ -38,8 +38,8 @@ struct crossvm_device {
 	u64 claimed_peer;
 
 	/*
-	 * Base block only: 1 if events came since the last open. UIO does not tell whether a
-	 * program read of them, so the next one to open the device is told again.
+	 * Base block only: 1 if events came since the last open. UIO does not say whether a program
+	 * has read of them, so the next open notifies again.
 	 */
 	atomic_t unseen;
 
@@ -118,7 +118,7 @@ int crossvm_alloc_irq(struct crossvm_device *cv);
 void crossvm_enable_intx(struct crossvm_device *cv, bool enable);
 
 /* Notifies the UIO device if there are events that no program has seen. */
-void crossvm_tell_unseen(struct crossvm_device *cv);
+void crossvm_notify_unseen(struct crossvm_device *cv);
 
 /* programs.c: each takes cv->lock */
 
@@ -126,8 +126,8 @@ int crossvm_open(struct uio_info *uio, struct inode *inode);
 int crossvm_release(struct uio_info *uio, struct inode *inode);
 
 /*
- * Says in DRIVER that this driver and its programs are here, lets INTx come, and tells programs
- * of what they may have missed. With anew, DRIVER is stored even if it says so already.
+ * Says in DRIVER that this driver and its programs are here, lets INTx come, and wakes programs
+ * for what they may have missed. With anew, DRIVER is stored even if it has the value already.
  */
 void crossvm_go_live(struct crossvm_device *cv, bool anew);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Events of the peer: the interrupt, and telling programs.
+ * Events of the peer: the interrupt, and waking programs.
  *
  * Loads of registers cost nothing special. Stores exit to the VMM, so the driver acknowledges
  * nothing on devices with the extended block: it compares the device's sequences with private
@@ -25,26 +25,26 @@ unsigned int crossvm_sequence_register(const struct crossvm_device *cv)
 
 /*
  * Takes over the events of a base block device. Returns whether there were any; the caller then
- * notifies the UIO device. The handler and an open may run this at once: both then tell of the same
- * events, which is one wake-up too many and none too few.
+ * notifies the UIO device. The handler and an open may run this at the same time and both find the
+ * same events: programs are then woken once more than needed.
  */
 static bool crossvm_take_count(struct crossvm_device *cv)
 {
 	if (!crossvm_read32(cv, CROSSVM_REG_COUNT))
 		return false;
-	/* The caller also tells of an event between the load above and this store. */
+	/* The caller's notification covers an event between the load above and this store. */
 	crossvm_write32(cv, CROSSVM_REG_COUNT, 0);
 	atomic_set(&cv->unseen, 1);
 	/*
 	 * Orders the store to unseen before the caller's increment of the UIO device's event count:
 	 * an open that starts from the new count finds unseen set. Pairs with atomic_xchg() in
-	 * crossvm_tell_unseen(), which comes after UIO loaded the count.
+	 * crossvm_notify_unseen(), which UIO calls after it loaded the count.
 	 */
 	smp_wmb();
 	return true;
 }
 
-void crossvm_tell_unseen(struct crossvm_device *cv)
+void crossvm_notify_unseen(struct crossvm_device *cv)
 {
 	bool unseen;
 
@@ -60,7 +60,7 @@ void crossvm_tell_unseen(struct crossvm_device *cv)
 }
 
 /*
- * The handlers. UIO notifies its device if they return IRQ_HANDLED.
+ * The handlers. UIO notifies its device if one returns IRQ_HANDLED.
  */
 
 static irqreturn_t crossvm_msi(int irq, struct uio_info *uio)
@@ -69,8 +69,8 @@ static irqreturn_t crossvm_msi(int irq, struct uio_info *uio)
 }
 
 /*
- * The line may be another device's: this claims what is news of its own device. News that come
- * after these loads raise the interrupt again.
+ * The interrupt may be another device's, so this claims it only if its own device has changed. A
+ * change after these loads raises the interrupt again.
  */
 static irqreturn_t crossvm_intx(int irq, struct uio_info *uio)
 {

@@ -41,10 +41,7 @@ static void crossvm_unmap_registers(struct crossvm_device *cv)
 
 static void crossvm_disable(struct pci_dev *pdev)
 {
-	/*
-	 * The events of an unbound device shall raise nothing, but pci_enable_device() turned INTx
-	 * on, and so did freeing an MSI.
-	 */
+	/* pci_enable_device() turned INTx on, and so did freeing an MSI. */
 	pci_intx(pdev, 0);
 	pci_disable_device(pdev);
 }
@@ -115,7 +112,7 @@ static void crossvm_remove(struct pci_dev *pdev)
 	struct crossvm_device *cv = pci_get_drvdata(pdev);
 
 	crossvm_go_quiet(cv);
-	/* Waits for the handler and the hooks, after which nobody accesses the registers. */
+	/* Waits for the handler and the hooks. After it, no code accesses the registers. */
 	uio_unregister_device(&cv->uio);
 	pci_free_irq_vectors(pdev);
 	crossvm_unmap_registers(cv);
@@ -123,35 +120,35 @@ static void crossvm_remove(struct pci_dev *pdev)
 	crossvm_disable(pdev);
 }
 
-/* For a kernel that follows (kexec). The handler and the hooks may run on. */
+/* For the kernel that follows (kexec). The handler and the hooks may still run. */
 static void crossvm_shutdown(struct pci_dev *pdev)
 {
 	crossvm_go_quiet(pci_get_drvdata(pdev));
 }
 
 /*
- * Sleep. The programs stay, so DRIVER does, too: a guest that is suspended keeps its device, whose
- * peer need not know of it. Events that come meanwhile are told of when the guest goes on.
+ * Sleep. DRIVER keeps its value in a suspended guest, since its programs are still there; they are
+ * woken for events of that time when the guest resumes.
  *
- * A guest that hibernates may go on with a device as it is at power-on: the core has restored its
- * configuration space by then, and crossvm_restore() does the rest.
+ * A guest that resumes from hibernation may find the device as it is at power-on. The PCI core
+ * restores configuration space, and crossvm_restore() does the rest.
  */
 
-/* Before the core saves configuration space, so that INTx is off in what it restores, too. */
+/* The PCI core saves configuration space after this, so INTx is off in what it restores, too. */
 static int crossvm_suspend(struct device *dev)
 {
 	crossvm_enable_intx(dev_get_drvdata(dev), false);
 	return 0;
 }
 
-/* Also after the hibernation image was made, and when the kernel fails to power off. */
+/* The kernel calls this also after it made a hibernation image, and if it fails to power off. */
 static int crossvm_resume(struct device *dev)
 {
 	crossvm_go_live(dev_get_drvdata(dev), false);
 	return 0;
 }
 
-/* The hibernation image is made, and the machine is about to go. */
+/* The hibernation image is made, and the guest is about to power off. */
 static int crossvm_poweroff(struct device *dev)
 {
 	crossvm_go_quiet(dev_get_drvdata(dev));

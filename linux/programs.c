@@ -20,29 +20,29 @@ static void crossvm_store_driver(struct crossvm_device *cv)
 }
 
 /*
- * The opener's read() waits for a count of events that differs from the count before this call, so
- * an event told of here makes its first read() return.
+ * The opener's read() waits until UIO's count of events differs from the count before this call. A
+ * notification here therefore makes its first read() return.
  *
- * UIO shows the device to processes before it fills in what uio_event_notify() needs. While the
- * device is not live, this call therefore only counts; crossvm_go_live() does the rest.
+ * UIO shows the device to processes before it fills in what uio_event_notify() needs. So this call
+ * only counts while the device is not live, and crossvm_go_live() does the rest.
  */
 int crossvm_open(struct uio_info *uio, struct inode *inode)
 {
 	struct crossvm_device *cv = to_crossvm(uio);
 
 	mutex_lock(&cv->lock);
-	/* A store exits to the VMM, so only the first to open and the last to close make one. */
+	/* A store exits to the VMM: only the first open and the last close make one. */
 	if (cv->openers++ == 0 && cv->live)
 		crossvm_store_driver(cv);
 	if (cv->live)
-		crossvm_tell_unseen(cv);
+		crossvm_notify_unseen(cv);
 	mutex_unlock(&cv->lock);
 	return 0;
 }
 
 /*
- * Nobody refers to the open file any more: all that shared it have closed and unmapped it, or were
- * killed.
+ * UIO calls this when no process refers to the open file any more: each has closed and unmapped it,
+ * or was killed.
  */
 int crossvm_release(struct uio_info *uio, struct inode *inode)
 {
@@ -56,26 +56,26 @@ int crossvm_release(struct uio_info *uio, struct inode *inode)
 }
 
 /*
- * DRIVER comes before INTx: a device without a driver takes interrupts that nobody acknowledges for
- * interrupts that nobody handles, and stops raising them.
+ * DRIVER comes before INTx: while DRIVER is NONE, the device expects each interrupt to be
+ * acknowledged, and stops raising them if none is.
  */
 void crossvm_go_live(struct crossvm_device *cv, bool anew)
 {
 	mutex_lock(&cv->lock);
 	cv->live = true;
-	/* OPEN stored over OPEN would say that another program came. */
+	/* To store OPEN over OPEN would say that another program came. */
 	if (anew || crossvm_read32(cv, CROSSVM_REG_DRIVER) != crossvm_driver_state(cv))
 		crossvm_store_driver(cv);
 	crossvm_enable_intx(cv, true);
 	/*
-	 * Events before this may have raised no interrupt, and changes of the peer neither. The
-	 * stores above exited to the VMM, so they come before the loads of whoever is told here: an
-	 * event that these loads miss raises an interrupt.
+	 * Events and changes of the peer before this point may have raised no interrupt. The
+	 * accesses above exited to the VMM, so they come before the loads of the programs that are
+	 * woken here: an event that these loads miss raises an interrupt.
 	 */
 	if (cv->openers && cv->extended)
 		uio_event_notify(&cv->uio);
 	else if (cv->openers)
-		crossvm_tell_unseen(cv);
+		crossvm_notify_unseen(cv);
 	mutex_unlock(&cv->lock);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How the tests in the guest command the VMM that they run in: through a connection of its own, "control". The guest
- * writes a command into the dataport and emits; the VMM carries it out within that store, so the answer stands there
- * when the store is done.
+ * How guest-cases commands guest-vmm, in which it runs: through a connection of its own, "control". The guest writes a
+ * command into the dataport and emits. The VMM carries it out within that store, so the answer is there when the store
+ * is done.
  */
 #pragma once
 
@@ -12,7 +12,7 @@
 
 enum control_op {
     CONTROL_PING = 1,   /* out[0] = args[0] + 1 */
-    CONTROL_NOTIFY,     /* args[0] times crossvm_consume_event() on name */
+    CONTROL_EMIT,       /* args[0] events of the peer, by crossvm_consume_event() */
     CONTROL_COUNT,      /* args[0] events without an interrupt */
     CONTROL_PEER_STATE, /* state args[0] */
     CONTROL_INFO,       /* struct control_info in bytes */
@@ -21,7 +21,7 @@ enum control_op {
     CONTROL_INSTALL,    /* installs name with a dataport of args[0] bytes; result as of crossvm_install() */
     CONTROL_REMOVE,     /* removes name */
     CONTROL_PEER,       /* name gets a peer (a thread) that answers each event by enum control_peer args[0] */
-    CONTROL_FLOOD,      /* a thread notifies name args[0] times, as fast as it can */
+    CONTROL_FLOOD,      /* a thread emits args[0] events to name, as fast as it can */
     CONTROL_FLOOD_DONE, /* out[0] = the threads of CONTROL_FLOOD are done */
     CONTROL_LOG,        /* out[0] = lines that the module logged so far */
     CONTROL_RESET,      /* all devices become as they are at power-on */

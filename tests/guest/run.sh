@@ -1,14 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# run.sh LOG SCENARIO [MACHINE]: runs the guests of a scenario and keeps what they print in LOG. Succeeds if they came to
-# their end; the cases are judged one by one, see case.sh. MACHINE is amd64, arm64-gicv3 or arm64-gicv2; without it, one of
-# this machine's architecture. Scenarios:
-#   device, many, smp  the test VMM with one VM of that scenario
+# run.sh LOG SCENARIO [MACHINE]: runs the guests of a scenario and keeps what they print in LOG. Succeeds if the scenario came
+# to its end; judge.sh judges the cases one by one. MACHINE is amd64, arm64-gicv3 or arm64-gicv2; without it, one of this
+# machine's architecture. Scenarios:
+#   device, many, smp  guest-vmm with one VM of that scenario
 #   pair               the same with two VMs in one process
-#   host               crossvm-vm, and tests at the host's ends
+#   host               crossvm-vm, and cases at the host's ends
 #   peers              `crossvm run` with three guests
 #   boot               crossvm-vm with kernels of each form, and what it refuses
+#
+# LOG.second-try is there afterwards if the scenario needed one; it holds the log of the first.
 set -eu
 
 log=$1
@@ -29,7 +31,7 @@ case $machine in
 esac
 bundle=$top/build/guest-tests/$machine-$scenario
 
-rm -rf "$bundle"
+rm -rf "$bundle" "$log.second-try"
 mkdir -p "$bundle"
 
 # guest_image NAME INIT PROGRAM...: an initramfs in the bundle, of busybox, the drivers and programs
@@ -51,48 +53,50 @@ guest_image() {
     rm -rf "$tree"
 }
 
+tests=$top/tests/guest
+built=$programs/tests/guest
 ln -s "$kernel/vmlinux" "$bundle"
 case $scenario in
 host)
-    guest_image guest.cpio "$top/tests/guest/host/init" "$programs/tests/guest/guest-echo"
-    cp "$programs/tests/guest/host-cases" "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" "$bundle"
-    set -- ./host-cases "$interrupts" ./crossvm-vm --kernel vmlinux --initramfs guest.cpio --command-line quiet --stats \
+    guest_image guest.cpio "$tests/agent/init" "$built/guest-agent"
+    cp "$built/host-cases" "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" "$bundle"
+    set -- ./host-cases "$interrupts" ./crossvm-vm --kernel vmlinux --initramfs guest.cpio --command-line "quiet VM=vm" --stats \
         --connection echo,64K --connection base,8K,base-block-only --connection idle,4K --connection early,4K \
-        --connection control,4K --connection rights,64K:host,64K:guest
+        --connection control-vm,4K --connection rights,64K:host,64K:guest
     ;;
 peers)
-    guest_image guest.cpio "$top/tests/guest/peers/init" "$programs/tests/guest/guest-peer"
-    cp "$top/tests/guest/peers/topology.yaml" "$programs/tests/guest/peer-cases" "$programs/src/vm/crossvm-vm" \
-        "$programs/src/tool/crossvm" "$bundle"
+    guest_image guest.cpio "$tests/agent/init" "$built/guest-agent"
+    cp "$tests/peers/topology.yaml" "$built/peer-cases" "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" "$bundle"
     set -- ./peer-cases
     ;;
 boot)
-    guest_image boot.cpio "$top/tests/guest/host/boot-init"
+    guest_image boot.cpio "$tests/boot/init"
     ln -s "$kernel/vmlinuz" "$bundle"
-    cp "$top/tests/guest/host/boot-cases" "$programs/src/vm/crossvm-vm" "$bundle"
+    cp "$tests/boot/boot-cases" "$programs/src/vm/crossvm-vm" "$bundle"
     set -- ./boot-cases "$arch"
     ;;
 *)
-    guest_image guest.cpio "$top/tests/guest/init" "$programs/tests/guest/guest-cases"
-    cp "$programs/tests/guest/guest-vmm" "$bundle"
+    guest_image guest.cpio "$tests/cases/init" "$built/guest-cases"
+    cp "$built/guest-vmm" "$bundle"
     set -- ./guest-vmm vmlinux guest.cpio \
         "console=ttyS0 panic=-1 softlockup_panic=1 quiet rcupdate.rcu_expedited=1" "$scenario"
     [ "$scenario" != pair ] || set -- "$@" pair
     ;;
 esac
 
+# The timeout only bounds what hangs. It is longer than what cases wait for: HANG_MS, twice, and all that runs before.
 run_guests() {
     # Lines of a console end with a carriage return, too.
     # shellcheck disable=SC2086 # an option and its value, or nothing
-    "$top/scripts/with-kvm" --arch "$arch" $gic --timeout 300 "$bundle" "$@" 2>&1 | sed -u 's/\r$//' | tee "$log"
+    "$top/scripts/with-kvm" --arch "$arch" $gic --timeout 1800 "$bundle" "$@" 2>&1 | sed -u 's/\r$//' | tee "$log"
 }
 
 came_to_its_end() {
     grep -a -q '^scenario .*: .* failed' "$log"
 }
 
-# QEMU's emulation of SVM is known to mix up interrupts, mostly a guest's with two vCPUs. Who loses its timer to that stands
-# still, and mostly its kernel says so. Another run is then worth it, and one only.
+# QEMU's emulation of SVM sometimes loses or mixes up interrupts, mostly of a guest with two vCPUs. A guest that loses its
+# timer interrupt hangs, and in most cases its kernel reports that. The scenario is then run once more.
 lost_its_timer() {
     [ "$arch" = amd64 ] && [ "${CROSSVM_KVM:-$("$top/scripts/kvm-probe")}" = emulated ] &&
         grep -a -q 'soft lockup - CPU\|rcu_preempt kthread timer wakeup\|the guest stood still\|with-kvm: .* did not end within' "$log"
@@ -100,7 +104,8 @@ lost_its_timer() {
 
 run_guests "$@"
 if ! came_to_its_end && lost_its_timer; then
-    echo "a guest stood still, as one may where QEMU emulates SVM: running it once more"
+    echo "a guest stood still, as one may where QEMU emulates SVM: running the scenario once more"
+    mv "$log" "$log.second-try"
     run_guests "$@"
 fi
 came_to_its_end

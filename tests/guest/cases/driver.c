@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The driver: names, maps, interrupts, binding. */
 #include "cases.h"
-#include "harness.h"
 
-#include <poll.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,12 @@
 #include <unistd.h>
 
 #include <crossvm/crossvm.h>
+
+#include "../harness/case.h"
+#include "device.h"
+#include "system.h"
+#include "uio.h"
+#include "vmm.h"
 
 static const char *uio_text(const char *name, const char *file)
 {
@@ -96,13 +103,47 @@ static void bind_and_unbind_1000_times(void)
         bind_driver("crossvm", "rebind");
     }
     CHECK(uio_number("rebind") >= 0, "it is not bound at the end");
-    do_command(CONTROL_NOTIFY, "rebind", 1, 0);
+    do_command(CONTROL_EMIT, "rebind", 1, 0);
     {
         struct uio uio = uio_open("rebind");
 
-        CHECK(uio_wait(&uio, 5000), "no interrupt at the end");
+        CHECK(uio_wait(&uio), "no interrupt at the end");
         uio_close(&uio);
     }
+}
+
+/* Opens a device, as soon as there is one, and closes it again, for good. */
+static pid_t start_opener(int number)
+{
+    char path[32];
+    pid_t child = fork();
+
+    CHECK(child >= 0, "no child");
+    if (child > 0)
+        return child;
+    (void)snprintf(path, sizeof(path), "/dev/uio%d", number);
+    for (;;) {
+        int fd = open(path, O_RDWR | O_CLOEXEC);
+
+        if (fd >= 0)
+            close(fd);
+    }
+}
+
+/* Also before UIO has made the device complete, with an event to wake programs for. */
+static void programs_open_while_it_is_bound(void)
+{
+    pid_t opener = start_opener(uio_number("rebind"));
+
+    do_command(CONTROL_EMIT, "rebind", 1, 0);
+    for (int i = 0; i < 300; i++) {
+        unbind_driver("crossvm", "rebind");
+        bind_driver("crossvm", "rebind");
+    }
+    CHECK(kill(opener, SIGKILL) == 0 && waitpid(opener, NULL, 0) == opener, "the program that opens it has ended");
+    CHECK(kernel_log_count("BUG: ") == 0 && kernel_log_count("Oops") == 0, "the kernel has a fault");
+    CHECK(info("rebind").driver_state == CROSSVM_DRIVER_BOUND, "DRIVER is %u without a program",
+          info("rebind").driver_state);
 }
 
 static void events_while_unbound_are_seen(void)
@@ -113,23 +154,42 @@ static void events_while_unbound_are_seen(void)
     unbind_driver("crossvm", "rebind");
     CHECK(info("rebind").driver_state == CROSSVM_DRIVER_NONE, "the VMM still knows of a driver");
     injections = info("rebind").injections;
-    do_command(CONTROL_NOTIFY, "rebind", 5, 0);
+    do_command(CONTROL_EMIT, "rebind", 5, 0);
     CHECK(info("rebind").injections == injections, "an unbound device interrupts");
     bind_driver("crossvm", "rebind");
     uio = uio_open("rebind");
-    CHECK(uio_wait(&uio, 5000), "nobody tells of them");
+    CHECK(uio_wait(&uio), "no wake-up for them");
     uio_close(&uio);
+}
+
+/* Reads a UIO device that has nothing to tell, in a process of its own: exits with 0 if that ends with EIO. */
+static pid_t start_reader(const struct uio *uio)
+{
+    uint32_t interrupts;
+    pid_t child = fork();
+
+    CHECK(child >= 0, "no child");
+    if (child == 0) {
+        (void)alarm(HANG_MS / 1000);
+        _exit(read(uio->fd, &interrupts, sizeof(interrupts)) < 0 && errno == EIO ? 0 : 1);
+    }
+    return child;
 }
 
 /* Regression: remove left the mapping of the registers behind. */
 static void unbind_while_open(void)
 {
     struct uio uio = uio_open("rebind");
-    struct pollfd waiting = {.fd = uio.fd, .events = POLLIN};
     uint32_t interrupts;
+    pid_t reader;
+    int status;
 
+    if (uio_is_readable(&uio)) /* events of earlier cases */
+        CHECK(uio_wait(&uio), "a read() waits though poll() said that it would not");
+    reader = start_reader(&uio);
     unbind_driver("crossvm", "rebind");
-    CHECK(poll(&waiting, 1, 5000) == 1, "a waiter is not woken");
+    CHECK(waitpid(reader, &status, 0) == reader && status == 0, "a read() that waits ends with %#x", status);
+    CHECK(uio_is_readable(&uio), "a poll() of a removed device waits");
     CHECK(read(uio.fd, &interrupts, sizeof(interrupts)) < 0, "a removed device can be read");
     uio_close(&uio);
     bind_driver("crossvm", "rebind");
@@ -148,7 +208,7 @@ static unsigned long attribute(const char *name, const char *file)
     return strtoul(text, NULL, 0);
 }
 
-/* Opening the device means being there, and the last to leave it, even by being killed, leaves nobody; looking is free.
+/* The peer sees a program as long as one has the device open, however it ends. A program that only looks is not seen.
  */
 static void programs_come_and_go(void)
 {
@@ -180,7 +240,24 @@ static void programs_come_and_go(void)
 
     CHECK(crossvm_list(&list, &n, sizeof(*list)) == 0 && n > 1, "%s", crossvm_strerror());
     crossvm_list_free(list);
-    CHECK(info("rebind").driver_state == CROSSVM_DRIVER_BOUND, "who looks is taken for a program");
+    CHECK(info("rebind").driver_state == CROSSVM_DRIVER_BOUND, "a program that only looks is seen");
+}
+
+/* How many attributes a device has: as many as sysfs-driver-crossvm documents. */
+static size_t num_attributes(const char *name)
+{
+    struct dirent *entry;
+    char path[128];
+    DIR *directory;
+    size_t n = 0;
+
+    (void)snprintf(path, sizeof(path), "/sys/class/uio/uio%d/device/crossvm", uio_number(name));
+    directory = opendir(path);
+    while (directory && (entry = readdir(directory)))
+        n += entry->d_name[0] != '.';
+    if (directory)
+        closedir(directory);
+    return n;
 }
 
 static void attributes_are_registers(void)
@@ -190,13 +267,19 @@ static void attributes_are_registers(void)
     size_t n;
 
     do_command(CONTROL_PEER_STATE, "rebind", CROSSVM_PEER_READY, 0);
-    do_command(CONTROL_NOTIFY, "rebind", 1, 0);
+    do_command(CONTROL_EMIT, "rebind", 1, 0);
     CHECK(attribute("rebind", "peer_state") == CROSSVM_PEER_READY, "peer_state");
     CHECK(attribute("rebind", "peer_generation") == reg32(device("rebind"), CROSSVM_REG_PEER_GENERATION),
           "peer_generation");
     CHECK(attribute("rebind", "events") == info("rebind").events, "events");
     CHECK(attribute("rebind", "end") == 0, "end");
     CHECK(attribute("rebind", "dataport0_rights") == (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE), "dataport0_rights");
+    CHECK(num_attributes("rebind") == 5, "%zu attributes", num_attributes("rebind"));
+    CHECK(attribute("size-four", "dataport2_rights") == CROSSVM_RIGHT_READ, "dataport2_rights");
+    CHECK(attribute("size-four", "dataport3_rights") == (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE), "dataport3_rights");
+    CHECK(num_attributes("size-four") == 8, "%zu attributes of four dataports", num_attributes("size-four"));
+    CHECK(num_attributes("event-only") == 4, "%zu attributes without dataports", num_attributes("event-only"));
+    CHECK(num_attributes("base") == 0, "attributes of a device of the base block");
     CHECK(crossvm_list(&list, &n, sizeof(*list)) == 0, "%s", crossvm_strerror());
     for (size_t i = 0; i < n; i++) {
         if (strcmp(list[i].name, "rebind") != 0)
@@ -256,6 +339,7 @@ void driver_cases(void)
     RUN(msi_where_there_is_one);
     RUN(dataport_through_the_driver);
     RUN(bind_and_unbind_1000_times);
+    RUN(programs_open_while_it_is_bound);
     RUN(events_while_unbound_are_seen);
     RUN(unbind_while_open);
     RUN(programs_come_and_go);

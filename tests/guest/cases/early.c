@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Events before a driver is there, and loading the driver. */
 #include "cases.h"
-#include "harness.h"
-#include "platform.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include <crossvm/crossvm.h>
+
+#include "../harness/case.h"
+#include "../harness/end.h"
+#include "device.h"
+#include "platform.h"
+#include "uio.h"
+#include "vmm.h"
 
 static void never_bound_device_interrupts_nobody(void)
 {
@@ -24,8 +29,8 @@ static void never_bound_device_interrupts_nobody(void)
 
 static void events_before_the_driver(void)
 {
-    do_command(CONTROL_NOTIFY, "early", 2, 0);
-    do_command(CONTROL_NOTIFY, "early-msi", 2, 0);
+    do_command(CONTROL_EMIT, "early", 2, 0);
+    do_command(CONTROL_EMIT, "early-msi", 2, 0);
     CHECK(reg32(device("early"), CROSSVM_REG_COUNT) == 2, "COUNT is %u", reg32(device("early"), CROSSVM_REG_COUNT));
     load_driver();
     for (size_t i = 0; i < num_devices; i++)
@@ -37,25 +42,24 @@ static void first_waiter_does_not_block(void)
 {
     struct uio uio = uio_open("early");
 
-    CHECK(uio_wait(&uio, 0), "a read() would block");
+    CHECK(uio_is_readable(&uio), "a read() would block");
     uio_close(&uio);
     uio = uio_open("early-msi");
-    CHECK(uio_wait(&uio, 0), "a read() with MSI would block");
+    CHECK(uio_is_readable(&uio), "a read() with MSI would block");
     uio_close(&uio);
 }
 
 static void library_counts_early_events(void)
 {
-    crossvm_end_t *end;
+    crossvm_end_t *end = end_open("early");
 
-    CHECK(crossvm_open(&end, "early") == 0, "%s", crossvm_strerror());
-    CHECK(crossvm_wait(end, crossvm_deadline_after_ms(5000)) == 2, "not 2 events");
-    CHECK(crossvm_wait(end, CROSSVM_NOW) == 0, "events that there were not");
+    end_take_exactly(end, 2);
     crossvm_close(end);
-    CHECK(crossvm_open(&end, "early") == 0, "%s", crossvm_strerror());
+    end = end_open("early");
     CHECK(crossvm_wait(end, CROSSVM_NOW) == 0, "events that the program before had seen");
-    do_command(CONTROL_NOTIFY, "early", 3, 0);
-    CHECK(crossvm_wait(end, crossvm_deadline_after_ms(5000)) == 3, "not 3 events");
+    do_command(CONTROL_EMIT, "early", 3, 0);
+    end_take_exactly(end, 3);
+    CHECK(crossvm_wait(end, CROSSVM_NOW) == 0, "events that there were not");
     crossvm_close(end);
 }
 

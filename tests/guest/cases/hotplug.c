@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Connections that go and come while the guest runs. */
 #include "cases.h"
-#include "harness.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include <crossvm/crossvm.h>
+
+#include "../harness/case.h"
+#include "../harness/end.h"
+#include "device.h"
+#include "system.h"
+#include "uio.h"
+#include "vmm.h"
 
 static void rescan(void)
 {
@@ -24,13 +30,10 @@ static void remove_from_linux(const char *name)
 
 static void use_once(const char *name)
 {
-    crossvm_end_t *end;
+    crossvm_end_t *end = end_open_fresh(name);
 
-    CHECK(crossvm_open(&end, name) == 0, "%s", crossvm_strerror());
-    while (crossvm_wait(end, CROSSVM_NOW) > 0)
-        ;
-    do_command(CONTROL_NOTIFY, name, 1, 0);
-    CHECK(crossvm_wait(end, crossvm_deadline_after_ms(10000)) == 1, "%s: no event", name);
+    do_command(CONTROL_EMIT, name, 1, 0);
+    end_take_exactly(end, 1);
     crossvm_close(end);
 }
 

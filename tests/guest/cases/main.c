@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The tests in the guest. Started by /init; the kernel's command line says which scenario the VMM runs.
+ * The program of the guests in the scenarios device, smp, many and pair. Started by /init; the kernel's command line
+ * says which scenario guest-vmm runs.
  */
 #include <stdio.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "../harness/case.h"
 #include "cases.h"
-#include "harness.h"
+#include "device.h"
 #include "platform.h"
+#include "system.h"
+#include "vmm.h"
 
+static char scenario[32];
+
+/* The second VM of a scenario has verdicts of its own: SCENARIO2. */
 static void read_command_line(void)
 {
     const char *text = strstr(read_text("/proc/cmdline"), "crossvm.scenario=");
@@ -33,12 +40,9 @@ static void connect_to_the_vmm(void)
     control_open();
 }
 
-int main(void)
+static void run_cases(void)
 {
-    read_command_line();
-    platform_open();
-    RUN(connect_to_the_vmm);
-    if (!failed_cases && (strcmp(scenario, "device") == 0 || strcmp(scenario, "smp") == 0)) {
+    if (strcmp(scenario, "device") == 0 || strcmp(scenario, "smp") == 0) {
         pci_cases();
         register_cases();
         early_cases();
@@ -47,13 +51,24 @@ int main(void)
         hibernation_cases();
         other_driver_cases();
         hotplug_cases();
-    } else if (!failed_cases && strcmp(scenario, "many") == 0) {
+    } else if (strcmp(scenario, "many") == 0) {
         many_cases();
-    } else if (!failed_cases && strncmp(scenario, "pair", 4) == 0) {
+    } else if (strncmp(scenario, "pair", 4) == 0) {
         pair_cases();
     }
-    (void)printf("scenario %s: %d failed\n", scenario, failed_cases);
-    (void)fflush(stdout);
+}
+
+int main(void)
+{
+    int status;
+
+    read_command_line();
+    platform_open();
+    cases_start(scenario);
+    RUN(connect_to_the_vmm);
+    if (!cases_failed())
+        run_cases();
+    status = cases_end();
     (void)tcdrain(STDOUT_FILENO); /* the exit ends the VM at once */
-    platform_exit(failed_cases ? 1 : 0);
+    platform_exit(status);
 }

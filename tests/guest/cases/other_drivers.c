@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Drivers other than ours: uio_pci_generic, and one that knows registers 0x00 to 0x37 only. */
 #include "cases.h"
-#include "harness.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -9,17 +8,21 @@
 
 #include <crossvm/crossvm.h>
 
-#define PATIENCE_MS 10000
+#include "../harness/case.h"
+#include "../harness/end.h"
+#include "device.h"
+#include "system.h"
+#include "uio.h"
+#include "vmm.h"
 
 static void library_rounds(const char *name, int rounds)
 {
-    crossvm_end_t *end;
+    crossvm_end_t *end = end_open(name);
 
-    CHECK(crossvm_open(&end, name) == 0, "%s", crossvm_strerror());
     do_command(CONTROL_PEER, name, CONTROL_PEER_ECHO, 0);
     for (int i = 0; i < rounds; i++) {
-        CHECK(crossvm_emit(end) == 0, "emit: %s", crossvm_strerror());
-        CHECK(crossvm_wait(end, crossvm_deadline_after_ms(PATIENCE_MS)) > 0, "no event in round %d", i);
+        end_emit(end);
+        (void)end_take(end);
     }
     do_command(CONTROL_PEER, name, CONTROL_PEER_NONE, 0);
     crossvm_close(end);
@@ -35,15 +38,15 @@ static void give_to(const char *name, const char *from, const char *to)
 static void uio_pci_generic_with_the_library(void)
 {
     crossvm_end_t *end;
-    crossvm_end_info_t about;
 
     give_to("generic", "crossvm", "uio_pci_generic");
-    do_command(CONTROL_NOTIFY, "generic", 2, 0);
-    CHECK(crossvm_open(&end, "generic") == 0, "%s", crossvm_strerror());
-    CHECK(crossvm_info(end, &about, sizeof(about)) == 0 && about.via == CROSSVM_VIA_PCI_GENERIC,
-          "it is not through uio_pci_generic");
-    CHECK(crossvm_wait(end, crossvm_deadline_after_ms(PATIENCE_MS)) == 2, "early events are not counted");
-    CHECK(crossvm_wait(end, crossvm_deadline_after_ms(200)) == 0, "events that there were not");
+    do_command(CONTROL_EMIT, "generic", 2, 0);
+    end = end_open("generic");
+    CHECK(end_info(end).via == CROSSVM_VIA_PCI_GENERIC, "it is not through uio_pci_generic");
+    end_take_exactly(end, 2);
+    CHECK(crossvm_wait(end, CROSSVM_NOW) == 0, "events that there were not");
+    do_command(CONTROL_EMIT, "generic", 1, 0);
+    end_take_exactly(end, 1);
     crossvm_close(end);
     library_rounds("generic", 1000);
     /* Its interrupt masks itself, so the line stays usable for the others. */
@@ -58,18 +61,16 @@ static void uio_pci_generic_with_the_library(void)
 static void our_driver_on_a_device_of_the_base_block(void)
 {
     crossvm_end_t *end;
-    crossvm_end_info_t about;
 
     CHECK(reg32(device("base"), CROSSVM_REG_MAGIC) == 0, "it has an extended block");
-    CHECK(crossvm_open(&end, "base") == 0, "%s", crossvm_strerror());
-    CHECK(crossvm_info(end, &about, sizeof(about)) == 0 && about.via == CROSSVM_VIA_BASE_BLOCK,
-          "it is known as something else");
+    end = end_open("base");
+    CHECK(end_info(end).via == CROSSVM_VIA_BASE_BLOCK, "it is known as something else");
     CHECK(crossvm_num_dataports(end) == 1 && crossvm_dataport(end, 0).size == 8192, "dataports");
     crossvm_close(end);
     library_rounds("base", 1000);
 }
 
-/* A driver as today's, see tests/guest/base_driver. */
+/* A driver that knows the base block only, see ../base_driver. */
 static void a_driver_of_the_base_block_on_our_device(void)
 {
     load_module("/lib/modules/base_driver.ko", "");
@@ -82,7 +83,7 @@ static void a_driver_of_the_base_block_on_our_device(void)
         do_command(CONTROL_PEER, "shared-b", CONTROL_PEER_ECHO, 0);
         for (int i = 0; i < 2000; i++) {
             uio_emit(&uio);
-            CHECK(uio_wait(&uio, PATIENCE_MS), "the interrupt of round %d is lost", i);
+            CHECK(uio_wait(&uio), "the interrupt of round %d is lost", i);
         }
         do_command(CONTROL_PEER, "shared-b", CONTROL_PEER_NONE, 0);
         uio_close(&uio);

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* What Linux finds on the bus, before any driver. */
 #include "cases.h"
-#include "harness.h"
-#include "platform.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#include "../harness/case.h"
+#include "device.h"
+#include "platform.h"
+#include "system.h"
+#include "vmm.h"
 
 static void all_connections_are_there(void)
 {

@@ -11,7 +11,8 @@ void platform_open(void);
 /* A word of configuration space, past Linux. */
 uint32_t pci_config_read(unsigned int bus, unsigned int dev, unsigned int fun, unsigned int offset);
 
-/* The input of the interrupt controller that INTx of a device goes to, as the guest was told; 0: it was not. */
+/* The input of the interrupt controller that INTx of a device goes to, as the VMM describes it to the guest; 0: it does
+ * not. */
 unsigned int pci_intx(unsigned int dev, unsigned int fun);
 
 /* Whether memory of devices takes stores at any address; else only at a multiple of their width. */

@@ -2,12 +2,15 @@
 /* Stores of every form to the registers of the device "hostile", from user space. */
 #include "registers.h"
 #include "cases.h"
-#include "harness.h"
-#include "platform.h"
 
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "../harness/case.h"
+#include "device.h"
+#include "platform.h"
+#include "vmm.h"
 
 static uint8_t expected[CROSSVM_PAGE_SIZE];
 static uint64_t emits;

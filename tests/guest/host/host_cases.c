@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Tests of host ends: programs on the host against a guest in crossvm-vm.
+ * The scenario host: programs on the host at the ends of a guest in crossvm-vm.
  *
  *   host-cases msi|intx COMMAND...   the kind of interrupt that connections must have; the command that starts the VM
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,80 +14,23 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <crossvm/crossvm.h>
 
-#include "shared.h"
+#include "../harness/case.h"
+#include "../harness/end.h"
+#include "../harness/guest.h"
 
 #define DIRECTORY "/tmp/crossvm-test"
 #define CONSOLE "/tmp/crossvm-test.console"
-#define PATIENCE_MS 20000
 #define ROUNDS 3000
 
-static jmp_buf end_of_case;
-static char reason[512];
-static int failed;
 static bool msi_expected;
 static pid_t vm;
-static crossvm_end_t *control;
-
-__attribute__((noreturn, format(printf, 1, 2))) static void fail(const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(reason, sizeof(reason), format, arguments);
-    va_end(arguments);
-    longjmp(end_of_case, 1);
-}
-
-#define CHECK(condition, ...)                                                                                          \
-    do {                                                                                                               \
-        if (!(condition))                                                                                              \
-            fail(__VA_ARGS__);                                                                                         \
-    } while (0)
-
-static void run_case(const char *name, void (*function)(void))
-{
-    if (setjmp(end_of_case) == 0) {
-        function();
-        (void)printf("case host/%s: ok\n", name);
-    } else {
-        (void)printf("case host/%s: FAILED: %s\n", name, reason);
-        failed++;
-    }
-    (void)fflush(stdout);
-}
-#define RUN(function) run_case(#function, function)
+static struct guest guest = {.name = "vm"};
 
 /* --- helpers --- */
-
-static crossvm_end_t *open_end(const char *name)
-{
-    crossvm_end_t *end = NULL;
-
-    CHECK(crossvm_open(&end, name) == 0, "%s", crossvm_strerror());
-    return end;
-}
-
-static void wait_for_event(crossvm_end_t *end)
-{
-    time_t deadline = time(NULL) + PATIENCE_MS / 1000;
-    int events;
-
-    do /* a change of the guest's driver ends a wait with 0 */
-        events = crossvm_wait(end, crossvm_deadline_after_ms(PATIENCE_MS));
-    while ((events == 0 || events == -EINTR) && time(NULL) < deadline);
-    CHECK(events > 0, "%s: no event: %d", crossvm_name(end), events);
-}
-
-static void tell_guest(char letter)
-{
-    *(volatile char *)crossvm_dataport(control, 0).address = letter;
-    CHECK(crossvm_emit(control) == 0, "%s", crossvm_strerror());
-}
 
 /* Runs a command and gives what it prints; its status must be that. */
 static const char *shell(const char *command, int status)
@@ -105,24 +46,52 @@ static const char *shell(const char *command, int status)
     return output;
 }
 
+/* Has the guest answer the events of a connection from now on. Returns where it keeps count. */
+static volatile struct served *serve(crossvm_end_t *end)
+{
+    (void)guest_tell_of(&guest, ORDER_START, crossvm_name(end));
+    (void)guest_tell(&guest, ORDER_SERVE, 0);
+    return crossvm_dataport(end, 0).address;
+}
+
+/* Waits until the guest has answered that many events. */
+static void wait_until_served(crossvm_end_t *end, const volatile struct served *served, uint32_t events)
+{
+    while ((int32_t)(served->events - events) < 0)
+        (void)end_take(end);
+    CHECK(served->events == events, "%s: the guest saw %u events, not %u", crossvm_name(end), served->events, events);
+}
+
+static void echo(const char *name, uint32_t rounds)
+{
+    crossvm_end_t *end = end_open_fresh(name);
+    volatile struct served *served = serve(end);
+    uint32_t first = served->events;
+
+    for (uint32_t i = 1; i <= rounds; i++) {
+        end_emit(end);
+        (void)end_take(end);
+        CHECK(served->events == first + i, "the guest counts %u after %u rounds", served->events - first, i);
+    }
+    crossvm_close(end);
+}
+
 /* --- cases --- */
 
 static void the_guest_comes_up(void)
 {
-    for (int tries = 0; crossvm_open(&control, "control"); tries++) {
-        CHECK(tries < 200 && waitpid(vm, NULL, WNOHANG) == 0, "the VM does not start: %s", crossvm_strerror());
-        usleep(50000);
-    }
-    wait_for_event(control);
+    guest_connect(&guest);
 }
 
 static void events_before_the_peer_are_kept(void)
 {
-    crossvm_end_t *early = open_end("early");
-    int events = crossvm_wait(early, crossvm_deadline_after_ms(PATIENCE_MS));
+    crossvm_end_t *end;
 
-    CHECK(events == 3, "%d events, not 3", events);
-    crossvm_close(early);
+    (void)guest_tell_of(&guest, ORDER_START, "early");
+    (void)guest_tell(&guest, ORDER_SEND, 3);
+    end = end_open("early");
+    end_take_exactly(end, 3);
+    crossvm_close(end);
 }
 
 static void list_shows_all_ends(void)
@@ -132,28 +101,11 @@ static void list_shows_all_ends(void)
 
     CHECK(crossvm_list(&list, &n, sizeof(*list)) == 0 && n == 6, "%zu ends", n);
     CHECK(strcmp(list[0].name, "base") == 0 && list[0].dataports[0].size == 8192, "base");
+    CHECK(strcmp(list[1].name, "control-vm") == 0 && list[1].owner == 1, "control-vm is not owned");
+    CHECK(list[1].peer_state == CROSSVM_PEER_READY, "the program in the guest is not seen");
     CHECK(strcmp(list[5].name, "rights") == 0 && list[5].num_dataports == 2 && list[5].dataports[1].size == 65536,
           "rights");
-    CHECK(strcmp(list[1].name, "control") == 0 && list[1].owner == 1, "control is not owned");
-    CHECK(list[1].peer_state == CROSSVM_PEER_READY, "the program in the guest is not seen");
     crossvm_list_free(list);
-}
-
-static void echo(const char *name, uint32_t rounds)
-{
-    crossvm_end_t *end = open_end(name);
-    volatile struct shared *shared = crossvm_dataport(end, 0).address;
-    uint32_t first;
-
-    while (crossvm_wait(end, crossvm_deadline_after_ms(100)) > 0) /* answers that an earlier owner did not wait for */
-        ;
-    first = shared->number;
-    for (uint32_t i = 1; i <= rounds; i++) {
-        CHECK(crossvm_emit(end) == 0, "%s", crossvm_strerror());
-        wait_for_event(end);
-        CHECK(shared->number == first + i, "the guest counts %u after %u rounds", shared->number - first, i);
-    }
-    crossvm_close(end);
 }
 
 static void thousands_of_rounds(void)
@@ -163,19 +115,18 @@ static void thousands_of_rounds(void)
 
 static void rounds_without_the_vms_process(void)
 {
-    crossvm_end_info_t before;
+    crossvm_end_info_t before = end_info(guest.control);
     crossvm_end_info_t after;
     double user;
 
-    CHECK(crossvm_info(control, &before, sizeof(before)) == 0, "%s", crossvm_strerror());
     echo("echo", ROUNDS);
-    CHECK(crossvm_info(control, &after, sizeof(after)) == 0, "%s", crossvm_strerror());
+    after = end_info(guest.control);
     user = (double)(after.vm_user_exits - before.vm_user_exits) / ROUNDS;
     (void)printf("  exits a round trip: %.2f, to the VM's process: %.4f\n",
                  (double)(after.vm_exits - before.vm_exits) / ROUNDS, user);
     CHECK(after.vm_exits > before.vm_exits + ROUNDS, "exits are not counted");
     CHECK(user < 0.01, "%f exits to the VM's process a round trip", user);
-    CHECK(after.msi == msi_expected, "control %s MSI", after.msi ? "uses" : "does not use");
+    CHECK(after.msi == msi_expected, "control-vm %s MSI", after.msi ? "uses" : "does not use");
 }
 
 static void rounds_with_a_device_of_the_base_block(void)
@@ -185,57 +136,59 @@ static void rounds_with_a_device_of_the_base_block(void)
 
 static void an_end_has_one_owner(void)
 {
-    crossvm_end_t *first = open_end("echo");
-    crossvm_end_t *second = NULL;
+    crossvm_end_t *first = end_open("echo");
+    crossvm_end_t *second;
 
     CHECK(crossvm_open(&second, "echo") == -EBUSY, "a second owner");
     CHECK(strstr(crossvm_strerror(), "echo"), "\"%s\" does not name it", crossvm_strerror());
     crossvm_close(first);
-    CHECK(crossvm_open(&second, "echo") == 0, "%s", crossvm_strerror());
-    crossvm_close(second);
+    crossvm_close(end_open("echo"));
 }
 
-/* A peer that dies without a word, again and again: the next one works at once, and the guest sees that it is new. */
+/* A program that emits once and dies without a word, at a time of its own. */
+static void die_at_an_end(const char *name, useconds_t age)
+{
+    int status = 0;
+    pid_t child = fork();
+
+    if (child == 0) {
+        crossvm_end_t *owned;
+
+        if (crossvm_open(&owned, name) == 0 && crossvm_emit(owned) == 0) {
+            usleep(age);
+            (void)raise(SIGKILL);
+        }
+        _exit(1);
+    }
+    CHECK(child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status), "the peer did not open");
+}
+
+/* A peer that dies, again and again: the next one works at once, and the guest sees that it is new. */
 static void killed_peers_are_replaced(void)
 {
+    crossvm_end_t *end = end_open_fresh("echo");
+    const volatile struct served *served = serve(end);
+    uint32_t events = served->events;
     uint32_t generation = 0;
 
-    for (int i = 0; i < 20; i++) {
-        pid_t child = fork();
-        crossvm_end_t *end;
-        volatile struct shared *shared;
-
-        if (child == 0) {
-            crossvm_end_t *owned;
-
-            if (crossvm_open(&owned, "echo") == 0) {
-                (void)crossvm_emit(owned);
-                usleep(1000 * (useconds_t)(i % 5));
-                (void)raise(SIGKILL);
-            }
-            _exit(1);
-        }
-        {
-            int status = 0;
-
-            CHECK(child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status), "the peer did not open");
-        }
-        end = open_end("echo");
-        shared = crossvm_dataport(end, 0).address;
-        CHECK(crossvm_emit(end) == 0, "%s", crossvm_strerror());
-        wait_for_event(end);
-        for (int tries = 0; shared->peer_generation <= generation && tries < 200; tries++)
-            usleep(10000);
-        CHECK(shared->peer_generation > generation, "the guest sees generation %u after %u", shared->peer_generation,
+    crossvm_close(end);
+    for (useconds_t i = 0; i < 20; i++) {
+        die_at_an_end("echo", 1000 * (i % 5));
+        end = end_open("echo");
+        served = crossvm_dataport(end, 0).address;
+        end_emit(end);
+        events += 2;
+        wait_until_served(end, served, events);
+        CHECK(served->peer_generation > generation, "the guest sees generation %u after %u", served->peer_generation,
               generation);
-        generation = shared->peer_generation;
+        generation = served->peer_generation;
         crossvm_close(end);
     }
 }
 
 static void rights_hold_on_both_sides(void)
 {
-    crossvm_end_t *end = open_end("rights");
+    crossvm_end_t *end = end_open("rights");
     crossvm_dataport_t from_host = crossvm_dataport(end, 0);
     crossvm_dataport_t from_guest = crossvm_dataport(end, 1);
     volatile uint32_t *number = from_host.address;
@@ -259,8 +212,8 @@ static void rights_hold_on_both_sides(void)
     }
     CHECK(mprotect(from_guest.address, from_guest.size, PROT_READ | PROT_WRITE) != 0, "it can be made writable");
     *number = 41;
-    tell_guest('r');
-    wait_for_event(end);
+    (void)guest_tell_of(&guest, ORDER_START, "rights");
+    (void)guest_tell(&guest, ORDER_WRITE, 42);
     CHECK(*(volatile uint32_t *)from_guest.address == 42, "the guest writes %u",
           *(volatile uint32_t *)from_guest.address);
     CHECK(*number == 41, "the guest wrote where it may not");
@@ -269,28 +222,22 @@ static void rights_hold_on_both_sides(void)
 
 static void a_driver_that_leaves_is_seen(void)
 {
-    crossvm_end_t *idle = open_end("idle");
+    crossvm_end_t *idle = end_open("idle");
 
     CHECK(crossvm_peer_state(idle, NULL) == CROSSVM_PEER_PRESENT, "the driver is not there");
-    tell_guest('b');
-    wait_for_event(control);
-    for (int i = 0; i < 100 && crossvm_peer_state(idle, NULL) != CROSSVM_PEER_ABSENT; i++)
-        (void)crossvm_wait(idle, crossvm_deadline_after_ms(100));
-    CHECK(crossvm_peer_state(idle, NULL) == CROSSVM_PEER_ABSENT, "nobody told that it left");
-    CHECK(crossvm_emit(control) == 0, "%s", crossvm_strerror());
-    wait_for_event(control);
-    for (int i = 0; i < 100 && crossvm_peer_state(idle, NULL) != CROSSVM_PEER_PRESENT; i++)
-        (void)crossvm_wait(idle, crossvm_deadline_after_ms(100));
-    CHECK(crossvm_peer_state(idle, NULL) == CROSSVM_PEER_PRESENT, "nobody told that it came back");
+    (void)guest_tell_of(&guest, ORDER_UNBIND, "idle");
+    (void)end_wait_for_peer(idle, CROSSVM_PEER_ABSENT);
+    (void)guest_tell(&guest, ORDER_BIND, 0);
+    (void)end_wait_for_peer(idle, CROSSVM_PEER_PRESENT);
     crossvm_close(idle);
 }
 
 /* A peer that makes the descriptors that it shares with the VM's process wait, and empties them itself. */
 static void a_peer_cannot_stall_the_vm(void)
 {
-    crossvm_end_t *idle = open_end("idle");
+    crossvm_end_t *idle = end_open("idle");
 
-    CHECK(crossvm_emit(idle) == 0, "%s", crossvm_strerror());
+    end_emit(idle);
     for (int fd = 3; fd < 64; fd++) {
         char path[32];
         char link[64] = "";
@@ -303,11 +250,9 @@ static void a_peer_cannot_stall_the_vm(void)
         (void)!read(fd, &count, sizeof(count));
         (void)fcntl(fd, F_SETFL, 0);
     }
-    tell_guest('b'); /* the guest's driver leaves and comes: the VM's process takes the descriptors over, and gives them
-                        back */
-    wait_for_event(control);
-    CHECK(crossvm_emit(control) == 0, "%s", crossvm_strerror());
-    wait_for_event(control);
+    /* The VM's process takes the descriptors over while there is no driver, and then gives them back. */
+    (void)guest_tell_of(&guest, ORDER_UNBIND, "idle");
+    (void)guest_tell(&guest, ORDER_BIND, 0);
     crossvm_close(idle);
     echo("echo", 10);
 }
@@ -329,21 +274,22 @@ static void the_tool(void)
     CHECK(strncmp(shell("./crossvm read idle -l 19", 0), "written by the tool", 19) == 0, "read gives something else");
     (void)shell("./crossvm wait idle -t 0.1", 1);
     (void)shell("./crossvm emit idle -n 2", 0);
-    CHECK(strstr(shell("./crossvm emit control 2>&1", 2), "control"), "the error does not name the connection");
+    CHECK(strstr(shell("./crossvm emit control-vm 2>&1", 2), "control-vm"), "the error does not name the connection");
     CHECK(strstr(shell("./crossvm info nothing 2>&1", 2), "nothing"), "the error does not name the connection");
 }
 
 static void the_end_of_the_vm_is_noticed(void)
 {
-    crossvm_end_t *idle = open_end("idle");
-    int events;
+    crossvm_end_t *idle = end_open("idle");
+    crossvm_deadline_t deadline = crossvm_deadline_after_ms(HANG_MS);
     int status = 0;
+    int result;
 
-    tell_guest('q');
+    guest_order(&guest, ORDER_POWEROFF, 0);
     do
-        events = crossvm_wait(idle, crossvm_deadline_after_ms(PATIENCE_MS));
-    while (events >= 0 || events == -EINTR);
-    CHECK(events == -EPIPE, "the wait gives %d", events);
+        result = crossvm_wait(idle, deadline);
+    while (result >= 0 && now_ms() < deadline.ns / 1000000);
+    CHECK(result == -EPIPE, "the wait gives %d", result);
     CHECK(waitpid(vm, &status, 0) == vm && WIFEXITED(status) && WEXITSTATUS(status) == 0, "crossvm-vm ends with %d",
           status);
     CHECK(crossvm_emit(idle) == -EIO || crossvm_wait(idle, CROSSVM_NOW) == -EPIPE, "the end can still be used");
@@ -367,16 +313,23 @@ static pid_t start_vm(char **command)
     return child;
 }
 
-static void show_console(void)
+static void end_vm(void)
 {
     FILE *console = fopen(CONSOLE, "r");
     char line[256];
 
-    if (!console)
-        return;
-    while (fgets(line, sizeof(line), console))
+    if (waitpid(vm, NULL, WNOHANG) == 0)
+        (void)kill(vm, SIGKILL);
+    while (console && fgets(line, sizeof(line), console))
         (void)fputs(line, stdout);
-    (void)fclose(console);
+    if (console)
+        (void)fclose(console);
+}
+
+static void on_standstill(const struct guest *which)
+{
+    (void)which;
+    end_vm();
 }
 
 int main(int argc, char **argv)
@@ -386,9 +339,11 @@ int main(int argc, char **argv)
     msi_expected = strcmp(argv[1], "msi") == 0;
     (void)setenv("CROSSVM_DIR", DIRECTORY, 1);
     (void)mkdir(DIRECTORY, S_IRWXU);
+    cases_start("host");
+    guest_on_standstill(on_standstill);
     vm = start_vm(argv + 2);
     RUN(the_guest_comes_up);
-    if (!failed) {
+    if (!cases_failed()) {
         RUN(events_before_the_peer_are_kept);
         RUN(list_shows_all_ends);
         RUN(thousands_of_rounds);
@@ -403,9 +358,6 @@ int main(int argc, char **argv)
         RUN(the_tool);
         RUN(the_end_of_the_vm_is_noticed);
     }
-    if (waitpid(vm, NULL, WNOHANG) == 0)
-        (void)kill(vm, SIGKILL);
-    show_console();
-    (void)printf("scenario host: %d failed\n", failed);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    end_vm();
+    return cases_end();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "machine.h"
+#include "test_vm.h"
 
 #include <string.h>
 
@@ -48,7 +48,7 @@ static int copy(struct end *end, struct control *control, const uint64_t *args, 
 static int run_on_end(struct end *end, struct control *control, uint32_t op, const uint64_t *args)
 {
     switch (op) {
-    case CONTROL_NOTIFY:
+    case CONTROL_EMIT:
         for (uint64_t i = 0; i < args[0]; i++)
             crossvm_consume_event(end->connection);
         return 0;
@@ -65,7 +65,7 @@ static int run_on_end(struct end *end, struct control *control, uint32_t op, con
     case CONTROL_POKE:
         return copy(end, control, args, false);
     case CONTROL_REMOVE:
-        machine_remove(end);
+        test_vm_remove(end);
         return 0;
     case CONTROL_PEER:
         return peer_set(end, (enum control_peer)args[0]);
@@ -76,7 +76,7 @@ static int run_on_end(struct end *end, struct control *control, uint32_t op, con
     }
 }
 
-void command_run(struct machine *machine, struct control *control)
+void command_run(struct test_vm *test_vm, struct control *control)
 {
     struct control command = *control;
     struct end *end;
@@ -88,22 +88,22 @@ void command_run(struct machine *machine, struct control *control)
         control->result = 0;
         return;
     case CONTROL_INSTALL:
-        control->result = machine_install_one(machine, command.name, command.args[0]);
+        control->result = test_vm_install_one(test_vm, command.name, command.args[0]);
         return;
     case CONTROL_FLOOD_DONE:
-        control->out[0] = machine->floods == 0;
+        control->out[0] = test_vm->floods == 0;
         control->result = 0;
         return;
     case CONTROL_RESET:
-        crossvm_reset_all(&machine->vm);
+        crossvm_reset_all(&test_vm->vm);
         control->result = 0;
         return;
     case CONTROL_LOG:
-        control->out[0] = machine_log_lines();
+        control->out[0] = test_vm_log_lines();
         control->result = 0;
         return;
     default:
-        end = machine_end(machine, command.name);
+        end = test_vm_end(test_vm, command.name);
         control->result = end ? run_on_end(end, control, command.op, command.args) : -1;
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The VMM of the guest tests: one or several VMs in one process, each with the connections of a scenario. Prints the
+ * The VMM of guest-cases: one or several VMs in one process, each with the connections of a scenario. Prints the
  * guests' consoles; ends with status 0 if all guests ended with 0.
  */
 #include <pthread.h>
@@ -9,11 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "machine.h"
+#include "test_vm.h"
 
 #define MAX_VMS 2
 
-static struct machine machines[MAX_VMS];
+static struct test_vm vms[MAX_VMS];
 
 /* Passes a guest's console on in whole lines, so that those of two guests do not mix. */
 static void *pass_lines(void *argument)
@@ -47,47 +47,48 @@ static int console_create(pthread_t *thread)
 
 static void *run(void *argument)
 {
-    struct machine *machine = argument;
+    struct test_vm *vm = argument;
 
-    machine->status = machine_run(machine);
+    vm->status = test_vm_run(vm);
     return NULL;
 }
 
 int main(int argc, char **argv)
 {
-    int vms = argc > 4 ? argc - 4 : 0;
+    int n = argc > 4 ? argc - 4 : 0;
     pthread_t consoles[MAX_VMS];
     int failed = 0;
 
-    if (vms < 1 || vms > MAX_VMS) {
-        (void)fprintf(stderr, "usage: guest-vmm KERNEL INITRD APPEND SCENARIO [SCENARIO]; scenarios:");
+    if (n < 1 || n > MAX_VMS) {
+        (void)fprintf(stderr, "usage: guest-vmm KERNEL INITRAMFS COMMAND_LINE SCENARIO [SCENARIO]; scenarios:");
         scenario_list();
         return 2;
     }
-    for (int i = 0; i < vms; i++) {
+    for (int i = 0; i < n; i++) {
         const struct scenario *scenario = scenario_find(argv[4 + i]);
-        char append[512];
+        char command_line[512];
         int console = console_create(&consoles[i]);
 
-        (void)snprintf(append, sizeof(append), "%s crossvm.scenario=%s crossvm.vm=%d", argv[3], argv[4 + i], i);
-        if (!scenario || console < 0 || machine_create(&machines[i], scenario, argv[1], argv[2], append, console)) {
+        (void)snprintf(command_line, sizeof(command_line), "%s crossvm.scenario=%s crossvm.vm=%d", argv[3], argv[4 + i],
+                       i);
+        if (!scenario || console < 0 || test_vm_create(&vms[i], scenario, argv[1], argv[2], command_line, console)) {
             (void)fprintf(stderr, "guest-vmm: cannot make a VM of scenario %s\n", argv[4 + i]);
             return 2;
         }
     }
-    for (int i = 0; i < vms; i++) {
-        if (pthread_create(&machines[i].thread, NULL, run, &machines[i]))
+    for (int i = 0; i < n; i++) {
+        if (pthread_create(&vms[i].thread, NULL, run, &vms[i]))
             return 2;
     }
-    for (int i = 0; i < vms; i++) {
-        pthread_join(machines[i].thread, NULL);
-        if (machines[i].status)
-            (void)printf("guest-vmm: VM %d of scenario %s ended with status %d\n", i, argv[4 + i], machines[i].status);
-        failed |= machines[i].status != 0;
+    for (int i = 0; i < n; i++) {
+        pthread_join(vms[i].thread, NULL);
+        if (vms[i].status)
+            (void)printf("guest-vmm: VM %d of scenario %s ended with status %d\n", i, argv[4 + i], vms[i].status);
+        failed |= vms[i].status != 0;
     }
-    for (int i = 0; i < vms; i++) {
-        machine_destroy(&machines[i]);
-        close(machines[i].console);
+    for (int i = 0; i < n; i++) {
+        test_vm_destroy(&vms[i]);
+        close(vms[i].console);
         pthread_join(consoles[i], NULL);
     }
     return failed;

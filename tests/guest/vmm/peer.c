@@ -2,7 +2,7 @@
 /*
  * Peers: threads that answer the guest's events, asynchronously to the guest.
  */
-#include "machine.h"
+#include "test_vm.h"
 
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -10,7 +10,7 @@
 
 #define STOP ((uint64_t)1 << 32)
 
-static void notify(struct end *end)
+static void emit(struct end *end)
 {
     kvm_vmm_lock();
     crossvm_consume_event(end->connection);
@@ -30,16 +30,16 @@ static void *answer(void *argument)
     unsigned int seed = 1;
     uint64_t events;
 
-    while (read(end->bell, &events, sizeof(events)) == sizeof(events) && events < STOP) {
+    while (read(end->doorbell, &events, sizeof(events)) == sizeof(events) && events < STOP) {
         for (; events > 0; events--) {
             enum control_peer mode = __atomic_load_n(&end->mode, __ATOMIC_RELAXED);
 
             if (mode == CONTROL_PEER_NONE)
                 continue;
-            notify(end);
+            emit(end);
             if (mode == CONTROL_PEER_BURST) {
                 random_while(&seed);
-                notify(end);
+                emit(end);
             }
         }
     }
@@ -49,38 +49,38 @@ static void *answer(void *argument)
 int peer_set(struct end *end, enum control_peer mode)
 {
     __atomic_store_n(&end->mode, mode, __ATOMIC_RELAXED);
-    if (end->bell >= 0)
+    if (end->doorbell >= 0)
         return 0;
-    end->bell = eventfd(0, EFD_CLOEXEC);
-    if (end->bell < 0)
+    end->doorbell = eventfd(0, EFD_CLOEXEC);
+    if (end->doorbell < 0)
         return -1;
     if (pthread_create(&end->thread, NULL, answer, end)) {
-        close(end->bell);
-        end->bell = -1;
+        close(end->doorbell);
+        end->doorbell = -1;
         return -1;
     }
     return 0;
 }
 
-static void ring(struct end *end, uint64_t events)
+static void wake(struct end *end, uint64_t events)
 {
-    if (end->bell >= 0 && write(end->bell, &events, sizeof(events)) != sizeof(events))
+    if (end->doorbell >= 0 && write(end->doorbell, &events, sizeof(events)) != sizeof(events))
         abort();
 }
 
-void peer_ring(struct end *end)
+void peer_wake(struct end *end)
 {
-    ring(end, 1);
+    wake(end, 1);
 }
 
 void peer_stop(struct end *end)
 {
-    if (end->bell < 0)
+    if (end->doorbell < 0)
         return;
-    ring(end, STOP);
+    wake(end, STOP);
     pthread_join(end->thread, NULL);
-    close(end->bell);
-    end->bell = -1;
+    close(end->doorbell);
+    end->doorbell = -1;
 }
 
 struct flood {
@@ -93,9 +93,9 @@ static void *flood(void *argument)
     struct flood *flood = argument;
 
     for (uint64_t i = 0; i < flood->events; i++)
-        notify(flood->end);
+        emit(flood->end);
     kvm_vmm_lock();
-    flood->end->machine->floods--;
+    flood->end->vm->floods--;
     kvm_vmm_unlock();
     free(flood);
     return NULL;
@@ -109,9 +109,9 @@ int peer_flood(struct end *end, uint64_t events)
     if (!task)
         return -1;
     *task = (struct flood){.end = end, .events = events};
-    end->machine->floods++;
+    end->vm->floods++;
     if (pthread_create(&thread, NULL, flood, task)) {
-        end->machine->floods--;
+        end->vm->floods--;
         free(task);
         return -1;
     }

@@ -46,7 +46,7 @@ static const struct scenario_connection sizes[] = {
 };
 
 static const struct scenario_install device_installs[] = {
-    {.connections = shared, .n = COUNT(shared), .short_one = true, .max_irqs = 1},
+    {.connections = shared, .n = COUNT(shared), .short_interface = true, .max_irqs = 1},
     {.connections = more_shared, .n = COUNT(more_shared), .max_irqs = 0},
     {.connections = sizes, .n = COUNT(sizes), .msi = true, .max_irqs = 0},
 };
@@ -74,7 +74,7 @@ static const struct scenario_connection pair[] = {
     {.name = "pair", .dataports = {{KIB(4), RW}}},
 };
 static const struct scenario_install pair_installs[] = {
-    {.connections = pair, .n = COUNT(pair), .short_one = true, .max_irqs = 2},
+    {.connections = pair, .n = COUNT(pair), .short_interface = true, .max_irqs = 2},
 };
 
 static const struct scenario scenarios[] = {

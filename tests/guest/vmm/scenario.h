@@ -27,16 +27,16 @@ struct scenario_connection {
 struct scenario_install {
     const struct scenario_connection *connections;
     size_t n;
-    bool msi;       /* the bus offers MSI */
-    bool short_one; /* through cross_vm_connections_init_common() */
-    int max_irqs;   /* how many interrupt numbers there are; then they are shared */
+    bool msi;             /* the bus offers MSI */
+    bool short_interface; /* through cross_vm_connections_init_common() */
+    int max_irqs;         /* how many interrupt numbers there are; then they are shared */
 };
 
 struct scenario {
     const char *name;
     const struct scenario_install *installs;
     size_t num_installs;
-    unsigned int cpus;
+    unsigned int vcpus;
     size_t memory; /* bytes */
 };
 

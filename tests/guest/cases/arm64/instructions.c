@@ -4,10 +4,12 @@
  * that change their address register, and whole cache lines. The program that makes one gets SIGBUS, and nobody else
  * notices.
  */
+#include "../../harness/case.h"
 #include "../cases.h"
-#include "../harness.h"
+#include "../device.h"
 #include "../platform.h"
 #include "../registers.h"
+#include "../vmm.h"
 
 #include <signal.h>
 #include <string.h>
@@ -18,7 +20,7 @@ static void store_pair(volatile uint8_t *registers)
     __asm__ volatile("stp xzr, xzr, [%0]" : : "r"(registers + CROSSVM_REG_NAME) : "memory");
 }
 
-static void store_pair_of_words_at_the_bell(volatile uint8_t *registers)
+static void store_pair_of_words_at_emit(volatile uint8_t *registers)
 {
     __asm__ volatile("stp wzr, wzr, [%0]" : : "r"(registers + CROSSVM_REG_EMIT) : "memory");
 }
@@ -84,7 +86,7 @@ static void pair_and_writeback_stores_harm_only_their_author(void)
 {
     registers_start();
     check_sigbus("stp x", store_pair);
-    check_sigbus("stp w", store_pair_of_words_at_the_bell);
+    check_sigbus("stp w", store_pair_of_words_at_emit);
     check_sigbus("str post-index", store_post_index);
     check_sigbus("str pre-index", store_pre_index);
 }
@@ -96,7 +98,7 @@ static void exclusive_and_line_stores_harm_only_their_author(void)
     check_sigbus("dc zva", zero_cache_line);
 }
 
-/* By the hundred, while another connection is at work; the VMM's log tells of the first, if at all. */
+/* A hundred of them, while another connection is at work. The module logs none. */
 static void a_storm_of_them_disturbs_nobody(void)
 {
     uint64_t lines = log_lines();

@@ -59,7 +59,7 @@ struct map_entry {
     uint32_t flags;
 };
 
-/* Linux stores its own number to the interrupt line register, so it is the device tree that tells. */
+/* From the device tree, since Linux stores a number of its own to the interrupt line register. */
 unsigned int pci_intx(unsigned int dev, unsigned int fun)
 {
     unsigned int pin = pci_config_read(0, dev, fun, PIN & ~3U) >> 8 & 0xff;

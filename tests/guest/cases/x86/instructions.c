@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Stores that one instruction makes several of, that load as well, or that are wider than a register. */
-#include "../harness.h"
+#include "../../harness/case.h"
+#include "../device.h"
 #include "../platform.h"
 #include "../registers.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "machine.h"
+#include "test_vm.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 
 static unsigned int log_lines;
 
-unsigned int machine_log_lines(void)
+unsigned int test_vm_log_lines(void)
 {
     return log_lines;
 }
@@ -29,11 +29,11 @@ static void note_line(int level, const char *line, void *cookie)
 
 /* --- ends --- */
 
-struct end *machine_end(struct machine *machine, const char *name)
+struct end *test_vm_end(struct test_vm *test_vm, const char *name)
 {
     for (size_t i = 0; i < MAX_ENDS; i++) {
-        if (machine->ends[i].name[0] && strcmp(machine->ends[i].name, name) == 0)
-            return &machine->ends[i];
+        if (test_vm->ends[i].name[0] && strcmp(test_vm->ends[i].name, name) == 0)
+            return &test_vm->ends[i];
     }
     return NULL;
 }
@@ -48,7 +48,7 @@ static void end_free(struct end *end)
         free(end->dataports[i].frames);
     }
     memset(end, 0, sizeof(*end));
-    end->bell = -1;
+    end->doorbell = -1;
 }
 
 static int end_add_dataport(struct end *end, size_t size)
@@ -70,15 +70,15 @@ static int end_add_dataport(struct end *end, size_t size)
     return end->dataports[i].memory ? 0 : -1;
 }
 
-static struct end *end_make(struct machine *machine, const struct scenario_connection *connection)
+static struct end *end_make(struct test_vm *test_vm, const struct scenario_connection *connection)
 {
-    struct end *end = machine->ends;
+    struct end *end = test_vm->ends;
 
-    while (end < machine->ends + MAX_ENDS && end->name[0])
+    while (end < test_vm->ends + MAX_ENDS && end->name[0])
         end++;
-    if (end == machine->ends + MAX_ENDS)
+    if (end == test_vm->ends + MAX_ENDS)
         return NULL;
-    end->machine = machine;
+    end->vm = test_vm;
     (void)snprintf(end->name, sizeof(end->name), "%s", connection->name);
     for (size_t i = 0; connection->dataports[i].size; i++) {
         if (end_add_dataport(end, connection->dataports[i].size)) {
@@ -89,7 +89,7 @@ static struct end *end_make(struct machine *machine, const struct scenario_conne
     return end;
 }
 
-void machine_remove(struct end *end)
+void test_vm_remove(struct end *end)
 {
     crossvm_remove(end->connection);
     end_free(end);
@@ -103,9 +103,9 @@ static int emitted(void *cookie)
 
     end->emits++;
     if (strcmp(end->name, CONTROL_NAME) == 0)
-        command_run(end->machine, (struct control *)end->dataports[0].memory);
+        command_run(end->vm, (struct control *)end->dataports[0].memory);
     else
-        peer_ring(end);
+        peer_wake(end);
     return 0;
 }
 
@@ -141,7 +141,7 @@ static const emit_fn short_emits[2][SHORT_EMITS] = {
 
 /* --- installing --- */
 
-static struct machine *allocating; /* for which alloc_irq is called; under the VMM's lock */
+static struct test_vm *allocating; /* for which alloc_irq is called; under the VMM's lock */
 
 static int alloc_irq(void)
 {
@@ -153,7 +153,7 @@ static int send_msi(vm_t *vm, const crossvm_msi_t *msi)
     return kvm_msi_send(vm, msi->address, msi->data, msi->requester);
 }
 
-static int install_short(struct machine *machine, const struct scenario_install *install, struct end **ends)
+static int install_short(struct test_vm *test_vm, const struct scenario_install *install, struct end **ends)
 {
     static unsigned int vms;
     unsigned int vm = vms++ % 2;
@@ -170,23 +170,23 @@ static int install_short(struct machine *machine, const struct scenario_install 
         handles[i].consume_id = i + 1;
         handles[i].connection_name = ends[i]->name;
     }
-    if (cross_vm_connections_init_common(&machine->vm, KVM_PCI_WINDOW_BASE, handles, (int)install->n, machine->pci,
+    if (cross_vm_connections_init_common(&test_vm->vm, KVM_PCI_WINDOW_BASE, handles, (int)install->n, test_vm->pci,
                                          alloc_irq))
         return -1;
     for (size_t i = 0; i < install->n; i++)
-        ends[i]->connection = crossvm_find(&machine->vm, ends[i]->name);
+        ends[i]->connection = crossvm_find(&test_vm->vm, ends[i]->name);
     return 0;
 }
 
-static int install_full(struct machine *machine, const struct scenario_install *install, struct end **ends)
+static int install_full(struct test_vm *test_vm, const struct scenario_install *install, struct end **ends)
 {
     crossvm_bus_t bus = {
-        .vm = &machine->vm,
-        .pci = machine->pci,
+        .vm = &test_vm->vm,
+        .pci = test_vm->pci,
         .base = KVM_PCI_WINDOW_BASE,
         .size = KVM_PCI_WINDOW_SIZE,
         .alloc_irq = alloc_irq,
-        .send_msi = install->msi && kvm_msi_available(&machine->vm) ? send_msi : NULL,
+        .send_msi = install->msi && kvm_msi_available(&test_vm->vm) ? send_msi : NULL,
     };
     crossvm_connection_config_t configs[MAX_ENDS] = {{0}};
     crossvm_dataport_config_t dataports[MAX_ENDS][CROSSVM_MAX_DATAPORTS] = {{{0}}};
@@ -218,32 +218,32 @@ static int install_full(struct machine *machine, const struct scenario_install *
     return 0;
 }
 
-static int install(struct machine *machine, const struct scenario_install *install)
+static int install(struct test_vm *test_vm, const struct scenario_install *install)
 {
     struct end *ends[MAX_ENDS];
 
     for (size_t i = 0; i < install->n; i++) {
-        ends[i] = end_make(machine, &install->connections[i]);
+        ends[i] = end_make(test_vm, &install->connections[i]);
         if (!ends[i])
             return -1;
     }
-    allocating = machine;
-    machine->irqs_left = install->max_irqs;
-    kvm_irq_allocator_use(&machine->vm);
-    return install->short_one ? install_short(machine, install, ends) : install_full(machine, install, ends);
+    allocating = test_vm;
+    test_vm->irqs_left = install->max_irqs;
+    kvm_irq_allocator_use(&test_vm->vm);
+    return install->short_interface ? install_short(test_vm, install, ends) : install_full(test_vm, install, ends);
 }
 
-int machine_install_one(struct machine *machine, const char *name, size_t size)
+int test_vm_install_one(struct test_vm *test_vm, const char *name, size_t size)
 {
     struct scenario_connection connection = {.name = name,
                                              .dataports = {{size, CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE}}};
     struct scenario_install one = {.connections = &connection, .n = 1, .msi = true, .max_irqs = 1};
-    int error = install(machine, &one);
+    int error = install(test_vm, &one);
 
     if (error) {
         for (size_t i = 0; i < MAX_ENDS; i++) {
-            if (machine->ends[i].name[0] && !machine->ends[i].connection)
-                end_free(&machine->ends[i]);
+            if (test_vm->ends[i].name[0] && !test_vm->ends[i].connection)
+                end_free(&test_vm->ends[i]);
         }
     }
     return error;
@@ -251,71 +251,69 @@ int machine_install_one(struct machine *machine, const char *name, size_t size)
 
 /* --- the VM --- */
 
-int machine_create(struct machine *machine, const struct scenario *scenario, const char *kernel, const char *initramfs,
-                   const char *append, int console)
+int test_vm_create(struct test_vm *test_vm, const struct scenario *scenario, const char *kernel, const char *initramfs,
+                   const char *command_line, int console)
 {
     kvm_linux_t linux_image = {.kernel = kernel, .initramfs = initramfs};
-    char command_line[512];
-    vm_t *vm = &machine->vm;
+    char full[512];
+    vm_t *vm = &test_vm->vm;
     int error = 0;
 
-    machine->scenario = scenario;
-    machine->console = console;
+    test_vm->console = console;
     for (size_t i = 0; i < MAX_ENDS; i++)
-        machine->ends[i].bell = -1;
+        test_vm->ends[i].doorbell = -1;
     kvm_log_set_sink(note_line, NULL);
     if (vm_init(vm, NULL, NULL, (vspace_t){0}, NULL, seL4_CapNull, scenario->name) ||
         vm_create_default_irq_controller(vm) || vm_ram_register_at(vm, KVM_RAM_BASE, scenario->memory, false))
         error = -1;
-    for (unsigned int i = 0; i < scenario->cpus && !error; i++)
+    for (unsigned int i = 0; i < scenario->vcpus && !error; i++)
         error = vm_create_vcpu(vm, 0) ? 0 : -1;
-    if (error || vmm_pci_init(&machine->pci) || kvm_pci_attach(vm, machine->pci) || kvm_console_create(vm, -1, console))
+    if (error || vmm_pci_init(&test_vm->pci) || kvm_pci_attach(vm, test_vm->pci) || kvm_console_create(vm, -1, console))
         return -1;
     kvm_vmm_lock();
     for (size_t i = 0; i < scenario->num_installs && !error; i++)
-        error = install(machine, &scenario->installs[i]);
+        error = install(test_vm, &scenario->installs[i]);
     kvm_vmm_unlock();
     /* Relaxed, so that the cases can read configuration space past Linux where it is memory. */
-    (void)snprintf(command_line, sizeof(command_line), "%s crossvm.msi=%d iomem=relaxed", append,
-                   kvm_msi_available(vm));
-    linux_image.command_line = command_line;
-    linux_image.pci = machine->pci;
+    (void)snprintf(full, sizeof(full), "%s crossvm.msi=%d iomem=relaxed", command_line, kvm_msi_available(vm));
+    linux_image.command_line = full;
+    linux_image.pci = test_vm->pci;
     if (!error)
         error = kvm_boot_linux(vm, &linux_image);
     return error ? error : vcpu_start(vm->vcpus[BOOT_VCPU]);
 }
 
-int machine_run(struct machine *machine)
+int test_vm_run(struct test_vm *test_vm)
 {
-    return vm_run(&machine->vm) ? -1 : kvm_vm_exit_status(&machine->vm);
+    return vm_run(&test_vm->vm) ? -1 : kvm_vm_exit_status(&test_vm->vm);
 }
 
-/* The guest is gone; nobody else may touch the connections when they go. */
-static void wait_for_threads(struct machine *machine)
+/* The guest has ended; these threads use its connections, which go next. */
+static void wait_for_threads(struct test_vm *test_vm)
 {
     bool busy = true;
 
     while (busy) {
         kvm_vmm_lock();
-        busy = machine->floods > 0;
+        busy = test_vm->floods > 0;
         kvm_vmm_unlock();
         usleep(1000);
     }
     for (size_t i = 0; i < MAX_ENDS; i++) {
-        if (machine->ends[i].name[0])
-            peer_stop(&machine->ends[i]);
+        if (test_vm->ends[i].name[0])
+            peer_stop(&test_vm->ends[i]);
     }
 }
 
-void machine_destroy(struct machine *machine)
+void test_vm_destroy(struct test_vm *test_vm)
 {
-    wait_for_threads(machine);
+    wait_for_threads(test_vm);
     kvm_vmm_lock();
-    crossvm_remove_all(&machine->vm);
+    crossvm_remove_all(&test_vm->vm);
     kvm_vmm_unlock();
     for (size_t i = 0; i < MAX_ENDS; i++) {
-        if (machine->ends[i].name[0])
-            end_free(&machine->ends[i]);
+        if (test_vm->ends[i].name[0])
+            end_free(&test_vm->ends[i]);
     }
-    kvm_vm_destroy(&machine->vm);
+    kvm_vm_destroy(&test_vm->vm);
 }
