@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""A dataport and events, without a channel: end 0 writes a text and emits an event, end 1 reverses the text and emits an
-event, too."""
+"""A dataport and events, without a channel: end 0 writes a text and emits an event, end 1 reverses the text and emits
+an event, too."""
 
 from example import open_end
 

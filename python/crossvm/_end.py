@@ -16,7 +16,7 @@ from ._channel import Channel
 from ._datagram import Datagram
 from ._deadline import FOREVER, NOW, deadline, nanoseconds_left, seconds_left
 from ._handle import Handle
-from ._library import crossvm_end_info_t, last_error, lib
+from ._library import crossvm_dataport_t, crossvm_end_info_t, last_error, lib
 from ._memory import Exports, Memory, withdraw
 from ._stream import Stream
 from ._waiters import Waiters
@@ -176,13 +176,15 @@ class End:
         # Weak references: a channel that nobody holds closes itself, and the last one lets the end do so.
         self._channels: weakref.WeakValueDictionary[int, Channel] = weakref.WeakValueDictionary()
         self._exports = Exports()
-        self.dataports: List[Dataport] = []
+        self.dataports: Tuple[Dataport, ...] = tuple(
+            self._map(lib.crossvm_dataport(pointer, i)) for i in range(lib.crossvm_num_dataports(pointer))
+        )
         """The connection's dataports."""
-        for i in range(lib.crossvm_num_dataports(pointer)):
-            mapped = lib.crossvm_dataport(pointer, i)
-            writable = bool(mapped.rights & RIGHT_WRITE)
-            memory = Memory(mapped.address, mapped.size, writable, self._handle, self._exports)
-            self.dataports.append(Dataport(memory, mapped.size, self._name))
+
+    def _map(self, mapped: crossvm_dataport_t) -> Dataport:
+        writable = bool(mapped.rights & RIGHT_WRITE)
+        memory = Memory(mapped.address, mapped.size, writable, self._handle, self._exports)
+        return Dataport(memory, mapped.size, self._name)
 
     def __repr__(self) -> str:
         return f"<crossvm.End {self._name!r}, number {self._number}{', closed' if self._handle.is_closed else ''}>"

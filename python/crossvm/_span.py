@@ -13,9 +13,8 @@ from ._numbers import number_of
 class Span:
     """A piece of a channel's ring, for one `with` block: what Channel.reserve() and Channel.peek() return.
 
-    At the end of the block, `length` bytes are sent (reserve) or given back to the peer (peek). Nothing is sent or given
-    back if the block ends in an exception, or with a BufferError if a memoryview that was made of `memory` outlives the
-    block."""
+    At the end of the block, `length` bytes are sent (reserve) or given back to the peer (peek). Nothing is if the block
+    ends in an exception; or if a memoryview that was made of `memory` outlives the block, which is a BufferError."""
 
     def __init__(self, memory: Memory, size: int, done: Callable[[int], None]) -> None:
         self._memory = memory
@@ -24,7 +23,7 @@ class Span:
 
     @property
     def memory(self) -> memoryview:
-        """The memory itself. It can be used until the block ends or the channel is closed; then it raises ValueError."""
+        """The memory itself. Once the block has ended or the channel is closed, it raises ValueError."""
         return self._memory.view
 
     @property

@@ -30,7 +30,7 @@ class Waiters:
         self._closed = False
 
     def enter(self, call: object) -> None:
-        """Counts a thread in, before a call that blocks. A RuntimeError if the call could take the wake-ups of tasks."""
+        """Counts a thread in, before a call that blocks. A RuntimeError if it could take the wake-ups of tasks."""
         with self._lock:
             if self._tasks and self._loop and not self._loop.is_closed():
                 raise RuntimeError(f"tasks of an event loop wait on this end: {ONE_OR_THE_OTHER}")

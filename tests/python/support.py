@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the tests share: a `crossvm pair` in a directory of its own, and programs at its ends.
 
-No test decides by a time. A call that must succeed has no timeout, or 0 where it must succeed at once; ctest ends a test
-that hangs."""
+No test decides by a time. A call that must succeed has no timeout, or 0 where it must succeed at once; ctest ends a
+test that hangs."""
 
 import asyncio
 import contextlib

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# test_install.sh SOURCE VERSION: installs the module as its README.md says, with Debian's Python and without a network, and
-# runs what was installed. CROSSVM_LIBRARY names the library.
+# test_install.sh SOURCE VERSION: installs the module as its README.md says, with Debian's Python and without a network,
+# and runs what was installed. CROSSVM_LIBRARY names the library.
 set -eu
 
 source=$1

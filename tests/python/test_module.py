@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""The module as a whole: its version, what it says of itself, `python -m crossvm`, the library behind it, closed descriptors."""
+"""The module as a whole: its version, its library, what it says of itself, `python -m crossvm`, closed descriptors."""
 
 import ctypes
 import inspect
@@ -15,7 +15,7 @@ from crossvm import _library
 from support import PairTest, Thread
 
 
-# Closes the given descriptors and runs a program. Python itself would give them /dev/null, or leave its own files there.
+# Closes the given descriptors and runs a program: as a shell does for `program <&-`.
 CLOSED = """
 import os, sys
 for descriptor in sys.argv[2:]:
