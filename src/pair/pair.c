@@ -68,13 +68,13 @@ static uint32_t state_of(const struct end *end)
     return end->owner == NOBODY ? CROSSVM_DRIVER_NONE : CROSSVM_DRIVER_OPEN;
 }
 
-/* --- news --- */
+/* --- telling --- */
 
-/* Tells an end's owner who is at the peer's end, now or when its socket takes it. */
+/* Tells an end's owner whether a program is at the peer's end, now or when its socket takes it. */
 static void tell(struct pair *pair, struct end *end)
 {
     const struct end *peer = peer_of(pair, end);
-    struct crossvm_wire_driver news = {
+    struct crossvm_wire_driver state = {
         .header = {.magic = CROSSVM_WIRE_MAGIC, .version = CROSSVM_WIRE_VERSION, .type = CROSSVM_WIRE_DRIVER},
         .driver_state = state_of(peer),
         .generation = peer->generation,
@@ -82,7 +82,7 @@ static void tell(struct pair *pair, struct end *end)
 
     if (end->owner == NOBODY)
         return;
-    end->late = cvm_descriptors_send(end->clients[end->owner].fd, &news, sizeof(news), NULL, 0) != 0 &&
+    end->late = cvm_descriptors_send(end->clients[end->owner].fd, &state, sizeof(state), NULL, 0) != 0 &&
                 (errno == EAGAIN || errno == ENOBUFS);
 }
 
@@ -205,7 +205,7 @@ static void serve_client(struct pair *pair, struct end *end, int client, short e
         drop(pair, end, client);
 }
 
-/* A free index for a client: when there is none, the one that was silent for longest has to go. */
+/* A free index for a client. If all are taken, the client that was silent for longest has to go. */
 static int make_room(struct pair *pair, struct end *end)
 {
     int longest = NOBODY;
@@ -231,7 +231,7 @@ static void welcome(struct pair *pair, struct end *end)
         message("connection \"%s\": cannot accept programs for now: %s", end->name, error_reason(errno));
 }
 
-/* When a client has been silent for too long. The owner may be: it is told, and need not ask. */
+/* When a client will have been silent for too long; for the owner, never. */
 static int64_t due_ms(const struct end *end, int client)
 {
     if (end->clients[client].fd < 0 || client == end->owner)
@@ -239,7 +239,7 @@ static int64_t due_ms(const struct end *end, int client)
     return end->clients[client].asked_ms + DOOR_SILENCE_MS;
 }
 
-/* Drops who has been silent for too long. When to look again. */
+/* Drops clients that have been silent for too long. Returns when to look again. */
 static int64_t drop_silent(struct pair *pair, struct end *end, int64_t now)
 {
     int64_t next = listener_due_ms(&end->door.listener, now);

@@ -2,7 +2,7 @@
 /*
  * A connection between two programs of this machine, without a VM. Both ends are sockets that speak src/wire/wire.h,
  * and each program finds in the other what it would find in a guest. This process hands out memory and doorbells once;
- * after that it only tells each end who is at the other.
+ * after that it only tells each end whether a program is at the other.
  */
 #pragma once
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A VM's console in a file that does not grow without end: at its limit the file gets the name PATH.1, in the place of
+ * A VM's console in a file that does not grow without end: at its limit the file is renamed to PATH.1, which replaces
  * an older one, and a new file begins.
  */
 #pragma once
@@ -28,7 +28,8 @@ struct console_file {
  */
 int console_file_open(struct console_file *file, const char *path, uint64_t max_size, bool anew);
 
-/** Whether it is a regular file. Others, such as a FIFO, are for the VM itself: they do not grow, but may make wait. */
+/** Whether it is a regular file. Others, such as FIFOs, are for the VM itself: they do not grow, but writing may block.
+ */
 bool console_file_is_regular(const struct console_file *file);
 
 /**

@@ -64,7 +64,7 @@ static void tell(struct link *link, int number)
 {
     const struct link_end *peer = &link->ends[1 - number];
     struct link_end *end = &link->ends[number];
-    struct crossvm_wire_driver news = {
+    struct crossvm_wire_driver state = {
         .header = {.magic = CROSSVM_WIRE_MAGIC, .version = CROSSVM_WIRE_VERSION, .type = CROSSVM_WIRE_DRIVER},
         .driver_state = peer->driver_state,
         .generation = peer->generation,
@@ -72,7 +72,7 @@ static void tell(struct link *link, int number)
 
     if (end->socket < 0)
         return;
-    end->late = send(end->socket, &news, sizeof(news), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
+    end->late = send(end->socket, &state, sizeof(state), MSG_NOSIGNAL | MSG_DONTWAIT) < 0 &&
                 (errno == EAGAIN || errno == ENOBUFS);
 }
 
@@ -146,17 +146,17 @@ void link_leave(struct link *link, int number)
 
 /* --- passing on --- */
 
-static bool is_news(const struct crossvm_wire_driver *news, ssize_t length)
+static bool is_driver_message(const struct crossvm_wire_driver *message, ssize_t length)
 {
-    return length == (ssize_t)sizeof(*news) && news->header.magic == CROSSVM_WIRE_MAGIC &&
-           news->header.version == CROSSVM_WIRE_VERSION && news->header.type == CROSSVM_WIRE_DRIVER;
+    return length == (ssize_t)sizeof(*message) && message->header.magic == CROSSVM_WIRE_MAGIC &&
+           message->header.version == CROSSVM_WIRE_VERSION && message->header.type == CROSSVM_WIRE_DRIVER;
 }
 
 static void receive(struct link *link, int number)
 {
     struct link_end *end = &link->ends[number];
-    struct crossvm_wire_driver news;
-    ssize_t length = recv(end->socket, &news, sizeof(news), MSG_DONTWAIT);
+    struct crossvm_wire_driver state;
+    ssize_t length = recv(end->socket, &state, sizeof(state), MSG_DONTWAIT);
 
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
@@ -164,10 +164,10 @@ static void receive(struct link *link, int number)
         link_leave(link, number);
         return;
     }
-    if (!is_news(&news, length))
+    if (!is_driver_message(&state, length))
         return;
-    end->driver_state = news.driver_state;
-    end->generation = end->base + news.generation;
+    end->driver_state = state.driver_state;
+    end->generation = end->base + state.generation;
     tell(link, 1 - number);
 }
 

@@ -43,9 +43,9 @@ int read_word(const struct part *part, const char *const *words)
     join_texts(known, sizeof(known), words);
     meant = most_like(text, words);
     if (meant)
-        part_error(part, "\"%s\" is none of %s; did you mean \"%s\"?", text, known, meant);
+        part_error(part, "\"%s\" is not one of %s; did you mean \"%s\"?", text, known, meant);
     else
-        part_error(part, "\"%s\" is none of %s", text, known);
+        part_error(part, "\"%s\" is not one of %s", text, known);
     return -1;
 }
 

@@ -7,5 +7,5 @@
 /** Joins the texts of a list that ends with NULL, with commas; as many bytes as fit. */
 void join_texts(char *to, size_t size, const char *const *texts);
 
-/** The candidate (of a list that ends with NULL) that is most like a text, or NULL when none is like it. */
+/** The candidate (of a list that ends with NULL) that is most like a text, or NULL if no candidate is like it. */
 const char *most_like(const char *text, const char *const *candidates);

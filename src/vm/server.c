@@ -157,7 +157,7 @@ static int answer(struct client *client, const struct crossvm_wire_header *reque
 
 /* --- silence and pauses --- */
 
-/* When a client has been silent for too long. The owner may be: it is told, and need not ask. */
+/* When a client will have been silent for too long; for the owner, never. */
 static int64_t due_ms(const struct client *client)
 {
     if (client->source.fd < 0 || client == client->end->owner)
@@ -224,7 +224,7 @@ static void serve(struct source *source, uint32_t events)
     look_at_all(server);
 }
 
-/* Room for a client: when there is none, the one that was silent for longest has to go. */
+/* Room for a client. If all of it is taken, the client that was silent for longest has to go. */
 static struct client *make_room(struct end *end)
 {
     struct client *longest = NULL;

@@ -126,29 +126,29 @@ static void lose(struct sibling *sibling)
 static void heard(struct source *source, uint32_t events)
 {
     struct sibling *sibling = (struct sibling *)((char *)source - offsetof(struct sibling, source));
-    struct crossvm_wire_driver news;
+    struct crossvm_wire_driver state;
     ssize_t length;
 
     if (events & EPOLLOUT)
         report_writable(&sibling->report, sibling->wiring);
     if (!(events & ~(uint32_t)EPOLLOUT))
         return;
-    length = recv(source->fd, &news, sizeof(news), MSG_DONTWAIT);
+    length = recv(source->fd, &state, sizeof(state), MSG_DONTWAIT);
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (length <= 0) {
         lose(sibling);
         return;
     }
-    if (length != (ssize_t)sizeof(news) || !header_is_valid(&news.header, CROSSVM_WIRE_DRIVER))
+    if (length != (ssize_t)sizeof(state) || !header_is_valid(&state.header, CROSSVM_WIRE_DRIVER))
         return;
-    if (news.driver_state == sibling->told.driver_state && news.generation == sibling->told.generation)
+    if (state.driver_state == sibling->told.driver_state && state.generation == sibling->told.generation)
         return;
     /* Messages may have been left out: a new generation is a new peer, even where less of it is there than before. */
-    if (news.generation != sibling->told.generation && news.driver_state < sibling->told.driver_state)
+    if (state.generation != sibling->told.generation && state.driver_state < sibling->told.driver_state)
         crossvm_set_peer_state(sibling->wiring->connection, CROSSVM_PEER_ABSENT);
-    sibling->told = news;
-    crossvm_set_peer_state(sibling->wiring->connection, peer_state_of(news.driver_state));
+    sibling->told = state;
+    crossvm_set_peer_state(sibling->wiring->connection, peer_state_of(state.driver_state));
 }
 
 /* --- life --- */

@@ -13,14 +13,12 @@
 #include "../common/message.h"
 #include "socket_directory.h"
 
-#define PATH_BYTES sizeof(((struct sockaddr_un *)NULL)->sun_path)
-
 /* 0, or -1 after a message. */
-static int make_path(char path[PATH_BYTES], const char *dir, const char *name, const char *suffix)
+static int make_path(char path[DOOR_PATH_BYTES], const char *dir, const char *name, const char *suffix)
 {
-    int length = snprintf(path, PATH_BYTES, "%s/%s.%s", dir, name, suffix);
+    int length = snprintf(path, DOOR_PATH_BYTES, "%s/%s.%s", dir, name, suffix);
 
-    if (length >= 0 && (size_t)length < PATH_BYTES)
+    if (length >= 0 && (size_t)length < DOOR_PATH_BYTES)
         return 0;
     message("connection \"%s\": the path %s/%s.%s is too long for a socket; choose a shorter --socket-dir", name, dir,
             name, suffix);
@@ -108,7 +106,7 @@ static void release_lock(struct door *door)
 
 int door_open(struct door *door, const char *dir, const char *name)
 {
-    char path[PATH_BYTES];
+    char path[DOOR_PATH_BYTES];
 
     *door = DOOR_CLOSED;
     if (make_path(path, dir, name, "sock") || make_path(door->lock_path, dir, name, "lock"))

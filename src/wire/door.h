@@ -11,16 +11,18 @@
 
 #include "listener.h"
 
-/* Programs at an end at once. Further ones take the place of the one that has been silent for longest. */
+/* Programs at an end at once. For a further one, the program that has been silent for longest is dropped. */
 #define DOOR_MAX_CLIENTS 16
 
-/* A program that does not own the end and asks nothing for so long is sent away. */
+/* A program that does not own the end is dropped when it has asked nothing for this time. */
 #define DOOR_SILENCE_MS 5000
+
+#define DOOR_PATH_BYTES sizeof(((struct sockaddr_un *)NULL)->sun_path)
 
 struct door {
     struct listener listener;
-    int lock;                                                       /**< held while the name is ours; -1: none */
-    char lock_path[sizeof(((struct sockaddr_un *)NULL)->sun_path)]; /**< DIR/NAME.lock */
+    int lock;                        /**< held while the name is ours; -1: not */
+    char lock_path[DOOR_PATH_BYTES]; /**< DIR/NAME.lock */
 };
 
 #define DOOR_CLOSED ((struct door){.listener = LISTENER_CLOSED, .lock = -1})

@@ -11,7 +11,7 @@
 
 #include "../common/clock.h"
 
-/* A descriptor of the process to give up when there are no others; 0: none yet, -1: it could not be had. */
+/* A descriptor to give up when the process has no others left. 0: not opened yet; -1: opening it failed. */
 static int spare;
 
 static void take_spare(void)
@@ -118,7 +118,7 @@ int listener_accept(struct listener *listener, int64_t now)
     return -1;
 }
 
-/* --- who may come in --- */
+/* --- admission --- */
 
 static bool is_in_group(int client, const struct ucred *peer, gid_t group)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* What `crossvm pair` says when the system gives it too little, and who is let in then. The tool's path is the
- * argument. */
+/* What `crossvm pair` says when the system gives it too little. The tool's path is the argument. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>

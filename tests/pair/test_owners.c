@@ -49,8 +49,8 @@ static uint32_t hear(int fd)
 }
 
 /*
- * The next program comes before the server has seen that the owner is gone, who left news unread, or a request that
- * nobody will take.
+ * The next program comes before the server has seen that the owner is gone. The owner left a message unread, or a
+ * request without an answer.
  */
 static void an_end_is_free_when_its_owner_is_gone(void **state)
 {
@@ -64,7 +64,7 @@ static void an_end_is_free_when_its_owner_is_gone(void **state)
         owner = connect_to_end(0);
         ask(owner, CROSSVM_WIRE_ATTACH);
         assert_int_equal(hear(owner), 0);
-        crossvm_close(pair_open(1)); /* news */
+        crossvm_close(pair_open(1)); /* a message to the owner */
 
         pair_signal_server(SIGSTOP);
         if (request)

@@ -169,7 +169,7 @@ static void pair_end(struct pair *pair)
     link_destroy(&pair->link);
 }
 
-/* The guest counts in its own page, then rings. */
+/* The guest counts in its own page, then emits. */
 static void guest_emit(struct guest *guest)
 {
     (void)__atomic_fetch_add(guest->wiring.own_seq, 1, __ATOMIC_SEQ_CST);
@@ -309,7 +309,7 @@ static void a_vm_that_comes_again(void **state)
 
 /* A guest that changes its driver's state without end, towards a VM whose process does not read: the last state counts.
  */
-static void a_flood_of_news_ends_with_the_last(void **state)
+static void a_flood_of_messages_ends_with_the_last(void **state)
 {
     struct pair pair;
 
@@ -337,9 +337,9 @@ static void a_flood_of_news_ends_with_the_last(void **state)
 }
 
 /* The runner leaves out what was true in between when a socket is full. */
-static void news_left_out_are_a_new_peer(void **state)
+static void messages_left_out_are_a_new_peer(void **state)
 {
-    struct crossvm_wire_driver news = {.header = {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_DRIVER}};
+    struct crossvm_wire_driver state_of_b = {.header = {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_DRIVER}};
     struct pair pair;
     uint32_t generation;
 
@@ -351,9 +351,9 @@ static void news_left_out_are_a_new_peer(void **state)
     generation = load(&pair.a, CROSSVM_REG_PEER_GENERATION);
 
     /* Its driver left, and came again. */
-    news.driver_state = CROSSVM_DRIVER_BOUND;
-    news.generation = pair.link.ends[1].generation + 1;
-    assert_int_equal(send(pair.link.ends[0].socket, &news, sizeof(news), 0), sizeof(news));
+    state_of_b.driver_state = CROSSVM_DRIVER_BOUND;
+    state_of_b.generation = pair.link.ends[1].generation + 1;
+    assert_int_equal(send(pair.link.ends[0].socket, &state_of_b, sizeof(state_of_b), 0), sizeof(state_of_b));
     guest_serve(&pair.a);
     assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_PRESENT);
     assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_GENERATION), generation + 1);
@@ -448,10 +448,14 @@ static void wrong_messages_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(both_have_what_they_should),         cmocka_unit_test(events_go_from_guest_to_guest),
-        cmocka_unit_test(plain_stores_are_counted),           cmocka_unit_test(each_is_told_of_the_other),
-        cmocka_unit_test(a_full_doorbell_stops_nobody),       cmocka_unit_test(a_vm_that_comes_again),
-        cmocka_unit_test(a_flood_of_news_ends_with_the_last), cmocka_unit_test(news_left_out_are_a_new_peer),
+        cmocka_unit_test(both_have_what_they_should),
+        cmocka_unit_test(events_go_from_guest_to_guest),
+        cmocka_unit_test(plain_stores_are_counted),
+        cmocka_unit_test(each_is_told_of_the_other),
+        cmocka_unit_test(a_full_doorbell_stops_nobody),
+        cmocka_unit_test(a_vm_that_comes_again),
+        cmocka_unit_test(a_flood_of_messages_ends_with_the_last),
+        cmocka_unit_test(messages_left_out_are_a_new_peer),
         cmocka_unit_test(wrong_messages_are_refused),
     };
 

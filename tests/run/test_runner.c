@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The runner, with a shell script in the place of crossvm-vm. Argument: the tool. */
+/* The runner, with a shell script instead of crossvm-vm. Argument: the tool. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -200,7 +200,7 @@ static void a_loop_that_cannot_wait_ends(void **state)
     file_await("ended", "ended");
 }
 
-static void who_failed_is_named(void **state)
+static void failures_are_named(void **state)
 {
     (void)state;
     file_write("good", "exit 0\n");
@@ -264,7 +264,7 @@ static void without_end(void **state)
     assert_int_equal(tool_finish(runner), 128 + SIGTERM);
 }
 
-/* --- who does not read --- */
+/* --- slow readers --- */
 
 #define MANY_LINES "seq 10000 29999\n" /* more than all pipes and the runner hold */
 
@@ -305,8 +305,8 @@ static char *read_all(int reader)
     return text;
 }
 
-/* Neither of a VM that has ended nor of the runner is a line lost to who reads late, and the next VM comes then. */
-static void last_words_wait_for_who_reads(void **state)
+/* A slow reader loses no line of a VM that has ended, nor of the runner. The next start waits for the reader. */
+static void the_last_output_waits_for_its_reader(void **state)
 {
     int reader;
     pid_t runner;
@@ -636,7 +636,7 @@ static void a_socket_that_cannot_be(void **state)
     assert_non_null(strstr(file_read("err"), "cannot listen at ./no/where for a console: No such file or directory"));
     assert_int_equal(access("started", F_OK), -1);
 
-    /* Nor is a socket taken for one that was left whose process has not come to all who are in its queue. */
+    /* A socket with a full queue is served, and not taken for one that a dead process left. */
     {
         int listener = listen_at("busy"), client = connect_to("busy");
 
@@ -648,7 +648,7 @@ static void a_socket_that_cannot_be(void **state)
         close(listener);
     }
 
-    /* Nor is a file taken for a socket that was left. */
+    /* Nor is a file taken for such a socket. */
     assert_int_equal(tool_finish(start(VM("a", ", console: {socket: kernel}"))), 2);
     assert_int_equal(access("kernel", F_OK), 0);
 }
@@ -674,12 +674,12 @@ int main(int argc, char **argv)
         RUNNER_TEST(many_descriptors),
         RUNNER_TEST(too_few_descriptors),
         RUNNER_TEST(a_loop_that_cannot_wait_ends),
-        RUNNER_TEST(who_failed_is_named),
+        RUNNER_TEST(failures_are_named),
         RUNNER_TEST(failed_vms_are_started_again),
         RUNNER_TEST(what_cannot_start_is_started_once),
         RUNNER_TEST(restarts_back_off),
         RUNNER_TEST(without_end),
-        RUNNER_TEST(last_words_wait_for_who_reads),
+        RUNNER_TEST(the_last_output_waits_for_its_reader),
         RUNNER_TEST(signals_end_what_nobody_reads),
         RUNNER_TEST(a_signal_ends_all),
         RUNNER_TEST(a_second_signal_ends_them_at_once),

@@ -216,7 +216,7 @@ static void wrong_vms(void **state)
          "k23456789 "
          "is too long for a socket; choose a shorter path\n"},
         {"vms:\n  - {name: a, kernel: kernel, restart: allways}\n",
-         "t.yaml:2: vms[0].restart: \"allways\" is none of never, on-failure, always; did you mean \"always\"?\n"},
+         "t.yaml:2: vms[0].restart: \"allways\" is not one of never, on-failure, always; did you mean \"always\"?\n"},
     };
 
     (void)state;
@@ -260,9 +260,9 @@ static void wrong_connections(void **state)
         {TWO_VMS "  - {name: x, ends: [a, bee], dataports: [{size: 513M}]}\n",
          "t.yaml:5: connections[0].dataports[0].size: 513M is not from 4K to 512M\n"},
         {TWO_VMS "  - {name: x, ends: [a, bee], dataports: [{size: 4K, writer: host}]}\n",
-         "t.yaml:5: connections[0].dataports[0].writer: \"host\" is none of a, bee, both\n"},
+         "t.yaml:5: connections[0].dataports[0].writer: \"host\" is not one of a, bee, both\n"},
         {TWO_VMS "  - {name: x, ends: [a, bee], base_block_only: yes}\n",
-         "t.yaml:5: connections[0].base_block_only: \"yes\" is none of false, true\n"},
+         "t.yaml:5: connections[0].base_block_only: \"yes\" is not one of false, true\n"},
         {TWO_VMS "  - {name: x, ends: [a, bee], base_block_only: true, dataports: [{size: 4K}, {size: 4K}]}\n",
          "t.yaml:5: connections[0].base_block_only: a device of the base block only has one dataport, not 2\n"},
     };
@@ -330,7 +330,7 @@ static void long_names(void **state)
     assert_said("vms:\n  - {name: " LONG "1, kernel: kernel}\n  - {name: " LONG "2, kernel: kernel}\n"
                 "connections:\n"
                 "  - {name: " LONG "3, ends: [" LONG "1, " LONG "2], dataports: [{size: 4K, writer: y}]}\n",
-                "t.yaml:5: connections[0].dataports[0].writer: \"y\" is none of " LONG "1, " LONG "2, both\n");
+                "t.yaml:5: connections[0].dataports[0].writer: \"y\" is not one of " LONG "1, " LONG "2, both\n");
 }
 
 /* One run tells of all faults. */

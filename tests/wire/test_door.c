@@ -151,7 +151,7 @@ static void links_are_not_followed(void **state)
     assert_missing("target");
     assert_int_equal(unlink(folder_path("x.lock")), 0);
 
-    /* One in the place of the socket is what somebody left, and is replaced. */
+    /* A link where the socket belongs is replaced. */
     make_file("target");
     assert_int_equal(symlink("target", folder_path("x.sock")), 0);
     assert_int_equal(door_open(&door, folder, "x"), 0);

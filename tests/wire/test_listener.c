@@ -133,8 +133,8 @@ static void a_failure_is_no_reason_to_spin(void **state)
     }
 }
 
-/* A program that left the queue before it was accepted is none. */
-static void who_left_is_no_failure(void **state)
+/* A program that left the queue before it was accepted is no reason to pause. */
+static void a_program_that_left_is_no_failure(void **state)
 {
     struct listener listener = open_listener();
 
@@ -160,7 +160,7 @@ static rlim_t lower_limit(rlim_t descriptors)
     return before;
 }
 
-/* With no descriptor left, those who come learn at once that they are not served. */
+/* Without a free descriptor, programs that come learn at once that they are not served. */
 static void without_descriptors(void **state)
 {
     struct listener listener = open_listener();
@@ -203,7 +203,7 @@ static void without_a_spare_descriptor(void **state)
     listener_close(&listener);
 }
 
-/* --- who may come in --- */
+/* --- admission --- */
 
 /* Whether the next one in the queue is admitted. */
 static bool admits_next(struct listener *listener)
@@ -288,7 +288,7 @@ int main(void)
         FOLDER_TEST(its_file_is_never_open_to_others),
         FOLDER_TEST(a_path_that_cannot_be),
         FOLDER_TEST(a_failure_is_no_reason_to_spin),
-        FOLDER_TEST(who_left_is_no_failure),
+        FOLDER_TEST(a_program_that_left_is_no_failure),
         FOLDER_TEST(without_descriptors),
         FOLDER_TEST(without_a_spare_descriptor),
         FOLDER_TEST(its_own_user_may_come),

@@ -41,7 +41,7 @@ static int64_t ask(int fd, uint16_t type)
     return reply.status;
 }
 
-/* Waits until the service closes a socket; how many of some were closed before it. */
+/* Waits until the service closes a socket. */
 static void await_close(int fd)
 {
     struct pollfd waiting = {.fd = fd, .events = POLLIN};
@@ -60,7 +60,7 @@ static bool is_closed(int fd)
 
 #define MANY (2 * DOOR_MAX_CLIENTS)
 
-/* Silent ones close an end for nobody, and harm neither its owner nor who asks. */
+/* Silent programs keep nobody out of an end, neither its owner nor a program that asks. */
 static void silent_ones_keep_nobody_out(void **state)
 {
     (void)state;
@@ -92,7 +92,7 @@ static void silent_ones_keep_nobody_out(void **state)
     }
 }
 
-/* Without need for their place, too. The owner may be silent for ever. */
+/* Also if nobody else comes. The owner may be silent for ever. */
 static void silent_ones_go(void **state)
 {
     (void)state;
@@ -125,8 +125,8 @@ static int ask_as_stranger(void *argument)
     return fd < 0 ? errno : (int)ask(fd, *(const uint16_t *)argument);
 }
 
-/* What others see is a refusal with its reason, and the end is not theirs. */
-static void only_who_is_admitted(void **state)
+/* Other users get a refusal with its reason, and do not get the end. */
+static void strangers_are_refused(void **state)
 {
     (void)state;
     require_root();
@@ -154,7 +154,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         FOLDER_TEST(silent_ones_keep_nobody_out),
         FOLDER_TEST(silent_ones_go),
-        FOLDER_TEST(only_who_is_admitted),
+        FOLDER_TEST(strangers_are_refused),
     };
 
     return cmocka_run_group_tests_name("served_ends", tests, NULL, NULL);
