@@ -208,8 +208,7 @@ static void say_how_it_ended(struct runner *runner, const struct vm_process *pro
         say(runner, "VM %s %s%s; it is started again in %lld s", process->vm->name, process->how, times,
             (long long)(delay + 999) / 1000);
     else if (process->not_started && process->vm->restart != RESTART_NEVER)
-        say(runner, "VM %s %s; it is not started again, since that would change nothing", process->vm->name,
-            process->how);
+        say(runner, "VM %s %s, for the reason above; it is not started again", process->vm->name, process->how);
     else
         say(runner, "VM %s %s", process->vm->name, process->how);
 }

@@ -76,8 +76,8 @@ static int take_lock(struct door *door, const char *socket, const char *name)
     for (;;) {
         door->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, S_IRUSR | S_IWUSR);
         if (door->lock < 0) {
-            message("connection \"%s\": cannot make %s: %s", name, path,
-                    errno == ELOOP ? "it is a symbolic link; remove it" : error_reason(errno));
+            message("connection \"%s\": cannot make %s: %s; choose another --socket-dir", name, path,
+                    errno == ELOOP ? "it is a symbolic link" : error_reason(errno));
             return -1;
         }
         if (flock(door->lock, LOCK_EX | LOCK_NB)) {

@@ -234,7 +234,7 @@ static void what_cannot_start_is_started_once(void **state)
     assert_int_equal(tool_finish(start(VM("a", ", restart: always"))), 1);
     assert_string_equal(file_read("starts"), "x\n");
     assert_string_equal(file_read("err"),
-                        "crossvm: VM a could not start; it is not started again, since that would change nothing\n");
+                        "crossvm: VM a could not start, for the reason above; it is not started again\n");
 }
 
 /* Each time it says for how long it waits. */
