@@ -122,7 +122,7 @@ static int ask_as_stranger(void *argument)
 {
     int fd = folder_connect(SOCK_SEQPACKET, "x.0.sock");
 
-    return fd < 0 ? errno : (int)ask(fd, *(const uint16_t *)argument);
+    return fd < 0 ? errno : (int)ask(fd, (uint16_t) * (const int *)argument);
 }
 
 /* Other users get a refusal with its reason, and do not get the end. */
@@ -132,7 +132,7 @@ static void strangers_are_refused(void **state)
     require_root();
     for (enum served_by way = 0; way < SERVED_BY; way++) {
         serve_end(way);
-        for (uint16_t type = CROSSVM_WIRE_ATTACH; type <= CROSSVM_WIRE_INFO; type++) {
+        for (int type = CROSSVM_WIRE_ATTACH; type <= CROSSVM_WIRE_INFO; type++) {
             int owner;
 
             assert_int_equal(chmod(folder_path("x.0.sock"), 0600), 0);
