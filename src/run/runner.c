@@ -177,10 +177,13 @@ static int64_t end_late_ones(struct runner *runner, int64_t now)
     return runner->deadline;
 }
 
-/* A VM that could not start is not started again: what is in its way is there the next time, too. */
+/*
+ * What is in the way of a VM's first start is there the next time, too. When a VM that has run before cannot start,
+ * time may mend that: memory was short, or a file is being replaced.
+ */
 static bool is_to_restart(const struct runner *runner, const struct vm_process *process)
 {
-    if (runner->ending || process->not_started)
+    if (runner->ending || !process->has_run)
         return false;
     return process->vm->restart == RESTART_ALWAYS || (process->vm->restart == RESTART_ON_FAILURE && process->failed);
 }
@@ -203,10 +206,10 @@ static void say_how_it_ended(struct runner *runner, const struct vm_process *pro
     char times[48] = "";
 
     if (restart->times > 1)
-        (void)snprintf(times, sizeof(times), ", %u times in a row", restart->times);
+        (void)snprintf(times, sizeof(times), " (restart %u in a row)", restart->times);
     if (restart->due_ms)
-        say(runner, "VM %s %s%s; it is started again in %lld s", process->vm->name, process->how, times,
-            (long long)(delay + 999) / 1000);
+        say(runner, "VM %s %s; it is started again in %lld s%s", process->vm->name, process->how,
+            (long long)(delay + 999) / 1000, times);
     else if (process->not_started && process->vm->restart != RESTART_NEVER)
         say(runner, "VM %s %s, for the reason above; it is not started again", process->vm->name, process->how);
     else

@@ -23,6 +23,7 @@ struct vm_process {
     bool draining;    /**< it has ended, and not all that it printed is passed on */
     bool failed;      /**< how it ended last */
     bool not_started; /**< ... before it ran */
+    bool has_run;     /**< once at least */
     char how[64];     /**< ... in words, as the rest of a sentence */
     struct restart restart;
 

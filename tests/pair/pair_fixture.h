@@ -19,13 +19,13 @@ extern const char *pair_tool;
 int pair_set_up(void **state);
 int pair_tear_down(void **state);
 
-/** Ends the server; killed, as by a crash. */
+/** Kills the server, as a crash would. */
 void pair_kill_server(void);
 
-/** Holds it up, and lets it go on. */
+/** Sends the server a signal: SIGSTOP or SIGCONT. */
 void pair_signal_server(int number);
 
-/** Starts one anew. */
+/** Starts the server again. */
 void pair_start_server(void);
 
 /** Opens an end, or fails the case. */

@@ -237,6 +237,18 @@ static void what_cannot_start_is_started_once(void **state)
                         "crossvm: VM a could not start, for the reason above; it is not started again\n");
 }
 
+/* What is in the way later may go away. */
+static void a_vm_that_has_run_may_start_again(void **state)
+{
+    (void)state;
+    file_write("a", "echo x >>starts\n[ $(wc -l <starts) -ne 1 ] || exit 1\n[ $(wc -l <starts) -ne 2 ] || exit 72\n");
+    assert_int_equal(tool_finish(start(VM("a", ", restart: on-failure"))), 0);
+    assert_string_equal(file_read("err"),
+                        "crossvm: VM a ended with status 1; it is started again in 1 s\n"
+                        "crossvm: VM a could not start; it is started again in 2 s (restart 2 in a row)\n"
+                        "crossvm: VM a ended\n");
+}
+
 /* Each time it says for how long it waits. */
 static void restarts_back_off(void **state)
 {
@@ -246,8 +258,8 @@ static void restarts_back_off(void **state)
     file_write("a", "exit 5\n");
     runner = start(VM("a", ", restart: on-failure"));
     file_await("err", "crossvm: VM a ended with status 5; it is started again in 1 s\n"
-                      "crossvm: VM a ended with status 5, 2 times in a row; it is started again in 2 s\n"
-                      "crossvm: VM a ended with status 5, 3 times in a row; it is started again in 4 s\n");
+                      "crossvm: VM a ended with status 5; it is started again in 2 s (restart 2 in a row)\n"
+                      "crossvm: VM a ended with status 5; it is started again in 4 s (restart 3 in a row)\n");
     assert_int_equal(kill(runner, SIGTERM), 0);
     assert_int_equal(tool_finish(runner), 128 + SIGTERM);
 }
@@ -677,6 +689,7 @@ int main(int argc, char **argv)
         RUNNER_TEST(failures_are_named),
         RUNNER_TEST(failed_vms_are_started_again),
         RUNNER_TEST(what_cannot_start_is_started_once),
+        RUNNER_TEST(a_vm_that_has_run_may_start_again),
         RUNNER_TEST(restarts_back_off),
         RUNNER_TEST(without_end),
         RUNNER_TEST(the_last_output_waits_for_its_reader),
