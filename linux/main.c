@@ -53,8 +53,8 @@ static int crossvm_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 	if (PAGE_SIZE > CROSSVM_PAGE_SIZE) {
 		dev_err(&pdev->dev,
-			"pages of %lu bytes are too large to map it: use a kernel with %u\n",
-			PAGE_SIZE, CROSSVM_PAGE_SIZE);
+			"dataports are multiples of %u bytes, and this kernel's pages have %lu: use a kernel with pages of %u bytes\n",
+			CROSSVM_PAGE_SIZE, PAGE_SIZE, CROSSVM_PAGE_SIZE);
 		return -EOPNOTSUPP;
 	}
 
