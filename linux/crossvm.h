@@ -24,9 +24,10 @@
 
 struct crossvm_device {
 	struct pci_dev *pdev;
-	void __iomem *regs;	/* BAR0: event page, and peer page if there is one */
+	void __iomem *regs;	/* BAR0, up to the driver page if there is one */
 	bool extended;		/* the device has the extended block */
 	bool peer_page;
+	unsigned int driver_reg; /* where DRIVER is stored */
 	unsigned int num_dataports;
 	bool msi;
 

@@ -87,17 +87,25 @@ static int crossvm_describe_extended(struct crossvm_device *cv)
 	struct device *dev = &cv->pdev->dev;
 	u32 num_dataports = crossvm_read32(cv, CROSSVM_REG_NUM_DATAPORTS);
 	u32 features = crossvm_read32(cv, CROSSVM_REG_FEATURES);
-	resource_size_t event_size = CROSSVM_PAGE_SIZE;
+	resource_size_t event_size = CROSSVM_PAGE_SIZE, all_size;
 	unsigned long bars_taken = 0;
 	unsigned int i;
 	int ret;
 
 	cv->peer_page = features & CROSSVM_FEATURE_PEER_PAGE;
-	if (features & CROSSVM_FEATURE_OWN_PAGE)
+	if (features & CROSSVM_FEATURE_STATE_PAGE)
+		event_size = CROSSVM_STATE_PAGE + CROSSVM_PAGE_SIZE;
+	else if (features & CROSSVM_FEATURE_OWN_PAGE)
 		event_size = CROSSVM_OWN_PAGE + CROSSVM_PAGE_SIZE;
 	else if (cv->peer_page)
 		event_size = CROSSVM_PEER_PAGE + CROSSVM_PAGE_SIZE;
-	if (!crossvm_bar_holds(cv->pdev, CROSSVM_BAR_EVENT, event_size)) {
+	all_size = event_size;
+	if (features & CROSSVM_FEATURE_DRIVER_PAGE) {
+		/* No program maps it: only this driver says who is here. */
+		cv->driver_reg = CROSSVM_REG_DRIVER_ALONE;
+		all_size = CROSSVM_DRIVER_PAGE + CROSSVM_PAGE_SIZE;
+	}
+	if (!crossvm_bar_holds(cv->pdev, CROSSVM_BAR_EVENT, all_size)) {
 		dev_err(dev, "BAR0 has no room for its pages: the VMM describes it wrongly\n");
 		return -EINVAL;
 	}
@@ -132,6 +140,7 @@ int crossvm_describe(struct crossvm_device *cv)
 	u32 version = crossvm_read32(cv, CROSSVM_REG_VERSION);
 	int ret = 0;
 
+	cv->driver_reg = CROSSVM_REG_DRIVER;
 	cv->extended = magic == CROSSVM_MAGIC;
 	if (cv->extended && version >> 16 != CROSSVM_DEVICE_VERSION_MAJOR) {
 		dev_warn(&cv->pdev->dev,

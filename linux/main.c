@@ -24,7 +24,7 @@ static int crossvm_map_registers(struct crossvm_device *cv)
 		return -EINVAL;
 	}
 	size = min_t(resource_size_t, pci_resource_len(pdev, CROSSVM_BAR_EVENT),
-		     CROSSVM_PEER_PAGE + CROSSVM_PAGE_SIZE);
+		     CROSSVM_DRIVER_PAGE + CROSSVM_PAGE_SIZE);
 	/* Cached like the other end's mapping of this RAM: else arm64 may show old contents. */
 	cv->regs = (void __iomem __force *)memremap(start, size, MEMREMAP_WB);
 	if (!cv->regs) {

@@ -16,7 +16,7 @@ static void crossvm_store_driver(struct crossvm_device *cv)
 {
 	lockdep_assert_held(&cv->lock);
 	if (cv->extended)
-		crossvm_write32(cv, CROSSVM_REG_DRIVER, crossvm_driver_state(cv));
+		crossvm_write32(cv, cv->driver_reg, crossvm_driver_state(cv));
 }
 
 /*

@@ -49,7 +49,7 @@
 
 #define CROSSVM_MAGIC 0x4d565843 /* "CXVM" */
 #define CROSSVM_DEVICE_VERSION_MAJOR 1
-#define CROSSVM_DEVICE_VERSION_MINOR 1
+#define CROSSVM_DEVICE_VERSION_MINOR 2
 #define CROSSVM_DEVICE_VERSION (CROSSVM_DEVICE_VERSION_MAJOR << 16 | CROSSVM_DEVICE_VERSION_MINOR)
 
 /* PEER_STATE */
@@ -67,8 +67,10 @@
 #define CROSSVM_DRIVER_OPEN 2  /* the same, and a program has the device open */
 
 /* FEATURES */
-#define CROSSVM_FEATURE_PEER_PAGE 0x1 /* BAR0 has a second page, written by the peer */
-#define CROSSVM_FEATURE_OWN_PAGE 0x2  /* BAR0 has a third page, written by the guest, and DOORBELL works */
+#define CROSSVM_FEATURE_PEER_PAGE 0x1   /* BAR0 has a second page, written by the peer */
+#define CROSSVM_FEATURE_OWN_PAGE 0x2    /* BAR0 has a third page, written by the guest, and DOORBELL works */
+#define CROSSVM_FEATURE_STATE_PAGE 0x4  /* BAR0 has a fourth page: what is loaded for each event, without a trap */
+#define CROSSVM_FEATURE_DRIVER_PAGE 0x8 /* BAR0 has a fifth page, for the driver alone */
 
 /* Rights of the guest to a dataport */
 #define CROSSVM_RIGHT_READ 0x1
@@ -81,5 +83,13 @@
 /* Own page (section 5): the third page of BAR0. */
 #define CROSSVM_OWN_PAGE 0x2000
 #define CROSSVM_REG_OWN_SEQ 0x2000 /* RW 64: events that the guest sent; the peer reads it as its PEER_SEQ */
+
+/* State page (section 5.1): the fourth page of BAR0. EVENT_SEQ, PEER and STATUS stand there, too, at their offsets. */
+#define CROSSVM_STATE_PAGE 0x3000
+#define CROSSVM_STATE_AWAKE 0x70 /* R 32: not 0 while the device looks at OWN_SEQ by itself */
+
+/* Driver page (section 5.2): the fifth page of BAR0. */
+#define CROSSVM_DRIVER_PAGE 0x4000
+#define CROSSVM_REG_DRIVER_ALONE 0x4000 /* RW 32: DRIVER, which the first store here takes from the event page */
 
 #endif

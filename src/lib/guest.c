@@ -194,7 +194,8 @@ static int guest_emit(struct crossvm_end *end)
      * leaves the guest, and the peer looks at the memory on another CPU. The interrupt pairs with it there.
      */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    registers_store32(&guest->page, doorbell, 1);
+    if (!guest->page.has_own_page || !registers_device_is_awake(&guest->page))
+        registers_store32(&guest->page, doorbell, 1);
     return 0;
 }
 
@@ -230,7 +231,7 @@ static void guest_close(struct crossvm_end *end)
         if (guest->seen_register != (uint32_t)guest->seen)
             store_seen(guest, guest->seen);
         if (guest->generic)
-            registers_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_NONE);
+            registers_store32(&guest->page, guest->page.driver, CROSSVM_DRIVER_NONE);
     }
     cvm_guest_release(guest);
 }

@@ -144,10 +144,10 @@ static int become_driver(struct guest_end *guest)
     if (error)
         return cvm_fail(-error, "cannot access the configuration space of PCI device %s: %s; this needs root",
                         guest->device.pci_address, error_reason(-error));
-    registers_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
+    registers_store32(&guest->page, guest->page.driver, CROSSVM_DRIVER_OPEN);
     error = cvm_intx_unmask(&guest->intx);
     if (error) {
-        registers_store32(&guest->page, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_NONE);
+        registers_store32(&guest->page, guest->page.driver, CROSSVM_DRIVER_NONE);
         return cvm_fail(-error, "cannot enable the interrupt of PCI device %s: %s", guest->device.pci_address,
                         error_reason(-error));
     }

@@ -18,7 +18,7 @@ int cvm_registers_map(struct registers *page, const struct uio_device *device, i
     memset(page, 0, sizeof(*page));
     if (offered < CROSSVM_PAGE_SIZE)
         return -ENODEV;
-    page->size = CROSSVM_OWN_PAGE + CROSSVM_PAGE_SIZE;
+    page->size = CROSSVM_DRIVER_PAGE + CROSSVM_PAGE_SIZE;
     while (page->size > offered)
         page->size -= CROSSVM_PAGE_SIZE;
     error = cvm_uio_map(device, fd, CROSSVM_BAR_EVENT, page->size, prot, &address);
@@ -32,6 +32,11 @@ int cvm_registers_map(struct registers *page, const struct uio_device *device, i
         features = registers_load32(page, CROSSVM_REG_FEATURES);
     page->has_peer_page = page->size > CROSSVM_PEER_PAGE && features & CROSSVM_FEATURE_PEER_PAGE;
     page->has_own_page = page->size > CROSSVM_OWN_PAGE && features & CROSSVM_FEATURE_OWN_PAGE;
+    if (page->size > CROSSVM_STATE_PAGE && features & CROSSVM_FEATURE_STATE_PAGE)
+        page->state = CROSSVM_STATE_PAGE;
+    page->driver = CROSSVM_REG_DRIVER;
+    if (page->size > CROSSVM_DRIVER_PAGE && features & CROSSVM_FEATURE_DRIVER_PAGE)
+        page->driver = CROSSVM_REG_DRIVER_ALONE;
     return 0;
 }
 

@@ -20,10 +20,12 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian machines n
 
 struct registers {
     uint8_t *base;
-    size_t size;        /* bytes mapped: one page to three */
+    size_t size;        /* bytes mapped: one page to five */
     bool extended;      /* the extended block is there, in a version that this library knows */
     bool has_peer_page; /* ... and so is the peer page */
     bool has_own_page;  /* ... and the own page, in which this end counts its events */
+    size_t state;       /* page where EVENT_SEQ, PEER and STATUS are loaded: the state page, else the event page, 0 */
+    size_t driver;      /* register where DRIVER is stored */
 };
 
 /** A private copy of what a device says about itself. */
@@ -88,9 +90,10 @@ static inline void registers_store32(const struct registers *page, size_t offset
  * Extended block only. */
 static inline uint64_t registers_sequence(const struct registers *page)
 {
-    bool peer_counts = registers_load32(page, CROSSVM_REG_STATUS) & CROSSVM_STATUS_PEER_COUNTS;
+    bool peer_counts = registers_load32(page, page->state + CROSSVM_REG_STATUS) & CROSSVM_STATUS_PEER_COUNTS;
 
-    return registers_load64(page, peer_counts && page->has_peer_page ? CROSSVM_REG_PEER_SEQ : CROSSVM_REG_EVENT_SEQ);
+    return registers_load64(page, peer_counts && page->has_peer_page ? CROSSVM_REG_PEER_SEQ
+                                                                     : page->state + CROSSVM_REG_EVENT_SEQ);
 }
 
 /**
@@ -102,8 +105,18 @@ static inline void registers_count_own(const struct registers *page)
     (void)__atomic_fetch_add((volatile uint64_t *)(page->base + CROSSVM_REG_OWN_SEQ), 1, __ATOMIC_SEQ_CST);
 }
 
+/**
+ * Whether the device looks at the count of this end by itself, so that nothing needs to be stored to DOORBELL. After
+ * registers_count_own() and a full fence: either this load sees that the device stopped looking, or its last look,
+ * which comes after it stopped, sees the count.
+ */
+static inline bool registers_device_is_awake(const struct registers *page)
+{
+    return page->state && registers_load32(page, page->state + CROSSVM_STATE_AWAKE);
+}
+
 /** PEER_STATE in the lower half, PEER_GENERATION in the upper one. Extended block only. */
 static inline uint64_t registers_peer(const struct registers *page)
 {
-    return registers_load64(page, CROSSVM_REG_PEER);
+    return registers_load64(page, page->state + CROSSVM_REG_PEER);
 }

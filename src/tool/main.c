@@ -26,7 +26,7 @@ static const struct {
     {"ping", "measure round trips to `crossvm echo`", cmd_ping},
     {"echo", "send back what comes", cmd_echo},
     {"bench", "measure latency and throughput", cmd_bench},
-    {"pair", "serve a connection between two programs, without a VM", cmd_pair},
+    {"pair", "serve a connection to programs and VMMs of this machine", cmd_pair},
     {"run", "start the VMs of a topology and join their connections", cmd_run},
     {"help", "explain a command", cmd_help},
     {"version", "print the release", cmd_version},

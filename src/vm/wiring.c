@@ -9,7 +9,7 @@
 
 #include "../common/message.h"
 #include "../common/read_nowait.h"
-#include "shared_event.h"
+#include "../common/shared_event.h"
 
 #define READ_WRITE (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE)
 
@@ -173,7 +173,7 @@ static int signal_peer(void *cookie)
     const struct wiring *wiring = cookie;
 
     /* A full count is no error: a signal is waiting, and it tells of this event too. */
-    return shared_event_signal(wiring->peer_doorbell);
+    return shared_event_signal(wiring->peer_doorbell, 1);
 }
 
 /* A store to EMIT by a guest whose peer is another guest. */

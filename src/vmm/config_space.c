@@ -104,18 +104,19 @@ static uint8_t writable_bits(const struct config_space *config, size_t offset)
 }
 
 /*
- * A BAR reads as its address, or as its size mask after the guest wrote ones to all its address bits. It never takes an
- * address from the guest, since the memory behind it cannot move.
+ * A BAR reads as its address, or as its size mask after the guest wrote ones to all its address bits. It takes no other
+ * address from the guest where the memory behind it cannot move.
  */
 static void update_bar(struct config_space *config, size_t i)
 {
     const struct config_space_bar *bar = &config->bars[i];
-    uint32_t address_bits = ~(bar->size - 1);
+    uint32_t address_bits = ~(bar->size - 1), address = config->bar_latch[i] & address_bits;
 
     if (!bar->size)
         return;
-    put32(config, REG_BAR0 + 4 * i,
-          ((config->bar_latch[i] & address_bits) == address_bits ? address_bits : bar->address) | BAR_PREFETCHABLE);
+    if (!config->bars_move && address != address_bits)
+        address = bar->address;
+    put32(config, REG_BAR0 + 4 * i, address | BAR_PREFETCHABLE);
 }
 
 static void write_bar_byte(struct config_space *config, size_t offset, uint8_t value)
@@ -149,8 +150,8 @@ static void init_fixed_addresses(struct config_space *config)
     config->bytes[REG_EA_COUNT] = entries;
 }
 
-void cvmm_config_space_init(struct config_space *config, const struct config_space_bar *bars, uint8_t irq_line,
-                            uint8_t irq_pin, bool has_msi)
+static void init(struct config_space *config, const struct config_space_bar *bars, uint8_t irq_line, uint8_t irq_pin,
+                 bool has_msi)
 {
     memset(config, 0, sizeof(*config));
     memcpy(config->bars, bars, sizeof(config->bars));
@@ -164,14 +165,26 @@ void cvmm_config_space_init(struct config_space *config, const struct config_spa
     config->irq_line = irq_line;
     config->bytes[REG_IRQ_PIN] = irq_pin;
     put16(config, REG_STATUS, STATUS_CAPABILITIES);
-    config->bytes[REG_CAPABILITIES] = REG_EA;
-    init_fixed_addresses(config);
     if (has_msi) {
         config->bytes[REG_CAPABILITIES] = REG_MSI;
         config->bytes[REG_MSI] = CAPABILITY_MSI;
-        config->bytes[REG_MSI + 1] = REG_EA;
         put16(config, REG_MSI_CONTROL, MSI_64BIT);
     }
+}
+
+void cvmm_config_space_init(struct config_space *config, const struct config_space_bar *bars, uint8_t irq_line,
+                            uint8_t irq_pin, bool has_msi)
+{
+    init(config, bars, irq_line, irq_pin, has_msi);
+    config->bytes[has_msi ? REG_MSI + 1 : REG_CAPABILITIES] = REG_EA;
+    init_fixed_addresses(config);
+    cvmm_config_space_reset(config);
+}
+
+void cvmm_config_space_init_movable(struct config_space *config, const struct config_space_bar *bars)
+{
+    init(config, bars, 0, 1, true);
+    config->bars_move = true;
     cvmm_config_space_reset(config);
 }
 
@@ -241,11 +254,16 @@ bool cvmm_config_space_intx_enabled(const struct config_space *config)
 
 bool cvmm_config_space_msi_enabled(const struct config_space *config, struct config_space_msi *msi)
 {
-    if (!msi_on(config) || !(get16(config, REG_COMMAND) & COMMAND_MASTER))
+    if (!msi_on(config) || !cvmm_config_space_is_master(config))
         return false;
     msi->address = get32(config, REG_MSI_ADDRESS) | (uint64_t)get32(config, REG_MSI_ADDRESS_HIGH) << 32;
     msi->data = get16(config, REG_MSI_DATA);
     return true;
+}
+
+bool cvmm_config_space_is_master(const struct config_space *config)
+{
+    return get16(config, REG_COMMAND) & COMMAND_MASTER;
 }
 
 uint8_t cvmm_config_space_irq_pin(const struct config_space *config)

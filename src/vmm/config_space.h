@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * PCI configuration space of a connection (PCI Local Bus Specification 3.0, chapter 6): identity, BARs with fixed
- * addresses, INTx, and one MSI.
+ * PCI configuration space of a connection (PCI Local Bus Specification 3.0, chapter 6): identity, BARs, INTx, and
+ * one MSI. BARs have fixed addresses, or are where the guest puts them.
  *
- * The guest may read and write it in any width. No write moves a BAR or reaches beyond this structure. This file needs
+ * The guest may read and write it in any width. No write reaches beyond this structure. This file needs
  * neither an operating system nor libsel4vm.
  */
 #pragma once
@@ -27,6 +27,7 @@ struct config_space {
     struct config_space_bar bars[CONFIG_SPACE_BARS];
     uint32_t bar_latch[CONFIG_SPACE_BARS]; /**< what the guest last wrote to each BAR */
     bool has_msi;
+    bool bars_move;   /**< the BARs are where the guest puts them */
     bool pending;     /**< bit 3 of the status register: the function has an interrupt pending */
     uint8_t irq_line; /**< the VMM's number; the guest may change the register */
 };
@@ -48,6 +49,13 @@ struct config_space_msi {
 void cvmm_config_space_init(struct config_space *config, const struct config_space_bar *bars, uint8_t irq_line,
                             uint8_t irq_pin, bool has_msi);
 
+/**
+ * Power-on state of a function whose BARs are placed by the guest or its VMM, on INTA, with an MSI capability.
+ *
+ * @param bars CONFIG_SPACE_BARS of them; their addresses do not count
+ */
+void cvmm_config_space_init_movable(struct config_space *config, const struct config_space_bar *bars);
+
 /** Sets what the guest can write back to power-on values. */
 void cvmm_config_space_reset(struct config_space *config);
 
@@ -65,6 +73,9 @@ bool cvmm_config_space_intx_enabled(const struct config_space *config);
 
 /** Whether the function may send its MSI: MSI is enabled, and so is bus master. If so, fills in `msi`. */
 bool cvmm_config_space_msi_enabled(const struct config_space *config, struct config_space_msi *msi);
+
+/** Whether the function may write to memory, as it does to send an MSI. */
+bool cvmm_config_space_is_master(const struct config_space *config);
 
 /** The interrupt pin register: 1 to 4. */
 uint8_t cvmm_config_space_irq_pin(const struct config_space *config);

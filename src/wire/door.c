@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -13,16 +15,38 @@
 #include "../common/message.h"
 #include "socket_directory.h"
 
-/* 0, or -1 after a message. */
-static int make_path(char path[DOOR_PATH_BYTES], const char *dir, const char *name, const char *suffix)
-{
-    int length = snprintf(path, DOOR_PATH_BYTES, "%s/%s.%s", dir, name, suffix);
+#define SOCKET_SUFFIX ".sock"
 
+/* 0, or -1 after a message. */
+static int check_length(int length, const char *path, const char *name)
+{
     if (length >= 0 && (size_t)length < DOOR_PATH_BYTES)
         return 0;
-    message("connection \"%s\": the path %s/%s.%s is too long for a socket; choose a shorter --socket-dir", name, dir,
-            name, suffix);
+    message("connection \"%s\": the path %s is too long for a socket; choose a shorter --socket-dir", name, path);
     return -1;
+}
+
+/* The directory that a path is in. */
+static void copy_directory(char directory[DOOR_PATH_BYTES], const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    int length = slash ? (int)(slash - path) : 0;
+
+    if (slash == path)
+        length = 1;
+    (void)snprintf(directory, DOOR_PATH_BYTES, "%.*s", length, path);
+    if (!slash)
+        (void)snprintf(directory, DOOR_PATH_BYTES, ".");
+}
+
+/* Length of a path without the suffix .sock. */
+static int stem_length(const char *path)
+{
+    size_t length = strlen(path), suffix = strlen(SOCKET_SUFFIX);
+
+    if (length > suffix && strcmp(path + length - suffix, SOCKET_SUFFIX) == 0)
+        length -= suffix;
+    return (int)length;
 }
 
 /* --- the directory --- */
@@ -104,21 +128,34 @@ static void release_lock(struct door *door)
 
 /* --- all together --- */
 
-int door_open(struct door *door, const char *dir, const char *name)
+int door_open_at(struct door *door, int type, const char *path, const char *name)
 {
-    char path[DOOR_PATH_BYTES];
+    char directory[DOOR_PATH_BYTES];
+    int length;
 
     *door = DOOR_CLOSED;
-    if (make_path(path, dir, name, "sock") || make_path(door->lock_path, dir, name, "lock"))
+    length = snprintf(door->lock_path, DOOR_PATH_BYTES, "%.*s.lock", stem_length(path), path);
+    if (check_length((int)strlen(path), path, name) || check_length(length, path, name))
         return -1;
-    if (prepare_directory(dir) || take_lock(door, path, name))
+    copy_directory(directory, path);
+    if (prepare_directory(directory) || take_lock(door, path, name))
         return -1;
     (void)unlink(path); /* what a dead process left */
-    if (listener_open(&door->listener, SOCK_SEQPACKET, path) == 0)
+    if (listener_open(&door->listener, type, path) == 0)
         return 0;
     message("connection \"%s\": cannot serve %s: %s", name, path, error_reason(errno));
     release_lock(door);
     return -1;
+}
+
+int door_open(struct door *door, const char *dir, const char *name)
+{
+    char path[PATH_MAX];
+
+    *door = DOOR_CLOSED;
+    if (check_length(snprintf(path, sizeof(path), "%s/%s" SOCKET_SUFFIX, dir, name), path, name))
+        return -1;
+    return door_open_at(door, SOCK_SEQPACKET, path, name);
 }
 
 void door_close(struct door *door)

@@ -35,5 +35,12 @@ struct door {
  */
 int door_open(struct door *door, const char *dir, const char *name);
 
+/**
+ * The same at any path, with another type of socket. The lock is the path with .lock in place of .sock, or added.
+ *
+ * @param name for messages
+ */
+int door_open_at(struct door *door, int type, const char *path, const char *name);
+
 /** Closes it and removes its files. A closed one is allowed. */
 void door_close(struct door *door);

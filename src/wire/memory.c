@@ -3,9 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
+
+#include <crossvm/device.h>
 
 uint64_t memory_most(void)
 {
@@ -29,4 +33,21 @@ int memory_create(const char *name, uint64_t size, int seals)
     close(memfd);
     errno = error;
     return -1;
+}
+
+int memory_open(int memfd, uint32_t rights)
+{
+    char path[32];
+
+    if (rights & CROSSVM_RIGHT_WRITE)
+        return fcntl(memfd, F_DUPFD_CLOEXEC, 0);
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+void *memory_map(int memfd, uint64_t size)
+{
+    void *address = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+
+    return address == MAP_FAILED ? NULL : address;
 }

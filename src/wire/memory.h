@@ -17,3 +17,9 @@ uint64_t memory_most(void);
  * @return the memfd, or -1 with errno
  */
 int memory_create(const char *name, uint64_t size, int seals);
+
+/** A descriptor of it with the given CROSSVM_RIGHT_*, for the caller to close; -1 with errno. */
+int memory_open(int memfd, uint32_t rights);
+
+/** Maps all of it for reading and writing. NULL with errno. */
+void *memory_map(int memfd, uint64_t size);

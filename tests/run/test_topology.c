@@ -416,7 +416,7 @@ static void the_devices_of_a_good_file(void **state)
     assert_int_equal(RUN("run", "--dump", FILE_NAME), 0);
     assert_string_equal(file_read("err"), "");
     ASSERT_DEVICE("left", "link", "peer        another VM", "1af4:a111, class 050000", "END         1\n",
-                  "0x4000 bytes: registers, peer page, own page", "FEATURES    0x3", "VERSION     1.1", "DATAPORTS   2",
+                  "0x4000 bytes: registers, peer page, own page", "FEATURES    0x3", "VERSION     1.2", "DATAPORTS   2",
                   "0x10000 bytes: dataport 0, 0x10000 bytes, read and write",
                   "0x4000 bytes: dataport 1, 0x3000 bytes, read and write");
     ASSERT_DEVICE("right", "link", "peer        another VM", "END         0\n",

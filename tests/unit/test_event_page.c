@@ -55,7 +55,7 @@ static void power_on_values(void **state)
     assert_string_equal((char *)memory + CROSSVM_REG_NAME, "sensor");
     assert_int_equal(word(CROSSVM_REG_MAGIC), 0x4d565843);
     assert_memory_equal(memory + CROSSVM_REG_MAGIC, "CXVM", 4);
-    assert_int_equal(word(CROSSVM_REG_VERSION), 0x00010001);
+    assert_int_equal(word(CROSSVM_REG_VERSION), 0x00010002);
     assert_int_equal(word(CROSSVM_REG_FEATURES), 3);
     assert_int_equal(word(CROSSVM_REG_NUM_DATAPORTS), 2);
     assert_int_equal(word(0x64), 1);

@@ -74,8 +74,11 @@ static void open_device(struct device *device, bool extended, bool generic)
     strcpy(guest->device.pci_address, "0000:00:03.0");
     guest->end.ops = extended ? &cvm_guest_extended_ops : &cvm_guest_base_ops;
     guest->end.fd = ends[0];
-    guest->page =
-        (struct registers){.base = device->page, .size = PAGE_BYTES, .extended = extended, .has_peer_page = extended};
+    guest->page = (struct registers){.base = device->page,
+                                     .size = PAGE_BYTES,
+                                     .extended = extended,
+                                     .has_peer_page = extended,
+                                     .driver = CROSSVM_REG_DRIVER};
     guest->generic = generic;
     guest->intx.config = dup(device->config);
 }

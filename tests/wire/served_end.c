@@ -16,7 +16,8 @@
 #include <sel4vm_kvm.h>
 #include <sel4vm_kvm_test.h>
 
-#include "../../src/pair/pair.h"
+#include "../../src/hub/connection.h"
+#include "../../src/hub/door.h"
 #include "../../src/vm/server.h"
 #include "folder.h"
 #include "served_end.h"
@@ -25,36 +26,46 @@ static enum served_by served_by;
 
 /* --- a pair --- */
 
-static struct pair *pair;
-static pthread_t pair_thread;
-static int stop;
+static struct {
+    struct hub_loop *loop;
+    struct hub_connection *connection;
+    struct hub_door *door;
+    pthread_t thread;
+    int stop;
+} hub;
 
-static void *run_pair(void *argument)
+static void *run_hub(void *argument)
 {
     (void)argument;
-    return pair_serve(pair, stop) ? pair : NULL;
+    return hub_loop_run(hub.loop, hub.stop) ? &hub : NULL;
 }
 
 static void start_pair(void)
 {
-    const struct pair_options options = {
-        .name = "x", .dir = folder, .dataports = {{.size = 0x2000, .writer = WRITER_BOTH}}, .num_dataports = 1};
+    const struct hub_connection_config config = {
+        .name = "x", .dataports = {{.size = 0x2000, .writer = WRITER_BOTH}}, .num_dataports = 1};
 
-    stop = eventfd(0, EFD_CLOEXEC);
-    pair = pair_create(&options);
-    assert_non_null(pair);
-    assert_int_equal(pthread_create(&pair_thread, NULL, run_pair, NULL), 0);
+    hub.stop = eventfd(0, EFD_CLOEXEC);
+    hub.loop = hub_loop_create();
+    assert_non_null(hub.loop);
+    hub.connection = hub_connection_create(hub.loop, &config);
+    assert_non_null(hub.connection);
+    hub.door = hub_door_host_open(hub.loop, hub_connection_end(hub.connection, 0), folder, "x.0");
+    assert_non_null(hub.door);
+    assert_int_equal(pthread_create(&hub.thread, NULL, run_hub, NULL), 0);
 }
 
 static void end_pair(void)
 {
     void *failed;
 
-    assert_int_equal(eventfd_write(stop, 1), 0);
-    assert_int_equal(pthread_join(pair_thread, &failed), 0);
+    assert_int_equal(eventfd_write(hub.stop, 1), 0);
+    assert_int_equal(pthread_join(hub.thread, &failed), 0);
     assert_null(failed);
-    pair_destroy(pair);
-    close(stop);
+    hub_door_close(hub.door);
+    hub_connection_destroy(hub.connection);
+    hub_loop_destroy(hub.loop);
+    close(hub.stop);
 }
 
 /* --- a VM --- */

@@ -7,8 +7,15 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 /** Prepares this process. Later calls do nothing. 0, or -1 with errno. */
 int shared_event_prepare(void);
 
-/** Signals; a full count stays full. With the VMM's lock held. 0, or a negative errno value. */
-int shared_event_signal(int eventfd);
+/**
+ * Signals. A full count stays full. Calls must not overlap.
+ *
+ * @param events adds as many to the count, at least one and at most 64: beyond that they merge
+ * @return 0, or a negative errno value: -EINVAL or -EBADF when it is no eventfd
+ */
+int shared_event_signal(int eventfd, uint64_t events);

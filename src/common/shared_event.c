@@ -8,11 +8,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/aio_abi.h>
-#include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define OPERATIONS 8 /* room for operations whose end nobody has taken yet; each call leaves one at most */
+#define OPERATIONS 64 /* room for operations whose end nobody has taken yet: as many as a call starts */
 
 static struct {
     aio_context_t context;
@@ -32,7 +31,7 @@ int shared_event_prepare(void)
     return -1;
 }
 
-int shared_event_signal(int eventfd)
+int shared_event_signal(int eventfd, uint64_t events)
 {
     struct iocb operation = {
         .aio_lio_opcode = IOCB_CMD_PREAD,
@@ -40,10 +39,14 @@ int shared_event_signal(int eventfd)
         .aio_flags = IOCB_FLAG_RESFD,
         .aio_resfd = (uint32_t)eventfd,
     };
-    struct iocb *operations[] = {&operation};
+    struct iocb *operations[OPERATIONS];
     struct io_event ended[OPERATIONS];
-    long error = syscall(SYS_io_submit, aio.context, 1L, operations) == 1 ? 0 : -errno;
+    long n = events < OPERATIONS ? (long)events : OPERATIONS;
+    int error;
 
+    for (long i = 0; i < n; i++)
+        operations[i] = &operation; /* the kernel copies it each time */
+    error = syscall(SYS_io_submit, aio.context, n, operations) > 0 ? 0 : -errno;
     (void)syscall(SYS_io_getevents, aio.context, 0L, (long)OPERATIONS, ended, NULL);
-    return (int)error;
+    return error;
 }

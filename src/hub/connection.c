@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "../common/message.h"
+#include "../common/shared_event.h"
+#include "../common/size.h"
+#include "../wire/memory.h"
+
+struct hub_connection {
+    struct hub_loop *loop;
+    char name[CROSSVM_FULL_NAME_BYTES];
+    struct dataport_spec specs[CROSSVM_MAX_DATAPORTS];
+    int dataports[CROSSVM_MAX_DATAPORTS];
+    size_t num_dataports;
+    struct hub_end ends[2];
+};
+
+/* --- what an end has --- */
+
+const char *hub_end_name(const struct hub_end *end)
+{
+    return end->connection->name;
+}
+
+size_t hub_end_num_dataports(const struct hub_end *end)
+{
+    return end->connection->num_dataports;
+}
+
+uint32_t hub_end_rights(const struct hub_end *end, size_t dataport)
+{
+    return dataport_rights(&end->connection->specs[dataport], end->number);
+}
+
+uint64_t hub_end_dataport_size(const struct hub_end *end, size_t dataport)
+{
+    return end->connection->specs[dataport].size;
+}
+
+int hub_end_dataport(const struct hub_end *end, size_t dataport)
+{
+    return end->connection->dataports[dataport];
+}
+
+/* --- who is there --- */
+
+static void tell(struct hub_end *end)
+{
+    if (end->occupant)
+        end->occupant->peer_changed(end->occupant);
+}
+
+void hub_end_set_state(struct hub_end *end, uint32_t state)
+{
+    if (state != CROSSVM_DRIVER_NONE && state >= end->state)
+        end->generation++;
+    else if (state == end->state)
+        return;
+    end->state = state;
+    tell(end->peer);
+}
+
+int hub_end_take(struct hub_end *end, struct hub_occupant *occupant)
+{
+    if (end->occupant)
+        return -EBUSY;
+    if (occupant->woken && hub_loop_watch(end->connection->loop, &end->doorbell, EPOLLIN))
+        return -errno;
+    end->occupant = occupant;
+    return 0;
+}
+
+void hub_end_leave(struct hub_end *end)
+{
+    if (!end->occupant)
+        return;
+    if (end->occupant->woken)
+        hub_loop_unwatch(end->connection->loop, &end->doorbell);
+    end->occupant = NULL;
+    hub_end_set_state(end, CROSSVM_DRIVER_NONE);
+}
+
+/* --- events --- */
+
+void hub_end_emit(struct hub_end *end, uint64_t events)
+{
+    /* Orders the occupant's memory accesses before the count. Pairs with hub_end_peer_count(). */
+    (void)__atomic_fetch_add(end->count, events, __ATOMIC_RELEASE);
+    if (end->peer->occupant && end->peer->occupant->woken)
+        end->peer->occupant->woken(end->peer->occupant);
+    else
+        (void)shared_event_signal(end->peer->doorbell.fd, events); /* a full count has a signal waiting */
+}
+
+/*
+ * Takes the count of the doorbell, so that it polls readable no more. A program at the other end shares the descriptor
+ * and may have emptied it and cleared O_NONBLOCK since it polled readable: hence RWF_NOWAIT.
+ */
+static void rung(struct hub_source *source, uint32_t events)
+{
+    struct hub_end *end = (struct hub_end *)((char *)source - offsetof(struct hub_end, doorbell));
+    uint64_t count;
+    struct iovec vector = {.iov_base = &count, .iov_len = sizeof(count)};
+
+    (void)events;
+    (void)preadv2(source->fd, &vector, 1, -1, RWF_NOWAIT);
+    end->occupant->woken(end->occupant);
+}
+
+/* --- life --- */
+
+static bool make_end(struct hub_connection *connection, unsigned int number)
+{
+    struct hub_end *end = &connection->ends[number];
+
+    /* Non-blocking, so that a full count stops no program. */
+    end->doorbell.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    end->page = memory_create(connection->name, CROSSVM_PAGE_SIZE, F_SEAL_SEAL);
+    if (end->doorbell.fd < 0 || end->page < 0)
+        return false;
+    end->count = memory_map(end->page, CROSSVM_PAGE_SIZE);
+    return end->count != NULL;
+}
+
+static bool make_shared(struct hub_connection *connection)
+{
+    if (shared_event_prepare())
+        return false;
+    for (size_t i = 0; i < connection->num_dataports; i++) {
+        connection->dataports[i] = memory_create(connection->name, connection->specs[i].size, F_SEAL_SEAL);
+        if (connection->dataports[i] < 0)
+            return false;
+    }
+    return make_end(connection, 0) && make_end(connection, 1);
+}
+
+/* What a machine has too little memory for will never be there. 0, or -1 after a message. */
+static int check_memory(const struct hub_connection_config *config)
+{
+    char asked[SIZE_TEXT_BYTES], most[SIZE_TEXT_BYTES];
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < config->num_dataports; i++) {
+        uint64_t size = config->dataports[i].size;
+
+        total = size > UINT64_MAX - total ? UINT64_MAX : total + size;
+    }
+    if (total <= memory_most())
+        return 0;
+    message("connection \"%s\": its dataports take %s, and this machine has %s of memory and swap; choose smaller ones",
+            config->name, size_format(asked, total), size_format(most, memory_most() >> 20 << 20));
+    return -1;
+}
+
+struct hub_connection *hub_connection_create(struct hub_loop *loop, const struct hub_connection_config *config)
+{
+    struct hub_connection *connection;
+
+    if (check_memory(config))
+        return NULL;
+    connection = calloc(1, sizeof(*connection));
+    if (!connection) {
+        message("no memory for connection \"%s\"", config->name);
+        return NULL;
+    }
+    connection->loop = loop;
+    memcpy(connection->name, config->name, strlen(config->name));
+    memcpy(connection->specs, config->dataports, sizeof(connection->specs));
+    connection->num_dataports = config->num_dataports;
+    for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
+        connection->dataports[i] = -1;
+    for (unsigned int i = 0; i < 2; i++) {
+        connection->ends[i] = (struct hub_end){.connection = connection,
+                                               .peer = &connection->ends[1 - i],
+                                               .number = i,
+                                               .doorbell = {.fd = -1, .handle = rung},
+                                               .page = -1};
+    }
+    if (make_shared(connection))
+        return connection;
+    message("connection \"%s\": cannot make what its ends share: %s", connection->name, error_reason(errno));
+    hub_connection_destroy(connection);
+    return NULL;
+}
+
+struct hub_end *hub_connection_end(struct hub_connection *connection, unsigned int number)
+{
+    return &connection->ends[number];
+}
+
+static void close_if_open(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
+void hub_connection_destroy(struct hub_connection *connection)
+{
+    if (!connection)
+        return;
+    for (size_t i = 0; i < 2; i++) {
+        struct hub_end *end = &connection->ends[i];
+
+        if (end->count)
+            munmap((void *)end->count, CROSSVM_PAGE_SIZE);
+        close_if_open(end->doorbell.fd);
+        close_if_open(end->page);
+    }
+    for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
+        close_if_open(connection->dataports[i]);
+    free(connection);
+}

@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Programs of this machine. They are handed memory and doorbells once and then use them by themselves; the socket says
+ * who has the end, and brings news of the peer.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../common/message.h"
+#include "../wire/descriptors.h"
+#include "../wire/hang_up.h"
+#include "../wire/memory.h"
+#include "../wire/wire.h"
+#include "door.h"
+#include "entrance.h"
+
+struct host_door;
+
+/* A program that is connected. */
+struct client {
+    struct hub_source source; /* first, so that a client's source is the client; fd -1: none */
+    struct host_door *door;
+    int64_t asked_ms;
+    uint64_t turn; /* of its coming or asking: several may have come in a millisecond */
+};
+
+struct host_door {
+    struct hub_door door;         /* first, so that a door is its host_door */
+    struct hub_occupant occupant; /* at the end while a program has it */
+    struct hub_entrance entrance;
+    struct hub_timer silence; /* when a client has been silent for too long */
+    struct hub_loop *loop;
+    struct hub_end *end;
+    char name[CROSSVM_FULL_NAME_BYTES];
+    struct client clients[DOOR_MAX_CLIENTS];
+    struct client *owner;
+    uint32_t owners; /* that there were so far */
+    uint64_t turns;  /* counts clients that come or ask */
+    bool late;       /* the owner's socket was full when there was something to tell */
+};
+
+/* --- news of the peer --- */
+
+/* Each message carries the whole state, so one that a full socket did not take is sent when the socket takes it. */
+static void tell(struct host_door *door)
+{
+    const struct hub_end *peer = door->end->peer;
+    struct crossvm_wire_driver news = {
+        .header = {.magic = CROSSVM_WIRE_MAGIC, .version = CROSSVM_WIRE_VERSION, .type = CROSSVM_WIRE_DRIVER},
+        .driver_state = peer->state,
+        .generation = peer->generation,
+    };
+    bool was_late = door->late;
+
+    door->late = cvm_descriptors_send(door->owner->source.fd, &news, sizeof(news), NULL, 0) != 0 &&
+                 (errno == EAGAIN || errno == ENOBUFS);
+    if (door->late != was_late)
+        hub_loop_change(door->loop, &door->owner->source, door->late ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
+static void peer_changed(struct hub_occupant *occupant)
+{
+    tell((struct host_door *)((char *)occupant - offsetof(struct host_door, occupant)));
+}
+
+/* --- clients --- */
+
+static void drop(struct client *client)
+{
+    struct host_door *door = client->door;
+
+    hub_loop_unwatch(door->loop, &client->source);
+    close(client->source.fd);
+    client->source.fd = -1;
+    if (door->owner != client)
+        return;
+    door->owner = NULL;
+    door->late = false;
+    hub_end_leave(door->end);
+}
+
+static void describe(const struct host_door *door, struct crossvm_wire_reply *reply)
+{
+    const struct hub_end *end = door->end;
+
+    reply->driver_state = end->peer->state;
+    reply->driver_generation = end->peer->generation;
+    reply->generation = door->owners;
+    reply->owned = door->owner != NULL;
+    reply->peer_end = end->peer->number;
+    reply->num_dataports = (uint32_t)hub_end_num_dataports(end);
+    reply->peer_counts = 1;
+    for (size_t i = 0; i < reply->num_dataports; i++) {
+        reply->dataports[i] = (struct crossvm_wire_dataport){
+            .size = hub_end_dataport_size(end, i),
+            .host_rights = hub_end_rights(end, i),
+            .guest_rights = hub_end_rights(end->peer, i),
+        };
+    }
+}
+
+static int send_end(const struct client *client, const struct crossvm_wire_reply *reply)
+{
+    const struct hub_end *end = client->door->end;
+    size_t opened = CROSSVM_WIRE_FIXED_FDS, all = opened + reply->num_dataports;
+    int fds[CROSSVM_WIRE_MAX_FDS] = {end->doorbell.fd, end->peer->doorbell.fd, end->page};
+    int error = -1;
+
+    for (; opened < all; opened++) {
+        size_t i = opened - CROSSVM_WIRE_FIXED_FDS;
+
+        fds[opened] = memory_open(hub_end_dataport(end, i), hub_end_rights(end, i));
+        if (fds[opened] < 0)
+            goto cleanup;
+    }
+    error = cvm_descriptors_send(client->source.fd, reply, sizeof(*reply), fds, opened);
+cleanup:
+    while (opened > CROSSVM_WIRE_FIXED_FDS)
+        close(fds[--opened]);
+    return error;
+}
+
+/* Makes a client the owner of the end, unless there is another. 0 or an errno value for the reply. */
+static uint32_t take_end(struct client *client)
+{
+    struct host_door *door = client->door;
+    int error;
+
+    /* The owner may have closed its socket without our having seen it yet. */
+    if (door->owner && door->owner != client && has_hung_up(door->owner->source.fd))
+        drop(door->owner);
+    error = hub_end_take(door->end, &door->occupant);
+    if (error)
+        return (uint32_t)-error;
+    door->owner = client;
+    door->owners++;
+    /* Before the reply: the peer learns of the program before that can touch the memory. */
+    hub_end_set_state(door->end, CROSSVM_DRIVER_OPEN);
+    return 0;
+}
+
+/* 0, or -1 for a client to drop. */
+static int answer(struct client *client, const struct crossvm_wire_header *request)
+{
+    struct crossvm_wire_reply reply = {.header = *request};
+    struct host_door *door = client->door;
+
+    if (request->magic != CROSSVM_WIRE_MAGIC || request->version != CROSSVM_WIRE_VERSION ||
+        (request->type != CROSSVM_WIRE_ATTACH && request->type != CROSSVM_WIRE_INFO))
+        return -1;
+    memcpy(reply.name, door->name, sizeof(reply.name));
+    if (!hub_entrance_admits(&door->entrance, client->source.fd)) {
+        reply.status = EACCES;
+        return cvm_descriptors_send(client->source.fd, &reply, sizeof(reply), NULL, 0);
+    }
+    if (request->type == CROSSVM_WIRE_ATTACH)
+        reply.status = take_end(client);
+    describe(door, &reply);
+    if (request->type == CROSSVM_WIRE_ATTACH && reply.status == 0)
+        return send_end(client, &reply);
+    return cvm_descriptors_send(client->source.fd, &reply, sizeof(reply), NULL, 0);
+}
+
+/* --- silence --- */
+
+/* When a client has been silent for too long. The owner may be: it is told, and need not ask. */
+static int64_t due_ms(const struct client *client)
+{
+    if (client->source.fd < 0 || client == client->door->owner)
+        return NEVER_MS;
+    return client->asked_ms + DOOR_SILENCE_MS;
+}
+
+static void drop_silent(struct hub_timer *timer, int64_t now)
+{
+    struct host_door *door = (struct host_door *)((char *)timer - offsetof(struct host_door, silence));
+    int64_t next = NEVER_MS;
+
+    for (size_t i = 0; i < DOOR_MAX_CLIENTS; i++) {
+        if (due_ms(&door->clients[i]) <= now)
+            drop(&door->clients[i]);
+        next = earlier_ms(next, due_ms(&door->clients[i]));
+    }
+    hub_timer_set(door->loop, timer, next);
+}
+
+static void note_asking(struct client *client, int64_t now)
+{
+    struct host_door *door = client->door;
+
+    client->asked_ms = now;
+    client->turn = door->turns++;
+    /* Others asked earlier, so this matters only when no time is set. */
+    if (door->silence.due_ms == NEVER_MS)
+        hub_timer_set(door->loop, &door->silence, now + DOOR_SILENCE_MS);
+}
+
+/* --- what the loop calls --- */
+
+/* A client that breaks the protocol or does not take its reply is dropped like one that left. */
+static void serve(struct hub_source *source, uint32_t events)
+{
+    struct client *client = (struct client *)source;
+    struct crossvm_wire_header request;
+    ssize_t length;
+
+    if (events & EPOLLOUT && client->door->owner == client && client->door->late)
+        tell(client->door);
+    if (!(events & ~(uint32_t)EPOLLOUT))
+        return;
+    length = recv(source->fd, &request, sizeof(request), MSG_DONTWAIT);
+    if (length < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    note_asking(client, now_ms());
+    if (length < (ssize_t)sizeof(request) || answer(client, &request))
+        drop(client);
+}
+
+/* Room for a client: when there is none, the one that was silent for longest has to go. */
+static struct client *make_room(struct host_door *door)
+{
+    struct client *longest = NULL;
+
+    for (size_t i = 0; i < DOOR_MAX_CLIENTS; i++) {
+        struct client *client = &door->clients[i];
+
+        if (client->source.fd < 0)
+            return client;
+        if (client != door->owner && (!longest || client->turn < longest->turn))
+            longest = client;
+    }
+    drop(longest);
+    return longest;
+}
+
+static void welcome(struct hub_entrance *entrance, int fd)
+{
+    struct host_door *door = (struct host_door *)((char *)entrance - offsetof(struct host_door, entrance));
+    struct client *client = make_room(door);
+
+    *client = (struct client){.source = {.fd = fd, .handle = serve}, .door = door};
+    note_asking(client, now_ms());
+    if (hub_loop_watch(door->loop, &client->source, EPOLLIN))
+        drop(client);
+}
+
+/* --- life --- */
+
+static void close_door(struct hub_door *closed)
+{
+    struct host_door *door = (struct host_door *)closed;
+
+    for (size_t i = 0; i < DOOR_MAX_CLIENTS; i++) {
+        if (door->clients[i].source.fd >= 0)
+            drop(&door->clients[i]);
+    }
+    hub_timer_remove(&door->silence);
+    hub_entrance_close(&door->entrance);
+    free(door);
+}
+
+struct hub_door *hub_door_host_open(struct hub_loop *loop, struct hub_end *end, const char *dir, const char *name)
+{
+    struct host_door *door = calloc(1, sizeof(*door));
+    char path[PATH_MAX];
+
+    if (!door) {
+        message("no memory for connection \"%s\"", name);
+        return NULL;
+    }
+    door->door.close = close_door;
+    door->occupant.peer_changed = peer_changed;
+    door->entrance = HUB_ENTRANCE_CLOSED;
+    door->silence.handle = drop_silent;
+    door->loop = loop;
+    door->end = end;
+    (void)snprintf(door->name, sizeof(door->name), "%s", name);
+    for (size_t i = 0; i < DOOR_MAX_CLIENTS; i++)
+        door->clients[i] = (struct client){.source.fd = -1, .door = door};
+    hub_timer_add(loop, &door->silence);
+    (void)snprintf(path, sizeof(path), "%s/%s.sock", dir, name);
+    if (hub_entrance_open(&door->entrance, loop, SOCK_SEQPACKET, path, door->name, welcome) == 0)
+        return &door->door;
+    close_door(&door->door);
+    return NULL;
+}

@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A VMM that speaks vfio-user (QEMU from 10.1 on, cloud-hypervisor): its guest has the end as a PCI function. One VMM
+ * at a time; when it is gone, another may come, and finds the memory as it was.
+ *
+ * What a VMM sends is checked as from an enemy. A message that is wrong ends that VMM's connection to this socket, and
+ * nothing else. At most one message and one reply are held; no more is read before the reply is on its way.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../common/message.h"
+#include "../wire/descriptors.h"
+#include "../wire/hang_up.h"
+#include "../wire/vfio_user.h"
+#include "door.h"
+#include "entrance.h"
+#include "pci_device.h"
+
+#define SILENCE_MS 1000
+
+_Static_assert(VFIO_USER_MAX_FDS <= DESCRIPTORS_MAX, "a message has more descriptors than can be received");
+
+struct vfio_user_door {
+    struct hub_door door; /* first, so that a door is its vfio_user_door */
+    struct hub_entrance entrance;
+    struct hub_loop *loop;
+    struct hub_end *end;
+    struct pci_device device;
+    struct hub_source vmm; /* fd -1: none */
+    bool greeted;          /* it has told its version */
+    uint8_t message[VFIO_USER_MAX_MESSAGE];
+    size_t received; /* bytes of the message so far */
+    size_t size;     /* of the whole message, once its header is there; else 0 */
+    int fds[VFIO_USER_MAX_FDS];
+    size_t num_fds; /* that came with the message; those beyond the array are closed already */
+    struct vfio_user_reply reply;
+    int reply_fd;    /* that goes with it, or -1; not the reply's to close */
+    bool late;       /* the reply waits for room in the socket */
+    int64_t said_ms; /* when the last message about a VMM was printed */
+    bool stats;
+    uint64_t messages; /* of this VMM */
+};
+
+/* --- coming and going --- */
+
+static void close_fds(struct vfio_user_door *door)
+{
+    for (size_t i = 0; i < VFIO_USER_MAX_FDS; i++) {
+        if (door->fds[i] >= 0)
+            close(door->fds[i]);
+        door->fds[i] = -1;
+    }
+    door->num_fds = 0;
+}
+
+static void expect_message(struct vfio_user_door *door)
+{
+    close_fds(door);
+    door->received = door->size = 0;
+}
+
+static void put_out(struct vfio_user_door *door)
+{
+    if (door->vmm.fd < 0)
+        return;
+    if (door->stats)
+        message("connection \"%s\": the VMM at %s left after %" PRIu64 " messages, %" PRIu64 " loads and %" PRIu64
+                " stores of registers",
+                hub_end_name(door->end), door->entrance.door.listener.address.sun_path, door->messages,
+                door->device.loads, door->device.stores);
+    hub_loop_unwatch(door->loop, &door->vmm);
+    close(door->vmm.fd);
+    door->vmm.fd = -1;
+    expect_message(door);
+    door->late = false;
+    pci_device_power_off(&door->device);
+}
+
+/* Messages that VMMs can cause are printed once a second at most. */
+static bool may_say(struct vfio_user_door *door)
+{
+    int64_t now = now_ms();
+
+    if (now - door->said_ms < SILENCE_MS)
+        return false;
+    door->said_ms = now;
+    return true;
+}
+
+static void refuse(struct vfio_user_door *door, const char *fault)
+{
+    if (may_say(door))
+        message(
+            "connection \"%s\": the VMM at %s sent a message that %s, and was disconnected: use a VMM that keeps to "
+            "vfio-user 0.0",
+            hub_end_name(door->end), door->entrance.door.listener.address.sun_path, fault);
+    put_out(door);
+}
+
+/* --- answers --- */
+
+static void tell_version(struct vfio_user_door *door, const struct vfio_user_request *request)
+{
+    door->greeted = true;
+    vfio_user_reply_version(&door->reply, request);
+}
+
+/* VFIO's number of a region is that of a BAR, or of configuration space. Others are empty. */
+static int bar_of(uint32_t region)
+{
+    return region == VFIO_USER_CONFIG ? PCI_DEVICE_CONFIG : (int)region;
+}
+
+static struct vfio_user_region_info region_info(const struct vfio_user_door *door, uint32_t region, int *fd)
+{
+    struct pci_device_bar bar = {.memfd = -1};
+
+    *fd = -1;
+    if (region == VFIO_USER_CONFIG)
+        return (struct vfio_user_region_info){.size = CONFIG_SPACE_BYTES, .writable = true};
+    if (region < CONFIG_SPACE_BARS)
+        bar = pci_device_bar(&door->device, region);
+    *fd = bar.memfd;
+    return (struct vfio_user_region_info){
+        .size = bar.size,
+        .writable = true,
+        .mappable = bar.memfd >= 0,
+        .map_offset = bar.map_offset,
+        .map_size = bar.map_size,
+    };
+}
+
+static void tell_region(struct vfio_user_door *door, const struct vfio_user_request *request)
+{
+    int fd;
+    struct vfio_user_region_info info = region_info(door, request->info.index, &fd);
+
+    if (vfio_user_reply_region(&door->reply, request, &info))
+        door->reply_fd = fd;
+}
+
+/* Whether the access lies in a region; else the reply says so. */
+static bool is_inside(struct vfio_user_door *door, const struct vfio_user_request *request)
+{
+    int fd;
+    uint64_t size = region_info(door, request->access.region, &fd).size;
+
+    if (request->access.offset + request->access.count <= size)
+        return true;
+    vfio_user_reply_error(&door->reply, request, EINVAL);
+    return false;
+}
+
+static void load(struct vfio_user_door *door, const struct vfio_user_request *request)
+{
+    if (is_inside(door, request))
+        pci_device_load(&door->device, bar_of(request->access.region), request->access.offset,
+                        vfio_user_reply_data(&door->reply, request), request->access.count);
+}
+
+static void store(struct vfio_user_door *door, const struct vfio_user_request *request)
+{
+    if (!is_inside(door, request))
+        return;
+    pci_device_store(&door->device, bar_of(request->access.region), request->access.offset, request->access.data,
+                     request->access.count);
+    vfio_user_reply_stored(&door->reply, request);
+}
+
+/* 0, or an errno value */
+static int set_irq(struct vfio_user_door *door, const struct vfio_user_request *request)
+{
+    enum pci_device_irq irq = request->irqs.index == VFIO_USER_MSI ? PCI_DEVICE_MSI : PCI_DEVICE_INTX;
+    bool wanted = request->irqs.count && (request->irqs.data != VFIO_USER_IRQ_BOOLS || request->irqs.bools[0]);
+
+    if (request->irqs.index == VFIO_USER_ERROR)
+        return 0;                            /* QEMU complains of a device without; this one never breaks */
+    if (request->irqs.index > VFIO_USER_MSI) /* there are none, which is all that can be set */
+        return request->irqs.count ? EINVAL : 0;
+    if (request->irqs.action == VFIO_USER_IRQ_TRIGGER) {
+        if (request->irqs.data == VFIO_USER_IRQ_EVENTFDS || !request->irqs.count) {
+            pci_device_set_irq(&door->device, irq, door->fds[0]);
+            door->fds[0] = -1;
+        } else if (wanted) {
+            pci_device_trigger(&door->device, irq);
+        }
+        return 0;
+    }
+    /* A VMM that would have an eventfd unmask asks by messages instead when it hears that there is no such thing. */
+    if (irq != PCI_DEVICE_INTX || request->irqs.data == VFIO_USER_IRQ_EVENTFDS)
+        return ENOTSUP;
+    if (wanted)
+        pci_device_mask(&door->device, request->irqs.action == VFIO_USER_IRQ_MASK);
+    return 0;
+}
+
+static void set_irqs(struct vfio_user_door *door, const struct vfio_user_request *request)
+{
+    int error = set_irq(door, request);
+
+    if (error)
+        vfio_user_reply_error(&door->reply, request, error);
+    else
+        vfio_user_reply_empty(&door->reply, request);
+}
+
+static void answer(struct vfio_user_door *door, const struct vfio_user_request *request)
+{
+    switch (request->command) {
+    case VFIO_USER_VERSION:
+        tell_version(door, request);
+        break;
+    case VFIO_USER_DMA_MAP: /* the guest's memory, of which this device needs nothing */
+        vfio_user_reply_empty(&door->reply, request);
+        break;
+    case VFIO_USER_DMA_UNMAP:
+        vfio_user_reply_body(&door->reply, request);
+        break;
+    case VFIO_USER_GET_INFO:
+        vfio_user_reply_info(&door->reply, request);
+        break;
+    case VFIO_USER_GET_REGION_INFO:
+        tell_region(door, request);
+        break;
+    case VFIO_USER_GET_IRQ_INFO:
+        vfio_user_reply_irq(&door->reply, request,
+                            request->info.index <= VFIO_USER_MSI || request->info.index == VFIO_USER_ERROR);
+        break;
+    case VFIO_USER_SET_IRQS:
+        set_irqs(door, request);
+        break;
+    case VFIO_USER_REGION_READ:
+        load(door, request);
+        break;
+    case VFIO_USER_REGION_WRITE:
+        store(door, request);
+        break;
+    case VFIO_USER_RESET:
+        pci_device_reset(&door->device);
+        vfio_user_reply_empty(&door->reply, request);
+        break;
+    default: /* what newer VMMs ask for; without it they do with less */
+        vfio_user_reply_error(&door->reply, request, ENOTSUP);
+        break;
+    }
+}
+
+/* What is wrong with a message at this time, or NULL. */
+static const char *find_disorder(const struct vfio_user_door *door, const struct vfio_user_request *request)
+{
+    if ((request->command == VFIO_USER_VERSION) == door->greeted)
+        return door->greeted ? "gives its version twice" : "comes before its version";
+    if (request->command == VFIO_USER_VERSION && request->version.major != 0)
+        return "wants another major version than 0";
+    return NULL;
+}
+
+/* --- messages --- */
+
+/* All of it or nothing: a reply is shorter than what a socket takes in one piece. */
+static void send_reply(struct vfio_user_door *door)
+{
+    bool was_late = door->late;
+    int error =
+        cvm_descriptors_send(door->vmm.fd, door->reply.bytes, door->reply.size, &door->reply_fd, door->reply_fd >= 0);
+
+    door->late = error && (errno == EAGAIN || errno == ENOBUFS);
+    if (error && !door->late)
+        put_out(door); /* it is gone */
+    else if (door->late != was_late)
+        hub_loop_change(door->loop, &door->vmm, door->late ? EPOLLOUT : EPOLLIN);
+}
+
+static void take_message(struct vfio_user_door *door)
+{
+    struct vfio_user_request request;
+    const char *fault = vfio_user_parse(door->message, door->size, door->num_fds, &request);
+
+    if (!fault)
+        fault = find_disorder(door, &request);
+    if (fault) {
+        refuse(door, fault);
+        return;
+    }
+    door->messages++;
+    door->reply_fd = -1;
+    answer(door, &request);
+    expect_message(door);
+    if (!request.no_reply)
+        send_reply(door);
+}
+
+/* Receives up to a total of bytes of the message. False: not all is there yet, or the VMM is gone. */
+static bool receive(struct vfio_user_door *door, size_t total)
+{
+    size_t first = door->num_fds < VFIO_USER_MAX_FDS ? door->num_fds : VFIO_USER_MAX_FDS, n;
+    ssize_t length = cvm_descriptors_receive(door->vmm.fd, door->message + door->received, total - door->received,
+                                         door->fds + first, VFIO_USER_MAX_FDS - first, &n);
+
+    if (length < 0 && errno == EAGAIN)
+        return false;
+    if (length <= 0) {
+        put_out(door);
+        return false;
+    }
+    door->num_fds += n;
+    door->received += (size_t)length;
+    return door->received == total;
+}
+
+/*
+ * Descriptors come with the first byte that was sent with them. No byte behind the message is received, so all that
+ * came are this message's.
+ */
+static void serve(struct hub_source *source, uint32_t events)
+{
+    struct vfio_user_door *door = (struct vfio_user_door *)((char *)source - offsetof(struct vfio_user_door, vmm));
+
+    if (door->late) {
+        if (events & (EPOLLHUP | EPOLLERR))
+            put_out(door);
+        else
+            send_reply(door);
+        return;
+    }
+    if (door->size == 0) {
+        const char *fault;
+
+        if (!receive(door, VFIO_USER_HEADER_BYTES))
+            return;
+        fault = vfio_user_check_header(door->message, &door->size);
+        if (fault) {
+            refuse(door, fault);
+            return;
+        }
+    }
+    if (door->received == door->size || receive(door, door->size))
+        take_message(door);
+}
+
+static void welcome(struct hub_entrance *entrance, int fd)
+{
+    struct vfio_user_door *door =
+        (struct vfio_user_door *)((char *)entrance - offsetof(struct vfio_user_door, entrance));
+
+    if (!hub_entrance_admits(entrance, fd)) {
+        close(fd);
+        return;
+    }
+    /* The VMM before may have gone without our having come to its socket yet. */
+    if (door->vmm.fd >= 0 && has_hung_up(door->vmm.fd))
+        put_out(door);
+    if (door->vmm.fd >= 0) {
+        if (may_say(door))
+            message("connection \"%s\": a second VMM came to %s and was turned away: give each a connection of its own",
+                    hub_end_name(door->end), entrance->door.listener.address.sun_path);
+        close(fd);
+        return;
+    }
+    door->vmm.fd = fd;
+    door->greeted = false;
+    door->messages = 0;
+    if (hub_loop_watch(door->loop, &door->vmm, EPOLLIN) || pci_device_power_on(&door->device))
+        put_out(door);
+}
+
+/* --- life --- */
+
+static void close_door(struct hub_door *closed)
+{
+    struct vfio_user_door *door = (struct vfio_user_door *)closed;
+
+    put_out(door);
+    pci_device_destroy(&door->device);
+    hub_entrance_close(&door->entrance);
+    free(door);
+}
+
+struct hub_door *hub_door_vfio_user_open(struct hub_loop *loop, struct hub_end *end, const char *path, bool stats)
+{
+    struct vfio_user_door *door = calloc(1, sizeof(*door));
+    int error;
+
+    if (!door) {
+        message("no memory for connection \"%s\"", hub_end_name(end));
+        return NULL;
+    }
+    door->door.close = close_door;
+    door->loop = loop;
+    door->end = end;
+    door->stats = stats;
+    door->vmm = (struct hub_source){.fd = -1, .handle = serve};
+    door->said_ms = now_ms() - SILENCE_MS;
+    for (size_t i = 0; i < VFIO_USER_MAX_FDS; i++)
+        door->fds[i] = -1;
+    error = pci_device_init(&door->device, end);
+    if (error)
+        message("connection \"%s\": cannot make the registers of its device", hub_end_name(end));
+    door->entrance = HUB_ENTRANCE_CLOSED;
+    if (error || hub_entrance_open(&door->entrance, loop, SOCK_STREAM, path, hub_end_name(end), welcome)) {
+        close_door(&door->door);
+        return NULL;
+    }
+    return &door->door;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * An end of a connection, as doors see it. A door takes an end for somebody (a program, a VMM): its occupant. It says
+ * what the occupant is at, emits for it, and is told of the peer. Doors know nothing of each other.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../common/dataport_spec.h"
+#include "loop.h"
+
+struct hub_connection;
+
+/** What a door wants to hear while it has an end. */
+struct hub_occupant {
+    /** The state or the generation of the peer is another than before. */
+    void (*peer_changed)(struct hub_occupant *occupant);
+    /** The peer emitted; hub_end_peer_count() may tell how often. NULL: the occupant waits at the doorbell itself. */
+    void (*woken)(struct hub_occupant *occupant);
+};
+
+/** One of the two ends. Doors read it and change it by the functions below. */
+struct hub_end {
+    struct hub_connection *connection;
+    struct hub_end *peer;
+    unsigned int number;           /**< 0 or 1 */
+    struct hub_source doorbell;    /**< fd: an eventfd that the peer's events signal */
+    int page;                      /**< memfd in which the occupant counts the events that it emits */
+    volatile uint64_t *count;      /**< the first word of that page */
+    struct hub_occupant *occupant; /**< NULL: none */
+    uint32_t state;                /**< CROSSVM_DRIVER_*: who is here */
+    uint32_t generation;           /**< counts the times that a driver or program came */
+};
+
+/** Name of the connection. */
+const char *hub_end_name(const struct hub_end *end);
+
+size_t hub_end_num_dataports(const struct hub_end *end);
+
+/** CROSSVM_RIGHT_* of the end to a dataport. */
+uint32_t hub_end_rights(const struct hub_end *end, size_t dataport);
+
+/** Size of a dataport in bytes. */
+uint64_t hub_end_dataport_size(const struct hub_end *end, size_t dataport);
+
+/** memfd of a dataport, which stays the connection's. */
+int hub_end_dataport(const struct hub_end *end, size_t dataport);
+
+/**
+ * Takes an end for an occupant. Events that nobody has taken yet wake it.
+ *
+ * @return 0, -EBUSY if it has another occupant, or another negative errno value
+ */
+int hub_end_take(struct hub_end *end, struct hub_occupant *occupant);
+
+/** The occupant is gone: the peer is told. */
+void hub_end_leave(struct hub_end *end);
+
+/** Says who is there, CROSSVM_DRIVER_*. A state that is not lower than the one before is somebody who came. */
+void hub_end_set_state(struct hub_end *end, uint32_t state);
+
+/** Counts events of the occupant, if it has not counted them itself, and wakes the peer. */
+void hub_end_emit(struct hub_end *end, uint64_t events);
+
+/** Events of the peer so far, modulo 2^64, as it counts them. An acquire: what it wrote before is visible after. */
+static inline uint64_t hub_end_peer_count(const struct hub_end *end)
+{
+    return __atomic_load_n(end->peer->count, __ATOMIC_ACQUIRE);
+}

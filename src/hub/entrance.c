@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "entrance.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <sys/epoll.h>
+
+#include "../common/message.h"
+
+static void came(struct hub_source *source, uint32_t events)
+{
+    struct hub_entrance *entrance = (struct hub_entrance *)source;
+    int64_t now = now_ms(), paused;
+    int fd = listener_accept(&entrance->door.listener, now);
+
+    (void)events;
+    if (fd >= 0) {
+        entrance->welcome(entrance, fd);
+        return;
+    }
+    if (errno != EAGAIN)
+        message("connection \"%s\": cannot accept anybody for now: %s", entrance->name, error_reason(errno));
+    paused = listener_due_ms(&entrance->door.listener, now);
+    if (paused == NEVER_MS)
+        return;
+    /* It would poll readable all the while. */
+    hub_loop_change(entrance->loop, source, 0);
+    hub_timer_set(entrance->loop, &entrance->pause, paused);
+}
+
+static void pause_ended(struct hub_timer *timer, int64_t now)
+{
+    struct hub_entrance *entrance = (struct hub_entrance *)((char *)timer - offsetof(struct hub_entrance, pause));
+
+    (void)now;
+    hub_loop_change(entrance->loop, &entrance->source, EPOLLIN);
+}
+
+int hub_entrance_open(struct hub_entrance *entrance, struct hub_loop *loop, int type, const char *path,
+                      const char *name, void (*welcome)(struct hub_entrance *, int))
+{
+    *entrance = HUB_ENTRANCE_CLOSED;
+    if (door_open_at(&entrance->door, type, path, name))
+        return -1;
+    entrance->source = (struct hub_source){.fd = entrance->door.listener.fd, .handle = came};
+    entrance->pause.handle = pause_ended;
+    entrance->loop = loop;
+    entrance->name = name;
+    entrance->welcome = welcome;
+    hub_timer_add(loop, &entrance->pause);
+    if (hub_loop_watch(loop, &entrance->source, EPOLLIN) == 0)
+        return 0;
+    message("connection \"%s\": cannot watch %s: %s", name, path, error_reason(errno));
+    hub_entrance_close(entrance);
+    return -1;
+}
+
+bool hub_entrance_admits(const struct hub_entrance *entrance, int fd)
+{
+    return listener_admits(&entrance->door.listener, fd);
+}
+
+void hub_entrance_close(struct hub_entrance *entrance)
+{
+    hub_timer_remove(&entrance->pause);
+    door_close(&entrance->door);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "loop.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "../common/message.h"
+
+struct hub_loop {
+    int epoll;
+    struct hub_timer *timers;
+    int64_t due_ms; /* no timer is due before */
+};
+
+/* --- life --- */
+
+struct hub_loop *hub_loop_create(void)
+{
+    struct hub_loop *loop = calloc(1, sizeof(*loop));
+
+    if (!loop) {
+        message("no memory for an event loop");
+        return NULL;
+    }
+    loop->due_ms = NEVER_MS;
+    loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (loop->epoll >= 0)
+        return loop;
+    message("cannot make an event loop: %s", error_reason(errno));
+    free(loop);
+    return NULL;
+}
+
+void hub_loop_destroy(struct hub_loop *loop)
+{
+    if (!loop)
+        return;
+    close(loop->epoll);
+    free(loop);
+}
+
+/* --- sources --- */
+
+static int control(struct hub_loop *loop, struct hub_source *source, int operation, uint32_t events)
+{
+    struct epoll_event event = {.events = events, .data.ptr = source};
+
+    return epoll_ctl(loop->epoll, operation, source->fd, &event);
+}
+
+int hub_loop_watch(struct hub_loop *loop, struct hub_source *source, uint32_t events)
+{
+    return control(loop, source, EPOLL_CTL_ADD, events);
+}
+
+void hub_loop_change(struct hub_loop *loop, struct hub_source *source, uint32_t events)
+{
+    (void)control(loop, source, EPOLL_CTL_MOD, events);
+}
+
+void hub_loop_unwatch(struct hub_loop *loop, struct hub_source *source)
+{
+    (void)control(loop, source, EPOLL_CTL_DEL, 0);
+}
+
+/* --- timers --- */
+
+void hub_timer_add(struct hub_loop *loop, struct hub_timer *timer)
+{
+    timer->due_ms = NEVER_MS;
+    timer->next = loop->timers;
+    timer->link = &loop->timers;
+    if (timer->next)
+        timer->next->link = &timer->next;
+    loop->timers = timer;
+}
+
+void hub_timer_remove(struct hub_timer *timer)
+{
+    if (!timer->link)
+        return;
+    *timer->link = timer->next;
+    if (timer->next)
+        timer->next->link = timer->link;
+    timer->link = NULL;
+}
+
+void hub_timer_set(struct hub_loop *loop, struct hub_timer *timer, int64_t due_ms)
+{
+    timer->due_ms = due_ms;
+    loop->due_ms = earlier_ms(loop->due_ms, due_ms);
+}
+
+/* Calls one timer that is due, since it may remove any; whether there was one. */
+static bool call_due(struct hub_loop *loop, int64_t now)
+{
+    for (struct hub_timer *timer = loop->timers; timer; timer = timer->next) {
+        if (timer->due_ms <= now) {
+            timer->due_ms = NEVER_MS;
+            timer->handle(timer, now);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Looks at all timers, but only when the first of them may be due. How long to wait for the next, for epoll_wait(). */
+static int call_timers(struct hub_loop *loop)
+{
+    int64_t now;
+
+    if (loop->due_ms == NEVER_MS)
+        return -1;
+    now = now_ms();
+    if (loop->due_ms <= now) {
+        while (call_due(loop, now))
+            ;
+        loop->due_ms = NEVER_MS;
+        for (const struct hub_timer *timer = loop->timers; timer; timer = timer->next)
+            loop->due_ms = earlier_ms(loop->due_ms, timer->due_ms);
+    }
+    return poll_until_ms(loop->due_ms, now);
+}
+
+/* --- serving --- */
+
+int hub_loop_run(struct hub_loop *loop, int stop)
+{
+    struct hub_source end = {.fd = stop};
+
+    if (hub_loop_watch(loop, &end, EPOLLIN)) {
+        message("cannot wait for the end: %s", error_reason(errno));
+        return -1;
+    }
+    for (;;) {
+        struct epoll_event event;
+        struct hub_source *source;
+        /* One at a time: handling it may free the source of the next. The kernel takes those that are ready in turn. */
+        int n = epoll_wait(loop->epoll, &event, 1, call_timers(loop));
+
+        if (n < 0 && errno != EINTR) {
+            message("cannot wait for events: %s", error_reason(errno));
+            return -1;
+        }
+        if (n != 1)
+            continue;
+        source = event.data.ptr;
+        if (source == &end)
+            break;
+        source->handle(source, event.events);
+    }
+    hub_loop_unwatch(loop, &end);
+    return 0;
+}

@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "pci_device.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "../common/shared_event.h"
+#include "../wire/memory.h"
+
+/* As the module has it (src/vmm/connection.c): so many interrupts in a row are raised for a guest that shows no driver.
+ */
+#define MAX_UNANSWERED 100
+
+/* The most events that one look counts: beyond that the other end wrote nonsense, which tells as one event. */
+#define MAX_EVENTS INT32_MAX
+
+/* What of BAR0 is mapped into the guest. */
+#define MAPPED_START CROSSVM_OWN_PAGE
+#define MAPPED_END (CROSSVM_STATE_PAGE + CROSSVM_PAGE_SIZE)
+
+static struct pci_device *device_of(struct hub_occupant *occupant)
+{
+    return (struct pci_device *)occupant;
+}
+
+static volatile uint64_t *own_seq(const struct pci_device *device)
+{
+    return (volatile uint64_t *)(device->bar0_memory + CROSSVM_REG_OWN_SEQ);
+}
+
+/* Events between two readings of a count that the other end may set as it likes. */
+static uint64_t events_between(uint64_t before, uint64_t now)
+{
+    uint64_t events = now - before;
+
+    return events <= MAX_EVENTS ? events : 1;
+}
+
+/* --- state page --- */
+
+static void show64(const struct pci_device *device, size_t reg)
+{
+    uint64_t value;
+
+    memcpy(&value, device->registers + reg, sizeof(value));
+    __atomic_store_n((volatile uint64_t *)(device->bar0_memory + CROSSVM_STATE_PAGE + reg), value, __ATOMIC_RELEASE);
+}
+
+/* Copies what changes to where the guest can load it without a trap. */
+static void show(const struct pci_device *device)
+{
+    show64(device, CROSSVM_REG_EVENT_SEQ);
+    show64(device, CROSSVM_REG_PEER);
+    show64(device, CROSSVM_REG_STATUS); /* and SEEN beside it */
+}
+
+/* --- interrupts --- */
+
+static bool may_raise_line(const struct pci_device *device)
+{
+    return cvmm_config_space_intx_enabled(&device->config) && device->unanswered < MAX_UNANSWERED;
+}
+
+/* vfio's INTx masks itself when it is raised; unmasking is the guest's end of interrupt. */
+static void raise_line(struct pci_device *device)
+{
+    if (!may_raise_line(device))
+        return;
+    if (device->masked) {
+        device->again = true;
+        return;
+    }
+    device->masked = true;
+    if (device->page.driver == CROSSVM_DRIVER_NONE && *cvmm_event_page_count_word(&device->page))
+        device->unanswered++;
+    pci_device_trigger(device, PCI_DEVICE_INTX);
+}
+
+static void interrupt(struct pci_device *device)
+{
+    device->config.pending = true;
+    if (device->irqs[PCI_DEVICE_MSI] < 0)
+        raise_line(device);
+    else if (cvmm_config_space_is_master(&device->config))
+        pci_device_trigger(device, PCI_DEVICE_MSI);
+}
+
+void pci_device_trigger(struct pci_device *device, enum pci_device_irq irq)
+{
+    if (device->irqs[irq] >= 0)
+        (void)shared_event_signal(device->irqs[irq], 1); /* what is no eventfd harms the VMM that gave it */
+}
+
+void pci_device_set_irq(struct pci_device *device, enum pci_device_irq irq, int eventfd)
+{
+    if (device->irqs[irq] >= 0)
+        close(device->irqs[irq]);
+    device->irqs[irq] = eventfd;
+    if (irq == PCI_DEVICE_INTX && eventfd >= 0) {
+        device->masked = device->again = false;
+        if (device->config.pending && device->irqs[PCI_DEVICE_MSI] < 0)
+            raise_line(device);
+    }
+}
+
+void pci_device_mask(struct pci_device *device, bool masked)
+{
+    /* A driver that acknowledges has seen the later events, too, when it did so after them. */
+    bool seen = device->page.driver == CROSSVM_DRIVER_NONE && !device->config.pending;
+    bool again = device->again && !seen;
+
+    device->masked = masked;
+    if (masked)
+        return;
+    device->again = false;
+    if (again)
+        raise_line(device);
+}
+
+/* The guest touched the device in a way that shows a driver at work: it gets the interrupts that were held back. */
+static void sign_of_life(struct pci_device *device)
+{
+    bool was_silenced = device->unanswered >= MAX_UNANSWERED;
+
+    device->unanswered = 0;
+    if (was_silenced && device->config.pending && device->irqs[PCI_DEVICE_MSI] < 0)
+        raise_line(device);
+}
+
+/* --- from the peer --- */
+
+static void count_events(struct pci_device *device)
+{
+    uint64_t now = hub_end_peer_count(device->end);
+    uint64_t events = events_between(device->counted, now);
+
+    device->counted = now;
+    if (events == 0)
+        return; /* without news there is no interrupt, which on a shared line nobody would claim */
+    cvmm_event_page_count(&device->page, (uint32_t)events);
+    show(device);
+    interrupt(device);
+}
+
+static void woken(struct hub_occupant *occupant)
+{
+    count_events(device_of(occupant));
+}
+
+static void show_peer(struct pci_device *device)
+{
+    const struct hub_end *peer = device->end->peer;
+
+    cvmm_event_page_set_peer(&device->page, CROSSVM_PEER_ABSENT + peer->state, peer->generation);
+    show(device);
+}
+
+static void peer_changed(struct hub_occupant *occupant)
+{
+    struct pci_device *device = device_of(occupant);
+
+    show_peer(device);
+    /* A driver that says nothing may know nothing of peers, and would not claim the interrupt. */
+    if (device->page.driver != CROSSVM_DRIVER_NONE)
+        interrupt(device);
+}
+
+/* --- to the peer --- */
+
+/*
+ * Tells the peer of the events that the guest has counted. A doorbell without a new count is one that a look has been
+ * ahead of; or two stores to OWN_SEQ, made by messages, were not one atomic addition: then it is an event.
+ */
+static void tell_peer(struct pci_device *device, bool rang)
+{
+    uint64_t now = __atomic_load_n(own_seq(device), __ATOMIC_ACQUIRE);
+    uint64_t events = events_between(device->told, now);
+
+    device->told = now;
+    if (events == 0 && rang && !device->looked)
+        events = 1;
+    device->looked = !rang && (events > 0 || device->looked);
+    if (events)
+        hub_end_emit(device->end, events);
+}
+
+/* --- the event page and its neighbours --- */
+
+static void store_register(struct pci_device *device, size_t offset, size_t count, uint64_t value)
+{
+    switch (cvmm_event_page_store(&device->page, offset, count, value)) {
+    case EVENT_PAGE_NOTHING:
+        break;
+    case EVENT_PAGE_DOORBELL:
+        tell_peer(device, true);
+        break;
+    case EVENT_PAGE_ACKNOWLEDGED:
+        device->config.pending = false;
+        sign_of_life(device);
+        show(device);
+        break;
+    case EVENT_PAGE_DRIVER_CHANGED:
+        sign_of_life(device);
+        hub_end_set_state(device->end, device->page.driver);
+        break;
+    }
+}
+
+static void store_event_page(struct pci_device *device, size_t offset, const uint8_t *data, size_t count)
+{
+    uint64_t value = 0;
+
+    device->stores++;
+    memcpy(&value, data, count < sizeof(value) ? count : sizeof(value));
+    if (offset == CROSSVM_REG_EMIT) {
+        (void)__atomic_fetch_add(own_seq(device), 1, __ATOMIC_SEQ_CST);
+        tell_peer(device, true);
+    } else if (offset != CROSSVM_REG_DRIVER || !device->driver_alone) {
+        store_register(device, offset, count, value);
+    }
+}
+
+static void store_driver(struct pci_device *device, const uint8_t *data, size_t count)
+{
+    uint32_t value;
+
+    if (count != sizeof(value))
+        return;
+    memcpy(&value, data, sizeof(value));
+    device->driver_alone = true;
+    store_register(device, CROSSVM_REG_DRIVER, count, value);
+}
+
+/* How many of count bytes at offset are before the end. */
+static size_t clip(uint64_t offset, size_t count, uint64_t end)
+{
+    if (offset >= end)
+        return 0;
+    return count < end - offset ? count : (size_t)(end - offset);
+}
+
+/* Bytes of what the guest has mapped, when its VMM accesses them by messages: words in one piece. */
+static void copy(volatile uint8_t *to, const volatile uint8_t *from, size_t count)
+{
+    if (count == sizeof(uint64_t) && ((uintptr_t)to | (uintptr_t)from) % sizeof(uint64_t) == 0) {
+        *(volatile uint64_t *)to = *(const volatile uint64_t *)from;
+    } else if (count == sizeof(uint32_t) && ((uintptr_t)to | (uintptr_t)from) % sizeof(uint32_t) == 0) {
+        *(volatile uint32_t *)to = *(const volatile uint32_t *)from;
+    } else {
+        for (size_t i = 0; i < count; i++)
+            to[i] = from[i];
+    }
+}
+
+/* One access reaches into one page: what a guest does is split there. */
+static void load_bar0(struct pci_device *device, uint64_t offset, uint8_t *data, size_t count)
+{
+    if (offset < CROSSVM_PAGE_SIZE) {
+        device->loads++;
+        memcpy(data, device->registers + offset, clip(offset, count, CROSSVM_PAGE_SIZE));
+    } else if (offset >= MAPPED_START && offset < MAPPED_END) {
+        copy(data, device->bar0_memory + offset, clip(offset, count, MAPPED_END));
+    } else if (offset == CROSSVM_REG_DRIVER_ALONE) {
+        memcpy(data, device->registers + CROSSVM_REG_DRIVER, clip(0, count, sizeof(uint32_t)));
+    }
+}
+
+static void store_bar0(struct pci_device *device, uint64_t offset, const uint8_t *data, size_t count)
+{
+    if (offset < CROSSVM_PAGE_SIZE)
+        store_event_page(device, offset, data, count);
+    else if (offset >= MAPPED_START && offset < MAPPED_END)
+        copy(device->bar0_memory + offset, data, clip(offset, count, MAPPED_END));
+    else if (offset == CROSSVM_REG_DRIVER_ALONE)
+        store_driver(device, data, count);
+}
+
+/* --- dataports and configuration space --- */
+
+static void load_dataport(const struct pci_device *device, size_t i, uint64_t offset, uint8_t *data, size_t count)
+{
+    (void)!pread(hub_end_dataport(device->end, i), data, clip(offset, count, hub_end_dataport_size(device->end, i)),
+                 (off_t)offset);
+}
+
+static void store_dataport(const struct pci_device *device, size_t i, uint64_t offset, const uint8_t *data,
+                           size_t count)
+{
+    if (hub_end_rights(device->end, i) & CROSSVM_RIGHT_WRITE)
+        (void)!pwrite(hub_end_dataport(device->end, i), data,
+                      clip(offset, count, hub_end_dataport_size(device->end, i)), (off_t)offset);
+}
+
+static void load_config(const struct pci_device *device, uint64_t offset, uint8_t *data, size_t count)
+{
+    size_t n = clip(offset, count, CONFIG_SPACE_BYTES);
+
+    for (size_t i = 0; i < n; i++)
+        data[i] = (uint8_t)cvmm_config_space_read(&device->config, offset + i, 1);
+}
+
+static void store_config(struct pci_device *device, uint64_t offset, const uint8_t *data, size_t count)
+{
+    bool could_raise = cvmm_config_space_intx_enabled(&device->config);
+    size_t n = clip(offset, count, CONFIG_SPACE_BYTES);
+
+    for (size_t i = 0; i < n; i++)
+        cvmm_config_space_write(&device->config, offset + i, 1, data[i]);
+    sign_of_life(device);
+    /* INTx is a level: what is pending shows as soon as the guest lets it. */
+    if (!could_raise && device->config.pending && device->irqs[PCI_DEVICE_MSI] < 0)
+        raise_line(device);
+}
+
+/* --- accesses --- */
+
+static bool is_dataport(const struct pci_device *device, int bar)
+{
+    return bar >= CROSSVM_BAR_DATAPORT && (size_t)bar < CROSSVM_BAR_DATAPORT + hub_end_num_dataports(device->end);
+}
+
+void pci_device_load(struct pci_device *device, int bar, uint64_t offset, uint8_t *data, size_t count)
+{
+    memset(data, 0, count);
+    if (bar == PCI_DEVICE_CONFIG)
+        load_config(device, offset, data, count);
+    else if (bar == CROSSVM_BAR_EVENT)
+        load_bar0(device, offset, data, count);
+    else if (is_dataport(device, bar))
+        load_dataport(device, (size_t)(bar - CROSSVM_BAR_DATAPORT), offset, data, count);
+}
+
+void pci_device_store(struct pci_device *device, int bar, uint64_t offset, const uint8_t *data, size_t count)
+{
+    if (bar == PCI_DEVICE_CONFIG)
+        store_config(device, offset, data, count);
+    else if (bar == CROSSVM_BAR_EVENT)
+        store_bar0(device, offset, data, count);
+    else if (is_dataport(device, bar))
+        store_dataport(device, (size_t)(bar - CROSSVM_BAR_DATAPORT), offset, data, count);
+}
+
+static uint64_t bar_size(uint64_t bytes)
+{
+    uint64_t size = CROSSVM_PAGE_SIZE;
+
+    while (size < bytes)
+        size *= 2;
+    return size;
+}
+
+struct pci_device_bar pci_device_bar(const struct pci_device *device, unsigned int bar)
+{
+    size_t i = bar - CROSSVM_BAR_DATAPORT;
+
+    if (bar == CROSSVM_BAR_EVENT)
+        return (struct pci_device_bar){PCI_DEVICE_BAR0_BYTES, device->bar0, MAPPED_START, MAPPED_END - MAPPED_START};
+    if (!is_dataport(device, (int)bar))
+        return (struct pci_device_bar){.memfd = -1};
+    /* A store to memory that is mapped without the right to write ends QEMU, so that is accessed by messages. */
+    return (struct pci_device_bar){
+        .size = bar_size(hub_end_dataport_size(device->end, i)),
+        .memfd = hub_end_rights(device->end, i) & CROSSVM_RIGHT_WRITE ? hub_end_dataport(device->end, i) : -1,
+        .map_size = hub_end_dataport_size(device->end, i),
+    };
+}
+
+/* --- life --- */
+
+int pci_device_init(struct pci_device *device, struct hub_end *end)
+{
+    *device = (struct pci_device){.end = end, .bar0 = -1, .irqs = {-1, -1}};
+    device->occupant = (struct hub_occupant){.peer_changed = peer_changed, .woken = woken};
+    device->bar0 = memory_create(hub_end_name(end), PCI_DEVICE_BAR0_BYTES, F_SEAL_SEAL);
+    if (device->bar0 < 0)
+        return -1;
+    device->bar0_memory = memory_map(device->bar0, PCI_DEVICE_BAR0_BYTES);
+    return device->bar0_memory ? 0 : -1;
+}
+
+void pci_device_destroy(struct pci_device *device)
+{
+    pci_device_power_off(device);
+    if (device->bar0_memory)
+        munmap(device->bar0_memory, PCI_DEVICE_BAR0_BYTES);
+    if (device->bar0 >= 0)
+        close(device->bar0);
+    device->bar0_memory = NULL;
+    device->bar0 = -1;
+}
+
+static void init_registers(struct pci_device *device)
+{
+    const struct hub_end *end = device->end;
+    struct config_space_bar bars[CONFIG_SPACE_BARS] = {{0}};
+    struct event_page_identity identity = {
+        .name = hub_end_name(end),
+        .features = CROSSVM_FEATURE_OWN_PAGE | CROSSVM_FEATURE_STATE_PAGE | CROSSVM_FEATURE_DRIVER_PAGE,
+        .end = end->number,
+        .num_dataports = hub_end_num_dataports(end),
+    };
+
+    for (size_t i = 0; i < identity.num_dataports; i++) {
+        identity.dataports[i] = (struct event_page_dataport){
+            .size = hub_end_dataport_size(end, i),
+            .rights = hub_end_rights(end, i),
+            .bar = (uint32_t)(CROSSVM_BAR_DATAPORT + i),
+        };
+    }
+    for (unsigned int i = 0; i < CONFIG_SPACE_BARS; i++)
+        bars[i].size = (uint32_t)pci_device_bar(device, i).size;
+    memset(device->bar0_memory + CROSSVM_STATE_PAGE, 0, CROSSVM_PAGE_SIZE);
+    cvmm_event_page_init(&device->page, device->registers, &identity);
+    cvmm_config_space_init_movable(&device->config, bars);
+    device->unanswered = 0;
+    device->loads = device->stores = 0;
+    device->masked = device->again = device->driver_alone = device->looked = false;
+}
+
+int pci_device_power_on(struct pci_device *device)
+{
+    int error;
+
+    init_registers(device);
+    device->told = *own_seq(device);
+    error = hub_end_take(device->end, &device->occupant);
+    if (error)
+        return error;
+    show_peer(device);
+    count_events(device);
+    return 0;
+}
+
+void pci_device_power_off(struct pci_device *device)
+{
+    for (size_t i = 0; i < PCI_DEVICE_IRQS; i++)
+        pci_device_set_irq(device, (enum pci_device_irq)i, -1);
+    if (device->end->occupant == &device->occupant)
+        hub_end_leave(device->end);
+}
+
+void pci_device_reset(struct pci_device *device)
+{
+    cvmm_config_space_reset(&device->config);
+    cvmm_event_page_reset(&device->page);
+    device->unanswered = 0;
+    device->masked = device->again = device->driver_alone = false;
+    show(device);
+    hub_end_set_state(device->end, CROSSVM_DRIVER_NONE);
+}

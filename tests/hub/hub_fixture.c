@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "../../src/common/shared_event.h"
+#include "../../src/hub/connection.h"
+#include "../../src/hub/door.h"
+#include "hub_fixture.h"
+
+static char folder[] = "/tmp/crossvm-hub-XXXXXX";
+
+static const struct hub_connection_config configs[] = {
+    {.name = "x",
+     .dataports = {{.size = 0x10000, .writer = WRITER_BOTH},
+                   {.size = 0x3000, .writer = 1},
+                   {.size = 0x200000, .writer = WRITER_BOTH}},
+     .num_dataports = 3},
+    {.name = "y", .dataports = {{.size = 0x1000, .writer = WRITER_BOTH}}, .num_dataports = 1},
+};
+
+#define CONNECTIONS (sizeof(configs) / sizeof(configs[0]))
+
+static struct {
+    struct hub_loop *loop;
+    struct hub_connection *connections[CONNECTIONS];
+    struct hub_door *doors[CONNECTIONS][2];
+    pthread_t thread;
+    int stop;
+    int descriptors; /* before there was a hub */
+    FILE *own_error; /* standard error while the hub is silenced, else NULL */
+} hub;
+
+const char *hub_path(const char *file)
+{
+    static char paths[2][64];
+    static int next;
+    char *path = paths[next ^= 1];
+
+    (void)snprintf(path, sizeof(paths[0]), "%s/%s", folder, file);
+    return path;
+}
+
+int hub_count_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    int count = -1; /* not the directory's own */
+
+    assert_non_null(directory);
+    while (readdir(directory))
+        count++;
+    closedir(directory);
+    return count;
+}
+
+void hub_silence(void)
+{
+    fflush(stderr);
+    hub.own_error = stderr;
+    stderr = fopen("/dev/null", "we"); /* the stream alone: a sanitizer writes to the descriptor */
+    assert_non_null(stderr);
+}
+
+static void *run(void *argument)
+{
+    (void)argument;
+    return hub_loop_run(hub.loop, hub.stop) ? &hub : NULL;
+}
+
+static void open_doors(size_t i)
+{
+    char path[16], name[16];
+
+    (void)snprintf(path, sizeof(path), "%s.vfio", configs[i].name);
+    (void)snprintf(name, sizeof(name), "%s.1", configs[i].name);
+    hub.connections[i] = hub_connection_create(hub.loop, &configs[i]);
+    assert_non_null(hub.connections[i]);
+    hub.doors[i][0] =
+        hub_door_vfio_user_open(hub.loop, hub_connection_end(hub.connections[i], 0), hub_path(path), false);
+    hub.doors[i][1] = hub_door_host_open(hub.loop, hub_connection_end(hub.connections[i], 1), folder, name);
+    assert_non_null(hub.doors[i][0]);
+    assert_non_null(hub.doors[i][1]);
+}
+
+int hub_set_up(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/crossvm-hub-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    hub.own_error = NULL;
+    /* What a process makes once and keeps */
+    assert_int_equal(shared_event_prepare(), 0);
+    hub.stop = eventfd(0, EFD_CLOEXEC);
+    hub.loop = hub_loop_create();
+    assert_non_null(hub.loop);
+    open_doors(0);
+    for (size_t i = 1; i < CONNECTIONS; i++)
+        open_doors(i);
+    assert_int_equal(pthread_create(&hub.thread, NULL, run, NULL), 0);
+    hub.descriptors = hub_count_descriptors();
+    return 0;
+}
+
+int hub_tear_down(void **state)
+{
+    void *failed;
+
+    (void)state;
+    assert_int_equal(eventfd_write(hub.stop, 1), 0);
+    assert_int_equal(pthread_join(hub.thread, &failed), 0);
+    assert_null(failed);
+    if (hub.own_error) {
+        fclose(stderr);
+        stderr = hub.own_error;
+    }
+    /* The test closed all of its own, and the hub serves what closed before it serves the stop. */
+    for (size_t i = 0; i < CONNECTIONS; i++) {
+        hub_door_close(hub.doors[i][0]);
+        hub_door_close(hub.doors[i][1]);
+        hub_connection_destroy(hub.connections[i]);
+    }
+    hub_loop_destroy(hub.loop);
+    close(hub.stop);
+    /* Of a hub: the stop, the loop; of a connection: two doorbells, two pages, BAR0, two listeners and locks,
+     * dataports. */
+    assert_int_equal(hub_count_descriptors(), hub.descriptors - 2 - 9 * (int)CONNECTIONS - 4);
+    assert_int_equal(rmdir(folder), 0);
+    return 0;
+}
+
+crossvm_end_t *hub_open(const char *name)
+{
+    crossvm_end_t *end;
+    char file[16];
+
+    (void)snprintf(file, sizeof(file), "%s.1.sock", name);
+    if (crossvm_open(&end, hub_path(file)))
+        fail_msg("%s", crossvm_strerror());
+    return end;
+}
