@@ -50,6 +50,7 @@ test:
 	@scripts/build.sh $(tested)
 	@scripts/build-tree host
 	@scripts/build-tree asan -DCROSSVM_SANITIZE=ON
+	@scripts/qemu.sh
 	@scripts/run-tests "$(tested)" $(CTEST)
 
 demo: build

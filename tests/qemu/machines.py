@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the tests with stock VMMs share: connections served by `crossvm pair`, and guests in QEMU under plain TCG.
+
+No test decides by a time: what is waited for has to come, and PATIENCE only bounds a hang."""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+
+import crossvm
+
+TOP = pathlib.Path(os.environ["CROSSVM_TOP"])
+TOOL = os.environ["CROSSVM_TOOL"]
+QEMU = TOP / "build/qemu/qemu-system-x86_64"
+KERNEL = TOP / "build/kernel/amd64"
+DRIVER = TOP / "build/driver/amd64"
+PATIENCE = int(os.environ.get("CROSSVM_PATIENCE", "120"))  # seconds; a guest boots in a few
+
+
+def make_initramfs(out):
+    with tempfile.TemporaryDirectory() as tree:
+        scripts = TOP / "scripts"
+        subprocess.run([scripts / "busybox-tree", tree, TOP / "tests/qemu/guest-init"], check=True)
+        modules = pathlib.Path(tree) / "lib/modules"
+        modules.mkdir(parents=True)
+        for module in (KERNEL / "modules/uio.ko", KERNEL / "modules/uio_pci_generic.ko", DRIVER / "crossvm.ko"):
+            shutil.copy(module, modules)
+        shutil.copy(TOOL, pathlib.Path(tree) / "bin")
+        subprocess.run([scripts / "make-initramfs", out, tree], check=True)
+
+
+class Pair:
+    """A connection whose end 0 is a VMM's, and end 1 a program's or another VMM's."""
+
+    def __init__(self, directory, name, *dataports, ends=("vfio-user", "host")):
+        command = [TOOL, "pair", name, "--stats", f"--end0={ends[0]}", f"--end1={ends[1]}"]
+        for dataport in dataports:
+            command += ["-p", dataport]
+        self.name = name
+        self.messages = open(directory / f"{name}.messages", "w+")
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.messages, text=True)
+        self.sockets = self.process.stdout.readline().split()
+        if len(self.sockets) != 2:
+            raise AssertionError(f"crossvm pair {name}: {self.said()}")
+
+    def said(self):
+        self.messages.seek(0)
+        return self.messages.read()
+
+    def loads(self):
+        """Loads of registers that VMMs which have left asked for, each."""
+        return [int(n) for n in re.findall(r"(\d+) loads", self.said())]
+
+    def stop(self):
+        self.process.terminate()
+        status = self.process.wait()
+        self.process.stdout.close()
+        said = self.said()
+        self.messages.close()
+        return status, said
+
+
+class Guest:
+    """A Linux guest with two CPUs in a QEMU, and a shell in it."""
+
+    def __init__(self, directory, initramfs, devices, command_line="", options=()):
+        directory = pathlib.Path(tempfile.mkdtemp(dir=directory))
+        self.log = directory / "console"
+        self.errors = open(directory / "errors", "w+")
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(directory / "shell"))
+        listener.listen()
+        listener.settimeout(PATIENCE)
+        command = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", "-cpu", "qemu64"]
+        command += ["-accel", "tcg,thread=multi", "-smp", "2", "-m", "256", "-kernel", KERNEL / "vmlinux"]
+        command += ["-initrd", initramfs, "-serial", f"file:{self.log}"]
+        command += ["-chardev", f"socket,id=shell,path={directory}/shell", "-serial", "chardev:shell"]
+        command += ["-append", "console=ttyS0 quiet tsc=reliable no_timer_check mitigations=off nokaslr panic=-1 "]
+        command[-1] += command_line
+        for i, path in enumerate(devices):
+            device = {"driver": "vfio-user-pci", "socket": {"type": "unix", "path": path}}
+            device |= {"addr": f"{2 + i // 8:x}.{i % 8}", "multifunction": i % 8 == 0}
+            command += ["-device", json.dumps(device)]
+        self.process = subprocess.Popen(
+            [*command, *options], stdin=subprocess.DEVNULL, stdout=self.errors, stderr=subprocess.STDOUT
+        )
+        self.shell, _ = listener.accept()
+        listener.close()
+        self.shell.settimeout(PATIENCE)
+        self.buffer = b""
+        self.await_boot()
+
+    def fail(self, what):
+        self.errors.seek(0)
+        raise AssertionError(f"{what}; the guest's console: {self.log.read_text()}; QEMU: {self.errors.read()}")
+
+    def read_until(self, pattern):
+        while not (found := re.search(pattern, self.buffer)):
+            try:
+                data = self.shell.recv(65536)
+            except TimeoutError:
+                self.fail(f"nothing more than {self.buffer!r} comes from the guest")
+            if not data:
+                self.fail("QEMU ended")
+            self.buffer += data
+        before, self.buffer = self.buffer[: found.start()], self.buffer[found.end() :]
+        return before, found
+
+    def await_boot(self):
+        self.read_until(rb"#ready\r?\n")
+
+    def start(self, command):
+        """Begins a command of the guest's shell; result() waits for its end."""
+        self.shell.sendall(command.encode() + b"\n")
+
+    def result(self):
+        """Status and output of the command."""
+        output, found = self.read_until(rb"#status (\d+)\r?\n")
+        return int(found.group(1)), output.decode().replace("\r\n", "\n")
+
+    def run(self, command, status=0):
+        self.start(command)
+        ended, output = self.result()
+        if ended != status:
+            self.fail(f"`{command}` ended with {ended}, not {status}: {output}")
+        return output
+
+    def load_driver(self):
+        self.run("insmod /lib/modules/crossvm.ko")
+
+    def kill(self):
+        self.process.kill()
+        self.end()
+
+    def power_off(self):
+        self.shell.sendall(b"poweroff -f\n")
+        self.end()
+
+    def end(self):
+        status = self.process.wait(PATIENCE)
+        self.shell.close()
+        self.errors.close()
+        return status
+
+
+class QemuTest(unittest.TestCase):
+    """Each class has a folder and an initramfs; each case its connections and guests."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="crossvm-qemu-"))
+        cls.addClassCleanup(shutil.rmtree, cls.directory)
+        cls.initramfs = cls.directory / "initramfs"
+        make_initramfs(cls.initramfs)
+
+    def setUp(self):
+        os.environ["CROSSVM_DIR"] = str(self.directory)
+
+    def pair(self, name, *dataports, **options):
+        pair = Pair(self.directory, name, *dataports, **options)
+        self.addCleanup(self.stop_pair, pair)
+        return pair
+
+    def stop_pair(self, pair):
+        status, said = pair.stop()
+        self.assertEqual(status, 0, said)
+        self.assertNotRegex(said, "disconnected")
+
+    def guest(self, *pairs, end=0, **options):
+        guest = Guest(self.directory, self.initramfs, [pair.sockets[end] for pair in pairs], **options)
+        self.addCleanup(lambda: guest.process.poll() is None and guest.kill())
+        return guest
+
+    def open(self, name):
+        end = crossvm.End(name)
+        self.addCleanup(end.close)
+        return end
+
+    def await_peer(self, end, state):
+        """Waits until the peer of an end is in a state; gives the generation."""
+        until = time.monotonic() + PATIENCE
+        while end.peer_state != state:
+            end.wait(timeout=PATIENCE)
+            self.assertLess(time.monotonic(), until, f"the peer does not become {state.name}, it is {end.peer_state.name}")
+        return end.peer_generation

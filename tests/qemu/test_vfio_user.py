@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Connections of guests in a stock QEMU, which has them over vfio-user."""
+
+import hashlib
+import os
+import re
+import subprocess
+import unittest
+
+import crossvm
+from machines import PATIENCE, TOOL, QemuTest
+
+
+class Tool:
+    """A crossvm command on the host, until the block's end."""
+
+    def __init__(self, *arguments, **options):
+        self.process = subprocess.Popen([TOOL, *arguments], **options)
+
+    def __enter__(self):
+        return self.process
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate()
+
+
+class Driver(QemuTest):
+    """A guest with our driver, and programs beside it."""
+
+    def setUp(self):
+        super().setUp()
+        self.link = self.pair("link", "64K", "8K:1", "12K:0", "1M")
+        self.end = self.open("link.1")
+        for _ in range(3):
+            self.end.emit()
+        self.vm = self.guest(self.link, command_line="iomem=relaxed")
+
+    def test_all(self):
+        """One guest for all: a boot takes longer than most of what follows."""
+        for case in (
+            self.early_events_are_counted,
+            self.it_is_listed,
+            self.events_both_ways,
+            self.dataports_and_rights,
+            self.a_driver_that_comes_and_goes,
+            self.programs_come_and_go,
+            self.pings,
+            self.streams,
+            self.reboot,
+        ):
+            with self.subTest(case=case.__name__):
+                case()
+
+    def early_events_are_counted(self):
+        self.vm.load_driver()
+        self.assertEqual(self.vm.run(f"crossvm wait -n 3 -t {PATIENCE} link"), "3\n")
+        self.assertEqual(self.vm.run("crossvm wait -t 0 link", status=1), "0\n")
+
+    def it_is_listed(self):
+        self.assertEqual(self.vm.run("nproc"), "2\n")
+        info = self.vm.run("crossvm info link")
+        self.assertRegex(info, r"via +driver\n")
+        self.assertRegex(info, r"device +version 1\.2\n")
+        self.assertRegex(info, r"peer +ready, generation 1\n")
+        self.assertRegex(info, r"interrupt +MSI\n")
+
+    def events_both_ways(self):
+        before = self.vm.run("crossvm wait -t 0 link", status=1)
+        self.assertEqual(before, "0\n")
+        for i in range(20):
+            self.vm.start(f"crossvm wait -n {i + 1} -t {PATIENCE} link")
+            for _ in range(i + 1):
+                self.end.emit()
+            status, output = self.vm.result()
+            self.assertEqual((status, output), (0, f"{i + 1}\n"))
+        self.vm.run("crossvm emit -n 1000 link")
+        heard = 0
+        while heard < 1000:
+            heard += self.end.wait(timeout=PATIENCE)
+        self.assertEqual(heard, 1000)
+
+    def dataports_and_rights(self):
+        both, programs, guests, large = (dataport.memory for dataport in self.end.dataports)
+        both[0:5] = b"hello"
+        self.assertEqual(self.vm.run("crossvm read link -l 5"), "hello")
+        self.vm.run("crossvm write link -o 1048571 -d 3 quick")
+        self.assertEqual(bytes(large[1048571:]), b"quick")
+        self.vm.run("crossvm write link -d 2 -o 12280 'the end.'")
+        self.assertEqual(bytes(guests[12280:]), b"the end.")
+        self.assertFalse(self.end.dataports[2].writable)
+        # The guest may only read this one: QEMU has it from the hub, access by access.
+        programs[0:8] = b"8 bytes."
+        self.assertEqual(self.vm.run("crossvm read link -d 1 -l 8"), "8 bytes.")
+        self.vm.run("crossvm write link -d 1 x", status=2)
+        # Nor can root write there, past the driver; QEMU and the guest live on.
+        bar = self.vm.run("sed -n 3p /sys/bus/pci/devices/*/uio/uio0/../../resource | cut -d ' ' -f 1").strip()
+        self.vm.run(f"devmem {bar} 32 0xffffffff")
+        self.assertEqual(bytes(programs[0:8]), b"8 bytes.")
+        self.assertEqual(self.vm.run(f"devmem {bar} 32").strip(), "0x79622038")
+
+    def a_driver_that_comes_and_goes(self):
+        for _ in range(20):
+            self.await_peer(self.end, crossvm.PeerState.PRESENT)
+            self.vm.run("rmmod crossvm")
+            self.await_peer(self.end, crossvm.PeerState.ABSENT)
+            self.end.emit()
+            self.vm.load_driver()
+            self.assertEqual(self.vm.run(f"crossvm wait -t {PATIENCE} link"), "1\n")
+
+    def programs_come_and_go(self):
+        self.await_peer(self.end, crossvm.PeerState.PRESENT)
+        for _ in range(20):
+            self.vm.run("crossvm wait -n 1000 link &")
+            generation = self.await_peer(self.end, crossvm.PeerState.READY)
+            self.vm.run("kill -9 $!; wait $!; true")
+            self.assertEqual(self.await_peer(self.end, crossvm.PeerState.PRESENT), generation)
+
+    def pings(self):
+        self.end.close()
+        with Tool("echo", "link.1"):
+            summary = self.vm.run("crossvm ping -q -f -c 10000 link")
+        self.assertIn("10000 sent, 10000 answered, 0% lost", summary)
+        self.vm.run("crossvm echo link >/dev/null 2>&1 &")
+        summary = subprocess.run(
+            [TOOL, "ping", "-q", "-f", "-c", "10000", "link.1"], capture_output=True, text=True, timeout=PATIENCE
+        )
+        self.assertIn("10000 sent, 10000 answered, 0% lost", summary.stdout)
+        self.vm.run("kill -9 $!; wait $!; true")
+
+    def streams(self):
+        data = os.urandom(5 << 20)
+        digest = hashlib.sha256(data).hexdigest()
+        with Tool("cat", "--send-only", "link.1", stdin=subprocess.PIPE) as sender:
+            self.vm.start("crossvm cat --recv-only link | tee /tmp/data | sha256sum")
+            sender.communicate(data, timeout=PATIENCE)
+            self.assertEqual(self.vm.result(), (0, f"{digest}  -\n"))
+        with Tool("cat", "--recv-only", "link.1", stdout=subprocess.PIPE) as receiver:
+            self.vm.start("crossvm cat --send-only link </tmp/data")
+            self.assertEqual(hashlib.sha256(receiver.communicate(timeout=PATIENCE)[0]).hexdigest(), digest)
+            self.assertEqual(self.vm.result()[0], 0)
+        self.vm.run("rm /tmp/data")
+        self.end = self.open("link.1")
+
+    def reboot(self):
+        self.await_peer(self.end, crossvm.PeerState.PRESENT)
+        generation = self.end.peer_generation
+        self.end.dataports[0].memory[0:4] = b"kept"
+        self.vm.shell.sendall(b"reboot -f\n")
+        self.await_peer(self.end, crossvm.PeerState.ABSENT)
+        self.vm.await_boot()
+        self.vm.load_driver()
+        self.assertEqual(self.await_peer(self.end, crossvm.PeerState.PRESENT), generation + 1)
+        self.assertEqual(self.vm.run("crossvm read link -l 4"), "kept")
+        self.end.emit()
+        self.vm.run(f"crossvm wait -t {PATIENCE} link")
+
+
+class Interrupts(QemuTest):
+    """Where there is no MSI, and where another driver than ours has the device."""
+
+    def check(self, vm):
+        with Tool("echo", "link.1"):
+            self.assertIn("1000 sent, 1000 answered, 0% lost", vm.run("crossvm ping -q -f -c 1000 link"))
+        vm.run("crossvm wait -t 0 link; true")  # what the echo's last wake-ups were
+        end = self.open("link.1")
+        for i in range(10):
+            vm.start(f"crossvm wait -n {i + 1} -t {PATIENCE} link")
+            for _ in range(i + 1):
+                end.emit()
+            self.assertEqual(vm.result(), (0, f"{i + 1}\n"))
+        end.close()
+
+    def test_intx(self):
+        link = self.pair("link", "64K")
+        vm = self.guest(link, command_line="pci=nomsi")
+        vm.load_driver()
+        self.assertRegex(vm.run("crossvm info link"), r"interrupt +INTx\n")
+        self.check(vm)
+
+    def test_uio_pci_generic(self):
+        link = self.pair("link", "64K")
+        vm = self.guest(link)
+        vm.run("echo 1af4 a111 >/sys/bus/pci/drivers/uio_pci_generic/new_id")
+        self.assertRegex(vm.run("crossvm info link"), r"via +uio_pci_generic\n")
+        self.check(vm)
+
+
+class Many(QemuTest):
+    def test_32_connections(self):
+        pairs = [self.pair(f"link{i}", "64K") for i in range(32)]
+        vm = self.guest(*pairs)
+        vm.load_driver()
+        names = {line.split()[0] for line in vm.run("crossvm ls").splitlines()[1:]}
+        self.assertEqual(names, {pair.name for pair in pairs})
+        ends = [self.open(f"{pair.name}.1") for pair in pairs]
+        for i, end in enumerate(ends):
+            end.dataports[0].memory[0:4] = b"%04d" % i
+            end.emit()
+        for i, end in enumerate(ends):
+            self.assertEqual(vm.run(f"crossvm wait -t {PATIENCE} link{i} && crossvm read link{i} -l 4"), "1\n%04d" % i)
+            vm.run(f"crossvm emit link{i}")
+            self.assertEqual(end.wait(timeout=PATIENCE), 1)
+
+
+class Guests(QemuTest):
+    """Two guests, joined: neither has a program of the host in its way."""
+
+    def test_two_guests(self):
+        link = self.pair("link", "64K", ends=("vfio-user", "vfio-user"))
+        vms = [self.guest(link, end=i) for i in (0, 1)]
+        for i, vm in enumerate(vms):
+            vm.load_driver()
+            self.assertRegex(vm.run("crossvm info link"), rf"end +{i}\n")
+        vms[1].run("crossvm echo link >/dev/null 2>&1 &")
+        self.assertIn("1000 sent, 1000 answered, 0% lost", vms[0].run("crossvm ping -q -f -c 1000 link"))
+        vms[1].run("kill -9 $!; wait $!; true")
+        for sender, receiver in (vms, reversed(vms)):
+            sender.run("head -c 5000000 /dev/urandom >/tmp/data")
+            digest = sender.run("sha256sum </tmp/data")
+            receiver.start("crossvm cat --recv-only link | sha256sum")
+            sender.run("crossvm cat --send-only link </tmp/data")
+            self.assertEqual(receiver.result(), (0, digest))
+        # One of them is killed; the other is told, and works with the next.
+        generation = int(re.search(r"generation (\d+)", vms[0].run("crossvm info link")).group(1))
+        vms[1].kill()
+        vms[1] = self.guest(link, end=1)
+        self.assertRegex(vms[0].run("crossvm info link"), r"peer +absent")
+        vms[0].run("crossvm wait -t 0 link; true")  # what the stream's last wake-ups were
+        vms[1].load_driver()
+        vms[1].run("crossvm emit -n 5 link")
+        self.assertEqual(vms[0].run(f"crossvm wait -n 5 -t {PATIENCE} link"), "5\n")
+        self.assertRegex(vms[0].run("crossvm info link"), rf"peer +present, generation {generation + 2}\n")  # the driver, and `emit`
+
+
+class Restart(QemuTest):
+    """VMMs are killed while they work; the program at the other end keeps its end."""
+
+    kills = int(os.environ.get("CROSSVM_KILLS", "3"))
+
+    def test_kill(self):
+        link = self.pair("link", "64K")
+        end = self.open("link.1")
+        memory = end.dataports[0].memory
+        for i in range(self.kills):
+            vm = self.guest(link)
+            vm.load_driver()
+            vm.run("while :; do crossvm emit -n 100 link; done & while :; do crossvm wait link; done >/dev/null &")
+            for _ in range(50):  # in the middle of something, another each time
+                end.emit()
+                end.wait(timeout=PATIENCE)
+            memory[4096] = i
+            generation = end.peer_generation
+            vm.kill()
+            self.await_peer(end, crossvm.PeerState.ABSENT)
+            self.assertGreaterEqual(end.peer_generation, generation)
+            self.assertEqual(memory[4096], i)
+        self.assertEqual(len(link.loads()), self.kills)
+
+
+if __name__ == "__main__":
+    unittest.main()
