@@ -8,10 +8,10 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "../common/message.h"
+#include "../common/read_nowait.h"
 #include "../common/shared_event.h"
 #include "../common/size.h"
 #include "../wire/memory.h"
@@ -104,16 +104,15 @@ void hub_end_emit(struct hub_end *end, uint64_t events)
 
 /*
  * Takes the count of the doorbell, so that it polls readable no more. A program at the other end shares the descriptor
- * and may have emptied it and cleared O_NONBLOCK since it polled readable: hence RWF_NOWAIT.
+ * and may have emptied it and cleared O_NONBLOCK since it polled readable.
  */
 static void rung(struct hub_source *source, uint32_t events)
 {
     struct hub_end *end = (struct hub_end *)((char *)source - offsetof(struct hub_end, doorbell));
     uint64_t count;
-    struct iovec vector = {.iov_base = &count, .iov_len = sizeof(count)};
 
     (void)events;
-    (void)preadv2(source->fd, &vector, 1, -1, RWF_NOWAIT);
+    (void)read_nowait(source->fd, &count, sizeof(count));
     end->occupant->woken(end->occupant);
 }
 
