@@ -32,6 +32,11 @@ const char *hub_end_name(const struct hub_end *end)
     return end->connection->name;
 }
 
+struct hub_loop *hub_end_loop(const struct hub_end *end)
+{
+    return end->connection->loop;
+}
+
 size_t hub_end_num_dataports(const struct hub_end *end)
 {
     return end->connection->num_dataports;

@@ -38,6 +38,9 @@ struct hub_end {
 /** Name of the connection. */
 const char *hub_end_name(const struct hub_end *end);
 
+/** The loop that serves it. */
+struct hub_loop *hub_end_loop(const struct hub_end *end);
+
 size_t hub_end_num_dataports(const struct hub_end *end);
 
 /** CROSSVM_RIGHT_* of the end to a dataport. */

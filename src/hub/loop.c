@@ -14,6 +14,7 @@ struct hub_loop {
     int epoll;
     struct hub_timer *timers;
     int64_t due_ms; /* no timer is due before */
+    struct hub_look *looks;
 };
 
 /* --- life --- */
@@ -126,6 +127,38 @@ static int call_timers(struct hub_loop *loop)
     return poll_until_ms(loop->due_ms, now);
 }
 
+/* --- looks --- */
+
+void hub_look_start(struct hub_loop *loop, struct hub_look *look)
+{
+    if (look->link)
+        return;
+    look->next = loop->looks;
+    look->link = &loop->looks;
+    if (look->next)
+        look->next->link = &look->next;
+    loop->looks = look;
+}
+
+void hub_look_stop(struct hub_look *look)
+{
+    if (!look->link)
+        return;
+    *look->link = look->next;
+    if (look->next)
+        look->next->link = look->link;
+    look->link = NULL;
+}
+
+static void look_at_all(struct hub_loop *loop)
+{
+    for (struct hub_look *look = loop->looks, *next; look; look = next) {
+        next = look->next;
+        if (!look->again(look))
+            hub_look_stop(look);
+    }
+}
+
 /* --- serving --- */
 
 int hub_loop_run(struct hub_loop *loop, int stop)
@@ -140,18 +173,19 @@ int hub_loop_run(struct hub_loop *loop, int stop)
         struct epoll_event event;
         struct hub_source *source;
         /* One at a time: handling it may free the source of the next. The kernel takes those that are ready in turn. */
-        int n = epoll_wait(loop->epoll, &event, 1, call_timers(loop));
+        int timeout = call_timers(loop), n = epoll_wait(loop->epoll, &event, 1, loop->looks ? 0 : timeout);
 
         if (n < 0 && errno != EINTR) {
             message("cannot wait for events: %s", error_reason(errno));
             return -1;
         }
-        if (n != 1)
-            continue;
-        source = event.data.ptr;
-        if (source == &end)
-            break;
-        source->handle(source, event.events);
+        if (n == 1) {
+            source = event.data.ptr;
+            if (source == &end)
+                break;
+            source->handle(source, event.events);
+        }
+        look_at_all(loop);
     }
     hub_loop_unwatch(loop, &end);
     return 0;

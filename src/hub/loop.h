@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "../common/clock.h"
@@ -24,6 +25,16 @@ struct hub_timer {
     /** Called once it is due, which is NEVER_MS by then; it may set it again. */
     void (*handle)(struct hub_timer *timer, int64_t now);
     struct hub_timer *next, **link; /**< the loop's */
+};
+
+/**
+ * Something to look at again and again, between all that the loop is told of: for as long as that is cheaper for
+ * whoever would have to tell. Its memory is the owner's, and must outlive hub_look_stop().
+ */
+struct hub_look {
+    /** Looks. False: not again. Must not stop another look. */
+    bool (*again)(struct hub_look *look);
+    struct hub_look *next, **link; /**< the loop's; link is NULL while it does not look */
 };
 
 /** NULL after a message. */
@@ -47,6 +58,10 @@ void hub_timer_remove(struct hub_timer *timer);
 
 /** Makes a timer due at that time, or at NEVER_MS. Costs little, however many there are. */
 void hub_timer_set(struct hub_loop *loop, struct hub_timer *timer, int64_t due_ms);
+
+/** Looks from now on; no effect on one that does. The loop does not sleep meanwhile. */
+void hub_look_start(struct hub_loop *loop, struct hub_look *look);
+void hub_look_stop(struct hub_look *look);
 
 /**
  * Serves until a descriptor polls readable.

@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../common/shared_event.h"
@@ -16,6 +18,9 @@
 
 /* The most events that one look counts: beyond that the other end wrote nonsense, which tells as one event. */
 #define MAX_EVENTS INT32_MAX
+
+/* How long to look for a further event of the guest. */
+#define LOOK_NS 50000
 
 /* What of BAR0 is mapped into the guest. */
 #define MAPPED_START CROSSVM_OWN_PAGE
@@ -55,6 +60,18 @@ static void show(const struct pci_device *device)
     show64(device, CROSSVM_REG_EVENT_SEQ);
     show64(device, CROSSVM_REG_PEER);
     show64(device, CROSSVM_REG_STATUS); /* and SEEN beside it */
+}
+
+static void set_awake(const struct pci_device *device, uint32_t awake)
+{
+    __atomic_store_n((volatile uint32_t *)(device->bar0_memory + CROSSVM_STATE_PAGE + CROSSVM_STATE_AWAKE), awake,
+                     __ATOMIC_RELAXED);
+}
+
+static void stop_looking(struct pci_device *device)
+{
+    hub_look_stop(&device->look);
+    set_awake(device, 0);
 }
 
 /* --- interrupts --- */
@@ -99,6 +116,8 @@ void pci_device_set_irq(struct pci_device *device, enum pci_device_irq irq, int 
     if (device->irqs[irq] >= 0)
         close(device->irqs[irq]);
     device->irqs[irq] = eventfd;
+    if (irq == PCI_DEVICE_MSI && eventfd < 0 && device->bar0_memory)
+        stop_looking(device);
     if (irq == PCI_DEVICE_INTX && eventfd >= 0) {
         device->masked = device->again = false;
         if (device->config.pending && device->irqs[PCI_DEVICE_MSI] < 0)
@@ -174,7 +193,7 @@ static void peer_changed(struct hub_occupant *occupant)
  * Tells the peer of the events that the guest has counted. A doorbell without a new count is one that a look has been
  * ahead of; or two stores to OWN_SEQ, made by messages, were not one atomic addition: then it is an event.
  */
-static void tell_peer(struct pci_device *device, bool rang)
+static bool tell_peer(struct pci_device *device, bool rang)
 {
     uint64_t now = __atomic_load_n(own_seq(device), __ATOMIC_ACQUIRE);
     uint64_t events = events_between(device->told, now);
@@ -185,6 +204,50 @@ static void tell_peer(struct pci_device *device, bool rang)
     device->looked = !rang && (events > 0 || device->looked);
     if (events)
         hub_end_emit(device->end, events);
+    return events > 0;
+}
+
+/*
+ * An emit costs the guest an exit, its VMM a message and this process a wake-up. So after one the device looks by
+ * itself for the next for as long as that took, and the guest does without: AWAKE tells it.
+ */
+static bool look_again(struct hub_look *look)
+{
+    struct pci_device *device = (struct pci_device *)((char *)look - offsetof(struct pci_device, look));
+    bool found = tell_peer(device, false);
+
+    if (!found) {
+        if (now_ns() < device->look_until_ns)
+            return true;
+        set_awake(device, 0);
+        /*
+         * Orders AWAKE before the last look. Pairs with the fence between OWN_SEQ and AWAKE in a guest that emits:
+         * either this look sees its count, or it sees that it has to ring.
+         */
+        __atomic_thread_fence(__ATOMIC_SEQ_CST);
+        if (!tell_peer(device, false))
+            return false;
+        set_awake(device, 1);
+    }
+    device->look_until_ns = now_ns() + LOOK_NS;
+    return true;
+}
+
+/*
+ * Only with MSI: VMMs may take the mapping of OWN_SEQ away while they use INTx, and then two additions at once count
+ * one. With a single CPU the guest could not run meanwhile.
+ */
+static void begin_to_look(struct pci_device *device)
+{
+    static long cpus;
+
+    if (!cpus)
+        cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    if (cpus < 2 || device->irqs[PCI_DEVICE_MSI] < 0)
+        return;
+    set_awake(device, 1);
+    device->look_until_ns = now_ns() + LOOK_NS;
+    hub_look_start(hub_end_loop(device->end), &device->look);
 }
 
 /* --- the event page and its neighbours --- */
@@ -195,7 +258,8 @@ static void store_register(struct pci_device *device, size_t offset, size_t coun
     case EVENT_PAGE_NOTHING:
         break;
     case EVENT_PAGE_DOORBELL:
-        tell_peer(device, true);
+        (void)tell_peer(device, true);
+        begin_to_look(device);
         break;
     case EVENT_PAGE_ACKNOWLEDGED:
         device->config.pending = false;
@@ -217,7 +281,7 @@ static void store_event_page(struct pci_device *device, size_t offset, const uin
     memcpy(&value, data, count < sizeof(value) ? count : sizeof(value));
     if (offset == CROSSVM_REG_EMIT) {
         (void)__atomic_fetch_add(own_seq(device), 1, __ATOMIC_SEQ_CST);
-        tell_peer(device, true);
+        (void)tell_peer(device, true);
     } else if (offset != CROSSVM_REG_DRIVER || !device->driver_alone) {
         store_register(device, offset, count, value);
     }
@@ -373,6 +437,7 @@ struct pci_device_bar pci_device_bar(const struct pci_device *device, unsigned i
 int pci_device_init(struct pci_device *device, struct hub_end *end)
 {
     *device = (struct pci_device){.end = end, .bar0 = -1, .irqs = {-1, -1}};
+    device->look.again = look_again;
     device->occupant = (struct hub_occupant){.peer_changed = peer_changed, .woken = woken};
     device->bar0 = memory_create(hub_end_name(end), PCI_DEVICE_BAR0_BYTES, F_SEAL_SEAL);
     if (device->bar0 < 0)
@@ -436,6 +501,8 @@ int pci_device_power_on(struct pci_device *device)
 
 void pci_device_power_off(struct pci_device *device)
 {
+    if (device->bar0_memory)
+        stop_looking(device);
     for (size_t i = 0; i < PCI_DEVICE_IRQS; i++)
         pci_device_set_irq(device, (enum pci_device_irq)i, -1);
     if (device->end->occupant == &device->occupant)

@@ -40,6 +40,8 @@ struct pci_device {
     bool looked;               /**< events were told since the last that rang */
     uint64_t counted;          /**< the peer's count that EVENT_SEQ includes */
     uint64_t told;             /**< OWN_SEQ that the peer was told */
+    struct hub_look look;      /**< at OWN_SEQ, while AWAKE is set */
+    int64_t look_until_ns;     /**< unless there is something to see before */
     uint64_t loads, stores;    /**< of the event page, that came here */
 };
 

@@ -385,6 +385,68 @@ static void events_of_the_guest(void **state)
     crossvm_close(end);
 }
 
+static uint32_t awake(const struct pages *pages)
+{
+    return __atomic_load_n((uint32_t *)in_pages(pages, CROSSVM_STATE_PAGE + CROSSVM_STATE_AWAKE), __ATOMIC_RELAXED);
+}
+
+/* As a guest that knows AWAKE emits. Whether it had to ring. */
+static bool emit_unless_awake(int vmm, const struct pages *pages)
+{
+    bool asleep;
+
+    (void)__atomic_fetch_add(in_pages(pages, CROSSVM_REG_OWN_SEQ), 1, __ATOMIC_SEQ_CST);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    asleep = !awake(pages);
+    if (asleep)
+        store32(vmm, CROSSVM_REG_DOORBELL, 1);
+    return asleep;
+}
+
+/* While the device is awake nobody rings, and no event is lost at the moment when it stops to be; nor is one told
+ * twice. */
+static void events_without_a_doorbell(void **state)
+{
+    crossvm_end_t *end = hub_open("x");
+    int vmm = vmm_start("x"), msi = eventfd(0, EFD_CLOEXEC);
+    struct pages pages = map_pages(vmm);
+    const int rounds = 20000;
+    int rings = 0;
+
+    (void)state;
+    vmm_set_irq(vmm, 1, msi);
+    for (int i = 0; i < rounds; i++) {
+        rings += emit_unless_awake(vmm, &pages);
+        assert_int_equal(crossvm_wait(end, PATIENCE), 1);
+        for (int k = 0; k < i % 100 * 100; k++) /* until about when it falls asleep */
+            __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    }
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
+    if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+        assert_in_range(rings, 1, rounds - 1);
+    else
+        assert_int_equal(rings, rounds);
+    /* A doorbell that comes after the device has seen the count is no event more. */
+    if (sysconf(_SC_NPROCESSORS_ONLN) > 1) {
+        while (emit_unless_awake(vmm, &pages))
+            hear(end, 1);
+        hear(end, 1);
+        store32(vmm, CROSSVM_REG_DOORBELL, 1);
+        assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
+    }
+    while (awake(&pages)) /* it falls asleep by itself */
+        ;
+    /* Never without MSI, nor after it is gone. */
+    vmm_set_irq(vmm, 1, -1);
+    assert_true(emit_unless_awake(vmm, &pages));
+    hear(end, 1);
+    assert_int_equal(awake(&pages), 0);
+    munmap(pages.address, pages.size);
+    close(msi);
+    close(vmm);
+    crossvm_close(end);
+}
+
 /* --- INTx --- */
 
 static void unmask(int vmm)
@@ -623,6 +685,7 @@ int main(void)
         HUB_TEST(events_of_the_program),
         HUB_TEST(early_events),
         HUB_TEST(events_of_the_guest),
+        HUB_TEST(events_without_a_doorbell),
         HUB_TEST(line_interrupts),
         HUB_TEST(silence),
         HUB_TEST(the_program_is_told_of_the_guest),
