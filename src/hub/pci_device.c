@@ -54,12 +54,20 @@ static void show64(const struct pci_device *device, size_t reg)
     __atomic_store_n((volatile uint64_t *)(device->bar0_memory + CROSSVM_STATE_PAGE + reg), value, __ATOMIC_RELEASE);
 }
 
+static void show32(const struct pci_device *device, size_t reg)
+{
+    uint32_t value;
+
+    memcpy(&value, device->registers + reg, sizeof(value));
+    __atomic_store_n((volatile uint32_t *)(device->bar0_memory + CROSSVM_STATE_PAGE + reg), value, __ATOMIC_RELEASE);
+}
+
 /* Copies what changes to where the guest can load it without a trap. */
 static void show(const struct pci_device *device)
 {
     show64(device, CROSSVM_REG_EVENT_SEQ);
     show64(device, CROSSVM_REG_PEER);
-    show64(device, CROSSVM_REG_STATUS); /* and SEEN beside it */
+    show32(device, CROSSVM_REG_STATUS);
 }
 
 static void set_awake(const struct pci_device *device, uint32_t awake)
