@@ -23,6 +23,7 @@
 #include "pci_device.h"
 
 #define SILENCE_MS 1000
+#define TOO_MANY_FDS (VFIO_USER_MAX_FDS + 1)
 
 _Static_assert(VFIO_USER_MAX_FDS <= DESCRIPTORS_MAX, "a message has more descriptors than can be received");
 
@@ -38,7 +39,8 @@ struct vfio_user_door {
     size_t received; /* bytes of the message so far */
     size_t size;     /* of the whole message, once its header is there; else 0 */
     int fds[VFIO_USER_MAX_FDS];
-    size_t num_fds; /* that came with the message; those beyond the array are closed already */
+    size_t
+        num_fds; /* that came with the message, or TOO_MANY_FDS, of which the array has some and the rest is closed */
     struct vfio_user_reply reply;
     int reply_fd;    /* that goes with it, or -1; not the reply's to close */
     bool late;       /* the reply waits for room in the socket */
@@ -301,15 +303,19 @@ static bool receive(struct vfio_user_door *door, size_t total)
 {
     size_t first = door->num_fds < VFIO_USER_MAX_FDS ? door->num_fds : VFIO_USER_MAX_FDS, n;
     ssize_t length = cvm_descriptors_receive(door->vmm.fd, door->message + door->received, total - door->received,
-                                         door->fds + first, VFIO_USER_MAX_FDS - first, &n);
+                                             door->fds + first, VFIO_USER_MAX_FDS - first, &n);
 
     if (length < 0 && errno == EAGAIN)
         return false;
     if (length <= 0) {
+        if (length < 0 && errno == EMFILE && may_say(door))
+            message(
+                "connection \"%s\": the VMM at %s was disconnected, since what came with a message cannot be taken: %s",
+                hub_end_name(door->end), door->entrance.door.listener.address.sun_path, error_reason(errno));
         put_out(door);
         return false;
     }
-    door->num_fds += n;
+    door->num_fds = n <= VFIO_USER_MAX_FDS - first ? first + n : TOO_MANY_FDS;
     door->received += (size_t)length;
     return door->received == total;
 }
