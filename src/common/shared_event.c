@@ -11,7 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define OPERATIONS 64 /* room for operations whose end nobody has taken yet: as many as a call starts */
+#define OPERATIONS SHARED_EVENT_MOST /* room for operations whose end nobody has taken yet: as many as a call starts   \
+                                      */
 
 static struct {
     aio_context_t context;

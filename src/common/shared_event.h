@@ -9,13 +9,16 @@
 
 #include <stdint.h>
 
+/** The most events of one call. */
+#define SHARED_EVENT_MOST 64
+
 /** Prepares this process. Later calls do nothing. 0, or -1 with errno. */
 int shared_event_prepare(void);
 
 /**
  * Signals. A full count stays full. Calls must not overlap.
  *
- * @param events adds as many to the count, at least one and at most 64: beyond that they merge
+ * @param events adds as many to the count, at least one; those beyond SHARED_EVENT_MOST merge
  * @return 0, or a negative errno value: -EINVAL or -EBADF when it is no eventfd
  */
 int shared_event_signal(int eventfd, uint64_t events);

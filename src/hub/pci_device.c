@@ -198,21 +198,43 @@ static void peer_changed(struct hub_occupant *occupant)
 /* --- to the peer --- */
 
 /*
- * Tells the peer of the events that the guest has counted. A doorbell without a new count is one that a look has been
- * ahead of; or two stores to OWN_SEQ, made by messages, were not one atomic addition: then it is an event.
+ * Tells the peer of the events that the guest has counted: of so many at once as it can be signalled, for a program
+ * learns their number from that; the others follow when the loop looks again. A doorbell without a new count is one
+ * that a look has been ahead of; or two stores to OWN_SEQ, made by messages, were not one atomic addition: then it is
+ * an event. Whether there were events.
  */
 static bool tell_peer(struct pci_device *device, bool rang)
 {
     uint64_t now = __atomic_load_n(own_seq(device), __ATOMIC_ACQUIRE);
-    uint64_t events = events_between(device->told, now);
+    uint64_t events = now - device->told;
 
-    device->told = now;
-    if (events == 0 && rang && !device->looked)
+    if (events > MAX_EVENTS) { /* a lie */
         events = 1;
+        device->told = now;
+    } else {
+        if (events > SHARED_EVENT_MOST)
+            events = SHARED_EVENT_MOST;
+        device->told += events;
+        if (events == 0 && rang && !device->looked)
+            events = 1;
+    }
     device->looked = !rang && (events > 0 || device->looked);
     if (events)
         hub_end_emit(device->end, events);
     return events > 0;
+}
+
+/*
+ * Only with MSI: VMMs may take the mapping of OWN_SEQ away while they use INTx, and then two additions at once count
+ * one. With a single CPU the guest could not run meanwhile.
+ */
+static bool may_be_awake(const struct pci_device *device)
+{
+    static long cpus;
+
+    if (!cpus)
+        cpus = sysconf(_SC_NPROCESSORS_ONLN);
+    return cpus > 1 && device->irqs[PCI_DEVICE_MSI] >= 0;
 }
 
 /*
@@ -222,9 +244,8 @@ static bool tell_peer(struct pci_device *device, bool rang)
 static bool look_again(struct hub_look *look)
 {
     struct pci_device *device = (struct pci_device *)((char *)look - offsetof(struct pci_device, look));
-    bool found = tell_peer(device, false);
 
-    if (!found) {
+    if (!tell_peer(device, false)) {
         if (now_ns() < device->look_until_ns)
             return true;
         set_awake(device, 0);
@@ -235,26 +256,23 @@ static bool look_again(struct hub_look *look)
         __atomic_thread_fence(__ATOMIC_SEQ_CST);
         if (!tell_peer(device, false))
             return false;
-        set_awake(device, 1);
     }
+    set_awake(device, may_be_awake(device));
     device->look_until_ns = now_ns() + LOOK_NS;
     return true;
 }
 
-/*
- * Only with MSI: VMMs may take the mapping of OWN_SEQ away while they use INTx, and then two additions at once count
- * one. With a single CPU the guest could not run meanwhile.
- */
-static void begin_to_look(struct pci_device *device)
+/* The guest rang, and has to again unless it knows of AWAKE. */
+static void rang(struct pci_device *device, bool knows_awake)
 {
-    static long cpus;
+    bool awake = knows_awake && may_be_awake(device);
 
-    if (!cpus)
-        cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    if (cpus < 2 || device->irqs[PCI_DEVICE_MSI] < 0)
+    (void)tell_peer(device, true);
+    if (!awake && device->told == *own_seq(device))
         return;
-    set_awake(device, 1);
-    device->look_until_ns = now_ns() + LOOK_NS;
+    if (awake)
+        set_awake(device, 1);
+    device->look_until_ns = awake ? now_ns() + LOOK_NS : 0;
     hub_look_start(hub_end_loop(device->end), &device->look);
 }
 
@@ -266,8 +284,7 @@ static void store_register(struct pci_device *device, size_t offset, size_t coun
     case EVENT_PAGE_NOTHING:
         break;
     case EVENT_PAGE_DOORBELL:
-        (void)tell_peer(device, true);
-        begin_to_look(device);
+        rang(device, true);
         break;
     case EVENT_PAGE_ACKNOWLEDGED:
         device->config.pending = false;
@@ -289,7 +306,7 @@ static void store_event_page(struct pci_device *device, size_t offset, const uin
     memcpy(&value, data, count < sizeof(value) ? count : sizeof(value));
     if (offset == CROSSVM_REG_EMIT) {
         (void)__atomic_fetch_add(own_seq(device), 1, __ATOMIC_SEQ_CST);
-        (void)tell_peer(device, true);
+        rang(device, false);
     } else if (offset != CROSSVM_REG_DRIVER || !device->driver_alone) {
         store_register(device, offset, count, value);
     }

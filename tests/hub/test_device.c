@@ -370,9 +370,11 @@ static void events_of_the_guest(void **state)
     hear(end, 1);
     assert_int_equal(*in_pages(&pages, CROSSVM_REG_OWN_SEQ), 1);
     /* Counted first, and then signalled once: the program hears of all. */
-    (void)__atomic_fetch_add(in_pages(&pages, CROSSVM_REG_OWN_SEQ), 5, __ATOMIC_SEQ_CST);
-    store32(vmm, CROSSVM_REG_DOORBELL, 1);
-    hear(end, 5);
+    for (int events = 5; events < 50000; events *= 9) {
+        (void)__atomic_fetch_add(in_pages(&pages, CROSSVM_REG_OWN_SEQ), (uint64_t)events, __ATOMIC_SEQ_CST);
+        store32(vmm, CROSSVM_REG_DOORBELL, 1);
+        hear(end, events);
+    }
     /* A count that goes backwards or far away is a lie, and tells as one event. */
     __atomic_store_n(in_pages(&pages, CROSSVM_REG_OWN_SEQ), 3, __ATOMIC_SEQ_CST);
     store32(vmm, CROSSVM_REG_DOORBELL, 1);
