@@ -11,8 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define OPERATIONS SHARED_EVENT_MOST /* room for operations whose end nobody has taken yet: as many as a call starts   \
-                                      */
+/* Room for operations whose end nobody has taken yet: as many as a call starts */
+#define OPERATIONS SHARED_EVENT_MOST
 
 static struct {
     aio_context_t context;

@@ -150,6 +150,32 @@ class Guest:
         return status
 
 
+class Qmp:
+    """A guest's QEMU, told what to do by QMP."""
+
+    def __init__(self, path):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.settimeout(PATIENCE)
+        self.socket.connect(str(path))
+        self.lines = self.socket.makefile("rw")
+        self.lines.readline()  # the greeting
+        self.execute("qmp_capabilities")
+
+    def execute(self, command, **arguments):
+        print(json.dumps({"execute": command, "arguments": arguments}), file=self.lines, flush=True)
+        while "return" not in (answer := json.loads(self.lines.readline())):
+            if "error" in answer:
+                raise AssertionError(f"{command}: {answer['error']}")
+
+    def await_event(self, name):
+        while json.loads(self.lines.readline()).get("event") != name:
+            pass
+
+    def close(self):
+        self.lines.close()
+        self.socket.close()
+
+
 class QemuTest(unittest.TestCase):
     """Each class has a folder and an initramfs; each case its connections and guests."""
 

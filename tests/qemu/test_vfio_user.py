@@ -8,7 +8,7 @@ import subprocess
 import unittest
 
 import crossvm
-from machines import PATIENCE, TOOL, QemuTest
+from machines import PATIENCE, TOOL, Qmp, QemuTest
 
 
 class Tool:
@@ -201,6 +201,51 @@ class Many(QemuTest):
             self.assertEqual(vm.run(f"crossvm wait -t {PATIENCE} link{i} && crossvm read link{i} -l 4"), "1\n%04d" % i)
             vm.run(f"crossvm emit link{i}")
             self.assertEqual(end.wait(timeout=PATIENCE), 1)
+
+
+class Large(QemuTest):
+    def test_sizes(self):
+        link = self.pair("link", "4K", "2M", "512M")
+        vm = self.guest(link)
+        vm.load_driver()
+        end = self.open("link.1")
+        for i, size in enumerate((4 << 10, 2 << 20, 512 << 20)):
+            self.assertEqual(len(end.dataports[i]), size)
+            vm.run(f"crossvm write link -d {i} -o {size - 8} 'the end{i}'")
+            self.assertEqual(bytes(end.dataports[i].memory[size - 8 :]), b"the end%d" % i)
+            end.dataports[i].memory[0:6] = b"begin%d" % i
+            self.assertEqual(vm.run(f"crossvm read link -d {i} -l 6"), f"begin{i}")
+
+
+class Plug(QemuTest):
+    """A connection that is plugged into a guest that runs, and taken out while a program uses it."""
+
+    def test_plug(self):
+        link = self.pair("link", "64K")
+        end = self.open("link.1")
+        control = self.directory / "qmp"
+        vm = self.guest(
+            options=["-device", "pcie-root-port,id=bay", "-qmp", f"unix:{control},server=on,wait=off"]
+        )
+        qmp = Qmp(control)
+        self.addCleanup(qmp.close)
+        vm.load_driver()
+        for _ in range(5):
+            socket = {"type": "unix", "path": link.sockets[0]}
+            qmp.execute("device_add", driver="vfio-user-pci", id="link", bus="bay", socket=socket)
+            self.await_peer(end, crossvm.PeerState.PRESENT)
+            end.emit()
+            self.assertEqual(vm.run(f"crossvm wait -t {PATIENCE} link"), "1\n")
+            vm.start("crossvm echo link")
+            with end.datagram() as channel:
+                channel.send(b"are you there?", timeout=PATIENCE)
+                self.assertEqual(channel.recv(timeout=PATIENCE), b"are you there?")
+            qmp.execute("device_del", id="link")
+            qmp.await_event("DEVICE_DELETED")
+            status, output = vm.result()
+            self.assertEqual(status, 2, output)
+            self.assertIn("device of connection \"link\"", output)
+            self.await_peer(end, crossvm.PeerState.ABSENT)
 
 
 class Guests(QemuTest):
