@@ -18,21 +18,23 @@ import crossvm
 
 TOP = pathlib.Path(os.environ["CROSSVM_TOP"])
 TOOL = os.environ["CROSSVM_TOOL"]
-QEMU = TOP / "build/qemu/qemu-system-x86_64"
-KERNEL = TOP / "build/kernel/amd64"
-DRIVER = TOP / "build/driver/amd64"
+ARCH = os.environ["CROSSVM_ARCH"]  # of the guests, amd64 or arm64
+GUEST_TOOL = os.environ["CROSSVM_GUEST_TOOL"]
+KERNEL = TOP / "build/kernel" / ARCH
+DRIVER = TOP / "build/driver" / ARCH
 PATIENCE = int(os.environ.get("CROSSVM_PATIENCE", "120"))  # seconds; a guest boots in a few
 
 
 def make_initramfs(out):
     with tempfile.TemporaryDirectory() as tree:
         scripts = TOP / "scripts"
-        subprocess.run([scripts / "busybox-tree", tree, TOP / "tests/qemu/guest-init"], check=True)
+        busybox = {"amd64": "/bin/busybox", "arm64": TOP / "build/sysroot/arm64/bin/busybox"}[ARCH]
+        subprocess.run([scripts / "busybox-tree", tree, TOP / "tests/qemu/guest-init", busybox], check=True)
         modules = pathlib.Path(tree) / "lib/modules"
         modules.mkdir(parents=True)
         for module in (KERNEL / "modules/uio.ko", KERNEL / "modules/uio_pci_generic.ko", DRIVER / "crossvm.ko"):
             shutil.copy(module, modules)
-        shutil.copy(TOOL, pathlib.Path(tree) / "bin")
+        shutil.copy(GUEST_TOOL, pathlib.Path(tree) / "bin/crossvm")
         subprocess.run([scripts / "make-initramfs", out, tree], check=True)
 
 
@@ -78,15 +80,21 @@ class Guest:
         listener.bind(str(directory / "shell"))
         listener.listen()
         listener.settimeout(PATIENCE)
-        command = [QEMU, "-nodefaults", "-no-user-config", "-display", "none", "-machine", "q35", "-cpu", "qemu64"]
-        command += ["-accel", "tcg,thread=multi", "-smp", "2", "-m", "256", "-kernel", KERNEL / "vmlinux"]
-        command += ["-initrd", initramfs, "-serial", f"file:{self.log}"]
-        command += ["-chardev", f"socket,id=shell,path={directory}/shell", "-serial", "chardev:shell"]
-        command += ["-append", "console=ttyS0 quiet tsc=reliable no_timer_check mitigations=off nokaslr panic=-1 "]
-        command[-1] += command_line
+        if ARCH == "arm64":
+            command = [TOP / "build/qemu/qemu-system-aarch64", "-machine", "virt,gic-version=3", "-cpu", "cortex-a72"]
+            port = ["-device", "pci-serial,chardev=shell"]
+            ports = "console=ttyAMA0 port=ttyS0"
+        else:
+            command = [TOP / "build/qemu/qemu-system-x86_64", "-machine", "q35", "-cpu", "qemu64"]
+            port = ["-serial", "chardev:shell"]
+            ports = "console=ttyS0 port=ttyS1 tsc=reliable no_timer_check"
+        command += ["-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg,thread=multi", "-smp", "2"]
+        command += ["-m", "256", "-kernel", KERNEL / "vmlinux", "-initrd", initramfs, "-serial", f"file:{self.log}"]
+        command += ["-chardev", f"socket,id=shell,path={directory}/shell", *port]
+        command += ["-append", f"{ports} quiet mitigations=off nokaslr panic=-1 {command_line}"]
         for i, path in enumerate(devices):
             device = {"driver": "vfio-user-pci", "socket": {"type": "unix", "path": path}}
-            device |= {"addr": f"{2 + i // 8:x}.{i % 8}", "multifunction": i % 8 == 0}
+            device |= {"addr": f"{8 + i // 8:x}.{i % 8}", "multifunction": i % 8 == 0}
             command += ["-device", json.dumps(device)]
         self.process = subprocess.Popen(
             [*command, *options], stdin=subprocess.DEVNULL, stdout=self.errors, stderr=subprocess.STDOUT

@@ -462,7 +462,7 @@ static void a_dump_for_programs(void **state)
     device = json_array_get(json_object_get(json_array_get(vms, 0), "devices"), 0);
     assert_string_equal(json_string_value(json_object_get(device, "name")), "link");
     assert_string_equal(json_string_value(json_object_get(device, "peer")), "vm");
-    assert_string_equal(json_string_value(json_object_get(device, "version")), "1.1");
+    assert_string_equal(json_string_value(json_object_get(device, "version")), "1.2");
     assert_int_equal(json_integer_value(json_object_get(device, "end")), 1);
     assert_int_equal(json_array_size(json_object_get(device, "bars")), 3);
     device = json_array_get(json_object_get(device, "dataports"), 1);
