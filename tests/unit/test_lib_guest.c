@@ -23,7 +23,7 @@
 
 #include "../../src/lib/guest_end.h"
 
-#define PAGE_BYTES (CROSSVM_OWN_PAGE + CROSSVM_PAGE_SIZE)
+#define PAGE_BYTES (CROSSVM_DRIVER_PAGE + CROSSVM_PAGE_SIZE)
 #define COMMAND_HIGH 5
 #define INTX_DISABLE 0x04
 
@@ -291,6 +291,43 @@ static void emit_counts_in_the_own_page(void **state)
     close_device(&device);
 }
 
+/* Where there is a state page, nothing else is loaded for an event; and while the device is awake nothing is stored. */
+static void state_page(void **state)
+{
+    struct device device;
+    crossvm_end_t *end;
+
+    (void)state;
+    open_device(&device, true, false);
+    device.guest->page.has_own_page = true;
+    device.guest->page.has_peer_page = false;
+    device.guest->page.state = CROSSVM_STATE_PAGE;
+    store64(&device, CROSSVM_STATE_PAGE + CROSSVM_REG_EVENT_SEQ, 2);
+    store64(&device, CROSSVM_STATE_PAGE + CROSSVM_REG_PEER, CROSSVM_PEER_READY | 7ULL << 32);
+    cvm_guest_start(device.guest);
+    end = &device.guest->end;
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 2);
+    assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_READY);
+    /* What would be loaded of the event page: events, another peer, a peer that counts. */
+    store64(&device, CROSSVM_REG_EVENT_SEQ, 1000);
+    store64(&device, CROSSVM_REG_PEER, CROSSVM_PEER_ABSENT);
+    store32(&device, CROSSVM_REG_STATUS, CROSSVM_STATUS_PEER_COUNTS);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
+    assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_READY);
+
+    assert_int_equal(crossvm_emit(end), 0);
+    assert_int_equal(load32(&device, CROSSVM_REG_DOORBELL), 1);
+    store32(&device, CROSSVM_REG_DOORBELL, 0);
+    store32(&device, CROSSVM_STATE_PAGE + CROSSVM_STATE_AWAKE, 1);
+    assert_int_equal(crossvm_emit(end), 0);
+    assert_int_equal(load32(&device, CROSSVM_REG_DOORBELL), 0);
+    assert_int_equal(load32(&device, CROSSVM_REG_OWN_SEQ), 2);
+    store32(&device, CROSSVM_STATE_PAGE + CROSSVM_STATE_AWAKE, 0);
+    assert_int_equal(crossvm_emit(end), 0);
+    assert_int_equal(load32(&device, CROSSVM_REG_DOORBELL), 1);
+    close_device(&device);
+}
+
 static void removed_device(void **state)
 {
     struct device device;
@@ -516,6 +553,7 @@ int main(void)
         cmocka_unit_test(a_look_takes_the_interrupt_too),
         cmocka_unit_test(emit_stores),
         cmocka_unit_test(emit_counts_in_the_own_page),
+        cmocka_unit_test(state_page),
         cmocka_unit_test(removed_device),
         cmocka_unit_test(close_leaves_what_was_seen),
         cmocka_unit_test(close_ends_the_generic_driver),
