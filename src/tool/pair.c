@@ -136,9 +136,9 @@ static int catch_signals(void)
 
 static int check_descriptors(const struct hub_connection_config *connection)
 {
-    /* Of an end: listener, lock, doorbell, page, clients. Besides: standard ones, the stop, the loop, the spare one,
-     * one that comes, and each dataport twice while it is handed out. */
-    size_t needed = 2 * (4 + DOOR_MAX_CLIENTS) + 7 + 2 * connection->num_dataports;
+    /* Of an end: listener, lock, doorbell, page, clients. Besides: standard ones, the stop, the loop, what signals
+     * eventfds, the spare one, one that comes, and each dataport twice while it is handed out. */
+    size_t needed = 2 * (4 + DOOR_MAX_CLIENTS) + 8 + 2 * connection->num_dataports;
     char what[CROSSVM_FULL_NAME_BYTES + 16];
 
     (void)snprintf(what, sizeof(what), "connection \"%s\"", connection->name);
