@@ -46,20 +46,20 @@ struct host_door {
     bool late;       /* the owner's socket was full when there was something to tell */
 };
 
-/* --- news of the peer --- */
+/* --- telling --- */
 
 /* Each message carries the whole state, so one that a full socket did not take is sent when the socket takes it. */
 static void tell(struct host_door *door)
 {
     const struct hub_end *peer = door->end->peer;
-    struct crossvm_wire_driver news = {
+    struct crossvm_wire_driver state = {
         .header = {.magic = CROSSVM_WIRE_MAGIC, .version = CROSSVM_WIRE_VERSION, .type = CROSSVM_WIRE_DRIVER},
         .driver_state = peer->state,
         .generation = peer->generation,
     };
     bool was_late = door->late;
 
-    door->late = cvm_descriptors_send(door->owner->source.fd, &news, sizeof(news), NULL, 0) != 0 &&
+    door->late = cvm_descriptors_send(door->owner->source.fd, &state, sizeof(state), NULL, 0) != 0 &&
                  (errno == EAGAIN || errno == ENOBUFS);
     if (door->late != was_late)
         hub_loop_change(door->loop, &door->owner->source, door->late ? EPOLLIN | EPOLLOUT : EPOLLIN);
@@ -170,7 +170,7 @@ static int answer(struct client *client, const struct crossvm_wire_header *reque
 
 /* --- silence --- */
 
-/* When a client has been silent for too long. The owner may be: it is told, and need not ask. */
+/* When a client will have been silent for too long; for the owner, never. */
 static int64_t due_ms(const struct client *client)
 {
     if (client->source.fd < 0 || client == client->door->owner)
@@ -223,7 +223,7 @@ static void serve(struct hub_source *source, uint32_t events)
         drop(client);
 }
 
-/* Room for a client: when there is none, the one that was silent for longest has to go. */
+/* Room for a client. If all is taken, the client that was silent for longest has to go. */
 static struct client *make_room(struct host_door *door)
 {
     struct client *longest = NULL;
