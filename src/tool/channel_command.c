@@ -151,7 +151,10 @@ bool channel_serve_next(crossvm_channel_t *channel, int error, const char *sente
 
 static volatile int *signal_flag;
 
-/* A signal just before a call sleeps does not end its sleep. Then SIGALRM does, every second until the process ends. */
+/*
+ * Without SA_RESTART: an end in a guest sleeps in read(), which the kernel would otherwise restart. A signal just before a
+ * call sleeps does not end its sleep. Then SIGALRM does, every second until the process ends.
+ */
 static void note_signal(int number)
 {
     if (number != SIGALRM)
@@ -161,7 +164,7 @@ static void note_signal(int number)
 
 void catch_signals(volatile int *signaled)
 {
-    struct sigaction action = {.sa_handler = note_signal, .sa_flags = SA_RESTART}; /* poll() ends all the same */
+    struct sigaction action = {.sa_handler = note_signal};
     sigset_t signals;
 
     signal_flag = signaled;
