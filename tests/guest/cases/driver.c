@@ -112,7 +112,7 @@ static void bind_and_unbind_1000_times(void)
     }
 }
 
-/* Opens a device, as soon as there is one, and closes it again, for good. */
+/* Opens a device whenever it is there, and closes it again, until it is killed. */
 static pid_t start_opener(int number)
 {
     char path[32];
@@ -130,7 +130,7 @@ static pid_t start_opener(int number)
     }
 }
 
-/* Also before UIO has made the device complete, with an event to wake programs for. */
+/* A program may open the device before UIO has completed it, while there is an event to wake it for. */
 static void programs_open_while_it_is_bound(void)
 {
     pid_t opener = start_opener(uio_number("rebind"));
@@ -162,7 +162,7 @@ static void events_while_unbound_are_seen(void)
     uio_close(&uio);
 }
 
-/* Reads a UIO device that has nothing to tell, in a process of its own: exits with 0 if that ends with EIO. */
+/* Waits for an event in a process of its own, which exits with 0 if that ends with EIO. */
 static pid_t start_reader(const struct uio *uio)
 {
     uint32_t interrupts;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Rounds with peers that answer whenever they like. A wait that does not end although the event came is a lost event.
- */
+/* Rounds with peers that answer at times of their own. If a wait does not end although the event came, it is lost. */
 #include "cases.h"
 
 #include <stdio.h>
@@ -58,9 +57,7 @@ static void ten_thousand_rounds_on_a_shared_line(void)
     rounds_on_two("shared-a", "shared-b", 5000, CONTROL_PEER_BURST);
 }
 
-/*
- * The last event of a flood: after it the guest must be woken, however many came before and wherever they hit.
- */
+/* After the last event of a flood the guest must be woken, however many came before, and at whatever points in it. */
 static void last_of_a_flood_wakes(void)
 {
     struct uio uio = uio_open("shared-a");

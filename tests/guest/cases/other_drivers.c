@@ -91,7 +91,7 @@ static void a_driver_of_the_base_block_on_our_device(void)
     CHECK(info("shared-b").driver_state == CROSSVM_DRIVER_NONE, "it told of itself");
 }
 
-/* It leaves without telling the device, which goes on with its events. */
+/* It leaves without a store to the device, whose events go on. */
 static void what_it_leaves_behind_falls_silent(void)
 {
     uint64_t injections;

@@ -83,7 +83,7 @@ static void missing_devices_read_ones(void)
     CHECK(pci_config_read(255, 31, 7, 0xfc) == 0xffffffff, "bus 255");
 }
 
-/* The VMM sees what the guest writes at both ends of each dataport, and the guest what is behind it: nothing. */
+/* The VMM sees what the guest stores at the start, middle and end of a dataport. Behind its end the BAR reads 0. */
 static void check_dataport(const char *name, unsigned int dataport, uint64_t size, uint64_t bar_size, bool writable)
 {
     struct device *d = device(name);

@@ -145,7 +145,7 @@ static void an_end_has_one_owner(void)
     crossvm_close(end_open("echo"));
 }
 
-/* A program that emits once and dies without a word, at a time of its own. */
+/* A program that emits once and is killed some microseconds later. */
 static void die_at_an_end(const char *name, useconds_t age)
 {
     int status = 0;
@@ -163,7 +163,7 @@ static void die_at_an_end(const char *name, useconds_t age)
     CHECK(child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status), "the peer did not open");
 }
 
-/* A peer that dies, again and again: the next one works at once, and the guest sees that it is new. */
+/* A peer that is killed, again and again: the next one works at once, and the guest sees that it is new. */
 static void killed_peers_are_replaced(void)
 {
     crossvm_end_t *end = end_open_fresh("echo");
@@ -299,7 +299,7 @@ static void the_end_of_the_vm_is_noticed(void)
 
 /* --- the VM --- */
 
-/* The guest's console goes into a file: what it says would come amid the lines of the tests. */
+/* The guest's console goes into a file, so that its lines do not mix with verdicts. */
 static pid_t start_vm(char **command)
 {
     pid_t child = fork();

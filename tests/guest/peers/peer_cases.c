@@ -236,7 +236,8 @@ static void devices_of_the_base_block(void)
     CHECK(guest_tell(&left, ORDER_READ, 0).number == 5, "memory is not shared");
 }
 
-/* Nothing but the death wakes the program that waits at the other end, which then sees the next program as another. */
+/* A program is killed: only this wakes the one that waits at the other end. It then sees the next program as another.
+ */
 static void killed_programs_are_noticed(void)
 {
     int64_t took[KILLS];

@@ -78,7 +78,7 @@ static const struct scenario_install pair_installs[] = {
 };
 
 static const struct scenario scenarios[] = {
-    /* Memory for a hibernation image of it, twice: the guest makes one, and loads it. */
+    /* The guest can hold a hibernation image of itself twice: as it makes it, and as it loads it. */
     {"device", device_installs, COUNT(device_installs), 1, MIB(320)},
     {"smp", device_installs, COUNT(device_installs), 2, MIB(320)},
     {"many", many_installs, COUNT(many_installs), 1, MIB(128)},

@@ -95,7 +95,7 @@ void test_vm_remove(struct end *end)
     end_free(end);
 }
 
-/* --- what the guest raises --- */
+/* --- events of the guest --- */
 
 static int emitted(void *cookie)
 {

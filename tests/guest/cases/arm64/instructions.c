@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Stores that the processor does not describe to a hypervisor: of several registers, of vectors, exclusive ones, those
- * that change their address register, and whole cache lines. The program that makes one gets SIGBUS, and nobody else
- * notices.
+ * that change their address register, and whole cache lines. The program that makes one gets SIGBUS; the rest of the
+ * guest and the VMM are not affected.
  */
 #include "../../harness/case.h"
 #include "../cases.h"
