@@ -85,7 +85,7 @@ static const char *repeat(const char *before, const char *text, size_t n, const 
     assert_true(strlen(before) + n * strlen(text) + strlen(after) < sizeof(made));
     while (n--)
         next = stpcpy(next, text);
-    strcpy(next, after);
+    stpcpy(next, after);
     return made;
 }
 

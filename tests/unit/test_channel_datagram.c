@@ -346,7 +346,7 @@ static void a_reservation_behind_a_skip_may_be_abandoned(void **state)
 static int take_some(crossvm_channel_t *two, unsigned *number, size_t length)
 {
     static uint8_t in[16 * 512];
-    uint32_t lengths[16];
+    uint32_t lengths[16] = {0};
     const void *shown;
     ptrdiff_t n;
 

@@ -13,7 +13,7 @@
 #define HANG_MS 240000
 
 /** Names the scenario; first of all. The name must stay valid. */
-void cases_start(const char *scenario);
+void cases_start(const char *name);
 
 /** Runs a case and prints its verdict: "case SCENARIO/NAME: ok", or FAILED and the reason. */
 void run_case(const char *name, void (*function)(void));
