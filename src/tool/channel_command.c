@@ -152,8 +152,8 @@ bool channel_serve_next(crossvm_channel_t *channel, int error, const char *sente
 static volatile int *signal_flag;
 
 /*
- * Without SA_RESTART: an end in a guest sleeps in read(), which the kernel would otherwise restart. A signal just before a
- * call sleeps does not end its sleep. Then SIGALRM does, every second until the process ends.
+ * Without SA_RESTART: an end in a guest sleeps in read(), which the kernel would otherwise restart. A signal just
+ * before a call sleeps does not end its sleep. Then SIGALRM does, every second until the process ends.
  */
 static void note_signal(int number)
 {
