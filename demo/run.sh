@@ -23,7 +23,8 @@ cp "$kernel/modules/uio.ko" "$driver/crossvm.ko" "$guest/lib/modules"
 cp "$programs/src/tool/crossvm" "$guest/bin"
 cp -R "$top/include" "$top/src" "$top/kvm" "$top/linux" "$top/docs" "$guest/data"
 cp "$kernel/vmlinuz" "$guest/data"
-(cd "$guest/data" && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d ' ' -f 1) >"$bundle/tree-hash"
+(cd "$guest/data" && find . -type f | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d ' ' -f 1) \
+    >"$bundle/tree-hash"
 "$top/scripts/make-initramfs" "$bundle/guest.cpio" "$guest"
 rm -rf "$guest"
 

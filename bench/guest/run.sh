@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# run.sh [ARCH]: the cost of a channel between a guest and its host, in instructions of both with their kernels, which an
-# emulated machine counts. Counts repeat within a few per mille; times do not. ARCH is arm64 by default: while QEMU counts,
-# its emulation of AMD SVM delivers interrupts twice, so an amd64 guest can hang, and with two CPUs always does.
+# run.sh [ARCH]: the cost of a channel between a guest and its host, in instructions of both with their kernels, which
+# an emulated machine counts. Counts repeat within a few per mille; times do not. ARCH is arm64 by default: while QEMU
+# counts, its emulation of AMD SVM delivers interrupts twice, so an amd64 guest can hang, and with two CPUs always
+# does.
 set -eu
 
 top=$(cd "$(dirname "$0")/../.." && pwd)

@@ -40,7 +40,8 @@ for name in $(judged | sort -u); do
 done
 for name in "$@"; do
     if ! judged | grep -q -x -F "$name"; then
-        echo "case $name has a ctest entry, but gave no verdict in $log: run it, or take it out of tests/guest/CMakeLists.txt"
+        echo "case $name has a ctest entry, but gave no verdict in $log: run it, or take it off the list in" \
+            "tests/guest/CMakeLists.txt"
         status=1
     fi
 done

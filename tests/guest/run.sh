@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# run.sh LOG SCENARIO [MACHINE]: runs the guests of a scenario and keeps what they print in LOG. Succeeds if the scenario came
-# to its end; judge.sh judges the cases one by one. MACHINE is amd64, arm64-gicv3 or arm64-gicv2; without it, one of this
-# machine's architecture. Scenarios:
+# run.sh LOG SCENARIO [MACHINE]: runs the guests of a scenario and keeps what they print in LOG. Succeeds if the
+# scenario came to its end; judge.sh judges the cases one by one. MACHINE is amd64, arm64-gicv3 or arm64-gicv2; without
+# it, one of this machine's architecture. Scenarios:
 #   device, many, smp  guest-vmm with one VM of that scenario
 #   pair               the same with two VMs in one process
 #   host               crossvm-vm, and cases at the host's ends
@@ -60,13 +60,14 @@ case $scenario in
 host)
     guest_image guest.cpio "$tests/agent/init" "$built/guest-agent"
     cp "$built/host-cases" "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" "$bundle"
-    set -- ./host-cases "$interrupts" ./crossvm-vm --kernel vmlinux --initramfs guest.cpio --command-line "quiet VM=vm" --stats \
-        --connection echo,64K --connection base,8K,base-block-only --connection idle,4K --connection early,4K \
-        --connection control-vm,4K --connection rights,64K:host,64K:guest
+    set -- ./host-cases "$interrupts" ./crossvm-vm --kernel vmlinux --initramfs guest.cpio --stats \
+        --command-line "quiet oops=panic VM=vm" --connection echo,64K --connection base,8K,base-block-only \
+        --connection idle,4K --connection early,4K --connection control-vm,4K --connection rights,64K:host,64K:guest
     ;;
 peers)
     guest_image guest.cpio "$tests/agent/init" "$built/guest-agent"
-    cp "$tests/peers/topology.yaml" "$built/peer-cases" "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" "$bundle"
+    cp "$tests/peers/topology.yaml" "$built/peer-cases" "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" \
+        "$bundle"
     set -- ./peer-cases
     ;;
 boot)
@@ -79,7 +80,7 @@ boot)
     guest_image guest.cpio "$tests/cases/init" "$built/guest-cases"
     cp "$built/guest-vmm" "$bundle"
     set -- ./guest-vmm vmlinux guest.cpio \
-        "console=ttyS0 panic=-1 softlockup_panic=1 quiet rcupdate.rcu_expedited=1" "$scenario"
+        "console=ttyS0 panic=-1 oops=panic softlockup_panic=1 quiet rcupdate.rcu_expedited=1" "$scenario"
     [ "$scenario" != pair ] || set -- "$@" pair
     ;;
 esac
@@ -95,11 +96,12 @@ came_to_its_end() {
     grep -a -q '^scenario .*: .* failed' "$log"
 }
 
-# QEMU's emulation of SVM sometimes loses or mixes up interrupts, mostly of a guest with two vCPUs. A guest that loses its
-# timer interrupt hangs, and in most cases its kernel reports that. The scenario is then run once more.
+# QEMU's emulation of SVM sometimes loses or mixes up interrupts, mostly of a guest with two vCPUs. A guest that loses
+# its timer interrupt hangs, and in most cases its kernel reports that. The scenario is then run once more.
 lost_its_timer() {
     [ "$arch" = amd64 ] && [ "${CROSSVM_KVM:-$("$top/scripts/kvm-probe")}" = emulated ] &&
-        grep -a -q 'soft lockup - CPU\|rcu_preempt kthread timer wakeup\|the guest stood still\|with-kvm: .* did not end within' "$log"
+        grep -a -q -e 'soft lockup - CPU' -e 'rcu_preempt kthread timer wakeup' -e 'the guest stood still' \
+            -e 'with-kvm: .* did not end within' "$log"
 }
 
 run_guests "$@"
