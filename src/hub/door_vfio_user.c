@@ -406,8 +406,6 @@ struct hub_door *hub_door_vfio_user_open(struct hub_loop *loop, struct hub_end *
     for (size_t i = 0; i < VFIO_USER_MAX_FDS; i++)
         door->fds[i] = -1;
     error = pci_device_init(&door->device, end);
-    if (error)
-        message("connection \"%s\": cannot make the registers of its device", hub_end_name(end));
     door->entrance = HUB_ENTRANCE_CLOSED;
     if (error || hub_entrance_open(&door->entrance, loop, SOCK_STREAM, path, hub_end_name(end), welcome)) {
         close_door(&door->door);

@@ -9,7 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../common/message.h"
 #include "../common/shared_event.h"
+#include "../common/size.h"
 #include "../wire/memory.h"
 
 /* As the module has it (src/vmm/connection.c): so many interrupts in a row are raised for a guest that shows no driver.
@@ -406,9 +408,10 @@ static void store_config(struct pci_device *device, uint64_t offset, const uint8
 
 /* --- accesses --- */
 
-static bool is_dataport(const struct pci_device *device, int bar)
+/* Number of the dataport that a region has; -1: none. */
+static int dataport_in(const struct pci_device *device, int bar)
 {
-    return bar >= CROSSVM_BAR_DATAPORT && (size_t)bar < CROSSVM_BAR_DATAPORT + hub_end_num_dataports(device->end);
+    return bar >= 0 && bar < CONFIG_SPACE_BARS ? device->bars.dataports[bar] : -1;
 }
 
 void pci_device_load(struct pci_device *device, int bar, uint64_t offset, uint8_t *data, size_t count)
@@ -418,8 +421,8 @@ void pci_device_load(struct pci_device *device, int bar, uint64_t offset, uint8_
         load_config(device, offset, data, count);
     else if (bar == CROSSVM_BAR_EVENT)
         load_bar0(device, offset, data, count);
-    else if (is_dataport(device, bar))
-        load_dataport(device, (size_t)(bar - CROSSVM_BAR_DATAPORT), offset, data, count);
+    else if (dataport_in(device, bar) >= 0)
+        load_dataport(device, (size_t)dataport_in(device, bar), offset, data, count);
 }
 
 void pci_device_store(struct pci_device *device, int bar, uint64_t offset, const uint8_t *data, size_t count)
@@ -428,54 +431,68 @@ void pci_device_store(struct pci_device *device, int bar, uint64_t offset, const
         store_config(device, offset, data, count);
     else if (bar == CROSSVM_BAR_EVENT)
         store_bar0(device, offset, data, count);
-    else if (is_dataport(device, bar))
-        store_dataport(device, (size_t)(bar - CROSSVM_BAR_DATAPORT), offset, data, count);
-}
-
-static uint64_t bar_size(uint64_t bytes)
-{
-    uint64_t size = CROSSVM_PAGE_SIZE;
-
-    while (size < bytes)
-        size *= 2;
-    return size;
+    else if (dataport_in(device, bar) >= 0)
+        store_dataport(device, (size_t)dataport_in(device, bar), offset, data, count);
 }
 
 struct pci_device_bar pci_device_bar(const struct pci_device *device, unsigned int bar)
 {
-    size_t i = bar - CROSSVM_BAR_DATAPORT;
+    struct pci_device_bar description = {.size = device->bars.bars[bar].size, .memfd = -1};
+    size_t i = (size_t)device->bars.dataports[bar];
 
-    if (bar == CROSSVM_BAR_EVENT)
-        return (struct pci_device_bar){PCI_DEVICE_BAR0_BYTES, device->bar0, MAPPED_START, MAPPED_END - MAPPED_START};
-    if (!is_dataport(device, (int)bar))
-        return (struct pci_device_bar){.memfd = -1};
-    /* A store to memory that is mapped without the right to write ends QEMU, so that is accessed by messages. */
-    return (struct pci_device_bar){
-        .size = bar_size(hub_end_dataport_size(device->end, i)),
-        .memfd = hub_end_rights(device->end, i) & CROSSVM_RIGHT_WRITE ? hub_end_dataport(device->end, i) : -1,
-        .map_size = hub_end_dataport_size(device->end, i),
-    };
+    if (bar == CROSSVM_BAR_EVENT) {
+        description.memfd = device->bar0;
+        description.map_offset = MAPPED_START;
+        description.map_size = MAPPED_END - MAPPED_START;
+    } else if (device->bars.dataports[bar] >= 0 && hub_end_rights(device->end, i) & CROSSVM_RIGHT_WRITE) {
+        /* A store to memory that is mapped without the right to write ends QEMU; what has none goes by messages. */
+        description.memfd = hub_end_dataport(device->end, i);
+        description.map_size = hub_end_dataport_size(device->end, i);
+    }
+    return description;
 }
 
 /* --- life --- */
+
+static int choose_bars(struct pci_device *device, const struct hub_end *end)
+{
+    uint64_t sizes[CROSSVM_MAX_DATAPORTS];
+    size_t num_dataports = hub_end_num_dataports(end);
+    char size[SIZE_TEXT_BYTES];
+    int misfit;
+
+    for (size_t i = 0; i < num_dataports; i++)
+        sizes[i] = hub_end_dataport_size(end, i);
+    misfit = pci_bars_choose(&device->bars, sizes, num_dataports);
+    if (misfit < 0)
+        return 0;
+    message("connection \"%s\": dataport %d has %s, but of %zu dataports a PCI function can have only the largest %d "
+            "above 2 GiB: use fewer or smaller dataports",
+            hub_end_name(end), misfit, size_format(size, sizes[misfit]), num_dataports, PCI_BARS_WIDE(num_dataports));
+    return -1;
+}
 
 int pci_device_init(struct pci_device *device, struct hub_end *end)
 {
     *device = (struct pci_device){.end = end, .bar0 = -1, .irqs = {-1, -1}};
     device->look.again = look_again;
     device->occupant = (struct hub_occupant){.peer_changed = peer_changed, .woken = woken};
-    device->bar0 = memory_create(hub_end_name(end), PCI_DEVICE_BAR0_BYTES, F_SEAL_SEAL);
-    if (device->bar0 < 0)
+    if (choose_bars(device, end))
         return -1;
-    device->bar0_memory = memory_map(device->bar0, PCI_DEVICE_BAR0_BYTES);
-    return device->bar0_memory ? 0 : -1;
+    device->bar0 = memory_create(hub_end_name(end), PCI_BARS_EVENT_BYTES, F_SEAL_SEAL);
+    if (device->bar0 >= 0)
+        device->bar0_memory = memory_map(device->bar0, PCI_BARS_EVENT_BYTES);
+    if (device->bar0_memory)
+        return 0;
+    message("connection \"%s\": cannot make the registers of its device: %s", hub_end_name(end), error_reason(errno));
+    return -1;
 }
 
 void pci_device_destroy(struct pci_device *device)
 {
     pci_device_power_off(device);
     if (device->bar0_memory)
-        munmap(device->bar0_memory, PCI_DEVICE_BAR0_BYTES);
+        munmap(device->bar0_memory, PCI_BARS_EVENT_BYTES);
     if (device->bar0 >= 0)
         close(device->bar0);
     device->bar0_memory = NULL;
@@ -485,7 +502,6 @@ void pci_device_destroy(struct pci_device *device)
 static void init_registers(struct pci_device *device)
 {
     const struct hub_end *end = device->end;
-    struct config_space_bar bars[CONFIG_SPACE_BARS] = {{0}};
     struct event_page_identity identity = {
         .name = hub_end_name(end),
         .features = CROSSVM_FEATURE_OWN_PAGE | CROSSVM_FEATURE_STATE_PAGE | CROSSVM_FEATURE_DRIVER_PAGE,
@@ -497,14 +513,15 @@ static void init_registers(struct pci_device *device)
         identity.dataports[i] = (struct event_page_dataport){
             .size = hub_end_dataport_size(end, i),
             .rights = hub_end_rights(end, i),
-            .bar = (uint32_t)(CROSSVM_BAR_DATAPORT + i),
         };
     }
-    for (unsigned int i = 0; i < CONFIG_SPACE_BARS; i++)
-        bars[i].size = (uint32_t)pci_device_bar(device, i).size;
+    for (uint32_t bar = 0; bar < CONFIG_SPACE_BARS; bar++) {
+        if (device->bars.dataports[bar] >= 0)
+            identity.dataports[device->bars.dataports[bar]].bar = bar;
+    }
     memset(device->bar0_memory + CROSSVM_STATE_PAGE, 0, CROSSVM_PAGE_SIZE);
     cvmm_event_page_init(&device->page, device->registers, &identity);
-    cvmm_config_space_init_movable(&device->config, bars);
+    cvmm_config_space_init_movable(&device->config, device->bars.bars);
     device->unanswered = 0;
     device->loads = device->stores = 0;
     device->masked = device->again = device->driver_alone = device->looked = false;

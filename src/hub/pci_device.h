@@ -15,9 +15,7 @@
 #include "../vmm/config_space.h"
 #include "../vmm/event_page.h"
 #include "end.h"
-
-/** Bytes of BAR0. */
-#define PCI_DEVICE_BAR0_BYTES 0x8000
+#include "pci_bars.h"
 
 /** Instead of the number of a BAR. */
 #define PCI_DEVICE_CONFIG (-1)
@@ -30,6 +28,7 @@ struct pci_device {
     _Alignas(8) uint8_t registers[CROSSVM_PAGE_SIZE]; /**< the event page, for loads */
     struct event_page page;
     struct config_space config;
+    struct pci_bars bars;
     int bar0;                  /**< memfd of BAR0: the pages of it that are mapped */
     uint8_t *bar0_memory;      /**< mapped here; the guest writes there what it likes */
     int irqs[PCI_DEVICE_IRQS]; /**< the VMM's eventfds; -1: it wants no such interrupt */
@@ -52,7 +51,7 @@ struct pci_device_bar {
     uint64_t map_offset, map_size;
 };
 
-/** Makes a device without a VMM. 0, or -1 with errno; pci_device_destroy() frees in any case. */
+/** Makes a device without a VMM. 0, or -1 after a message; pci_device_destroy() frees in any case. */
 int pci_device_init(struct pci_device *device, struct hub_end *end);
 void pci_device_destroy(struct pci_device *device);
 

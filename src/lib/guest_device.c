@@ -15,6 +15,8 @@
 #include "end.h"
 #include "sysfs.h"
 
+#define PCI_BARS 6
+
 void cvm_guest_name(const struct uio_device *device, const struct device_description *description,
                     char name[CROSSVM_FULL_NAME_BYTES])
 {
@@ -137,11 +139,12 @@ static void look_at_bars(const struct uio_device *device, crossvm_end_info_t *in
     uint32_t rights = info->via == CROSSVM_VIA_BASE_BLOCK ? CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE : 0;
     size_t n = 0;
 
-    while (n < CROSSVM_MAX_DATAPORTS) {
-        size_t size = cvm_uio_bar_size(device, (unsigned int)(CROSSVM_BAR_DATAPORT + n));
+    /* A 64-bit BAR has two numbers, and the second one no size. */
+    for (unsigned int bar = CROSSVM_BAR_DATAPORT; bar < PCI_BARS && n < CROSSVM_MAX_DATAPORTS; bar++) {
+        size_t size = cvm_uio_bar_size(device, bar);
 
         if (!size)
-            break;
+            continue;
         info->dataports[n].size = size;
         info->dataports[n].rights = rights;
         n++;

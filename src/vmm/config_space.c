@@ -44,7 +44,7 @@ enum {
 #define STATUS_CAPABILITIES 0x0010
 #define HEADER_MULTIFUNCTION 0x80
 #define BAR_PREFETCHABLE 0x8
-#define BAR_FLAGS 0xf
+#define BAR_64BIT 0x4
 #define CAPABILITY_MSI 0x05
 #define CAPABILITY_EA 0x14
 #define EA_ENTRY_WORDS 2           /* that follow the first */
@@ -110,13 +110,15 @@ static uint8_t writable_bits(const struct config_space *config, size_t offset)
 static void update_bar(struct config_space *config, size_t i)
 {
     const struct config_space_bar *bar = &config->bars[i];
-    uint32_t address_bits = ~(bar->size - 1), address = config->bar_latch[i] & address_bits;
+    uint32_t address_bits = (uint32_t) ~(bar->size - 1), address = config->bar_latch[i] & address_bits;
 
     if (!bar->size)
         return;
     if (!config->bars_move && address != address_bits)
         address = bar->address;
-    put32(config, REG_BAR0 + 4 * i, address | BAR_PREFETCHABLE);
+    put32(config, REG_BAR0 + 4 * i, address | BAR_PREFETCHABLE | (bar->wide ? BAR_64BIT : 0));
+    if (bar->wide)
+        put32(config, REG_BAR0 + 4 * (i + 1), config->bar_latch[i + 1] & (uint32_t)(~(bar->size - 1) >> 32));
 }
 
 static void write_bar_byte(struct config_space *config, size_t offset, uint8_t value)
@@ -125,7 +127,7 @@ static void write_bar_byte(struct config_space *config, size_t offset, uint8_t v
     unsigned int shift = 8 * (offset % 4);
 
     config->bar_latch[i] = (config->bar_latch[i] & ~(0xffu << shift)) | (uint32_t)value << shift;
-    update_bar(config, i);
+    update_bar(config, i > 0 && config->bars[i - 1].wide ? i - 1 : i);
 }
 
 /*
@@ -143,7 +145,7 @@ static void init_fixed_addresses(struct config_space *config)
             continue;
         put32(config, entry, EA_ENTRY_WORDS | EA_ENTRY_BAR((uint32_t)i) | EA_ENTRY_NO_SECONDARY | EA_ENTRY_ENABLED);
         put32(config, entry + 4, config->bars[i].address);
-        put32(config, entry + 8, (config->bars[i].size - 1) & ~3u);
+        put32(config, entry + 8, (uint32_t)(config->bars[i].size - 1) & ~3u);
         entries++;
     }
     config->bytes[REG_EA] = CAPABILITY_EA;
@@ -198,10 +200,9 @@ void cvmm_config_space_reset(struct config_space *config)
         put16(config, REG_MSI_CONTROL, MSI_64BIT);
         memset(config->bytes + REG_MSI_ADDRESS, 0, REG_MSI_END - REG_MSI_ADDRESS);
     }
-    for (size_t i = 0; i < CONFIG_SPACE_BARS; i++) {
-        config->bar_latch[i] = 0;
+    memset(config->bar_latch, 0, sizeof(config->bar_latch));
+    for (size_t i = 0; i < CONFIG_SPACE_BARS; i++)
         update_bar(config, i);
-    }
 }
 
 void cvmm_config_space_set_multifunction(struct config_space *config, bool multifunction)

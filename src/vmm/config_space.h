@@ -15,10 +15,11 @@
 #define CONFIG_SPACE_BYTES 256
 #define CONFIG_SPACE_BARS 6
 
-/** A memory BAR: 32-bit, prefetchable. */
+/** A prefetchable memory BAR. */
 struct config_space_bar {
-    uint32_t address; /**< guest physical; a multiple of size */
-    uint32_t size;    /**< bytes, a power of two; 0: no BAR */
+    uint64_t size;    /**< bytes, a power of two; 0: no BAR */
+    uint32_t address; /**< guest physical, of a BAR that does not move; a multiple of size */
+    bool wide;        /**< 64-bit: takes the next BAR's register, too. Only of BARs that move */
 };
 
 /** Configuration space of one function. */

@@ -23,6 +23,11 @@
 
 #define PATIENCE crossvm_deadline_after_ms(60000) /* only bounds a hang */
 
+/* The BARs of connection "x": the two largest dataports have 64-bit ones. */
+#define BAR_64K 1
+#define BAR_12K 3
+#define BAR_2M 4
+
 #define COMMAND_MEMORY 0x2
 #define COMMAND_MASTER 0x4
 #define COMMAND_INTX_DISABLE 0x400
@@ -75,8 +80,8 @@ static void identity(void **state)
     int vmm = vmm_start("x");
     static const struct {
         uint64_t size;
-        uint32_t rights;
-    } dataports[] = {{0x10000, 3}, {0x3000, 1}, {0x200000, 3}};
+        uint32_t rights, bar;
+    } dataports[] = {{0x10000, 3, BAR_64K}, {0x3000, 1, BAR_12K}, {0x200000, 3, BAR_2M}};
 
     (void)state;
     assert_int_equal(vmm_load(vmm, VMM_CONFIG, 0, 4), 0xa1111af4);
@@ -93,7 +98,7 @@ static void identity(void **state)
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(vmm_load(vmm, 0, CROSSVM_REG_DATAPORT(i), 8), dataports[i].size);
         assert_int_equal(load32(vmm, CROSSVM_REG_DATAPORT(i) + 8), dataports[i].rights);
-        assert_int_equal(load32(vmm, CROSSVM_REG_DATAPORT(i) + 12), 1 + i);
+        assert_int_equal(load32(vmm, CROSSVM_REG_DATAPORT(i) + 12), dataports[i].bar);
     }
     close(vmm);
 }
@@ -105,8 +110,8 @@ static void regions(void **state)
         uint64_t size;
         uint32_t flags, need;
     } expected[] = {
-        {0x8000, 0xf, 64}, {0x10000, 0x7, 32}, {0x4000, 0x3, 32}, {0x200000, 0x7, 32}, {0, 0, 32},
-        {0, 0, 32},        {0, 0, 32},         {256, 0x3, 32},    {0, 0, 32},
+        {0x8000, 0xf, 64}, {0x10000, 0x7, 32}, {0, 0, 32},     {0x4000, 0x3, 32}, {0x200000, 0x7, 32},
+        {0, 0, 32},        {0, 0, 32},         {256, 0x3, 32}, {0, 0, 32},
     };
     static const uint32_t irqs[] = {1, 1, 0, 1, 0};
     int vmm = vmm_start("x");
@@ -145,17 +150,16 @@ static void regions(void **state)
 /* The VMM places BARs: they keep what is written to them, and tell their size. */
 static void bars_move(void **state)
 {
-    static const uint32_t sizes[] = {0x8000, 0x10000, 0x4000, 0x200000, 0, 0};
+    static const uint32_t masks[] = {0xffff8000, 0xffff0000, 0xffffffff, 0xffffc000, 0xffe00000, 0xffffffff},
+                          flags[] = {0x8, 0xc, 0, 0x8, 0xc, 0};
     int vmm = vmm_start("x");
 
     (void)state;
     for (uint32_t i = 0; i < 6; i++) {
-        uint32_t mask = sizes[i] ? ~(sizes[i] - 1) : 0, flags = sizes[i] ? 8 : 0;
-
         vmm_store(vmm, VMM_CONFIG, 0x10 + 4 * i, 0xffffffff, 4);
-        assert_int_equal(vmm_load(vmm, VMM_CONFIG, 0x10 + 4 * i, 4), mask | flags);
+        assert_int_equal(vmm_load(vmm, VMM_CONFIG, 0x10 + 4 * i, 4), masks[i] | flags[i]);
         vmm_store(vmm, VMM_CONFIG, 0x10 + 4 * i, 0xd1234567, 4);
-        assert_int_equal(vmm_load(vmm, VMM_CONFIG, 0x10 + 4 * i, 4), (0xd1234567 & mask) | flags);
+        assert_int_equal(vmm_load(vmm, VMM_CONFIG, 0x10 + 4 * i, 4), (0xd1234567 & masks[i]) | flags[i]);
     }
     close(vmm);
 }
@@ -247,7 +251,7 @@ static void dataports(void **state)
     crossvm_end_t *end = hub_open("x");
     int vmm = vmm_start("x");
     size_t offset, size;
-    uint8_t *mapped = vmm_map(vmm, 3, &offset, &size);
+    uint8_t *mapped = vmm_map(vmm, BAR_2M, &offset, &size);
     uint8_t *peers = crossvm_dataport(end, 2).address;
 
     (void)state;
@@ -255,17 +259,17 @@ static void dataports(void **state)
     strcpy((char *)mapped + 0x1ffff0, "guest");
     assert_string_equal((char *)peers + 0x1ffff0, "guest");
     /* By messages, too, as a VMM does that has taken its mappings away for a while. */
-    assert_int_equal(vmm_load(vmm, 3, 0x1ffff0, 4), 0x73657567);
-    vmm_store(vmm, 3, 0x1ffff0, 'q', 1);
+    assert_int_equal(vmm_load(vmm, BAR_2M, 0x1ffff0, 4), 0x73657567);
+    vmm_store(vmm, BAR_2M, 0x1ffff0, 'q', 1);
     assert_string_equal((char *)mapped + 0x1ffff0, "quest");
 
     /* Dataport 1 has 12 KiB, and the guest only reads it. */
     strcpy((char *)crossvm_dataport(end, 1).address + 0x2ff8, "program");
-    assert_int_equal(vmm_load(vmm, 2, 0x2ff8, 8), 0x006d6172676f7270);
-    vmm_store(vmm, 2, 0x2ff8, 'x', 1);
+    assert_int_equal(vmm_load(vmm, BAR_12K, 0x2ff8, 8), 0x006d6172676f7270);
+    vmm_store(vmm, BAR_12K, 0x2ff8, 'x', 1);
     assert_string_equal((char *)crossvm_dataport(end, 1).address + 0x2ff8, "program");
-    assert_int_equal(vmm_load(vmm, 2, 0x2ffc, 8), 0x006d6172); /* across its end: zeros */
-    assert_int_equal(vmm_load(vmm, 2, 0x3000, 4), 0);          /* behind it, in its BAR */
+    assert_int_equal(vmm_load(vmm, BAR_12K, 0x2ffc, 8), 0x006d6172); /* across its end: zeros */
+    assert_int_equal(vmm_load(vmm, BAR_12K, 0x3000, 4), 0);          /* behind it, in its BAR */
     munmap(mapped, size);
     close(vmm);
     crossvm_close(end);
@@ -276,8 +280,8 @@ static void accesses_outside_are_errors(void **state)
     static const struct {
         uint32_t region;
         uint64_t offset;
-    } table[] = {{0, 0x7ffd}, {0, 0x8000},       {1, 0x10000}, {4, 0},
-                 {6, 0},      {VMM_CONFIG, 253}, {8, 0},       {1, UINT64_MAX - 8}};
+    } table[] = {{0, 0x7ffd},       {0, 0x8000}, {BAR_64K, 0x10000},       {2, 0}, {6, 0},
+                 {VMM_CONFIG, 253}, {8, 0},      {BAR_64K, UINT64_MAX - 8}};
     int vmm = vmm_start("x");
     struct vmm_reply reply;
 

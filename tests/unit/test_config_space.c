@@ -95,6 +95,35 @@ static void bars_size_and_stay(void **state)
     }
 }
 
+/* Of a 64-bit BAR between two others: both registers tell the size, and keep the address. */
+static void a_64_bit_bar_has_two_registers(void **state)
+{
+    static const struct config_space_bar movable[CONFIG_SPACE_BARS] = {
+        {.size = 0x8000}, {.size = 0x200000000, .wide = true}, {0}, {.size = 0x1000}, {.size = 0x1000, .wide = true}};
+    static const uint32_t flags[] = {0x8, 0xc, 0, 0x8, 0xc, 0},
+                          masks[] = {0xffff8000, 0, 0xfffffffe, 0xfffff000, 0xfffff000, 0xffffffff};
+    struct config_space config;
+
+    (void)state;
+    cvmm_config_space_init_movable(&config, movable);
+    for (size_t i = 0; i < CONFIG_SPACE_BARS; i++)
+        assert_int_equal(cvmm_config_space_read(&config, 0x10 + 4 * i, 4), flags[i]);
+    for (size_t i = 0; i < CONFIG_SPACE_BARS; i++)
+        cvmm_config_space_write(&config, 0x10 + 4 * i, 4, 0xffffffff);
+    for (size_t i = 0; i < CONFIG_SPACE_BARS; i++)
+        assert_int_equal(cvmm_config_space_read(&config, 0x10 + 4 * i, 4), masks[i] | flags[i]);
+    /* The high word first, and by bytes */
+    for (size_t i = CONFIG_SPACE_BARS; i-- > 0;) {
+        for (size_t byte = 0; byte < 4; byte++)
+            cvmm_config_space_write(&config, 0x10 + 4 * i + byte, 1, 0x87654321u >> (8 * byte) & 0xff);
+    }
+    for (size_t i = 0; i < CONFIG_SPACE_BARS; i++)
+        assert_int_equal(cvmm_config_space_read(&config, 0x10 + 4 * i, 4), (0x87654321 & masks[i]) | flags[i]);
+    cvmm_config_space_reset(&config);
+    for (size_t i = 0; i < CONFIG_SPACE_BARS; i++)
+        assert_int_equal(cvmm_config_space_read(&config, 0x10 + 4 * i, 4), flags[i]);
+}
+
 static void bars_size_in_bytes_too(void **state)
 {
     struct config_space config;
@@ -205,6 +234,7 @@ int main(void)
         cmocka_unit_test(addresses_are_fixed),
         cmocka_unit_test(without_msi_there_is_one_capability),
         cmocka_unit_test(bars_size_and_stay),
+        cmocka_unit_test(a_64_bit_bar_has_two_registers),
         cmocka_unit_test(bars_size_in_bytes_too),
         cmocka_unit_test(only_writable_bits_change),
         cmocka_unit_test(reads_beyond_the_end_give_0),
