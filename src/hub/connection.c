@@ -20,7 +20,7 @@ struct hub_connection {
     struct hub_loop *loop;
     char name[CROSSVM_FULL_NAME_BYTES];
     struct dataport_spec specs[CROSSVM_MAX_DATAPORTS];
-    int dataports[CROSSVM_MAX_DATAPORTS];
+    struct hub_memory dataports[CROSSVM_MAX_DATAPORTS];
     size_t num_dataports;
     struct hub_end ends[2];
 };
@@ -52,7 +52,7 @@ uint64_t hub_end_dataport_size(const struct hub_end *end, size_t dataport)
     return end->connection->specs[dataport].size;
 }
 
-int hub_end_dataport(const struct hub_end *end, size_t dataport)
+struct hub_memory hub_end_dataport(const struct hub_end *end, size_t dataport)
 {
     return end->connection->dataports[dataport];
 }
@@ -129,10 +129,10 @@ static bool make_end(struct hub_connection *connection, unsigned int number)
 
     /* Non-blocking, so that a full count stops no program. */
     end->doorbell.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    end->page = memory_create(connection->name, CROSSVM_PAGE_SIZE, F_SEAL_SEAL);
-    if (end->doorbell.fd < 0 || end->page < 0)
+    end->page.memfd = memory_create(connection->name, CROSSVM_PAGE_SIZE, F_SEAL_SEAL);
+    if (end->doorbell.fd < 0 || end->page.memfd < 0)
         return false;
-    end->count = memory_map(end->page, CROSSVM_PAGE_SIZE);
+    end->count = memory_map(end->page.memfd, end->page.offset, CROSSVM_PAGE_SIZE);
     return end->count != NULL;
 }
 
@@ -141,8 +141,8 @@ static bool make_shared(struct hub_connection *connection)
     if (shared_event_prepare())
         return false;
     for (size_t i = 0; i < connection->num_dataports; i++) {
-        connection->dataports[i] = memory_create(connection->name, connection->specs[i].size, F_SEAL_SEAL);
-        if (connection->dataports[i] < 0)
+        connection->dataports[i].memfd = memory_create(connection->name, connection->specs[i].size, F_SEAL_SEAL);
+        if (connection->dataports[i].memfd < 0)
             return false;
     }
     return make_end(connection, 0) && make_end(connection, 1);
@@ -182,13 +182,13 @@ struct hub_connection *hub_connection_create(struct hub_loop *loop, const struct
     memcpy(connection->specs, config->dataports, sizeof(connection->specs));
     connection->num_dataports = config->num_dataports;
     for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
-        connection->dataports[i] = -1;
+        connection->dataports[i].memfd = -1;
     for (unsigned int i = 0; i < 2; i++) {
         connection->ends[i] = (struct hub_end){.connection = connection,
                                                .peer = &connection->ends[1 - i],
                                                .number = i,
                                                .doorbell = {.fd = -1, .handle = rung},
-                                               .page = -1};
+                                               .page = {.memfd = -1}};
     }
     if (make_shared(connection))
         return connection;
@@ -218,9 +218,9 @@ void hub_connection_destroy(struct hub_connection *connection)
         if (end->count)
             munmap((void *)end->count, CROSSVM_PAGE_SIZE);
         close_if_open(end->doorbell.fd);
-        close_if_open(end->page);
+        close_if_open(end->page.memfd);
     }
     for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
-        close_if_open(connection->dataports[i]);
+        close_if_open(connection->dataports[i].memfd);
     free(connection);
 }

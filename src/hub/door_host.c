@@ -97,11 +97,13 @@ static void describe(const struct host_door *door, struct crossvm_wire_reply *re
     reply->peer_end = end->peer->number;
     reply->num_dataports = (uint32_t)hub_end_num_dataports(end);
     reply->peer_counts = 1;
+    reply->peer_page_offset = end->page.offset;
     for (size_t i = 0; i < reply->num_dataports; i++) {
         reply->dataports[i] = (struct crossvm_wire_dataport){
             .size = hub_end_dataport_size(end, i),
             .host_rights = hub_end_rights(end, i),
             .guest_rights = hub_end_rights(end->peer, i),
+            .offset = hub_end_dataport(end, i).offset,
         };
     }
 }
@@ -110,13 +112,13 @@ static int send_end(const struct client *client, const struct crossvm_wire_reply
 {
     const struct hub_end *end = client->door->end;
     size_t opened = CROSSVM_WIRE_FIXED_FDS, all = opened + reply->num_dataports;
-    int fds[CROSSVM_WIRE_MAX_FDS] = {end->doorbell.fd, end->peer->doorbell.fd, end->page};
+    int fds[CROSSVM_WIRE_MAX_FDS] = {end->doorbell.fd, end->peer->doorbell.fd, end->page.memfd};
     int error = -1;
 
     for (; opened < all; opened++) {
         size_t i = opened - CROSSVM_WIRE_FIXED_FDS;
 
-        fds[opened] = memory_open(hub_end_dataport(end, i), hub_end_rights(end, i));
+        fds[opened] = memory_open(hub_end_dataport(end, i).memfd, hub_end_rights(end, i));
         if (fds[opened] < 0)
             goto cleanup;
     }

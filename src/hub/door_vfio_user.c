@@ -135,6 +135,7 @@ static struct vfio_user_region_info region_info(const struct vfio_user_door *doo
         .mappable = bar.memfd >= 0,
         .map_offset = bar.map_offset,
         .map_size = bar.map_size,
+        .file_offset = bar.file_offset,
     };
 }
 

@@ -14,6 +14,12 @@
 
 struct hub_connection;
 
+/** Memory of a connection. Several may be of one memfd. */
+struct hub_memory {
+    int memfd;       /**< the connection's; -1: none */
+    uint64_t offset; /**< where it begins in there, in bytes: a multiple of the page size */
+};
+
 /** What a door wants to hear while it has an end. */
 struct hub_occupant {
     /** The state or the generation of the peer is another than before. */
@@ -28,7 +34,7 @@ struct hub_end {
     struct hub_end *peer;
     unsigned int number;           /**< 0 or 1 */
     struct hub_source doorbell;    /**< fd: an eventfd that the peer's events signal */
-    int page;                      /**< memfd in which the occupant counts the events that it emits */
+    struct hub_memory page;        /**< in which the occupant counts the events that it emits */
     volatile uint64_t *count;      /**< the first word of that page */
     struct hub_occupant *occupant; /**< NULL: none */
     uint32_t state;                /**< CROSSVM_DRIVER_*: who is here */
@@ -49,8 +55,8 @@ uint32_t hub_end_rights(const struct hub_end *end, size_t dataport);
 /** Size of a dataport in bytes. */
 uint64_t hub_end_dataport_size(const struct hub_end *end, size_t dataport);
 
-/** memfd of a dataport, which stays the connection's. */
-int hub_end_dataport(const struct hub_end *end, size_t dataport);
+/** Memory of a dataport. */
+struct hub_memory hub_end_dataport(const struct hub_end *end, size_t dataport);
 
 /**
  * Takes an end for an occupant. Events that nobody has taken yet wake it.

@@ -373,16 +373,20 @@ static void store_bar0(struct pci_device *device, uint64_t offset, const uint8_t
 
 static void load_dataport(const struct pci_device *device, size_t i, uint64_t offset, uint8_t *data, size_t count)
 {
-    (void)!pread(hub_end_dataport(device->end, i), data, clip(offset, count, hub_end_dataport_size(device->end, i)),
-                 (off_t)offset);
+    struct hub_memory dataport = hub_end_dataport(device->end, i);
+
+    (void)!pread(dataport.memfd, data, clip(offset, count, hub_end_dataport_size(device->end, i)),
+                 (off_t)(dataport.offset + offset));
 }
 
 static void store_dataport(const struct pci_device *device, size_t i, uint64_t offset, const uint8_t *data,
                            size_t count)
 {
+    struct hub_memory dataport = hub_end_dataport(device->end, i);
+
     if (hub_end_rights(device->end, i) & CROSSVM_RIGHT_WRITE)
-        (void)!pwrite(hub_end_dataport(device->end, i), data,
-                      clip(offset, count, hub_end_dataport_size(device->end, i)), (off_t)offset);
+        (void)!pwrite(dataport.memfd, data, clip(offset, count, hub_end_dataport_size(device->end, i)),
+                      (off_t)(dataport.offset + offset));
 }
 
 static void load_config(const struct pci_device *device, uint64_t offset, uint8_t *data, size_t count)
@@ -446,8 +450,9 @@ struct pci_device_bar pci_device_bar(const struct pci_device *device, unsigned i
         description.map_size = MAPPED_END - MAPPED_START;
     } else if (device->bars.dataports[bar] >= 0 && hub_end_rights(device->end, i) & CROSSVM_RIGHT_WRITE) {
         /* A store to memory that is mapped without the right to write ends QEMU; what has none goes by messages. */
-        description.memfd = hub_end_dataport(device->end, i);
+        description.memfd = hub_end_dataport(device->end, i).memfd;
         description.map_size = hub_end_dataport_size(device->end, i);
+        description.file_offset = hub_end_dataport(device->end, i).offset;
     }
     return description;
 }
@@ -481,7 +486,7 @@ int pci_device_init(struct pci_device *device, struct hub_end *end)
         return -1;
     device->bar0 = memory_create(hub_end_name(end), PCI_BARS_EVENT_BYTES, F_SEAL_SEAL);
     if (device->bar0 >= 0)
-        device->bar0_memory = memory_map(device->bar0, PCI_BARS_EVENT_BYTES);
+        device->bar0_memory = memory_map(device->bar0, 0, PCI_BARS_EVENT_BYTES);
     if (device->bar0_memory)
         return 0;
     message("connection \"%s\": cannot make the registers of its device: %s", hub_end_name(end), error_reason(errno));

@@ -46,9 +46,10 @@ struct pci_device {
 
 /** What there is at a BAR's number. */
 struct pci_device_bar {
-    uint64_t size; /**< bytes; 0: none */
-    int memfd;     /**< of what may be mapped; -1: nothing */
-    uint64_t map_offset, map_size;
+    uint64_t size;                 /**< bytes; 0: none */
+    int memfd;                     /**< of what may be mapped; -1: nothing */
+    uint64_t map_offset, map_size; /**< of that, in the BAR */
+    uint64_t file_offset;          /**< of the BAR in the memfd */
 };
 
 /** Makes a device without a VMM. 0, or -1 after a message; pci_device_destroy() frees in any case. */

@@ -283,13 +283,15 @@ static void do_not_wait(int eventfd)
         (void)fcntl(eventfd, F_SETFL, flags | O_NONBLOCK);
 }
 
-static int map_memory(const struct host_end *host, const char *which, int memfd, size_t size, int prot, void **address)
+/* Maps size bytes of a memfd from an offset on. */
+static int map_memory(const struct host_end *host, const char *which, int memfd, uint64_t offset, size_t size, int prot,
+                      void **address)
 {
-    const char *fault = received_memory_fault(memfd, size);
+    const char *fault = received_memory_fault(memfd, offset + size);
 
     if (fault)
         return bad_descriptor(host, which, fault);
-    *address = mmap(NULL, size, prot, MAP_SHARED, memfd, 0);
+    *address = mmap(NULL, size, prot, MAP_SHARED, memfd, (off_t)offset);
     if (*address != MAP_FAILED)
         return 0;
     *address = NULL;
@@ -302,8 +304,8 @@ static int map_memory(const struct host_end *host, const char *which, int memfd,
 static int map_all(struct host_end *host, const struct wire_answer *answer)
 {
     void *address = NULL;
-    int error =
-        map_memory(host, "a peer page", answer->fds[FD_PEER_PAGE], CROSSVM_PAGE_SIZE, PROT_READ | PROT_WRITE, &address);
+    int error = map_memory(host, "a peer page", answer->fds[FD_PEER_PAGE], answer->reply.peer_page_offset,
+                           CROSSVM_PAGE_SIZE, PROT_READ | PROT_WRITE, &address);
 
     if (error)
         return error;
@@ -312,7 +314,8 @@ static int map_all(struct host_end *host, const struct wire_answer *answer)
         const struct crossvm_wire_dataport *dataport = &answer->reply.dataports[i];
         int prot = dataport->host_rights & CROSSVM_RIGHT_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
 
-        error = map_memory(host, "a dataport", answer->fds[FD_DATAPORTS + i], dataport->size, prot, &address);
+        error = map_memory(host, "a dataport", answer->fds[FD_DATAPORTS + i], dataport->offset, dataport->size, prot,
+                           &address);
         if (error)
             return error;
         host->end.dataports[i] = (crossvm_dataport_t){address, dataport->size, dataport->host_rights};

@@ -185,11 +185,18 @@ static void clean_text(char *text, size_t size)
     }
 }
 
+/* Whether so many bytes can lie there in a memfd. */
+static bool place_is_valid(uint64_t offset, uint64_t size)
+{
+    return size <= PTRDIFF_MAX && offset % CROSSVM_PAGE_SIZE == 0 && offset <= PTRDIFF_MAX - size;
+}
+
 static bool dataport_is_valid(const struct crossvm_wire_dataport *dataport)
 {
     uint32_t readable = CROSSVM_RIGHT_READ, writable = CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE;
 
-    return dataport->size != 0 && dataport->size % CROSSVM_PAGE_SIZE == 0 && dataport->size <= PTRDIFF_MAX &&
+    return dataport->size != 0 && dataport->size % CROSSVM_PAGE_SIZE == 0 &&
+           place_is_valid(dataport->offset, dataport->size) &&
            (dataport->host_rights == readable || dataport->host_rights == writable);
 }
 
@@ -212,8 +219,10 @@ static const char *find_fault(struct crossvm_wire_reply *reply, ssize_t length, 
         return "an end that is neither 0 nor 1";
     for (size_t i = 0; i < reply->num_dataports; i++) {
         if (!dataport_is_valid(&reply->dataports[i]))
-            return "a dataport with an impossible size or rights";
+            return "a dataport with an impossible size, offset or rights";
     }
+    if (!place_is_valid(reply->peer_page_offset, CROSSVM_PAGE_SIZE))
+        return "a peer page with an impossible offset";
     return NULL;
 }
 

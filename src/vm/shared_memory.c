@@ -16,10 +16,10 @@
 
 #define HUGE_FRAME_BITS 21
 
-/* Names the pages of the memfd as frames. 0 or a negative errno value. */
-static int make_frames(struct shared_memory *memory, uint64_t size)
+/* Names pages of the memfd as frames. 0 or a negative errno value. */
+static int make_frames(struct shared_memory *memory, uint64_t offset, uint64_t size)
 {
-    bool huge = size % ((uint64_t)1 << HUGE_FRAME_BITS) == 0;
+    bool huge = (offset | size) % ((uint64_t)1 << HUGE_FRAME_BITS) == 0;
     size_t bits = huge ? HUGE_FRAME_BITS : seL4_PageBits;
     size_t n = size >> bits;
     int error;
@@ -27,7 +27,7 @@ static int make_frames(struct shared_memory *memory, uint64_t size)
     memory->frames = calloc(n, sizeof(*memory->frames));
     if (!memory->frames)
         return -ENOMEM;
-    error = kvm_frames_import(memory->memfd, 0, n, bits, memory->frames);
+    error = kvm_frames_import(memory->memfd, offset, n, bits, memory->frames);
     if (error)
         return error;
     memory->size = size;
@@ -45,7 +45,7 @@ int shared_memory_create(struct shared_memory *memory, const char *name, uint64_
     memory->guest_rights = guest_rights;
     memory->peer_rights = peer_rights;
     memory->memfd = memory_create(name, size, 0); /* shared_memory_seal() is to come */
-    error = memory->memfd < 0 ? -errno : make_frames(memory, size);
+    error = memory->memfd < 0 ? -errno : make_frames(memory, 0, size);
     if (!error)
         return 0;
     message("connection \"%s\": cannot make %llu bytes of shared memory: %s", name, (unsigned long long)size,
@@ -54,9 +54,10 @@ int shared_memory_create(struct shared_memory *memory, const char *name, uint64_
     return -1;
 }
 
-int shared_memory_take(struct shared_memory *memory, const char *name, int memfd, uint64_t size, uint32_t guest_rights)
+int shared_memory_take(struct shared_memory *memory, const char *name, int memfd, uint64_t offset, uint64_t size,
+                       uint32_t guest_rights)
 {
-    const char *fault = received_memory_fault(memfd, size);
+    const char *fault = received_memory_fault(memfd, offset + size);
     int error;
 
     *memory = SHARED_MEMORY_NONE;
@@ -67,7 +68,7 @@ int shared_memory_take(struct shared_memory *memory, const char *name, int memfd
         shared_memory_destroy(memory);
         return -1;
     }
-    error = make_frames(memory, size);
+    error = make_frames(memory, offset, size);
     if (!error)
         return 0;
     message("connection \"%s\": cannot use %llu bytes of shared memory: %s", name, (unsigned long long)size,

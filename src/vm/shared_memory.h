@@ -35,10 +35,12 @@ int shared_memory_create(struct shared_memory *memory, const char *name, uint64_
 /**
  * Takes memory that another process made, and checks it (received_memory_fault()).
  *
- * @param memfd belongs to this memory from now on; it is closed after a failure
+ * @param memfd  belongs to this memory from now on; it is closed after a failure
+ * @param offset where it begins in there, in bytes: a multiple of 4 KiB
  * @return 0, or -1 after a message
  */
-int shared_memory_take(struct shared_memory *memory, const char *name, int memfd, uint64_t size, uint32_t guest_rights);
+int shared_memory_take(struct shared_memory *memory, const char *name, int memfd, uint64_t offset, uint64_t size,
+                       uint32_t guest_rights);
 
 /**
  * Takes the right to map the memory for writing from a peer that may only read it. For memory that

@@ -29,6 +29,12 @@ static bool rights_are_valid(uint32_t rights)
     return rights == CROSSVM_RIGHT_READ || rights == (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE);
 }
 
+/* Whether so many bytes can lie there in a memfd. */
+static bool place_is_valid(uint64_t offset, uint64_t size)
+{
+    return size <= INT64_MAX && offset % CROSSVM_PAGE_SIZE == 0 && offset <= INT64_MAX - size;
+}
+
 /* What is wrong with the message, as the rest of a sentence, or NULL. */
 static const char *find_fault(const struct crossvm_wire_join *join, ssize_t length, size_t num_fds)
 {
@@ -40,9 +46,13 @@ static const char *find_fault(const struct crossvm_wire_join *join, ssize_t leng
         return "has another number of descriptors than of dataports";
     for (size_t i = 0; i < join->num_dataports; i++) {
         if (join->dataports[i].size == 0 || join->dataports[i].size % CROSSVM_PAGE_SIZE ||
+            !place_is_valid(join->dataports[i].offset, join->dataports[i].size) ||
             !rights_are_valid(join->dataports[i].guest_rights))
-            return "has a dataport with an impossible size or rights";
+            return "has a dataport with an impossible size, offset or rights";
     }
+    if (!place_is_valid(join->own_page_offset, CROSSVM_PAGE_SIZE) ||
+        !place_is_valid(join->peer_page_offset, CROSSVM_PAGE_SIZE))
+        return "has a page with an impossible offset";
     return NULL;
 }
 

@@ -122,8 +122,10 @@ int wiring_join(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_join 
                 wiring->name, error_reason(errno));
         return -1;
     }
-    if (shared_memory_take(&wiring->own_page, wiring->name, take(&fds[2]), CROSSVM_PAGE_SIZE, READ_WRITE) ||
-        shared_memory_take(&wiring->peer_page, wiring->name, take(&fds[3]), CROSSVM_PAGE_SIZE, CROSSVM_RIGHT_READ))
+    if (shared_memory_take(&wiring->own_page, wiring->name, take(&fds[2]), join->own_page_offset, CROSSVM_PAGE_SIZE,
+                           READ_WRITE) ||
+        shared_memory_take(&wiring->peer_page, wiring->name, take(&fds[3]), join->peer_page_offset, CROSSVM_PAGE_SIZE,
+                           CROSSVM_RIGHT_READ))
         return -1;
     wiring->own_seq = map_sequence(wiring, &wiring->own_page);
     wiring->peer_seq = map_sequence(wiring, &wiring->peer_page);
@@ -131,7 +133,7 @@ int wiring_join(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_join 
         return -1;
     for (size_t i = 0; i < join->num_dataports; i++) {
         if (shared_memory_take(&wiring->dataports[i], wiring->name, take(&fds[CROSSVM_WIRE_JOIN_FIXED_FDS + i]),
-                               join->dataports[i].size, join->dataports[i].guest_rights))
+                               join->dataports[i].offset, join->dataports[i].size, join->dataports[i].guest_rights))
             return -1;
         wiring->num_dataports++;
     }

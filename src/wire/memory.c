@@ -45,9 +45,9 @@ int memory_open(int memfd, uint32_t rights)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-void *memory_map(int memfd, uint64_t size)
+void *memory_map(int memfd, uint64_t offset, uint64_t size)
 {
-    void *address = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+    void *address = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, (off_t)offset);
 
     return address == MAP_FAILED ? NULL : address;
 }

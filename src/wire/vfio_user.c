@@ -324,7 +324,7 @@ bool vfio_user_reply_region(struct vfio_user_reply *reply, const struct vfio_use
     put32(reply, request->info.index);
     put32(reply, sparse ? REGION_INFO_BYTES : 0); /* QEMU checks it where the capability did not fit, too */
     put64(reply, info->size);
-    put64(reply, 0); /* areas lie in the descriptor's file where they lie in the region */
+    put64(reply, info->file_offset);
     if (sparse && fits)
         put_sparse_capability(reply, info);
     end(reply);

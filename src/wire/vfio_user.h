@@ -90,7 +90,8 @@ struct vfio_user_region_info {
     uint64_t size; /**< bytes; 0: no such region */
     bool writable;
     bool mappable;
-    uint64_t map_offset, map_size; /**< of the mappable part, in the region and in the descriptor's file */
+    uint64_t map_offset, map_size; /**< of the mappable part, in the region */
+    uint64_t file_offset;          /**< of the region in the descriptor's file */
 };
 
 /** A reply in the making. */

@@ -30,7 +30,7 @@
 #define CROSSVM_EXIT_NOT_STARTED 72
 
 #define CROSSVM_WIRE_MAGIC 0x57565843u /* "CXVW" */
-#define CROSSVM_WIRE_VERSION 2
+#define CROSSVM_WIRE_VERSION 3
 
 enum crossvm_wire_type {
     CROSSVM_WIRE_ATTACH = 1, /* request: take the end. Reply: crossvm_wire_reply with descriptors, or a status */
@@ -47,7 +47,8 @@ struct crossvm_wire_header {
 
 /*
  * Descriptors of the reply to ATTACH, in this order: an eventfd that the peer signals, an eventfd that signals the
- * peer, the memfd of the peer page (one page), and a memfd for each dataport, opened with the client's rights.
+ * peer, the memfd of the peer page (one page), and a memfd for each dataport, opened with the client's rights. Several
+ * may be of one memfd: the reply says where in it each begins.
  */
 #define CROSSVM_WIRE_FIXED_FDS 3
 #define CROSSVM_WIRE_MAX_FDS (CROSSVM_WIRE_FIXED_FDS + CROSSVM_MAX_DATAPORTS)
@@ -56,6 +57,7 @@ struct crossvm_wire_dataport {
     uint64_t size;         /* bytes */
     uint32_t host_rights;  /* CROSSVM_RIGHT_* */
     uint32_t guest_rights; /* CROSSVM_RIGHT_* */
+    uint64_t offset;       /* in its memfd, in bytes: a multiple of the page size */
 };
 
 struct crossvm_wire_reply {
@@ -75,6 +77,7 @@ struct crossvm_wire_reply {
     uint64_t vm_user_exits;     /* of these, on to the VM's process */
     uint32_t driver_generation; /* as in crossvm_wire_driver */
     uint32_t peer_end;          /* number of the peer's end; a guest's is 0 */
+    uint64_t peer_page_offset;  /* in its memfd, in bytes */
 };
 
 /* The state as it is now. A later message makes an earlier one obsolete, so some may be left out. */
@@ -87,7 +90,7 @@ struct crossvm_wire_driver {
 /*
  * Descriptors of JOIN, in this order: an eventfd that this guest signals, an eventfd that the other guest signals, the
  * memfd of this guest's own page, the memfd of its peer page (the other guest's own page), and a memfd for each
- * dataport. All memfds are sealed against shrinking.
+ * dataport. Several may be of one memfd. All memfds are sealed against shrinking.
  */
 #define CROSSVM_WIRE_JOIN_FIXED_FDS 4
 #define CROSSVM_WIRE_JOIN_MAX_FDS (CROSSVM_WIRE_JOIN_FIXED_FDS + CROSSVM_MAX_DATAPORTS)
@@ -99,8 +102,11 @@ struct crossvm_wire_join {
     uint32_t base_block_only; /* bool: offer registers 0x00 to 0x37 only */
     uint32_t num_dataports;
     uint32_t reserved;
+    uint64_t own_page_offset; /* in its memfd, in bytes: a multiple of the page size, as the others are */
+    uint64_t peer_page_offset;
     struct {
         uint64_t size;         /* bytes */
+        uint64_t offset;       /* in its memfd, in bytes */
         uint32_t guest_rights; /* CROSSVM_RIGHT_* */
         uint32_t reserved;
     } dataports[CROSSVM_MAX_DATAPORTS];

@@ -376,6 +376,8 @@ static void wrong_messages_are_refused(void **state)
         WRONG_VERSION,
         NO_NAME,
         BAD_END,
+        BAD_PAGE,
+        BAD_OFFSET,
         MANY_DATAPORTS,
         BAD_SIZE,
         BAD_RIGHTS,
@@ -424,6 +426,8 @@ static void wrong_messages_are_refused(void **state)
 
         join.header.version = wrong == WRONG_VERSION ? 1 : join.header.version;
         join.end = wrong == BAD_END ? 2 : 0;
+        join.own_page_offset = wrong == BAD_PAGE ? 8 : 0;
+        join.dataports[0].offset = wrong == BAD_OFFSET ? UINT64_MAX - 0xfff : 0;
         join.num_dataports = wrong == MANY_DATAPORTS ? 5 : 1;
         if (wrong == NO_NAME)
             memset(join.name, 'x', sizeof(join.name));

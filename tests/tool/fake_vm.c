@@ -76,8 +76,8 @@ void fake_vm_init(struct fake_vm *vm, const char *directory, const char *name)
     vm->reply.vm_exits = 5000000000;
     vm->reply.vm_user_exits = 17;
     vm->reply.num_dataports = 2;
-    vm->reply.dataports[0] = (struct crossvm_wire_dataport){sizes[0], read_write, read_write};
-    vm->reply.dataports[1] = (struct crossvm_wire_dataport){sizes[1], CROSSVM_RIGHT_READ, read_write};
+    vm->reply.dataports[0] = (struct crossvm_wire_dataport){sizes[0], read_write, read_write, 0};
+    vm->reply.dataports[1] = (struct crossvm_wire_dataport){sizes[1], CROSSVM_RIGHT_READ, read_write, 0};
     vm->reply_bytes = sizeof(vm->reply);
 
     vm->fds[0] = eventfd(0, EFD_CLOEXEC);

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -85,7 +86,7 @@ static void pad_descriptors(struct fake_vm *vm, size_t n)
 static void too_many_dataports(struct fake_vm *vm)
 {
     for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
-        vm->reply.dataports[i] = (struct crossvm_wire_dataport){PAGE, CROSSVM_RIGHT_READ, CROSSVM_RIGHT_READ};
+        vm->reply.dataports[i] = (struct crossvm_wire_dataport){PAGE, CROSSVM_RIGHT_READ, CROSSVM_RIGHT_READ, 0};
     memcpy(&vm->reply.vm_exits, &vm->reply.dataports[0], sizeof(vm->reply.dataports[0]));
     vm->reply.num_dataports = CROSSVM_MAX_DATAPORTS + 1;
     while (vm->num_fds < CROSSVM_WIRE_FIXED_FDS + CROSSVM_MAX_DATAPORTS + 1)
@@ -120,6 +121,36 @@ static void size_beyond_the_memory(struct fake_vm *vm)
 static void size_beyond_everything(struct fake_vm *vm)
 {
     vm->reply.dataports[0].size = UINT64_MAX - PAGE + 1;
+}
+
+static void offset_in_a_page(struct fake_vm *vm)
+{
+    vm->reply.dataports[0].offset = 8;
+}
+
+static void offset_beyond_the_memory(struct fake_vm *vm)
+{
+    vm->reply.dataports[1].offset = PAGE;
+}
+
+static void offset_beyond_everything(struct fake_vm *vm)
+{
+    vm->reply.dataports[0].offset = UINT64_MAX - PAGE + 1;
+}
+
+static void peer_page_in_a_page(struct fake_vm *vm)
+{
+    vm->reply.peer_page_offset = 8;
+}
+
+static void peer_page_beyond_the_memory(struct fake_vm *vm)
+{
+    vm->reply.peer_page_offset = PAGE;
+}
+
+static void peer_page_beyond_everything(struct fake_vm *vm)
+{
+    vm->reply.peer_page_offset = UINT64_MAX - PAGE + 1;
 }
 
 static void no_rights(struct fake_vm *vm)
@@ -260,6 +291,12 @@ static void wrong_replies_are_refused(void **state)
         {"size of no page", size_of_no_page, EPROTO},
         {"size beyond the memory", size_beyond_the_memory, EPROTO},
         {"size beyond everything", size_beyond_everything, EPROTO},
+        {"offset in a page", offset_in_a_page, EPROTO},
+        {"offset beyond the memory", offset_beyond_the_memory, EPROTO},
+        {"offset beyond everything", offset_beyond_everything, EPROTO},
+        {"peer page in a page", peer_page_in_a_page, EPROTO},
+        {"peer page beyond the memory", peer_page_beyond_the_memory, EPROTO},
+        {"peer page beyond everything", peer_page_beyond_everything, EPROTO},
         {"no rights", no_rights, EPROTO},
         {"write only", write_only, EPROTO},
         {"unknown rights", unknown_rights, EPROTO},
@@ -314,6 +351,34 @@ static void longer_reply_is_understood(void **state)
     vm->reply_bytes += 8;
     fake_vm_start(vm);
     crossvm_close(lib_fixture_open(state));
+}
+
+/* The memory of all that a connection has may lie in one memfd. */
+static void all_in_one_memfd(void **state)
+{
+    struct fake_vm *vm = lib_fixture_vm(state);
+    int memfd = fake_vm_memfd(0x20000, F_SEAL_SHRINK);
+    uint8_t *memory = mmap(NULL, 0x20000, PROT_READ | PROT_WRITE, MAP_SHARED, memfd, 0);
+    crossvm_end_t *end;
+
+    assert_true(memory != MAP_FAILED);
+    fake_vm_replace_fd(vm, 2, fcntl(memfd, F_DUPFD_CLOEXEC, 0));
+    fake_vm_replace_fd(vm, 3, fcntl(memfd, F_DUPFD_CLOEXEC, 0));
+    fake_vm_replace_fd(vm, 4, memfd);
+    vm->reply.peer_page_offset = 0x3000;
+    vm->reply.dataports[0].offset = 0x8000;
+    vm->reply.dataports[1].offset = 0x1e000;
+    vm->reply.dataports[1].host_rights |= CROSSVM_RIGHT_WRITE;
+    fake_vm_start(vm);
+    end = lib_fixture_open(state);
+    assert_int_equal(crossvm_emit(end), 0);
+    assert_int_equal(memory[0x3000], 1);
+    ((uint8_t *)crossvm_dataport(end, 0).address)[0xffff] = 2;
+    ((uint8_t *)crossvm_dataport(end, 1).address)[0x1fff] = 3;
+    assert_int_equal(memory[0x17fff], 2);
+    assert_int_equal(memory[0x1ffff], 3);
+    crossvm_close(end);
+    munmap(memory, 0x20000);
 }
 
 static void driver_message_before_the_reply(void **state)
@@ -623,6 +688,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         lib_case_unserved(wrong_replies_are_refused),
         lib_case_unserved(longer_reply_is_understood),
+        lib_case_unserved(all_in_one_memfd),
         lib_case_unserved(driver_message_before_the_reply),
         lib_case_unserved(larger_memory_than_needed),
         lib_case_unserved(events_only),
