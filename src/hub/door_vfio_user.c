@@ -195,9 +195,16 @@ static int set_irq(struct vfio_user_door *door, const struct vfio_user_request *
         }
         return 0;
     }
-    /* A VMM that would have an eventfd unmask asks by messages instead when it hears that there is no such thing. */
-    if (irq != PCI_DEVICE_INTX || request->irqs.data == VFIO_USER_IRQ_EVENTFDS)
+    if (irq != PCI_DEVICE_INTX)
         return ENOTSUP;
+    if (request->irqs.data == VFIO_USER_IRQ_EVENTFDS) {
+        int eventfd = door->fds[0];
+
+        if (request->irqs.action == VFIO_USER_IRQ_MASK) /* which no VMM does, nor does Linux's own VFIO know it */
+            return ENOTSUP;
+        door->fds[0] = -1;
+        return pci_device_set_unmask(&door->device, eventfd);
+    }
     if (wanted)
         pci_device_mask(&door->device, request->irqs.action == VFIO_USER_IRQ_MASK);
     return 0;

@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../common/message.h"
+#include "../common/read_nowait.h"
 #include "../common/shared_event.h"
 #include "../common/size.h"
 #include "../wire/memory.h"
@@ -128,6 +130,8 @@ void pci_device_set_irq(struct pci_device *device, enum pci_device_irq irq, int 
     device->irqs[irq] = eventfd;
     if (irq == PCI_DEVICE_MSI && eventfd < 0 && device->bar0_memory)
         stop_looking(device);
+    if (irq == PCI_DEVICE_INTX && eventfd < 0)
+        (void)pci_device_set_unmask(device, -1);
     if (irq == PCI_DEVICE_INTX && eventfd >= 0) {
         device->masked = device->again = false;
         if (device->config.pending && device->irqs[PCI_DEVICE_MSI] < 0)
@@ -147,6 +151,37 @@ void pci_device_mask(struct pci_device *device, bool masked)
     device->again = false;
     if (again)
         raise_line(device);
+}
+
+/* Takes the count, for a VMM that gives the same eventfd again. */
+static void unmask(struct hub_source *source, uint32_t events)
+{
+    struct pci_device *device = (struct pci_device *)((char *)source - offsetof(struct pci_device, unmask));
+    uint64_t count;
+
+    (void)events;
+    (void)read_nowait(source->fd, &count, sizeof(count));
+    pci_device_mask(device, false);
+}
+
+int pci_device_set_unmask(struct pci_device *device, int eventfd)
+{
+    struct hub_loop *loop = hub_end_loop(device->end);
+    int error = 0;
+
+    if (device->unmask.fd >= 0) {
+        hub_loop_unwatch(loop, &device->unmask);
+        close(device->unmask.fd);
+    }
+    device->unmask.fd = eventfd;
+    /* Only when it is signalled: something else than an eventfd may poll readable all the time, and keep the hub busy.
+     */
+    if (eventfd >= 0 && hub_loop_watch(loop, &device->unmask, EPOLLIN | EPOLLET)) {
+        error = errno;
+        close(eventfd);
+        device->unmask.fd = -1;
+    }
+    return error;
 }
 
 /* The guest touched the device in a way that shows a driver at work: it gets the interrupts that were held back. */
@@ -479,7 +514,7 @@ static int choose_bars(struct pci_device *device, const struct hub_end *end)
 
 int pci_device_init(struct pci_device *device, struct hub_end *end)
 {
-    *device = (struct pci_device){.end = end, .bar0 = -1, .irqs = {-1, -1}};
+    *device = (struct pci_device){.end = end, .bar0 = -1, .irqs = {-1, -1}, .unmask = {.fd = -1, .handle = unmask}};
     device->look.again = look_again;
     device->occupant = (struct hub_occupant){.peer_changed = peer_changed, .woken = woken};
     if (choose_bars(device, end))

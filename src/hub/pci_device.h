@@ -32,6 +32,7 @@ struct pci_device {
     int bar0;                  /**< memfd of BAR0: the pages of it that are mapped */
     uint8_t *bar0_memory;      /**< mapped here; the guest writes there what it likes */
     int irqs[PCI_DEVICE_IRQS]; /**< the VMM's eventfds; -1: it wants no such interrupt */
+    struct hub_source unmask;  /**< the VMM's eventfd that unmasks INTx; fd -1: it does so by itself */
     bool masked;               /**< INTx was raised, and the guest has not ended it */
     bool again;                /**< it has to be raised again then */
     unsigned int unanswered;   /**< interrupts in a row that nobody seems to handle */
@@ -81,6 +82,14 @@ void pci_device_set_irq(struct pci_device *device, enum pci_device_irq irq, int 
 
 /** The VMM masks INTx, or lets it be raised again. */
 void pci_device_mask(struct pci_device *device, bool masked);
+
+/**
+ * Lets each signal of an eventfd unmask INTx, instead of those of an earlier one. It ends with the VMM's interest in INTx.
+ *
+ * @param eventfd becomes the device's; -1: none
+ * @return 0, or a positive errno value for what cannot be waited for
+ */
+int pci_device_set_unmask(struct pci_device *device, int eventfd);
 
 /** Raises an interrupt of which there is no cause. */
 void pci_device_trigger(struct pci_device *device, enum pci_device_irq irq);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "../../src/common/shared_event.h"
@@ -38,6 +39,7 @@ static struct {
     struct hub_connection *connections[CONNECTIONS];
     struct hub_door *doors[CONNECTIONS][2];
     pthread_t thread;
+    pid_t task; /* of the thread */
     int stop;
     int descriptors; /* before there was a hub */
     FILE *own_error; /* standard error while the hub is silenced, else NULL */
@@ -73,9 +75,26 @@ void hub_silence(void)
     assert_non_null(stderr);
 }
 
+void hub_await_rest(void)
+{
+    char path[64], text[512], state = '?';
+
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)__atomic_load_n(&hub.task, __ATOMIC_ACQUIRE));
+    while (state != 'S') {
+        FILE *file = fopen(path, "re");
+
+        assert_non_null(file);
+        assert_non_null(fgets(text, sizeof(text), file));
+        fclose(file);
+        assert_non_null(strrchr(text, ')'));
+        state = strrchr(text, ')')[2];
+    }
+}
+
 static void *run(void *argument)
 {
     (void)argument;
+    __atomic_store_n(&hub.task, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
     return hub_loop_run(hub.loop, hub.stop) ? &hub : NULL;
 }
 

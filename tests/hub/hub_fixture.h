@@ -25,5 +25,8 @@ crossvm_end_t *hub_open(const char *name);
 /** Descriptors that this process has. */
 int hub_count_descriptors(void);
 
+/** Waits until the hub waits, too: one that something keeps busy never does. */
+void hub_await_rest(void);
+
 /** Messages of the hub are dropped from now on until the end of the case. */
 void hub_silence(void);

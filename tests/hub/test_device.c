@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -518,6 +519,76 @@ static void line_interrupts(void **state)
     crossvm_close(end);
 }
 
+/* Signals it, and waits until the hub has done what it does then. */
+static void signal_unmask(int vmm, int eventfd)
+{
+    struct pollfd taken = {.fd = eventfd, .events = POLLIN};
+
+    assert_int_equal(eventfd_write(eventfd, 1), 0);
+    while (poll(&taken, 1, 0) == 1)
+        (void)load32(vmm, CROSSVM_REG_MAGIC);
+    (void)load32(vmm, CROSSVM_REG_MAGIC);
+}
+
+/* As KVM ends a level-triggered interrupt: it signals an eventfd. */
+static void a_line_that_an_eventfd_unmasks(void **state)
+{
+    int vmm = vmm_start("x"), intx = eventfd(0, EFD_CLOEXEC), resample = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    int next = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    crossvm_end_t *end = hub_open("x");
+    uint64_t sequence = 0, count;
+
+    (void)state;
+    vmm_set_irq(vmm, 0, intx);
+    assert_int_equal(vmm_set_unmask(vmm, resample), 0);
+    store32(vmm, CROSSVM_REG_DRIVER_ALONE, 1);
+    set_command(vmm, COMMAND_MEMORY);
+    for (int i = 0; i < 100; i++) {
+        crossvm_emit(end);
+        await_event(vmm, ++sequence);
+        assert_int_equal(vmm_take_interrupts(intx), 1);
+        crossvm_emit(end);
+        await_event(vmm, ++sequence);
+        assert_int_equal(vmm_take_interrupts(intx), 0);
+        signal_unmask(vmm, resample); /* what came meanwhile raises it once more */
+        assert_int_equal(vmm_take_interrupts(intx), 1);
+        signal_unmask(vmm, resample);
+        assert_int_equal(vmm_take_interrupts(intx), 0);
+    }
+    /* Another one takes its place, and counts at once if it was signalled before. */
+    crossvm_emit(end);
+    crossvm_emit(end);
+    await_event(vmm, sequence += 2);
+    assert_int_equal(vmm_take_interrupts(intx), 1);
+    assert_int_equal(vmm_set_unmask(vmm, next), 0);
+    (void)vmm_await_interrupt(intx);
+    assert_int_equal(eventfd_read(next, &count), -1);
+    crossvm_emit(end);
+    await_event(vmm, ++sequence);
+    assert_int_equal(eventfd_write(resample, 1), 0);
+    (void)load32(vmm, CROSSVM_REG_MAGIC);
+    assert_int_equal(vmm_take_interrupts(intx), 0);
+    assert_int_equal(eventfd_read(resample, &count), 0); /* nobody took it */
+    /* Messages do it as well. */
+    unmask(vmm);
+    assert_int_equal(vmm_take_interrupts(intx), 1);
+    /* None, and with the interrupt itself it goes, too. */
+    assert_int_equal(vmm_set_unmask(vmm, -1), 0);
+    assert_int_equal(eventfd_write(next, 1), 0);
+    (void)load32(vmm, CROSSVM_REG_MAGIC);
+    assert_int_equal(eventfd_read(next, &count), 0);
+    assert_int_equal(vmm_set_unmask(vmm, resample), 0);
+    vmm_set_irq(vmm, 0, -1);
+    assert_int_equal(eventfd_write(resample, 1), 0);
+    (void)load32(vmm, CROSSVM_REG_MAGIC);
+    assert_int_equal(eventfd_read(resample, &count), 0);
+    close(next);
+    close(resample);
+    close(intx);
+    close(vmm);
+    crossvm_close(end);
+}
+
 /* A driver that left without a word: after 100 interrupts that it did not handle the line is silent. */
 static void silence(void **state)
 {
@@ -693,6 +764,7 @@ int main(void)
         HUB_TEST(events_of_the_guest),
         HUB_TEST(events_without_a_doorbell),
         HUB_TEST(line_interrupts),
+        HUB_TEST(a_line_that_an_eventfd_unmasks),
         HUB_TEST(silence),
         HUB_TEST(the_program_is_told_of_the_guest),
         HUB_TEST(the_guest_is_told_of_the_program),

@@ -13,10 +13,12 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -217,6 +219,43 @@ static void what_is_no_eventfd(void **state)
     end_other();
 }
 
+/* To unmask INTx, where an eventfd is expected: what cannot be waited for is refused, and the rest keeps nobody busy.
+ */
+static void what_unmasks_and_is_no_eventfd(void **state)
+{
+    int pipes[2], sockets[2], kinds[6];
+    static const uint32_t errors[] = {EPERM, EPERM, 0, 0, 0, 0};
+
+    (void)state;
+    start_other();
+    assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+    kinds[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
+    kinds[1] = memfd_create("x", MFD_CLOEXEC);
+    kinds[2] = pipes[0];
+    kinds[3] = sockets[0]; /* which the other end closes: it polls readable for ever */
+    kinds[4] = eventfd(UINT32_MAX, EFD_CLOEXEC | EFD_SEMAPHORE); /* which has signals for a long time */
+    kinds[5] = epoll_create1(EPOLL_CLOEXEC);
+    for (size_t i = 0; i < 6; i++) {
+        int vmm = vmm_start("x"), intx = eventfd(0, EFD_CLOEXEC);
+
+        vmm_set_irq(vmm, 0, intx);
+        assert_int_equal(vmm_set_unmask(vmm, kinds[i]), errors[i]);
+        if (i == 2)
+            assert_int_equal(write(pipes[1], "anything", 3), 3);
+        if (i == 3)
+            close(sockets[1]);
+        check_other();
+        hub_await_rest();
+        close(intx);
+        close(vmm);
+    }
+    for (size_t i = 0; i < 6; i++)
+        close(kinds[i]);
+    close(pipes[1]);
+    end_other();
+}
+
 /* --- slow ones --- */
 
 /* A message that comes byte by byte is a message. */
@@ -388,9 +427,11 @@ static void random_ones(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        HUB_TEST(wrong_messages),           HUB_TEST(wrong_sizes),        HUB_TEST(wrong_order),
-        HUB_TEST(wrong_descriptors),        HUB_TEST(what_is_no_eventfd), HUB_TEST(byte_by_byte),
-        HUB_TEST(one_that_takes_no_answer), HUB_TEST(random_ones),
+        HUB_TEST(wrong_messages),     HUB_TEST(wrong_sizes),
+        HUB_TEST(wrong_order),        HUB_TEST(wrong_descriptors),
+        HUB_TEST(what_is_no_eventfd), HUB_TEST(what_unmasks_and_is_no_eventfd),
+        HUB_TEST(byte_by_byte),       HUB_TEST(one_that_takes_no_answer),
+        HUB_TEST(random_ones),
     };
 
     if (argc > 1)

@@ -178,6 +178,16 @@ void vmm_set_irq(int vmm, uint32_t index, int eventfd)
     assert_int_equal(reply.error, 0);
 }
 
+uint32_t vmm_set_unmask(int vmm, int eventfd)
+{
+    uint32_t body[] = {20, 0x14, 0, 0, 1};
+    struct vmm_reply reply;
+
+    assert_true(vmm_send(vmm, VMM_SET_IRQS, 0, body, sizeof(body), &eventfd, eventfd >= 0));
+    assert_true(vmm_receive(vmm, VMM_SET_IRQS, &reply));
+    return reply.error;
+}
+
 uint64_t vmm_await_interrupt(int eventfd)
 {
     struct pollfd waiting = {.fd = eventfd, .events = POLLIN};

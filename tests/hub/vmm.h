@@ -61,6 +61,9 @@ void vmm_store(int vmm, uint32_t region, uint64_t offset, uint64_t value, uint32
 /** Gives an eventfd for an interrupt (0 INTx, 1 MSI), or takes it back (-1); the caller closes it. */
 void vmm_set_irq(int vmm, uint32_t index, int eventfd);
 
+/** Has a descriptor unmask INTx, or none (-1); the caller closes it. Returns the hub's errno value; 0: it will. */
+uint32_t vmm_set_unmask(int vmm, int eventfd);
+
 /** Waits for interrupts and takes their count. */
 uint64_t vmm_await_interrupt(int eventfd);
 
