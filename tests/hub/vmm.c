@@ -139,7 +139,7 @@ void vmm_await_close(int vmm)
 struct access {
     uint64_t offset;
     uint32_t region, count;
-    uint8_t data[8];
+    uint8_t data[16];
 };
 
 uint64_t vmm_load(int vmm, uint32_t region, uint64_t offset, uint32_t count)

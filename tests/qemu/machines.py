@@ -20,6 +20,7 @@ TOP = pathlib.Path(os.environ["CROSSVM_TOP"])
 TOOL = os.environ["CROSSVM_TOOL"]
 ARCH = os.environ["CROSSVM_ARCH"]  # of the guests, amd64 or arm64
 GUEST_TOOL = os.environ["CROSSVM_GUEST_TOOL"]
+GUEST_STORES = os.environ["CROSSVM_GUEST_STORES"]
 KERNEL = TOP / "build/kernel" / ARCH
 DRIVER = TOP / "build/driver" / ARCH
 PATIENCE = int(os.environ.get("CROSSVM_PATIENCE", "120"))  # seconds; a guest boots in a few
@@ -35,6 +36,7 @@ def make_initramfs(out):
         for module in (KERNEL / "modules/uio.ko", KERNEL / "modules/uio_pci_generic.ko", DRIVER / "crossvm.ko"):
             shutil.copy(module, modules)
         shutil.copy(GUEST_TOOL, pathlib.Path(tree) / "bin/crossvm")
+        shutil.copy(GUEST_STORES, pathlib.Path(tree) / "bin/guest-stores")
         subprocess.run([scripts / "make-initramfs", out, tree], check=True)
 
 

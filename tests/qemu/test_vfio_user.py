@@ -241,6 +241,22 @@ class Large(QemuTest):
         self.assertTrue(memory == expected, "what the guest wrote is not what the program reads")
 
 
+class Stores(QemuTest):
+    """Every store that an instruction makes does to the device what it should, and no more."""
+
+    def test_stores(self):
+        link = self.pair("link", "64K")
+        end = self.open("link.1")
+        vm = self.guest(link)
+        found = re.fullmatch(r"(\d+) stores, (\d+) events\n", vm.run("guest-stores"))
+        self.assertGreater(int(found[1]), 10000)
+        heard = 0
+        while heard < int(found[2]):
+            heard += end.wait(timeout=PATIENCE)
+        self.assertEqual(heard, int(found[2]))
+        self.assertEqual(end.wait(timeout=0), 0)
+
+
 class Plug(QemuTest):
     """A connection that is plugged into a guest that runs, and taken out while a program uses it."""
 
