@@ -84,7 +84,7 @@ void pci_device_set_irq(struct pci_device *device, enum pci_device_irq irq, int 
 void pci_device_mask(struct pci_device *device, bool masked);
 
 /**
- * Lets each signal of an eventfd unmask INTx, instead of those of an earlier one. It ends with the VMM's interest in INTx.
+ * Lets each signal of an eventfd unmask INTx, instead of those of an earlier one, until the VMM wants no INTx.
  *
  * @param eventfd becomes the device's; -1: none
  * @return 0, or a positive errno value for what cannot be waited for
