@@ -92,4 +92,37 @@
 #define CROSSVM_DRIVER_PAGE 0x4000
 #define CROSSVM_REG_DRIVER_ALONE 0x4000 /* RW 32: DRIVER, which the first store here takes from the event page */
 
+/*
+ * The device over ivshmem (section 8): the same registers in the memory of a PCI function that QEMU calls
+ * ivshmem-doorbell. It has the vendor above.
+ */
+#define CROSSVM_IVSHMEM_PCI_DEVICE 0x1110
+#define CROSSVM_IVSHMEM_BAR_DOORBELL 0 /* the next two registers */
+#define CROSSVM_IVSHMEM_POSITION 0x08  /* R 32: the end that the guest has, 0 or 1 */
+#define CROSSVM_IVSHMEM_DOORBELL 0x0c  /* W 32: signals the end or the hub that the value names */
+#define CROSSVM_IVSHMEM_TO_END(end) ((end) << 16)
+#define CROSSVM_IVSHMEM_TO_HUB (2 << 16)
+#define CROSSVM_IVSHMEM_BAR_REGION 2
+
+/* Region: offsets from the start of that BAR. */
+#define CROSSVM_REGION_MAGIC 0x00   /* R 64: CROSSVM_REGION_MAGIC_VALUE */
+#define CROSSVM_REGION_VERSION 0x08 /* R 32: major << 16 | minor */
+#define CROSSVM_REGION_DRIVER_PAGE(end) ((end) ? 0x6000 : 0x1000)
+#define CROSSVM_REGION_EVENT_PAGE(end) ((end) ? 0x5000 : 0x2000)
+#define CROSSVM_REGION_COUNT_PAGE(end) ((end) ? 0x4000 : 0x3000) /* RW 64: events that the end sent */
+#define CROSSVM_REGION_MAPPED(end) ((end) ? 0x3000 : 0x2000)     /* pages that programs of an end map: its event page */
+#define CROSSVM_REGION_MAPPED_BYTES 0x3000                       /* and both count pages */
+#define CROSSVM_REGION_DATAPORTS 0x7000                          /* dataports lie from here on */
+
+#define CROSSVM_REGION_MAGIC_VALUE 0x656d687376695843 /* "CXivshme" */
+#define CROSSVM_REGION_VERSION_MAJOR 1
+#define CROSSVM_REGION_VERSION_VALUE (CROSSVM_REGION_VERSION_MAJOR << 16)
+
+/* A register that the event page has in a region only */
+#define CROSSVM_REG_DATAPORT_OFFSET(i) (0x100 + 8 * (i)) /* R 64: where the dataport begins in the region */
+
+/* The word at the start of a driver page: DRIVER, and how often it was stored */
+#define CROSSVM_REGION_DRIVER_STATE 0xff
+#define CROSSVM_REGION_DRIVER_ONCE 0x100 /* the driver adds it with each store */
+
 #endif

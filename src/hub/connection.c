@@ -22,6 +22,7 @@ struct hub_connection {
     struct dataport_spec specs[CROSSVM_MAX_DATAPORTS];
     struct hub_memory dataports[CROSSVM_MAX_DATAPORTS];
     size_t num_dataports;
+    struct region region; /* without one, each memory has a memfd of its own */
     struct hub_end ends[2];
 };
 
@@ -50,6 +51,13 @@ uint32_t hub_end_rights(const struct hub_end *end, size_t dataport)
 uint64_t hub_end_dataport_size(const struct hub_end *end, size_t dataport)
 {
     return end->connection->specs[dataport].size;
+}
+
+const struct region *hub_end_region(const struct hub_end *end)
+{
+    const struct region *region = &end->connection->region;
+
+    return region->memfd < 0 ? NULL : region;
 }
 
 struct hub_memory hub_end_dataport(const struct hub_end *end, size_t dataport)
@@ -129,22 +137,46 @@ static bool make_end(struct hub_connection *connection, unsigned int number)
 
     /* Non-blocking, so that a full count stops no program. */
     end->doorbell.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    end->page.memfd = memory_create(connection->name, CROSSVM_PAGE_SIZE, F_SEAL_SEAL);
-    if (end->doorbell.fd < 0 || end->page.memfd < 0)
+    if (end->doorbell.fd < 0)
         return false;
     end->count = memory_map(end->page.memfd, end->page.offset, CROSSVM_PAGE_SIZE);
     return end->count != NULL;
 }
 
-static bool make_shared(struct hub_connection *connection)
+/* Makes a memory for each. */
+static bool make_memories(struct hub_connection *connection)
 {
-    if (shared_event_prepare())
-        return false;
     for (size_t i = 0; i < connection->num_dataports; i++) {
         connection->dataports[i].memfd = memory_create(connection->name, connection->specs[i].size, F_SEAL_SEAL);
         if (connection->dataports[i].memfd < 0)
             return false;
     }
+    for (size_t i = 0; i < 2; i++) {
+        connection->ends[i].page.memfd = memory_create(connection->name, CROSSVM_PAGE_SIZE, F_SEAL_SEAL);
+        if (connection->ends[i].page.memfd < 0)
+            return false;
+    }
+    return true;
+}
+
+/* Makes one memory for all. */
+static bool make_region(struct hub_connection *connection)
+{
+    struct region *region = &connection->region;
+
+    if (region_create(region, connection->name, connection->specs, connection->num_dataports))
+        return false;
+    for (size_t i = 0; i < connection->num_dataports; i++)
+        connection->dataports[i] = (struct hub_memory){region->memfd, region->offsets[i]};
+    for (unsigned int i = 0; i < 2; i++)
+        connection->ends[i].page = (struct hub_memory){region->memfd, CROSSVM_REGION_COUNT_PAGE(i)};
+    return true;
+}
+
+static bool make_shared(struct hub_connection *connection, bool in_region)
+{
+    if (shared_event_prepare() || !(in_region ? make_region(connection) : make_memories(connection)))
+        return false;
     return make_end(connection, 0) && make_end(connection, 1);
 }
 
@@ -166,11 +198,25 @@ static int check_memory(const struct hub_connection_config *config)
     return -1;
 }
 
+/* A VMM maps the whole region for writing, and so does its guest. 0, or -1 after a message. */
+static int check_writers(const struct hub_connection_config *config)
+{
+    for (size_t i = 0; config->ivshmem && i < config->num_dataports; i++) {
+        if (config->dataports[i].writer == WRITER_BOTH)
+            continue;
+        message("connection \"%s\": dataport %zu is to be written by end %d alone, but over ivshmem both ends can "
+                "write all memory: leave its writer out, or take the ends by another door than ivshmem",
+                config->name, i, config->dataports[i].writer);
+        return -1;
+    }
+    return 0;
+}
+
 struct hub_connection *hub_connection_create(struct hub_loop *loop, const struct hub_connection_config *config)
 {
     struct hub_connection *connection;
 
-    if (check_memory(config))
+    if (check_writers(config) || check_memory(config))
         return NULL;
     connection = calloc(1, sizeof(*connection));
     if (!connection) {
@@ -181,6 +227,7 @@ struct hub_connection *hub_connection_create(struct hub_loop *loop, const struct
     memcpy(connection->name, config->name, strlen(config->name));
     memcpy(connection->specs, config->dataports, sizeof(connection->specs));
     connection->num_dataports = config->num_dataports;
+    connection->region = REGION_NONE;
     for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
         connection->dataports[i].memfd = -1;
     for (unsigned int i = 0; i < 2; i++) {
@@ -190,7 +237,7 @@ struct hub_connection *hub_connection_create(struct hub_loop *loop, const struct
                                                .doorbell = {.fd = -1, .handle = rung},
                                                .page = {.memfd = -1}};
     }
-    if (make_shared(connection))
+    if (make_shared(connection, config->ivshmem))
         return connection;
     message("connection \"%s\": cannot make what its ends share: %s", connection->name, error_reason(errno));
     hub_connection_destroy(connection);
@@ -218,9 +265,11 @@ void hub_connection_destroy(struct hub_connection *connection)
         if (end->count)
             munmap((void *)end->count, CROSSVM_PAGE_SIZE);
         close_if_open(end->doorbell.fd);
-        close_if_open(end->page.memfd);
+        if (connection->region.memfd < 0)
+            close_if_open(end->page.memfd);
     }
-    for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
+    for (size_t i = 0; connection->region.memfd < 0 && i < CROSSVM_MAX_DATAPORTS; i++)
         close_if_open(connection->dataports[i].memfd);
+    region_destroy(&connection->region);
     free(connection);
 }

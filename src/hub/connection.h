@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "../common/dataport_spec.h"
@@ -14,6 +15,7 @@ struct hub_connection_config {
     const char *name;
     struct dataport_spec dataports[CROSSVM_MAX_DATAPORTS];
     size_t num_dataports;
+    bool ivshmem; /**< an end is taken over ivshmem: all memory lies in one region, which both ends write */
 };
 
 struct hub_connection;

@@ -33,3 +33,12 @@ struct hub_door *hub_door_host_open(struct hub_loop *loop, struct hub_end *end, 
  * @return NULL after a message
  */
 struct hub_door *hub_door_vfio_user_open(struct hub_loop *loop, struct hub_end *end, const char *path, bool stats);
+
+/**
+ * A door for a VMM with QEMU's ivshmem-doorbell: its guest has the end as docs/device.md, section 8, says.
+ *
+ * @param end  of a connection that was configured for ivshmem
+ * @param path of the socket
+ * @return NULL after a message
+ */
+struct hub_door *hub_door_ivshmem_open(struct hub_loop *loop, struct hub_end *end, const char *path);

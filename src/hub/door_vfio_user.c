@@ -22,7 +22,6 @@
 #include "entrance.h"
 #include "pci_device.h"
 
-#define SILENCE_MS 1000
 #define TOO_MANY_FDS (VFIO_USER_MAX_FDS + 1)
 
 _Static_assert(VFIO_USER_MAX_FDS <= DESCRIPTORS_MAX, "a message has more descriptors than can be received");
@@ -42,9 +41,8 @@ struct vfio_user_door {
     size_t
         num_fds; /* that came with the message, or TOO_MANY_FDS, of which the array has some and the rest is closed */
     struct vfio_user_reply reply;
-    int reply_fd;    /* that goes with it, or -1; not the reply's to close */
-    bool late;       /* the reply waits for room in the socket */
-    int64_t said_ms; /* when the last message about a VMM was printed */
+    int reply_fd; /* that goes with it, or -1; not the reply's to close */
+    bool late;    /* the reply waits for room in the socket */
     bool stats;
     uint64_t messages; /* of this VMM */
 };
@@ -84,20 +82,9 @@ static void put_out(struct vfio_user_door *door)
     pci_device_power_off(&door->device);
 }
 
-/* Messages that VMMs can cause are printed once a second at most. */
-static bool may_say(struct vfio_user_door *door)
-{
-    int64_t now = now_ms();
-
-    if (now - door->said_ms < SILENCE_MS)
-        return false;
-    door->said_ms = now;
-    return true;
-}
-
 static void refuse(struct vfio_user_door *door, const char *fault)
 {
-    if (may_say(door))
+    if (hub_entrance_may_say(&door->entrance))
         message(
             "connection \"%s\": the VMM at %s sent a message that %s, and was disconnected: use a VMM that keeps to "
             "vfio-user 0.0",
@@ -316,7 +303,7 @@ static bool receive(struct vfio_user_door *door, size_t total)
     if (length < 0 && errno == EAGAIN)
         return false;
     if (length <= 0) {
-        if (length < 0 && errno == EMFILE && may_say(door))
+        if (length < 0 && errno == EMFILE && hub_entrance_may_say(&door->entrance))
             message(
                 "connection \"%s\": the VMM at %s was disconnected, since what came with a message cannot be taken: %s",
                 hub_end_name(door->end), door->entrance.door.listener.address.sun_path, error_reason(errno));
@@ -371,7 +358,7 @@ static void welcome(struct hub_entrance *entrance, int fd)
     if (door->vmm.fd >= 0 && has_hung_up(door->vmm.fd))
         put_out(door);
     if (door->vmm.fd >= 0) {
-        if (may_say(door))
+        if (hub_entrance_may_say(&door->entrance))
             message("connection \"%s\": a second VMM came to %s and was turned away: give each a connection of its own",
                     hub_end_name(door->end), entrance->door.listener.address.sun_path);
         close(fd);
@@ -410,7 +397,6 @@ struct hub_door *hub_door_vfio_user_open(struct hub_loop *loop, struct hub_end *
     door->end = end;
     door->stats = stats;
     door->vmm = (struct hub_source){.fd = -1, .handle = serve};
-    door->said_ms = now_ms() - SILENCE_MS;
     for (size_t i = 0; i < VFIO_USER_MAX_FDS; i++)
         door->fds[i] = -1;
     error = pci_device_init(&door->device, end);

@@ -11,6 +11,7 @@
 
 #include "../common/dataport_spec.h"
 #include "loop.h"
+#include "region.h"
 
 struct hub_connection;
 
@@ -54,6 +55,9 @@ uint32_t hub_end_rights(const struct hub_end *end, size_t dataport);
 
 /** Size of a dataport in bytes. */
 uint64_t hub_end_dataport_size(const struct hub_end *end, size_t dataport);
+
+/** The region that all memory of the connection lies in; NULL: each has a memfd of its own. */
+const struct region *hub_end_region(const struct hub_end *end);
 
 /** Memory of a dataport. */
 struct hub_memory hub_end_dataport(const struct hub_end *end, size_t dataport);

@@ -7,6 +7,9 @@
 
 #include "../common/message.h"
 
+/* After a message that clients can cause. */
+#define SILENCE_MS 1000
+
 static void came(struct hub_source *source, uint32_t events)
 {
     struct hub_entrance *entrance = (struct hub_entrance *)source;
@@ -47,6 +50,7 @@ int hub_entrance_open(struct hub_entrance *entrance, struct hub_loop *loop, int 
     entrance->loop = loop;
     entrance->name = name;
     entrance->welcome = welcome;
+    entrance->said_ms = now_ms() - SILENCE_MS;
     hub_timer_add(loop, &entrance->pause);
     if (hub_loop_watch(loop, &entrance->source, EPOLLIN) == 0)
         return 0;
@@ -58,6 +62,16 @@ int hub_entrance_open(struct hub_entrance *entrance, struct hub_loop *loop, int 
 bool hub_entrance_admits(const struct hub_entrance *entrance, int fd)
 {
     return listener_admits(&entrance->door.listener, fd);
+}
+
+bool hub_entrance_may_say(struct hub_entrance *entrance)
+{
+    int64_t now = now_ms();
+
+    if (now - entrance->said_ms < SILENCE_MS)
+        return false;
+    entrance->said_ms = now;
+    return true;
 }
 
 void hub_entrance_close(struct hub_entrance *entrance)

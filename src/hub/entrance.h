@@ -11,6 +11,7 @@ struct hub_entrance {
     struct hub_loop *loop;
     struct door door;
     const char *name;
+    int64_t said_ms; /**< when hub_entrance_may_say() last allowed a message */
     /** Called for each client, with a non-blocking socket that is the callee's to close. */
     void (*welcome)(struct hub_entrance *entrance, int fd);
 };
@@ -30,6 +31,9 @@ int hub_entrance_open(struct hub_entrance *entrance, struct hub_loop *loop, int 
 
 /** Whether the process at the other side of a client's socket may be served. */
 bool hub_entrance_admits(const struct hub_entrance *entrance, int fd);
+
+/** Whether a message that clients can cause may be printed now: one a second is. */
+bool hub_entrance_may_say(struct hub_entrance *entrance);
 
 /** Closes it and removes its files. */
 void hub_entrance_close(struct hub_entrance *entrance);

@@ -24,9 +24,15 @@
 
 enum { OPTION_END0 = 0x100, OPTION_END1, OPTION_STATS };
 
+/* By which door an end is taken. */
+enum door_kind { DOOR_HOST, DOOR_VFIO_USER, DOOR_IVSHMEM, DOOR_KINDS };
+
+/* Doors as options name them; the sockets of VMMs end with the name, too. */
+static const char *const door_names[DOOR_KINDS] = {"host", "vfio-user", "ivshmem"};
+
 /* How an end is taken. */
 struct end_options {
-    bool vfio_user;
+    enum door_kind kind;
     const char *path; /* of the VMM's socket; NULL: the usual one */
 };
 
@@ -50,15 +56,16 @@ static void add_dataport(struct argp_state *state, struct hub_connection_config 
 
 static void choose_door(struct argp_state *state, struct pair_options *options, unsigned int end, const char *text)
 {
-    static const char vfio_user[] = "vfio-user";
-    const char *rest = text + strlen(vfio_user);
+    size_t length = strcspn(text, ":");
+    const char *path = text[length] ? text + length + 1 : NULL;
+    enum door_kind kind = DOOR_HOST;
 
-    options->ends[end] = (struct end_options){0};
-    if (strcmp(text, "host") == 0)
-        return;
-    if (strncmp(text, vfio_user, strlen(vfio_user)) != 0 || (*rest && (*rest != ':' || !rest[1])))
-        command_line_error(state, "--end%u: \"%s\" is no door: that is host, vfio-user or vfio-user:SOCKET", end, text);
-    options->ends[end] = (struct end_options){.vfio_user = true, .path = *rest ? rest + 1 : NULL};
+    while (kind < DOOR_KINDS && (strncmp(text, door_names[kind], length) != 0 || door_names[kind][length]))
+        kind++;
+    if (kind == DOOR_KINDS || (path && (kind == DOOR_HOST || !*path)))
+        command_line_error(state, "--end%u: \"%s\" is no door: that is host, vfio-user[:SOCKET] or ivshmem[:SOCKET]",
+                           end, text);
+    options->ends[end] = (struct end_options){kind, path};
 }
 
 static bool is_name(const char *name)
@@ -100,8 +107,8 @@ static const struct argp_option options[] = {
      "At most 4; without this option there is one of 64K",
      0},
     {"end0", OPTION_END0, "DOOR", 0,
-     "who takes end 0: host, a program of this machine (default); or vfio-user[:SOCKET], a VMM that connects to SOCKET "
-     "(default NAME.0.vfio-user beside the other sockets)",
+     "who takes end 0: host, a program of this machine (default); vfio-user[:SOCKET] or ivshmem[:SOCKET], a VMM that "
+     "connects to SOCKET (default NAME.0.vfio-user or NAME.0.ivshmem beside the other sockets)",
      0},
     {"end1", OPTION_END1, "DOOR", 0, "the same for end 1", 0},
     {"stats", OPTION_STATS, NULL, 0, "tell what each VMM asked for, when it leaves", 0},
@@ -152,14 +159,16 @@ static struct hub_door *open_door(const struct pair_options *chosen, struct hub_
     const struct end_options *door = &chosen->ends[end->number];
     const char *name = chosen->connection.name;
 
-    if (!door->vfio_user) {
+    if (door->kind == DOOR_HOST) {
         (void)snprintf(text, PATH_MAX, "%s.%u", name, end->number);
         return hub_door_host_open(loop, end, chosen->dir, text);
     }
     if (door->path)
         (void)snprintf(text, PATH_MAX, "%s", door->path);
     else
-        (void)snprintf(text, PATH_MAX, "%s/%s.%u.vfio-user", chosen->dir, name, end->number);
+        (void)snprintf(text, PATH_MAX, "%s/%s.%u.%s", chosen->dir, name, end->number, door_names[door->kind]);
+    if (door->kind == DOOR_IVSHMEM)
+        return hub_door_ivshmem_open(loop, end, text);
     return hub_door_vfio_user_open(loop, end, text, chosen->stats);
 }
 
@@ -199,6 +208,7 @@ int cmd_pair(int argc, char **argv)
         chosen.connection.dataports[0] = (struct dataport_spec){.size = DEFAULT_SIZE, .writer = WRITER_BOTH};
         chosen.connection.num_dataports = 1;
     }
+    chosen.connection.ivshmem = chosen.ends[0].kind == DOOR_IVSHMEM || chosen.ends[1].kind == DOOR_IVSHMEM;
     stop = catch_signals();
     if (stop < 0)
         return STATUS_ERROR;
