@@ -28,7 +28,7 @@ static ssize_t events_show(struct device *dev, struct device_attribute *attr, ch
 {
 	const struct crossvm_device *cv = dev_get_drvdata(dev);
 
-	return sysfs_emit(buf, "%llu\n", crossvm_read64(cv, crossvm_sequence_register(cv)));
+	return sysfs_emit(buf, "%llu\n", crossvm_sequence(cv));
 }
 static DEVICE_ATTR_RO(events);
 
@@ -36,7 +36,7 @@ static ssize_t end_show(struct device *dev, struct device_attribute *attr, char 
 {
 	const struct crossvm_device *cv = dev_get_drvdata(dev);
 
-	return sysfs_emit(buf, "%u\n", crossvm_read32(cv, CROSSVM_REG_END));
+	return sysfs_emit(buf, "%u\n", cv->end);
 }
 static DEVICE_ATTR_RO(end);
 

@@ -7,6 +7,7 @@
  *	events.c	interrupts, and waking programs
  *	programs.c	who has the device open, and what DRIVER says
  *	attributes.c	sysfs, for programs that do not open the device
+ *	region.c	what is different where the registers lie in a region (ivshmem)
  */
 #ifndef CROSSVM_H
 #define CROSSVM_H
@@ -14,6 +15,7 @@
 #include <linux/atomic.h>
 #include <linux/container_of.h>
 #include <linux/io.h>
+#include <linux/ioport.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/sysfs.h>
@@ -24,12 +26,16 @@
 
 struct crossvm_device {
 	struct pci_dev *pdev;
-	void __iomem *regs;	/* BAR0, up to the driver page if there is one */
+	void *memory;		/* BAR0 up to the driver page, or the region up to the dataports */
+	void __iomem *regs;	/* the event page in it */
+	void __iomem *driver;	/* where DRIVER is stored */
+	void __iomem *peer_seq;	/* PEER_SEQ, or NULL */
+	void __iomem *doorbell;	/* BAR0 where there is a region, else NULL */
+	struct resource doorbell_rest; /* of its page, if a program may map that */
 	bool extended;		/* the device has the extended block */
-	bool peer_page;
-	unsigned int driver_reg; /* where DRIVER is stored */
+	unsigned int end;
 	unsigned int num_dataports;
-	bool msi;
+	bool msi;		/* or MSI-X */
 
 	/*
 	 * INTx of extended devices: what the handler has claimed so far. No lock, since only the
@@ -68,24 +74,29 @@ static inline u32 crossvm_read32(const struct crossvm_device *cv, unsigned int r
 	return readl(cv->regs + reg);
 }
 
-static inline u64 crossvm_read64(const struct crossvm_device *cv, unsigned int reg)
+static inline u64 crossvm_load64(const void __iomem *address)
 {
 #ifdef CONFIG_64BIT
-	return readq(cv->regs + reg);
+	return readq(address);
 #else
 	/*
 	 * Two halves belong together if the upper one was the same before and after. It changes
 	 * once in 2^32 events, so a second look at the lower half is enough for an honest counter.
 	 * More looks would let a dishonest one keep an interrupt handler busy.
 	 */
-	u32 upper = readl(cv->regs + reg + 4);
-	u32 lower = readl(cv->regs + reg);
-	u32 again = readl(cv->regs + reg + 4);
+	u32 upper = readl(address + 4);
+	u32 lower = readl(address);
+	u32 again = readl(address + 4);
 
 	if (upper != again)
-		lower = readl(cv->regs + reg);
+		lower = readl(address);
 	return (u64)again << 32 | lower;
 #endif
+}
+
+static inline u64 crossvm_read64(const struct crossvm_device *cv, unsigned int reg)
+{
+	return crossvm_load64(cv->regs + reg);
 }
 
 /*
@@ -106,8 +117,8 @@ int crossvm_describe(struct crossvm_device *cv);
 
 /* events.c */
 
-/* The register that counts the peer's events now. */
-unsigned int crossvm_sequence_register(const struct crossvm_device *cv);
+/* How many events the peer has sent. */
+u64 crossvm_sequence(const struct crossvm_device *cv);
 
 /*
  * Gives the device an interrupt, an MSI or an INTx that it does not raise yet, and fills in what
@@ -134,6 +145,27 @@ void crossvm_go_live(struct crossvm_device *cv, bool anew);
 
 /* Undoes crossvm_go_live(), in the opposite order. */
 void crossvm_go_quiet(struct crossvm_device *cv);
+
+/* region.c */
+
+/*
+ * Whether a function of ivshmem is this driver's: it has the mark of a region. The function and its
+ * configuration space are then as they were, whatever the answer.
+ */
+bool crossvm_is_region(struct pci_dev *pdev);
+
+/* Maps the registers in a region, and finds out which end this is. 0, or an errno with a message. */
+int crossvm_map_region(struct crossvm_device *cv);
+void crossvm_unmap_region(struct crossvm_device *cv);
+
+/* Whether the page of the doorbell is this device's alone: then it stays so. */
+bool crossvm_reserve_doorbell_page(struct crossvm_device *cv);
+
+/* Stores DRIVER in a region, and signals the hub. */
+void crossvm_tell_hub(struct crossvm_device *cv, u32 state);
+
+/* Signals the peer, for UIO's write(). */
+int crossvm_emit(struct uio_info *uio, s32 value);
 
 /* attributes.c */
 

@@ -20,22 +20,26 @@ bool crossvm_bar_holds(struct pci_dev *pdev, u32 bar, u64 size)
 	       PAGE_ALIGNED(pci_resource_start(pdev, bar)) && pci_resource_len(pdev, bar) >= size;
 }
 
-static void crossvm_set_map(struct crossvm_device *cv, unsigned int map, unsigned int bar,
-			    resource_size_t size)
+static void crossvm_set_map(struct crossvm_device *cv, unsigned int map, const char *name,
+			    unsigned int bar, u64 offset, resource_size_t size)
 {
-	static const char *const names[] = {
-		"event", "dataport0", "dataport1", "dataport2", "dataport3",
-	};
-
-	static_assert(ARRAY_SIZE(names) == 1 + CROSSVM_MAX_DATAPORTS);
-
 	cv->uio.mem[map] = (struct uio_mem){
-		.name = names[map],
-		.addr = pci_resource_start(cv->pdev, bar),
+		.name = name,
+		.addr = pci_resource_start(cv->pdev, bar) + offset,
 		.size = size,
 		/* The BAR is RAM that the other end maps cached; so does this kind of map. */
 		.memtype = UIO_MEM_IOVA,
 	};
+}
+
+static void crossvm_set_dataport(struct crossvm_device *cv, unsigned int i, unsigned int bar,
+				 u64 offset, resource_size_t size)
+{
+	static const char *const names[] = { "dataport0", "dataport1", "dataport2", "dataport3" };
+
+	static_assert(ARRAY_SIZE(names) == CROSSVM_MAX_DATAPORTS);
+
+	crossvm_set_map(cv, 1 + i, names[i], bar, offset, size);
 }
 
 /* Copies the name and makes it one that can name a file. */
@@ -78,38 +82,98 @@ static int crossvm_describe_dataport(struct crossvm_device *cv, unsigned int i,
 			i, bar);
 		return -EINVAL;
 	}
-	crossvm_set_map(cv, 1 + i, bar, size);
+	crossvm_set_dataport(cv, i, bar, 0, size);
 	return 0;
+}
+
+/* free is where the region has something for this dataport at the earliest. */
+static int crossvm_describe_part(struct crossvm_device *cv, unsigned int i, u64 *free)
+{
+	u64 len = pci_resource_len(cv->pdev, CROSSVM_IVSHMEM_BAR_REGION);
+	u64 size = crossvm_read64(cv, CROSSVM_REG_DATAPORT(i) + CROSSVM_DATAPORT_SIZE);
+	u64 offset = crossvm_read64(cv, CROSSVM_REG_DATAPORT_OFFSET(i));
+
+	if (!size || !IS_ALIGNED(size | offset, PAGE_SIZE) || offset < *free || offset > len ||
+	    size > len - offset) {
+		dev_err(&cv->pdev->dev,
+			"dataport %u: %llu bytes from %#llx on are no free part of the region: the hub describes it wrongly\n",
+			i, size, offset);
+		return -EINVAL;
+	}
+	*free = offset + size;
+	crossvm_set_dataport(cv, i, CROSSVM_IVSHMEM_BAR_REGION, offset, size);
+	return 0;
+}
+
+/* The pages of BAR0. */
+static int crossvm_describe_pages(struct crossvm_device *cv)
+{
+	u32 features = crossvm_read32(cv, CROSSVM_REG_FEATURES);
+	resource_size_t event_size = CROSSVM_PAGE_SIZE, all_size;
+
+	if (features & CROSSVM_FEATURE_PEER_PAGE)
+		cv->peer_seq = cv->regs + CROSSVM_REG_PEER_SEQ;
+	if (features & CROSSVM_FEATURE_STATE_PAGE)
+		event_size = CROSSVM_STATE_PAGE + CROSSVM_PAGE_SIZE;
+	else if (features & CROSSVM_FEATURE_OWN_PAGE)
+		event_size = CROSSVM_OWN_PAGE + CROSSVM_PAGE_SIZE;
+	else if (cv->peer_seq)
+		event_size = CROSSVM_PEER_PAGE + CROSSVM_PAGE_SIZE;
+	all_size = event_size;
+	if (features & CROSSVM_FEATURE_DRIVER_PAGE) {
+		/* No program maps it: only this driver says who is here. */
+		cv->driver = cv->regs + CROSSVM_REG_DRIVER_ALONE;
+		all_size = CROSSVM_DRIVER_PAGE + CROSSVM_PAGE_SIZE;
+	}
+	if (!crossvm_bar_holds(cv->pdev, CROSSVM_BAR_EVENT, all_size)) {
+		dev_err(&cv->pdev->dev, "BAR0 has no room for its pages: the VMM describes it wrongly\n");
+		return -EINVAL;
+	}
+	crossvm_set_map(cv, 0, "event", CROSSVM_BAR_EVENT, 0, event_size);
+	cv->end = crossvm_read32(cv, CROSSVM_REG_END);
+	return 0;
+}
+
+/* The pages of a region. */
+static void crossvm_describe_region(struct crossvm_device *cv)
+{
+	void __iomem *region = (void __iomem __force *)cv->memory;
+
+	cv->peer_seq = region + CROSSVM_REGION_COUNT_PAGE(1 - cv->end);
+	cv->driver = region + CROSSVM_REGION_DRIVER_PAGE(cv->end);
+	/* No program maps what only this driver, the peer or the hub may store to. */
+	crossvm_set_map(cv, 0, cv->end ? "end1" : "end0", CROSSVM_IVSHMEM_BAR_REGION,
+			CROSSVM_REGION_MAPPED(cv->end), CROSSVM_REGION_MAPPED_BYTES);
+	cv->uio.irqcontrol = crossvm_emit;
+}
+
+/* The doorbell of a region comes behind the dataports. Without this map, programs write(). */
+static void crossvm_describe_doorbell(struct crossvm_device *cv)
+{
+	unsigned int map = 1 + cv->num_dataports;
+
+	if (map == MAX_UIO_MAPS || !crossvm_reserve_doorbell_page(cv))
+		return;
+	crossvm_set_map(cv, map, "doorbell", CROSSVM_IVSHMEM_BAR_DOORBELL, 0, PAGE_SIZE);
+	cv->uio.mem[map].memtype = UIO_MEM_PHYS;
 }
 
 static int crossvm_describe_extended(struct crossvm_device *cv)
 {
 	struct device *dev = &cv->pdev->dev;
 	u32 num_dataports = crossvm_read32(cv, CROSSVM_REG_NUM_DATAPORTS);
-	u32 features = crossvm_read32(cv, CROSSVM_REG_FEATURES);
-	resource_size_t event_size = CROSSVM_PAGE_SIZE, all_size;
+	u64 free = CROSSVM_REGION_DATAPORTS;
 	unsigned long bars_taken = 0;
 	unsigned int i;
 	int ret;
 
-	cv->peer_page = features & CROSSVM_FEATURE_PEER_PAGE;
-	if (features & CROSSVM_FEATURE_STATE_PAGE)
-		event_size = CROSSVM_STATE_PAGE + CROSSVM_PAGE_SIZE;
-	else if (features & CROSSVM_FEATURE_OWN_PAGE)
-		event_size = CROSSVM_OWN_PAGE + CROSSVM_PAGE_SIZE;
-	else if (cv->peer_page)
-		event_size = CROSSVM_PEER_PAGE + CROSSVM_PAGE_SIZE;
-	all_size = event_size;
-	if (features & CROSSVM_FEATURE_DRIVER_PAGE) {
-		/* No program maps it: only this driver says who is here. */
-		cv->driver_reg = CROSSVM_REG_DRIVER_ALONE;
-		all_size = CROSSVM_DRIVER_PAGE + CROSSVM_PAGE_SIZE;
+	if (cv->doorbell) {
+		crossvm_describe_region(cv);
+	} else {
+		ret = crossvm_describe_pages(cv);
+		if (ret)
+			return ret;
 	}
-	if (!crossvm_bar_holds(cv->pdev, CROSSVM_BAR_EVENT, all_size)) {
-		dev_err(dev, "BAR0 has no room for its pages: the VMM describes it wrongly\n");
-		return -EINVAL;
-	}
-	crossvm_set_map(cv, 0, CROSSVM_BAR_EVENT, event_size);
 
 	if (num_dataports > CROSSVM_MAX_DATAPORTS) {
 		dev_err(dev, "%u dataports instead of at most %u: the VMM describes it wrongly\n",
@@ -118,19 +182,24 @@ static int crossvm_describe_extended(struct crossvm_device *cv)
 	}
 	cv->num_dataports = num_dataports;
 	for (i = 0; i < num_dataports; i++) {
-		ret = crossvm_describe_dataport(cv, i, &bars_taken);
+		if (cv->doorbell)
+			ret = crossvm_describe_part(cv, i, &free);
+		else
+			ret = crossvm_describe_dataport(cv, i, &bars_taken);
 		if (ret)
 			return ret;
 	}
+	if (cv->doorbell)
+		crossvm_describe_doorbell(cv);
 	return 0;
 }
 
 static void crossvm_describe_base(struct crossvm_device *cv)
 {
-	crossvm_set_map(cv, 0, CROSSVM_BAR_EVENT, CROSSVM_PAGE_SIZE);
+	crossvm_set_map(cv, 0, "event", CROSSVM_BAR_EVENT, 0, CROSSVM_PAGE_SIZE);
 	if (crossvm_bar_holds(cv->pdev, CROSSVM_BAR_DATAPORT, PAGE_SIZE))
-		crossvm_set_map(cv, 1, CROSSVM_BAR_DATAPORT,
-				pci_resource_len(cv->pdev, CROSSVM_BAR_DATAPORT));
+		crossvm_set_dataport(cv, 0, CROSSVM_BAR_DATAPORT, 0,
+				     pci_resource_len(cv->pdev, CROSSVM_BAR_DATAPORT));
 }
 
 int crossvm_describe(struct crossvm_device *cv)
@@ -140,13 +209,17 @@ int crossvm_describe(struct crossvm_device *cv)
 	u32 version = crossvm_read32(cv, CROSSVM_REG_VERSION);
 	int ret = 0;
 
-	cv->driver_reg = CROSSVM_REG_DRIVER;
+	cv->driver = cv->regs + CROSSVM_REG_DRIVER;
 	cv->extended = magic == CROSSVM_MAGIC;
 	if (cv->extended && version >> 16 != CROSSVM_DEVICE_VERSION_MAJOR) {
 		dev_warn(&cv->pdev->dev,
 			 "interface %u.%u is not known: update the driver to use more than the base block\n",
 			 version >> 16, version & 0xffff);
 		cv->extended = false;
+	}
+	if (cv->doorbell && !cv->extended) {
+		dev_err(&cv->pdev->dev, "its region has no registers that are known: the hub describes it wrongly\n");
+		return -EINVAL;
 	}
 
 	crossvm_read_name(cv);

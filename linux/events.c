@@ -15,12 +15,12 @@
 #define PCI_IRQ_INTX PCI_IRQ_LEGACY
 #endif
 
-unsigned int crossvm_sequence_register(const struct crossvm_device *cv)
+u64 crossvm_sequence(const struct crossvm_device *cv)
 {
-	bool peer_counts = cv->msi && cv->peer_page &&
+	bool peer_counts = cv->msi && cv->peer_seq &&
 			   crossvm_read32(cv, CROSSVM_REG_STATUS) & CROSSVM_STATUS_PEER_COUNTS;
 
-	return peer_counts ? CROSSVM_REG_PEER_SEQ : CROSSVM_REG_EVENT_SEQ;
+	return crossvm_load64(peer_counts ? cv->peer_seq : cv->regs + CROSSVM_REG_EVENT_SEQ);
 }
 
 /*
@@ -49,8 +49,7 @@ void crossvm_notify_unseen(struct crossvm_device *cv)
 	bool unseen;
 
 	if (cv->extended) {
-		unseen = crossvm_read32(cv, crossvm_sequence_register(cv)) !=
-			 crossvm_read32(cv, CROSSVM_REG_SEEN);
+		unseen = (u32)crossvm_sequence(cv) != crossvm_read32(cv, CROSSVM_REG_SEEN);
 	} else {
 		crossvm_take_count(cv);
 		unseen = atomic_xchg(&cv->unseen, 0);
@@ -100,14 +99,17 @@ int crossvm_alloc_irq(struct crossvm_device *cv)
 {
 	/* Base block devices are known with INTx only. */
 	unsigned int kinds = cv->extended ? PCI_IRQ_MSI | PCI_IRQ_INTX : PCI_IRQ_INTX;
-	int ret = pci_alloc_irq_vectors(cv->pdev, 1, 1, kinds);
+	int ret;
 
+	if (cv->doorbell)
+		kinds = PCI_IRQ_MSIX;
+	ret = pci_alloc_irq_vectors(cv->pdev, 1, 1, kinds);
 	if (ret < 0) {
 		dev_err(&cv->pdev->dev,
 			"no interrupt: the VMM offers neither an MSI nor an INTx that works\n");
 		return ret;
 	}
-	cv->msi = cv->pdev->msi_enabled;
+	cv->msi = pci_dev_msi_enabled(cv->pdev);
 	crossvm_enable_intx(cv, false);
 
 	cv->uio.irq = pci_irq_vector(cv->pdev, 0);

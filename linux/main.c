@@ -3,9 +3,10 @@
  * Guest driver for cross-VM connection devices.
  *
  * A connection is a PCI function: BAR0 is the event page (registers, and for some devices a page
- * that the peer writes), each further BAR a dataport. The driver makes one UIO device of it: map 0
- * is the event page, maps 1 to 4 are the dataports, and read() on the device waits for the peer's
- * next event. All BARs are RAM that the VMM shares with the guest.
+ * that the peer writes), each further BAR a dataport. Over ivshmem all of it lies in BAR2, see
+ * region.c. The driver makes one UIO device of it: map 0 is the event page, maps 1 to 4 are the
+ * dataports, and read() on the device waits for the peer's next event. All of it is RAM that the
+ * VMM shares with the guest.
  */
 
 #include <linux/module.h>
@@ -19,6 +20,8 @@ static int crossvm_map_registers(struct crossvm_device *cv)
 	resource_size_t start = pci_resource_start(pdev, CROSSVM_BAR_EVENT);
 	resource_size_t size;
 
+	if (pdev->device == CROSSVM_IVSHMEM_PCI_DEVICE)
+		return crossvm_map_region(cv);
 	if (!crossvm_bar_holds(pdev, CROSSVM_BAR_EVENT, CROSSVM_PAGE_SIZE)) {
 		dev_err(&pdev->dev, "BAR0 is no page of memory: the VMM describes it wrongly\n");
 		return -EINVAL;
@@ -26,17 +29,21 @@ static int crossvm_map_registers(struct crossvm_device *cv)
 	size = min_t(resource_size_t, pci_resource_len(pdev, CROSSVM_BAR_EVENT),
 		     CROSSVM_DRIVER_PAGE + CROSSVM_PAGE_SIZE);
 	/* Cached like the other end's mapping of this RAM: else arm64 may show old contents. */
-	cv->regs = (void __iomem __force *)memremap(start, size, MEMREMAP_WB);
-	if (!cv->regs) {
+	cv->memory = memremap(start, size, MEMREMAP_WB);
+	if (!cv->memory) {
 		dev_err(&pdev->dev, "cannot map BAR0\n");
 		return -ENOMEM;
 	}
+	cv->regs = (void __iomem __force *)cv->memory;
 	return 0;
 }
 
 static void crossvm_unmap_registers(struct crossvm_device *cv)
 {
-	memunmap((void __force *)cv->regs);
+	if (cv->doorbell)
+		crossvm_unmap_region(cv);
+	else
+		memunmap(cv->memory);
 }
 
 static void crossvm_disable(struct pci_dev *pdev)
@@ -50,6 +57,10 @@ static int crossvm_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	struct crossvm_device *cv;
 	int ret;
+
+	/* Without a message: it may be another driver's, or be used without one. */
+	if (pdev->device == CROSSVM_IVSHMEM_PCI_DEVICE && !crossvm_is_region(pdev))
+		return -ENODEV;
 
 	if (PAGE_SIZE > CROSSVM_PAGE_SIZE) {
 		dev_err(&pdev->dev,
@@ -176,6 +187,7 @@ static const struct dev_pm_ops crossvm_pm_ops = {
 
 static const struct pci_device_id crossvm_ids[] = {
 	{ PCI_DEVICE(CROSSVM_PCI_VENDOR, CROSSVM_PCI_DEVICE) },
+	{ PCI_DEVICE(CROSSVM_PCI_VENDOR, CROSSVM_IVSHMEM_PCI_DEVICE) },
 	{}
 };
 MODULE_DEVICE_TABLE(pci, crossvm_ids);

@@ -15,8 +15,15 @@ static u32 crossvm_driver_state(const struct crossvm_device *cv)
 static void crossvm_store_driver(struct crossvm_device *cv)
 {
 	lockdep_assert_held(&cv->lock);
-	if (cv->extended)
-		crossvm_write32(cv, cv->driver_reg, crossvm_driver_state(cv));
+	if (cv->doorbell)
+		crossvm_tell_hub(cv, crossvm_driver_state(cv));
+	else if (cv->extended)
+		writel(crossvm_driver_state(cv), cv->driver);
+}
+
+static u32 crossvm_stored_driver(const struct crossvm_device *cv)
+{
+	return readl(cv->driver) & CROSSVM_REGION_DRIVER_STATE;
 }
 
 /*
@@ -64,7 +71,7 @@ void crossvm_go_live(struct crossvm_device *cv, bool anew)
 	mutex_lock(&cv->lock);
 	cv->live = true;
 	/* To store OPEN over OPEN would say that another program came. */
-	if (anew || crossvm_read32(cv, CROSSVM_REG_DRIVER) != crossvm_driver_state(cv))
+	if (anew || crossvm_stored_driver(cv) != crossvm_driver_state(cv))
 		crossvm_store_driver(cv);
 	crossvm_enable_intx(cv, true);
 	/*
