@@ -177,25 +177,38 @@ static int wait_for_interrupt(struct crossvm_end *end, deadline_t deadline)
 
 /* --- the other calls --- */
 
+static int cannot_emit(const struct guest_end *guest)
+{
+    return cvm_fail(EIO, "the device of connection \"%s\" (%s) was removed; open it again when it is back",
+                    guest->end.name, guest->device.pci_address);
+}
+
+/* Has the driver store to a doorbell that this program may not map. */
+static int signal_by_driver(const struct guest_end *guest)
+{
+    static const int32_t any = 1;
+
+    return write(guest->end.fd, &any, sizeof(any)) == sizeof(any) ? 0 : cannot_emit(guest);
+}
+
 static int guest_emit(struct crossvm_end *end)
 {
     struct guest_end *guest = guest_of(end);
-    size_t doorbell = CROSSVM_REG_EMIT;
 
     if (__atomic_load_n(&guest->gone, __ATOMIC_RELAXED))
-        return cvm_fail(EIO, "the device of connection \"%s\" (%s) was removed; open it again when it is back",
-                        end->name, guest->device.pci_address);
-    if (guest->page.has_own_page) {
+        return cannot_emit(guest);
+    if (guest->page.own_seq)
         registers_count_own(&guest->page);
-        doorbell = CROSSVM_REG_DOORBELL;
-    }
     /*
      * Orders all loads and stores of dataports, and the store of OWN_SEQ, before the store to the doorbell. That store
      * leaves the guest, and the peer looks at the memory on another CPU. The interrupt pairs with it there.
      */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (!guest->page.has_own_page || !registers_device_is_awake(&guest->page))
-        registers_store32(&guest->page, doorbell, 1);
+    if (guest->page.own_seq && registers_device_is_awake(&guest->page))
+        return 0;
+    if (!guest->page.doorbell)
+        return signal_by_driver(guest);
+    registers_store_word(guest->page.doorbell, guest->page.doorbell_value);
     return 0;
 }
 

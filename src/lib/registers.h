@@ -19,13 +19,17 @@
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "big-endian machines need swaps in this file");
 
 struct registers {
-    uint8_t *base;
-    size_t size;        /* bytes mapped: one page to five */
-    bool extended;      /* the extended block is there, in a version that this library knows */
-    bool has_peer_page; /* ... and so is the peer page */
-    bool has_own_page;  /* ... and the own page, in which this end counts its events */
-    size_t state;       /* page where EVENT_SEQ, PEER and STATUS are loaded: the state page, else the event page, 0 */
-    size_t driver;      /* register where DRIVER is stored */
+    uint8_t *base;               /* the event page */
+    uint8_t *map;                /* what is mapped: the event page and others */
+    size_t size;                 /* of that, in bytes: one page to five */
+    bool extended;               /* the extended block is there, in a version that this library knows */
+    volatile uint64_t *peer_seq; /* PEER_SEQ; NULL: there is none */
+    volatile uint64_t *own_seq;  /* OWN_SEQ, where this end counts its events; NULL: the device counts */
+    volatile uint32_t *doorbell; /* NULL: a write() to the device signals the peer */
+    uint32_t doorbell_value;
+    void *doorbell_page; /* that was mapped for it; NULL: it lies elsewhere */
+    size_t state;        /* page where EVENT_SEQ, PEER and STATUS are loaded: the state page, else the event page, 0 */
+    size_t driver;       /* register where DRIVER is stored */
 };
 
 /** A private copy of what a device says about itself. */
@@ -63,27 +67,38 @@ static inline uint32_t registers_load32(const struct registers *page, size_t off
     return __atomic_load_n((volatile uint32_t *)(page->base + offset), __ATOMIC_ACQUIRE);
 }
 
-static inline uint64_t registers_load64(const struct registers *page, size_t offset)
+static inline uint64_t registers_load_sequence(const volatile uint64_t *sequence)
 {
 #if UINTPTR_MAX > UINT32_MAX
-    return __atomic_load_n((volatile uint64_t *)(page->base + offset), __ATOMIC_ACQUIRE);
+    return __atomic_load_n(sequence, __ATOMIC_ACQUIRE);
 #else
+    const volatile uint32_t *half = (const volatile uint32_t *)sequence;
     uint32_t low, high, before;
 
     do { /* the halves belong together if the upper one did not change in between */
-        before = registers_load32(page, offset + 4);
-        low = registers_load32(page, offset);
-        high = registers_load32(page, offset + 4);
+        before = __atomic_load_n(&half[1], __ATOMIC_ACQUIRE);
+        low = __atomic_load_n(&half[0], __ATOMIC_ACQUIRE);
+        high = __atomic_load_n(&half[1], __ATOMIC_ACQUIRE);
     } while (high != before);
     return (uint64_t)high << 32 | low;
 #endif
 }
 
+static inline uint64_t registers_load64(const struct registers *page, size_t offset)
+{
+    return registers_load_sequence((volatile uint64_t *)(page->base + offset));
+}
+
 /** A store of exactly 32 bits from a register of the CPU: some VMMs on x86 cannot decode a store of a constant. */
-static inline void registers_store32(const struct registers *page, size_t offset, uint32_t value)
+static inline void registers_store_word(volatile uint32_t *word, uint32_t value)
 {
     __asm__("" : "+r"(value)); /* hides the value from the compiler */
-    __atomic_store_n((volatile uint32_t *)(page->base + offset), value, __ATOMIC_RELAXED);
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+static inline void registers_store32(const struct registers *page, size_t offset, uint32_t value)
+{
+    registers_store_word((volatile uint32_t *)(page->base + offset), value);
 }
 
 /** Events of the peer so far. While the VM runs, the counter may change from the device's to the peer's and back.
@@ -92,8 +107,9 @@ static inline uint64_t registers_sequence(const struct registers *page)
 {
     bool peer_counts = registers_load32(page, page->state + CROSSVM_REG_STATUS) & CROSSVM_STATUS_PEER_COUNTS;
 
-    return registers_load64(page, peer_counts && page->has_peer_page ? CROSSVM_REG_PEER_SEQ
-                                                                     : page->state + CROSSVM_REG_EVENT_SEQ);
+    if (peer_counts && page->peer_seq)
+        return registers_load_sequence(page->peer_seq);
+    return registers_load64(page, page->state + CROSSVM_REG_EVENT_SEQ);
 }
 
 /**
@@ -102,7 +118,7 @@ static inline uint64_t registers_sequence(const struct registers *page)
  */
 static inline void registers_count_own(const struct registers *page)
 {
-    (void)__atomic_fetch_add((volatile uint64_t *)(page->base + CROSSVM_REG_OWN_SEQ), 1, __ATOMIC_SEQ_CST);
+    (void)__atomic_fetch_add(page->own_seq, 1, __ATOMIC_SEQ_CST);
 }
 
 /**

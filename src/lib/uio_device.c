@@ -17,16 +17,24 @@
 
 #define UIO_CLASS "/sys/class/uio"
 #define PCI_DEVICES "/sys/bus/pci/devices"
+#define MAX_UIO_MAPS 5 /* as the kernel has it */
 
 /* --- what there is --- */
 
-/* Whether the PCI function at a sysfs path is a connection. */
-static bool is_connection(const char *directory)
+/* Whether the PCI function at a sysfs path is of that kind. */
+static bool has_id(const char *directory, uint64_t device)
 {
     uint64_t vendor, id;
 
     return cvm_sysfs_number(&vendor, "%s/vendor", directory) && vendor == CROSSVM_PCI_VENDOR &&
-           cvm_sysfs_number(&id, "%s/device", directory) && id == CROSSVM_PCI_DEVICE;
+           cvm_sysfs_number(&id, "%s/device", directory) && id == device;
+}
+
+/* Of the functions of ivshmem, those that this project's driver took. */
+static bool is_connection(const char *directory, const struct uio_device *device)
+{
+    return has_id(directory, CROSSVM_PCI_DEVICE) ||
+           (cvm_uio_is_own(device) && has_id(directory, CROSSVM_IVSHMEM_PCI_DEVICE));
 }
 
 /* Describes uioN. False when it is no connection, or is gone by now. */
@@ -38,8 +46,9 @@ static bool describe(unsigned int number, struct uio_device *device)
     device->number = number;
     snprintf(device->node, sizeof(device->node), "/dev/uio%u", number);
     snprintf(parent, sizeof(parent), UIO_CLASS "/uio%u/device", number);
-    return is_connection(parent) && cvm_sysfs_link(device->pci_address, sizeof(device->pci_address), "%s", parent) &&
+    return cvm_sysfs_link(device->pci_address, sizeof(device->pci_address), "%s", parent) &&
            cvm_sysfs_link(device->driver, sizeof(device->driver), "%s/driver", parent) &&
+           is_connection(parent, device) &&
            cvm_sysfs_text(device->label, sizeof(device->label), UIO_CLASS "/uio%u/name", number) &&
            cvm_sysfs_text(device->version, sizeof(device->version), UIO_CLASS "/uio%u/version", number);
 }
@@ -121,7 +130,7 @@ bool cvm_uio_find_undriven(char address[UIO_PCI_ADDRESS_BYTES])
         return false;
     while (!found && (entry = readdir(devices)) != NULL) {
         snprintf(path, sizeof(path), PCI_DEVICES "/%s", entry->d_name);
-        found = strlen(entry->d_name) < UIO_PCI_ADDRESS_BYTES && is_connection(path) &&
+        found = strlen(entry->d_name) < UIO_PCI_ADDRESS_BYTES && has_id(path, CROSSVM_PCI_DEVICE) &&
                 !cvm_sysfs_exists("%s/driver", path);
         if (found)
             memcpy(address, entry->d_name, strlen(entry->d_name) + 1);
@@ -180,6 +189,23 @@ static int map_file(int fd, size_t size, int prot, off_t offset, void **address)
     return 0;
 }
 
+static bool map_is(const struct uio_device *device, unsigned int map, const char *name)
+{
+    char found[32];
+
+    return cvm_sysfs_text(found, sizeof(found), UIO_CLASS "/uio%u/maps/map%u/name", device->number, map) &&
+           strcmp(found, name) == 0;
+}
+
+int cvm_uio_find_map(const struct uio_device *device, const char *name)
+{
+    for (unsigned int map = 0; cvm_uio_is_own(device) && map < MAX_UIO_MAPS; map++) {
+        if (map_is(device, map, name))
+            return (int)map;
+    }
+    return -1;
+}
+
 size_t cvm_uio_bar_size(const struct uio_device *device, unsigned int bar)
 {
     uint64_t size, offset;
@@ -190,6 +216,8 @@ size_t cvm_uio_bar_size(const struct uio_device *device, unsigned int bar)
         snprintf(path, sizeof(path), PCI_DEVICES "/%s/resource%u", device->pci_address, bar);
         return stat(path, &status) || status.st_size < 0 ? 0 : (size_t)status.st_size;
     }
+    if (cvm_uio_is_own(device) && map_is(device, bar, "doorbell"))
+        return 0; /* behind the last dataport */
     /* A map that does not begin on a page would need an offset in each address. No connection has one. */
     if (!cvm_sysfs_number(&offset, UIO_CLASS "/uio%u/maps/map%u/offset", device->number, bar) || offset != 0)
         return 0;

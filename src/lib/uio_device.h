@@ -39,6 +39,9 @@ bool cvm_uio_is_generic(const struct uio_device *device);
 /** Whether the device interrupts by MSI. */
 bool cvm_uio_has_msi(const struct uio_device *device);
 
+/** Number of the map that the driver calls so; -1: there is none. */
+int cvm_uio_find_map(const struct uio_device *device, const char *name);
+
 /** Bytes of a BAR that a program can map; 0 when the driver offers none. */
 size_t cvm_uio_bar_size(const struct uio_device *device, unsigned int bar);
 

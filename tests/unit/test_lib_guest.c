@@ -56,6 +56,11 @@ static void interrupt(struct device *device)
     assert_int_equal(write(device->interrupts, &count, sizeof(count)), sizeof(count));
 }
 
+static uint64_t *sequence_at(const struct device *device, size_t offset)
+{
+    return (uint64_t *)(device->page + offset);
+}
+
 static void open_device(struct device *device, bool extended, bool generic)
 {
     struct guest_end *guest = calloc(1, sizeof(*guest));
@@ -75,12 +80,22 @@ static void open_device(struct device *device, bool extended, bool generic)
     guest->end.ops = extended ? &cvm_guest_extended_ops : &cvm_guest_base_ops;
     guest->end.fd = ends[0];
     guest->page = (struct registers){.base = device->page,
+                                     .map = device->page,
                                      .size = PAGE_BYTES,
                                      .extended = extended,
-                                     .has_peer_page = extended,
+                                     .peer_seq = extended ? sequence_at(device, CROSSVM_REG_PEER_SEQ) : NULL,
+                                     .doorbell = (uint32_t *)(device->page + CROSSVM_REG_EMIT),
+                                     .doorbell_value = 1,
                                      .driver = CROSSVM_REG_DRIVER};
     guest->generic = generic;
     guest->intx.config = dup(device->config);
+}
+
+/* A device on which the guest counts its events. */
+static void add_own_page(struct device *device)
+{
+    device->guest->page.own_seq = sequence_at(device, CROSSVM_REG_OWN_SEQ);
+    device->guest->page.doorbell = (uint32_t *)(device->page + CROSSVM_REG_DOORBELL);
 }
 
 static void close_device(struct device *device)
@@ -187,7 +202,7 @@ static void without_peer_page_the_device_counts(void **state)
     crossvm_end_t *end = start(&device, 7, 7);
 
     (void)state;
-    device.guest->page.has_peer_page = false;
+    device.guest->page.peer_seq = NULL;
     store32(&device, CROSSVM_REG_STATUS, CROSSVM_STATUS_PEER_COUNTS);
     store64(&device, CROSSVM_REG_EVENT_SEQ, 9);
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 2);
@@ -280,7 +295,7 @@ static void emit_counts_in_the_own_page(void **state)
     crossvm_end_t *end = start(&device, 0, 0);
 
     (void)state;
-    device.guest->page.has_own_page = true;
+    add_own_page(&device);
     store64(&device, CROSSVM_REG_OWN_SEQ, 0xffffffff);
     assert_int_equal(crossvm_emit(end), 0);
     assert_int_equal(crossvm_emit(end), 0);
@@ -299,8 +314,8 @@ static void state_page(void **state)
 
     (void)state;
     open_device(&device, true, false);
-    device.guest->page.has_own_page = true;
-    device.guest->page.has_peer_page = false;
+    add_own_page(&device);
+    device.guest->page.peer_seq = NULL;
     device.guest->page.state = CROSSVM_STATE_PAGE;
     store64(&device, CROSSVM_STATE_PAGE + CROSSVM_REG_EVENT_SEQ, 2);
     store64(&device, CROSSVM_STATE_PAGE + CROSSVM_REG_PEER, CROSSVM_PEER_READY | 7ULL << 32);
@@ -328,6 +343,31 @@ static void state_page(void **state)
     close_device(&device);
 }
 
+/* Over ivshmem the doorbell is elsewhere, and takes the number of the peer; or the driver stores there. */
+static void doorbell_elsewhere(void **state)
+{
+    struct device device;
+    crossvm_end_t *end = start(&device, 0, 0);
+    int node = device.guest->end.fd, written = memfd_create("written", MFD_CLOEXEC);
+    uint32_t doorbell = 0;
+
+    (void)state;
+    add_own_page(&device);
+    device.guest->page.doorbell = &doorbell;
+    device.guest->page.doorbell_value = CROSSVM_IVSHMEM_TO_END(1);
+    assert_int_equal(crossvm_emit(end), 0);
+    assert_int_equal(doorbell, 0x10000);
+    device.guest->page.doorbell = NULL;
+    device.guest->end.fd = written;
+    assert_int_equal(crossvm_emit(end), 0);
+    assert_int_equal(lseek(written, 0, SEEK_END), sizeof(int32_t));
+    assert_int_equal(load32(&device, CROSSVM_REG_OWN_SEQ), 2);
+    device.guest->end.fd = node; /* of which the write() fails, as of a device that was removed */
+    assert_int_equal(crossvm_emit(end), -EIO);
+    close(written);
+    close_device(&device);
+}
+
 static void removed_device(void **state)
 {
     struct device device;
@@ -352,8 +392,9 @@ static void close_and_look(struct device *device, uint32_t *seen, uint32_t *driv
     uint8_t *kept = device->page;
 
     /* The end unmaps its page: let it have another mapping of the same memory. */
-    device->guest->page.base = mremap(kept, 0, PAGE_BYTES, MREMAP_MAYMOVE);
-    assert_true(device->guest->page.base != MAP_FAILED);
+    device->guest->page.map = mremap(kept, 0, PAGE_BYTES, MREMAP_MAYMOVE);
+    assert_true(device->guest->page.map != MAP_FAILED);
+    device->guest->page.base = device->guest->page.map;
     close_device(device);
     *seen = load32(device, CROSSVM_REG_SEEN);
     *driver = load32(device, CROSSVM_REG_DRIVER);
@@ -554,6 +595,7 @@ int main(void)
         cmocka_unit_test(emit_stores),
         cmocka_unit_test(emit_counts_in_the_own_page),
         cmocka_unit_test(state_page),
+        cmocka_unit_test(doorbell_elsewhere),
         cmocka_unit_test(removed_device),
         cmocka_unit_test(close_leaves_what_was_seen),
         cmocka_unit_test(close_ends_the_generic_driver),
