@@ -19,6 +19,7 @@ import crossvm
 TOP = pathlib.Path(os.environ["CROSSVM_TOP"])
 TOOL = os.environ["CROSSVM_TOOL"]
 ARCH = os.environ["CROSSVM_ARCH"]  # of the guests, amd64 or arm64
+EMULATORS = pathlib.Path(os.environ["CROSSVM_EMULATORS"])  # a folder with qemu-system-x86_64 and qemu-system-aarch64
 GUEST_TOOL = os.environ["CROSSVM_GUEST_TOOL"]
 GUEST_STORES = os.environ["CROSSVM_GUEST_STORES"]
 KERNEL = TOP / "build/kernel" / ARCH
@@ -48,6 +49,7 @@ class Pair:
         for dataport in dataports:
             command += ["-p", dataport]
         self.name = name
+        self.doors = ends
         self.messages = open(directory / f"{name}.messages", "w+")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.messages, text=True)
         self.sockets = self.process.stdout.readline().split()
@@ -71,10 +73,21 @@ class Pair:
         return status, said
 
 
+def plug(number, door, path):
+    """QEMU's options for a connection's end that is at a socket, as the device of that number."""
+    device = {"addr": f"{8 + number // 8:x}.{number % 8}", "multifunction": number % 8 == 0}
+    if door == "vfio-user":
+        device |= {"driver": "vfio-user-pci", "socket": {"type": "unix", "path": path}}
+        return ["-device", json.dumps(device)]
+    device |= {"driver": "ivshmem-doorbell", "chardev": f"link{number}"}
+    return ["-chardev", f"socket,id=link{number},path={path}", "-device", json.dumps(device)]
+
+
 class Guest:
     """A Linux guest with two CPUs in a QEMU, and a shell in it."""
 
-    def __init__(self, directory, initramfs, devices, command_line="", options=()):
+    def __init__(self, directory, initramfs, ends, command_line="", options=()):
+        """ends are doors and sockets of connections."""
         directory = pathlib.Path(tempfile.mkdtemp(dir=directory))
         self.log = directory / "console"
         self.errors = open(directory / "errors", "w+")
@@ -83,21 +96,19 @@ class Guest:
         listener.listen()
         listener.settimeout(PATIENCE)
         if ARCH == "arm64":
-            command = [TOP / "build/qemu/qemu-system-aarch64", "-machine", "virt,gic-version=3", "-cpu", "cortex-a72"]
+            command = [EMULATORS / "qemu-system-aarch64", "-machine", "virt,gic-version=3", "-cpu", "cortex-a72"]
             port = ["-device", "pci-serial,chardev=shell"]
             ports = "console=ttyAMA0 port=ttyS0"
         else:
-            command = [TOP / "build/qemu/qemu-system-x86_64", "-machine", "q35", "-cpu", "qemu64"]
+            command = [EMULATORS / "qemu-system-x86_64", "-machine", "q35", "-cpu", "qemu64"]
             port = ["-serial", "chardev:shell"]
             ports = "console=ttyS0 port=ttyS1 tsc=reliable no_timer_check"
         command += ["-nodefaults", "-no-user-config", "-display", "none", "-accel", "tcg,thread=multi", "-smp", "2"]
         command += ["-m", "256", "-kernel", KERNEL / "vmlinux", "-initrd", initramfs, "-serial", f"file:{self.log}"]
         command += ["-chardev", f"socket,id=shell,path={directory}/shell", *port]
         command += ["-append", f"{ports} quiet mitigations=off nokaslr panic=-1 {command_line}"]
-        for i, path in enumerate(devices):
-            device = {"driver": "vfio-user-pci", "socket": {"type": "unix", "path": path}}
-            device |= {"addr": f"{8 + i // 8:x}.{i % 8}", "multifunction": i % 8 == 0}
-            command += ["-device", json.dumps(device)]
+        for i, (door, path) in enumerate(ends):
+            command += plug(i, door, path)
         self.process = subprocess.Popen(
             [*command, *options], stdin=subprocess.DEVNULL, stdout=self.errors, stderr=subprocess.STDOUT
         )
@@ -210,7 +221,8 @@ class QemuTest(unittest.TestCase):
         self.assertNotRegex(said, "disconnected")
 
     def guest(self, *pairs, end=0, **options):
-        guest = Guest(self.directory, self.initramfs, [pair.sockets[end] for pair in pairs], **options)
+        ends = [(pair.doors[end], pair.sockets[end]) for pair in pairs]
+        guest = Guest(self.directory, self.initramfs, ends, **options)
         self.addCleanup(lambda: guest.process.poll() is None and guest.kill())
         return guest
 
