@@ -67,7 +67,7 @@ LIST
 # What programs hold, beside the C library
 libraries() { # ARCH
     names <<'LIST'
-libjansson-dev     # JSON output of the crossvm tool
+libjansson-dev     # JSON: output of the crossvm tool, and what it says to QEMU
 libyaml-dev        # topologies
 LIST
     if [ "$1" = arm64 ]; then

@@ -28,6 +28,9 @@ static const struct {
     {"bench", "measure latency and throughput", cmd_bench},
     {"pair", "serve a connection to programs and VMMs of this machine", cmd_pair},
     {"run", "start the VMs of a topology and join their connections", cmd_run},
+    {"vmm-args", "print what QEMU, cloud-hypervisor or libvirt wants to be told", cmd_vmm_args},
+    {"attach", "plug a connection into a QEMU that runs", cmd_attach},
+    {"detach", "take a connection out of a QEMU that runs", cmd_detach},
     {"help", "explain a command", cmd_help},
     {"version", "print the release", cmd_version},
 };
