@@ -249,6 +249,12 @@ struct hub_end *hub_connection_end(struct hub_connection *connection, unsigned i
     return &connection->ends[number];
 }
 
+void hub_connection_hang_up(struct hub_connection *connection)
+{
+    for (size_t i = 0; i < 2; i++)
+        hub_end_set_state(&connection->ends[i], CROSSVM_DRIVER_NONE);
+}
+
 static void close_if_open(int fd)
 {
     if (fd >= 0)

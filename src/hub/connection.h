@@ -26,5 +26,8 @@ struct hub_connection *hub_connection_create(struct hub_loop *loop, const struct
 /** End 0 or 1, for a door. */
 struct hub_end *hub_connection_end(struct hub_connection *connection, unsigned int number);
 
+/** For a hub that ends, before it closes the doors: tells both ends that their peer is gone, while they can hear it. */
+void hub_connection_hang_up(struct hub_connection *connection);
+
 /** When no door uses an end any more. NULL is allowed. */
 void hub_connection_destroy(struct hub_connection *connection);

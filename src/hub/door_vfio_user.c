@@ -65,6 +65,17 @@ static void expect_message(struct vfio_user_door *door)
     door->received = door->size = 0;
 }
 
+/* Bytes that nobody received would reset the VMM's socket, at which QEMU 11.1 aborts: it expects its end. */
+static void hang_up(int fd)
+{
+    char bytes[4096];
+
+    (void)shutdown(fd, SHUT_RD);
+    while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+        ;
+    close(fd);
+}
+
 static void put_out(struct vfio_user_door *door)
 {
     if (door->vmm.fd < 0)
@@ -75,7 +86,7 @@ static void put_out(struct vfio_user_door *door)
                 hub_end_name(door->end), door->entrance.door.listener.address.sun_path, door->messages,
                 door->device.loads, door->device.stores);
     hub_loop_unwatch(door->loop, &door->vmm);
-    close(door->vmm.fd);
+    hang_up(door->vmm.fd);
     door->vmm.fd = -1;
     expect_message(door);
     door->late = false;
@@ -373,10 +384,20 @@ static void welcome(struct hub_entrance *entrance, int fd)
 
 /* --- life --- */
 
+/* Answers what the VMM has asked already: QEMU would wait for an answer for 5 s, and its guest with it. */
+static void serve_last(struct vfio_user_door *door)
+{
+    if (door->vmm.fd >= 0)
+        (void)shutdown(door->vmm.fd, SHUT_RD);
+    while (door->vmm.fd >= 0 && !door->late)
+        serve(&door->vmm, EPOLLIN); /* until all is received, at which it is put out */
+}
+
 static void close_door(struct hub_door *closed)
 {
     struct vfio_user_door *door = (struct vfio_user_door *)closed;
 
+    serve_last(door);
     put_out(door);
     pci_device_destroy(&door->device);
     hub_entrance_close(&door->entrance);

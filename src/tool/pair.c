@@ -186,6 +186,7 @@ static int serve(const struct pair_options *chosen, struct hub_loop *loop, struc
     }
     printf("%s %s\n", texts[0], texts[1]);
     status = standard_output_flush() && hub_loop_run(loop, stop) == 0 ? STATUS_OK : STATUS_ERROR;
+    hub_connection_hang_up(connection);
 cleanup:
     hub_door_close(doors[0]);
     hub_door_close(doors[1]);

@@ -40,6 +40,7 @@ static struct {
     struct hub_door *doors[CONNECTIONS][2];
     pthread_t thread;
     pid_t task; /* of the thread */
+    bool runs;
     int stop;
     int descriptors; /* before there was a hub */
     FILE *own_error; /* standard error while the hub is silenced, else NULL */
@@ -128,28 +129,47 @@ int hub_set_up(void **state)
     for (size_t i = 1; i < CONNECTIONS; i++)
         open_doors(i);
     assert_int_equal(pthread_create(&hub.thread, NULL, run, NULL), 0);
+    hub.runs = true;
     hub.descriptors = hub_count_descriptors();
     return 0;
 }
 
-int hub_tear_down(void **state)
+void hub_stop(void)
 {
     void *failed;
 
-    (void)state;
+    if (!hub.runs)
+        return;
     assert_int_equal(eventfd_write(hub.stop, 1), 0);
     assert_int_equal(pthread_join(hub.thread, &failed), 0);
     assert_null(failed);
+    hub.runs = false;
+}
+
+void hub_end(void)
+{
+    hub_stop();
+    for (size_t i = 0; i < CONNECTIONS && hub.connections[i]; i++) {
+        hub_connection_hang_up(hub.connections[i]);
+        for (size_t end = 0; end < 2; end++) {
+            hub_door_close(hub.doors[i][end]);
+            hub.doors[i][end] = NULL;
+        }
+        hub_connection_destroy(hub.connections[i]);
+        hub.connections[i] = NULL;
+    }
+}
+
+int hub_tear_down(void **state)
+{
+    (void)state;
+    /* The test closed all of its own, and the hub serves what closed before it serves the stop. */
+    hub_stop();
     if (hub.own_error) {
         fclose(stderr);
         stderr = hub.own_error;
     }
-    /* The test closed all of its own, and the hub serves what closed before it serves the stop. */
-    for (size_t i = 0; i < CONNECTIONS; i++) {
-        hub_door_close(hub.doors[i][0]);
-        hub_door_close(hub.doors[i][1]);
-        hub_connection_destroy(hub.connections[i]);
-    }
+    hub_end();
     hub_loop_destroy(hub.loop);
     close(hub.stop);
     /* Of a hub: the stop, the loop; of a connection: two doorbells, two pages, BAR0, two listeners and locks,

@@ -16,6 +16,12 @@
 int hub_set_up(void **state);
 int hub_tear_down(void **state);
 
+/** The hub's thread ends; what the hub has stays. */
+void hub_stop(void);
+
+/** The hub ends, as its programs do it. hub_tear_down() does what is not done. */
+void hub_end(void);
+
 /** The path of a file in the folder, good until the next call but one. */
 const char *hub_path(const char *file);
 

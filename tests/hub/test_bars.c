@@ -15,7 +15,7 @@
 #define G 0x40000000ULL
 
 static const struct {
-    const char *what;
+    const char *what; /* for readers */
     uint64_t sizes[CROSSVM_MAX_DATAPORTS];
     size_t num_dataports;
     int misfit;
@@ -44,7 +44,6 @@ static void layouts(void **state)
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         struct pci_bars bars;
 
-        print_message("%s\n", table[i].what);
         assert_int_equal(pci_bars_choose(&bars, table[i].sizes, table[i].num_dataports), table[i].misfit);
         if (table[i].misfit >= 0)
             continue;

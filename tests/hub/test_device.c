@@ -714,6 +714,45 @@ static void a_second_vmm_is_turned_away(void **state)
     close(first);
 }
 
+/* A hub that ends: both ends hear that their peer is gone, a VMM has answers to all that it asked, and its socket ends.
+ */
+static void the_hub_ends(void **state)
+{
+    static const uint64_t load[2] = {CROSSVM_REG_PEER, 8ULL << 32};
+    crossvm_end_t *end = hub_open("x");
+    int vmm = vmm_start("x"), msi = eventfd(0, EFD_CLOEXEC);
+    struct pages pages = map_pages(vmm);
+    struct vmm_reply reply;
+    uint64_t peer;
+    char byte;
+
+    (void)state;
+    set_command(vmm, COMMAND_MASTER);
+    vmm_set_irq(vmm, 1, msi);
+    store32(vmm, CROSSVM_REG_DRIVER_ALONE, 2);
+    await_peer(end, CROSSVM_PEER_READY, 1);
+    assert_int_equal(vmm_take_interrupts(msi), 0);
+    hub_stop();
+    for (int i = 0; i < 10; i++)
+        assert_true(vmm_send(vmm, VMM_READ, 0, load, sizeof(load), NULL, 0));
+    assert_int_equal(send(vmm, load, 5, MSG_NOSIGNAL), 5); /* the begin of another one */
+    hub_end();
+    (void)vmm_await_interrupt(msi);
+    assert_int_equal(state64(&pages, CROSSVM_REG_PEER), CROSSVM_PEER_ABSENT | 1ULL << 32);
+    for (int i = 0; i < 10; i++) {
+        assert_true(vmm_receive(vmm, VMM_READ, &reply));
+        assert_int_equal(reply.error, 0);
+        memcpy(&peer, reply.body + 16, sizeof(peer));
+        assert_int_equal(peer, CROSSVM_PEER_ABSENT | 1ULL << 32);
+    }
+    assert_int_equal(recv(vmm, &byte, 1, 0), 0);
+    assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_ABSENT);
+    munmap(pages.address, pages.size);
+    close(msi);
+    close(vmm);
+    crossvm_close(end);
+}
+
 /* A guest writes over its view of the device, and has the true one again when a VMM comes. */
 static void a_guest_spoils_its_own_view_only(void **state)
 {
@@ -760,6 +799,7 @@ int main(void)
         HUB_TEST(the_guest_is_told_of_the_program),
         HUB_TEST(a_vmm_that_comes_again),
         HUB_TEST(a_second_vmm_is_turned_away),
+        HUB_TEST(the_hub_ends),
         HUB_TEST(a_guest_spoils_its_own_view_only),
     };
 

@@ -129,10 +129,13 @@ void vmm_await_close(int vmm)
 {
     struct pollfd waiting = {.fd = vmm, .events = POLLIN};
     char bytes[4096];
+    ssize_t length;
 
-    do
+    do {
         assert_int_equal(poll(&waiting, 1, PATIENCE_MS), 1);
-    while (recv(vmm, bytes, sizeof(bytes), 0) > 0);
+        length = recv(vmm, bytes, sizeof(bytes), 0);
+    } while (length > 0);
+    assert_int_equal(length, 0);
     close(vmm);
 }
 

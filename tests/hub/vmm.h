@@ -51,7 +51,7 @@ bool vmm_receive(int vmm, uint16_t command, struct vmm_reply *reply);
 /** Sends a message without descriptors, and receives the reply, which must come. */
 void vmm_ask(int vmm, uint16_t command, const void *body, size_t size, struct vmm_reply *reply);
 
-/** Waits until the hub closes the socket, whatever comes before; closes it here, too. */
+/** Waits until the hub closes the socket, whatever comes before; closes it here, too. A reset is an error. */
 void vmm_await_close(int vmm);
 
 /** Accesses of the guest, which must work. */

@@ -288,6 +288,80 @@ class Plug(QemuTest):
             self.await_peer(end, crossvm.PeerState.ABSENT)
 
 
+class HubEnds(QemuTest):
+    """A hub that ends under a guest that works, and comes again. QEMU does not connect anew by itself."""
+
+    def setUp(self):
+        super().setUp()
+        self.link = self.pair("link", "64K")
+        control = self.directory / "qmp"
+        control.unlink(missing_ok=True)
+        bay = ["-device", "pcie-root-port,id=bay", "-qmp", f"unix:{control},server=on,wait=off"]
+        self.vm = self.guest(options=bay, command_line="iomem=relaxed")
+        self.vm.load_driver()
+        self.qmp = Qmp(control)
+        self.addCleanup(self.qmp.close)
+
+    def plug(self):
+        socket = {"type": "unix", "path": self.link.sockets[0]}
+        self.qmp.execute("device_add", driver="vfio-user-pci", id="link", bus="bay", socket=socket)
+
+    def stop_pair(self, pair):
+        if pair.process.poll() is None:
+            super().stop_pair(pair)
+
+    def check_gone(self, peer):
+        """The guest works on, and finds no device where it was. What was mapped stays as it was."""
+        self.assertIsNone(self.vm.process.poll())
+        bar = int(self.vm.run("sed -n 1p /sys/bus/pci/devices/*/uio/uio0/../../resource | cut -d ' ' -f 1"), 16)
+        self.assertEqual(self.vm.run(f"devmem {bar + 0x38:#x} 32"), "0xFFFFFFFF\n")
+        self.vm.run(f"devmem {bar + 4:#x} 32 1")
+        self.assertEqual(self.vm.run(f"devmem {bar + 0x3048:#x} 32"), f"0x{peer:08X}\n")
+        count = int(self.vm.run(f"devmem {bar + 0x2000:#x} 32"), 16)
+        self.vm.run("crossvm emit -n 5 link")
+        self.assertEqual(int(self.vm.run(f"devmem {bar + 0x2000:#x} 32"), 16), count + 5)
+        self.assertEqual(self.vm.run("crossvm read link -o 65532"), "kept")
+
+    def check_again(self):
+        """A hub that comes again at the same place can be plugged in, once the dead device is taken out."""
+        self.link = self.pair("link", "64K")
+        end = self.open("link.1")
+        self.qmp.execute("device_del", id="link")
+        self.qmp.await_event("DEVICE_DELETED")
+        self.plug()
+        self.await_peer(end, crossvm.PeerState.PRESENT)
+        end.emit()
+        self.assertEqual(self.vm.run(f"crossvm wait -t {PATIENCE} link"), "1\n")
+        self.assertEqual(self.vm.run("crossvm read link -o 65532 | od -An -tx1").split(), ["00"] * 4)
+
+    def start(self):
+        end = self.open("link.1")
+        self.plug()
+        self.await_peer(end, crossvm.PeerState.PRESENT)
+        self.vm.run("crossvm write link -o 65532 kept")
+        return end
+
+    def test_end(self):
+        """The guest is told, and QEMU goes on, however busy it is with the device."""
+        self.start().close()
+        self.vm.run("while :; do cat /sys/bus/pci/drivers/crossvm/*/crossvm/*; done >/dev/null & echo $! >/tmp/pid")
+        with Tool("echo", "link.1"):
+            self.vm.run("crossvm ping -q -f -c 1000 link")
+            self.assertEqual(self.link.stop()[0], 0)
+        self.vm.run("kill $(cat /tmp/pid); wait $(cat /tmp/pid); true")
+        self.check_gone(peer=1)
+        self.check_again()
+
+    def test_death(self):
+        """Of a hub that is killed the guest is not told, and works on."""
+        self.start()
+        self.vm.run("crossvm info link")  # all that the guest asked for is answered
+        self.link.process.kill()
+        self.link.process.wait()
+        self.check_gone(peer=3)
+        self.check_again()
+
+
 class Guests(QemuTest):
     """Two guests, joined: neither has a program of the host in its way."""
 
