@@ -55,6 +55,11 @@ static int map_registers(struct guest_end *guest)
                         "no permission to map the registers of PCI device %s: with driver %s, this needs root and a "
                         "kernel that is not locked down",
                         guest->device.pci_address, guest->device.driver);
+    if (error == -ENXIO)
+        return cvm_fail(ENXIO,
+                        "the device of connection \"%s\" (%s) is gone, since the hub on the host has ended: start that "
+                        "again, and unplug the device and plug it in again",
+                        guest->end.name, guest->device.pci_address);
     if (error)
         return cvm_fail(-error, "cannot map the registers of PCI device %s (driver %s): %s", guest->device.pci_address,
                         guest->device.driver, error_reason(-error));

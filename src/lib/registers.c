@@ -51,6 +51,12 @@ static int find_region(struct registers *page, const struct uio_device *device, 
     return 0;
 }
 
+/* A PCI device that is not there any more loads ones; no MAGIC of any device does. */
+static bool is_gone(const struct registers *page)
+{
+    return registers_load32(page, CROSSVM_REG_MAGIC) == UINT32_MAX;
+}
+
 int cvm_registers_map(struct registers *page, const struct uio_device *device, int fd, int prot)
 {
     size_t offered = cvm_uio_bar_size(device, CROSSVM_BAR_EVENT);
@@ -72,6 +78,10 @@ int cvm_registers_map(struct registers *page, const struct uio_device *device, i
     page->map = page->base = address;
     if (end1 && page->size >= CROSSVM_REGION_MAPPED_BYTES)
         page->base += CROSSVM_REGION_EVENT_PAGE(1) - CROSSVM_REGION_MAPPED(1);
+    if (is_gone(page)) {
+        cvm_registers_unmap(page);
+        return -ENXIO;
+    }
     page->extended = registers_load32(page, CROSSVM_REG_MAGIC) == CROSSVM_MAGIC &&
                      registers_load32(page, CROSSVM_REG_VERSION) >> 16 == CROSSVM_DEVICE_VERSION_MAJOR;
     if (!end0 && !end1) {

@@ -50,7 +50,7 @@ struct device_description {
  *
  * @param fd   of device->node
  * @param prot PROT_READ, or that and PROT_WRITE
- * @return 0 or a negative errno value
+ * @return 0, -ENXIO when the device is gone, or another negative errno value
  */
 int cvm_registers_map(struct registers *page, const struct uio_device *device, int fd, int prot);
 void cvm_registers_unmap(struct registers *page);
