@@ -42,7 +42,16 @@ enum crossvm_via {
     CROSSVM_VIA_DRIVER,      /**< the crossvm driver, on a device with the extended block */
     CROSSVM_VIA_BASE_BLOCK,  /**< a device with registers 0x00 to 0x37 only */
     CROSSVM_VIA_PCI_GENERIC, /**< uio_pci_generic */
-    CROSSVM_VIA_SOCKET,      /**< a process on this host */
+    CROSSVM_VIA_SOCKET,      /**< a hub on this host */
+};
+
+/** How an end is taken from a hub. */
+enum crossvm_door {
+    CROSSVM_DOOR_UNKNOWN,
+    CROSSVM_DOOR_HOST,       /**< by a program of the host */
+    CROSSVM_DOOR_CROSSVM_VM, /**< by crossvm-vm, for its guest */
+    CROSSVM_DOOR_VFIO_USER,  /**< by a VMM that speaks vfio-user, for its guest */
+    CROSSVM_DOOR_IVSHMEM,    /**< by a VMM with ivshmem-doorbell, for its guest */
 };
 
 /** A mapped dataport. */
@@ -66,7 +75,7 @@ typedef struct crossvm_dataport_info {
 typedef struct crossvm_end_info {
     char name[CROSSVM_FULL_NAME_BYTES];
     char path[256];           /**< of the device or the socket; a longer one is cut */
-    char location[64];        /**< guest: PCI address; host: name of the VM; "" where there is no VM */
+    char location[64];        /**< guest: PCI address; host: name of the peer's VM; "" where that is not known */
     uint32_t via;             /**< enum crossvm_via */
     int32_t error;            /**< of crossvm_list(): why this end could not be asked, a negative errno value; else 0 */
     uint32_t version;         /**< of the device (CROSSVM_REG_VERSION); 0 where there is no extended block */
@@ -76,10 +85,12 @@ typedef struct crossvm_end_info {
     uint64_t events;          /**< sequence: events of the peer so far; 0 where it is not known */
     int32_t owner;          /**< host: 1 when a program owns the end, 0 when none does, -1 when not known; guest: -1 */
     uint32_t msi;           /**< 1 when the guest's interrupt is an MSI; 0 when not, or not known */
-    uint64_t vm_exits;      /**< host: exits of the VM so far; else 0 */
+    uint64_t vm_exits;      /**< host: exits of the VM so far, where crossvm-vm runs it; else 0 */
     uint64_t vm_user_exits; /**< host: of these, to the VM's process; else 0 */
     uint64_t num_dataports;
     crossvm_dataport_info_t dataports[CROSSVM_MAX_DATAPORTS];
+    uint32_t peer_door; /**< host: enum crossvm_door of the peer's end; else 0 */
+    uint32_t peer_here; /**< host: 1 when a program or a VMM has the peer's end, whatever its guest does; else 0 */
 } crossvm_end_info_t;
 
 /*

@@ -10,7 +10,7 @@ seconds, and always passed by name. Errors of the library are crossvm.Error."""
 
 from ._channel import IN, OUT, Channel, ChannelCounts, ChannelState
 from ._datagram import Datagram
-from ._end import Dataport, DataportInfo, End, EndInfo, PeerState, Via, ends
+from ._end import Dataport, DataportInfo, Door, End, EndInfo, PeerState, Via, ends
 from ._errors import Busy, Denied, Error, NotFound, PeerGone, ProtocolError, Timeout, TooLarge, WouldBlock
 from ._span import Span
 from ._stream import Stream
@@ -27,6 +27,7 @@ __all__ = [
     "Dataport",
     "DataportInfo",
     "Denied",
+    "Door",
     "End",
     "EndInfo",
     "Error",

@@ -47,7 +47,20 @@ class Via(enum.IntEnum):
     PCI_GENERIC = 2
     """In a guest: the kernel's uio_pci_generic."""
     SOCKET = 3
-    """On the host: a socket of a VM's process."""
+    """On the host: a hub."""
+
+
+class Door(enum.IntEnum):
+    """How an end is taken from a hub."""
+
+    HOST = 1
+    """By a program of the host."""
+    CROSSVM_VM = 2
+    """By crossvm-vm, for its guest."""
+    VFIO_USER = 3
+    """By a VMM that speaks vfio-user, for its guest."""
+    IVSHMEM = 4
+    """By a VMM with ivshmem-doorbell, for its guest."""
 
 
 class DataportInfo(NamedTuple):
@@ -70,7 +83,7 @@ class EndInfo:
     path: str
     """Of the device or the socket. A very long one is cut."""
     location: str
-    """In a guest the PCI address, on the host the name of the VM; "" without a VM."""
+    """In a guest the PCI address, on the host the name of the peer's VM; "" where that is not known."""
     error: Optional[int]
     """Why ends() could not ask this end: a number of errno. What follows is not known then."""
     version: Optional[Tuple[int, int]]
@@ -89,14 +102,19 @@ class EndInfo:
     """On the host, whether a program owns the end."""
     dataports: Tuple[DataportInfo, ...]
     """The connection's dataports."""
+    door: Optional[Door]
+    """On the host, how the peer takes its end."""
+    peer_here: Optional[bool]
+    """On the host, whether a program or a VMM has the peer's end, whatever its guest does."""
     vm_exits: Optional[int]
-    """On the host, how often the VM has exited to its VMM so far."""
+    """On the host, how often the VM has exited so far, where crossvm-vm runs it."""
     vm_user_exits: Optional[int]
     """How many of these exits went on to the VM's process."""
 
     @classmethod
     def _of(cls, raw: crossvm_end_info_t) -> EndInfo:
-        is_socket = raw.via == Via.SOCKET
+        door = Door(raw.peer_door) if raw.peer_door else None
+        has_exits = door == Door.CROSSVM_VM
         return cls(
             name=raw.name.decode(errors="replace"),
             via=Via(raw.via),
@@ -114,8 +132,10 @@ class EndInfo:
                 DataportInfo(raw.dataports[i].size, bool(raw.dataports[i].rights & RIGHT_WRITE))
                 for i in range(raw.num_dataports)
             ),
-            vm_exits=raw.vm_exits if is_socket else None,
-            vm_user_exits=raw.vm_user_exits if is_socket else None,
+            door=door,
+            peer_here=bool(raw.peer_here) if door else None,
+            vm_exits=raw.vm_exits if has_exits else None,
+            vm_user_exits=raw.vm_user_exits if has_exits else None,
         )
 
 

@@ -43,6 +43,8 @@ class crossvm_end_info_t(Structure):
         ("vm_user_exits", c_uint64),
         ("num_dataports", c_uint64),
         ("dataports", crossvm_dataport_info_t * MAX_DATAPORTS),
+        ("peer_door", c_uint32),
+        ("peer_here", c_uint32),
     ]
 
 

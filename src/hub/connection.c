@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -13,7 +14,6 @@
 #include "../common/message.h"
 #include "../common/read_nowait.h"
 #include "../common/shared_event.h"
-#include "../common/size.h"
 #include "../wire/memory.h"
 
 struct hub_connection {
@@ -23,6 +23,7 @@ struct hub_connection {
     struct hub_memory dataports[CROSSVM_MAX_DATAPORTS];
     size_t num_dataports;
     struct region region; /* without one, each memory has a memfd of its own */
+    bool base_block_only;
     struct hub_end ends[2];
 };
 
@@ -65,6 +66,11 @@ struct hub_memory hub_end_dataport(const struct hub_end *end, size_t dataport)
     return end->connection->dataports[dataport];
 }
 
+bool hub_end_base_block_only(const struct hub_end *end)
+{
+    return end->connection->base_block_only;
+}
+
 /* --- who is there --- */
 
 static void tell(struct hub_end *end)
@@ -75,12 +81,40 @@ static void tell(struct hub_end *end)
 
 void hub_end_set_state(struct hub_end *end, uint32_t state)
 {
-    if (state != CROSSVM_DRIVER_NONE && state >= end->state)
-        end->generation++;
-    else if (state == end->state)
+    hub_end_set_state_after(end, state, state != CROSSVM_DRIVER_NONE && state >= end->state);
+}
+
+void hub_end_set_state_after(struct hub_end *end, uint32_t state, uint32_t came)
+{
+    if (came == 0 && state == end->state)
         return;
+    end->generation += came;
     end->state = state;
     tell(end->peer);
+}
+
+void hub_end_report(struct hub_end *end, const struct hub_report *report)
+{
+    struct hub_asker *asker = end->asker;
+
+    end->report = *report;
+    end->asker = NULL;
+    if (asker)
+        asker->answered(asker);
+}
+
+bool hub_end_ask(struct hub_end *end, struct hub_asker *asker)
+{
+    if (!end->occupant || !end->occupant->ask)
+        return false;
+    end->asker = asker;
+    end->occupant->ask(end->occupant);
+    return true;
+}
+
+void hub_end_ask_no_more(struct hub_end *end)
+{
+    end->asker = NULL;
 }
 
 int hub_end_take(struct hub_end *end, struct hub_occupant *occupant)
@@ -101,6 +135,7 @@ void hub_end_leave(struct hub_end *end)
         hub_loop_unwatch(end->connection->loop, &end->doorbell);
     end->occupant = NULL;
     hub_end_set_state(end, CROSSVM_DRIVER_NONE);
+    hub_end_report(end, &(struct hub_report){.msi = false});
 }
 
 /* --- events --- */
@@ -180,28 +215,15 @@ static bool make_shared(struct hub_connection *connection, bool in_region)
     return make_end(connection, 0) && make_end(connection, 1);
 }
 
-/* What a machine has too little memory for will never be there. 0, or -1 after a message. */
-static int check_memory(const struct hub_connection_config *config)
+static bool over_ivshmem(const struct hub_connection_config *config)
 {
-    char asked[SIZE_TEXT_BYTES], most[SIZE_TEXT_BYTES];
-    uint64_t total = 0;
-
-    for (size_t i = 0; i < config->num_dataports; i++) {
-        uint64_t size = config->dataports[i].size;
-
-        total = size > UINT64_MAX - total ? UINT64_MAX : total + size;
-    }
-    if (total <= memory_most())
-        return 0;
-    message("connection \"%s\": its dataports take %s, and this machine has %s of memory and swap; choose smaller ones",
-            config->name, size_format(asked, total), size_format(most, memory_most() >> 20 << 20));
-    return -1;
+    return config->ends[0].door == CROSSVM_DOOR_IVSHMEM || config->ends[1].door == CROSSVM_DOOR_IVSHMEM;
 }
 
 /* A VMM maps the whole region for writing, and so does its guest. 0, or -1 after a message. */
 static int check_writers(const struct hub_connection_config *config)
 {
-    for (size_t i = 0; config->ivshmem && i < config->num_dataports; i++) {
+    for (size_t i = 0; over_ivshmem(config) && i < config->num_dataports; i++) {
         if (config->dataports[i].writer == WRITER_BOTH)
             continue;
         message("connection \"%s\": dataport %zu is to be written by end %d alone, but over ivshmem both ends can "
@@ -216,7 +238,7 @@ struct hub_connection *hub_connection_create(struct hub_loop *loop, const struct
 {
     struct hub_connection *connection;
 
-    if (check_writers(config) || check_memory(config))
+    if (check_writers(config))
         return NULL;
     connection = calloc(1, sizeof(*connection));
     if (!connection) {
@@ -228,16 +250,21 @@ struct hub_connection *hub_connection_create(struct hub_loop *loop, const struct
     memcpy(connection->specs, config->dataports, sizeof(connection->specs));
     connection->num_dataports = config->num_dataports;
     connection->region = REGION_NONE;
+    connection->base_block_only = config->base_block_only;
     for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
         connection->dataports[i].memfd = -1;
     for (unsigned int i = 0; i < 2; i++) {
+        const char *vm = config->ends[i].vm;
+
         connection->ends[i] = (struct hub_end){.connection = connection,
                                                .peer = &connection->ends[1 - i],
                                                .number = i,
+                                               .door = config->ends[i].door,
                                                .doorbell = {.fd = -1, .handle = rung},
                                                .page = {.memfd = -1}};
+        (void)snprintf(connection->ends[i].vm, sizeof(connection->ends[i].vm), "%s", vm ? vm : "");
     }
-    if (make_shared(connection, config->ivshmem))
+    if (make_shared(connection, over_ivshmem(config)))
         return connection;
     message("connection \"%s\": cannot make what its ends share: %s", connection->name, error_reason(errno));
     hub_connection_destroy(connection);

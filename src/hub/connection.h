@@ -11,11 +11,20 @@
 #include "end.h"
 #include "loop.h"
 
+/** How an end is taken. */
+struct hub_end_config {
+    enum crossvm_door door;
+    const char *vm;   /**< name of the VM that takes it; NULL: none, or unknown */
+    const char *name; /**< what programs call the end; NULL: like the connection */
+    const char *path; /**< of a VMM's socket; NULL: hub_socket_path() */
+};
+
 struct hub_connection_config {
     const char *name;
+    struct hub_end_config ends[2];
     struct dataport_spec dataports[CROSSVM_MAX_DATAPORTS];
     size_t num_dataports;
-    bool ivshmem; /**< an end is taken over ivshmem: all memory lies in one region, which both ends write */
+    bool base_block_only; /**< offer guests registers 0x00 to 0x37 only; with doors host and crossvm-vm */
 };
 
 struct hub_connection;

@@ -18,12 +18,24 @@ static inline void hub_door_close(struct hub_door *door)
 }
 
 /**
- * A door for programs of this machine, which speak src/wire/wire.h: socket DIR/NAME.sock.
+ * A door for programs of this machine, which speak src/wire/wire.h.
  *
+ * @param path of the socket
  * @param name of the end, for programs
  * @return NULL after a message
  */
-struct hub_door *hub_door_host_open(struct hub_loop *loop, struct hub_end *end, const char *dir, const char *name);
+struct hub_door *hub_door_host_open(struct hub_loop *loop, struct hub_end *end, const char *path, const char *name);
+
+/**
+ * A door for crossvm-vm, which speaks src/wire/wire.h.
+ *
+ * @param path of the socket
+ * @return NULL after a message
+ */
+struct hub_door *hub_door_vm_open(struct hub_loop *loop, struct hub_end *end, const char *path);
+
+/** Hands an end over to crossvm-vm at the other side of a socket, without a door. 0, or -1 with errno. */
+int hub_door_vm_join(const struct hub_end *end, int socket);
 
 /**
  * A door for a VMM that speaks vfio-user: its guest has the end as the PCI function of docs/device.md.

@@ -4,7 +4,6 @@
  * who has the end, and brings news of the peer.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,12 +20,16 @@
 #include "door.h"
 #include "entrance.h"
 
+/* For how long a client waits for the report of the VM at the peer's end: if none comes, the one before has to do. */
+#define REPORT_PATIENCE_MS 500
+
 struct host_door;
 
 /* A program that is connected. */
 struct client {
     struct hub_source source; /* first, so that a client's source is the client; fd -1: none */
     struct host_door *door;
+    bool waits; /* for the peer's report, to be answered with it */
     int64_t asked_ms;
     uint64_t turn; /* of its coming or asking: several may have come in a millisecond */
 };
@@ -34,8 +37,9 @@ struct client {
 struct host_door {
     struct hub_door door;         /* first, so that a door is its host_door */
     struct hub_occupant occupant; /* at the end while a program has it */
+    struct hub_asker asker;       /* for the report of who has the peer's end */
     struct hub_entrance entrance;
-    struct hub_timer silence; /* when a client has been silent for too long */
+    struct hub_timer patience; /* when a client has waited, or been silent, for too long */
     struct hub_loop *loop;
     struct hub_end *end;
     char name[CROSSVM_FULL_NAME_BYTES];
@@ -88,21 +92,27 @@ static void drop(struct client *client)
 
 static void describe(const struct host_door *door, struct crossvm_wire_reply *reply)
 {
-    const struct hub_end *end = door->end;
+    const struct hub_end *end = door->end, *peer = end->peer;
 
-    reply->driver_state = end->peer->state;
-    reply->driver_generation = end->peer->generation;
+    memcpy(reply->name, door->name, sizeof(reply->name));
+    memcpy(reply->vm, peer->vm, sizeof(reply->vm));
+    reply->driver_state = peer->state;
+    reply->driver_generation = peer->generation;
+    reply->peer_door = peer->door;
+    reply->peer_here = peer->occupant != NULL;
+    reply->msi = peer->report.msi;
+    reply->vm_exits = peer->report.vm_exits;
+    reply->vm_user_exits = peer->report.vm_user_exits;
     reply->generation = door->owners;
     reply->owned = door->owner != NULL;
-    reply->peer_end = end->peer->number;
+    reply->peer_end = peer->number;
     reply->num_dataports = (uint32_t)hub_end_num_dataports(end);
-    reply->peer_counts = 1;
     reply->peer_page_offset = end->page.offset;
     for (size_t i = 0; i < reply->num_dataports; i++) {
         reply->dataports[i] = (struct crossvm_wire_dataport){
             .size = hub_end_dataport_size(end, i),
             .host_rights = hub_end_rights(end, i),
-            .guest_rights = hub_end_rights(end->peer, i),
+            .guest_rights = hub_end_rights(peer, i),
             .offset = hub_end_dataport(end, i).offset,
         };
     }
@@ -148,6 +158,22 @@ static uint32_t take_end(struct client *client)
     return 0;
 }
 
+static int send_reply(const struct client *client, struct crossvm_wire_reply *reply)
+{
+    describe(client->door, reply);
+    if (reply->header.type == CROSSVM_WIRE_ATTACH && reply->status == 0)
+        return send_end(client, reply);
+    return cvm_descriptors_send(client->source.fd, reply, sizeof(*reply), NULL, 0);
+}
+
+static int send_info(struct client *client)
+{
+    struct crossvm_wire_reply reply = {.header = {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_INFO}};
+
+    client->waits = false;
+    return send_reply(client, &reply);
+}
+
 /* 0, or -1 for a client to drop. */
 static int answer(struct client *client, const struct crossvm_wire_header *request)
 {
@@ -157,38 +183,55 @@ static int answer(struct client *client, const struct crossvm_wire_header *reque
     if (request->magic != CROSSVM_WIRE_MAGIC || request->version != CROSSVM_WIRE_VERSION ||
         (request->type != CROSSVM_WIRE_ATTACH && request->type != CROSSVM_WIRE_INFO))
         return -1;
-    memcpy(reply.name, door->name, sizeof(reply.name));
     if (!hub_entrance_admits(&door->entrance, client->source.fd)) {
         reply.status = EACCES;
+        memcpy(reply.name, door->name, sizeof(reply.name));
         return cvm_descriptors_send(client->source.fd, &reply, sizeof(reply), NULL, 0);
     }
-    if (request->type == CROSSVM_WIRE_ATTACH)
+    if (request->type == CROSSVM_WIRE_ATTACH) {
         reply.status = take_end(client);
-    describe(door, &reply);
-    if (request->type == CROSSVM_WIRE_ATTACH && reply.status == 0)
-        return send_end(client, &reply);
-    return cvm_descriptors_send(client->source.fd, &reply, sizeof(reply), NULL, 0);
+        return send_reply(client, &reply);
+    }
+    client->waits = hub_end_ask(door->end->peer, &door->asker);
+    return client->waits ? 0 : send_info(client);
 }
 
-/* --- silence --- */
+/* Answers those who wait, and drops whoever does not take the answer. */
+static void answered(struct hub_asker *asker)
+{
+    struct host_door *door = (struct host_door *)((char *)asker - offsetof(struct host_door, asker));
 
-/* When a client will have been silent for too long; for the owner, never. */
+    for (size_t i = 0; i < DOOR_MAX_CLIENTS; i++) {
+        struct client *client = &door->clients[i];
+
+        if (client->source.fd >= 0 && client->waits && send_info(client))
+            drop(client);
+    }
+}
+
+/* --- time --- */
+
+/* When a client will have waited, or been silent, for too long; for the owner, never. */
 static int64_t due_ms(const struct client *client)
 {
+    if (client->source.fd >= 0 && client->waits)
+        return client->asked_ms + REPORT_PATIENCE_MS;
     if (client->source.fd < 0 || client == client->door->owner)
         return NEVER_MS;
     return client->asked_ms + DOOR_SILENCE_MS;
 }
 
-static void drop_silent(struct hub_timer *timer, int64_t now)
+static void end_patience(struct hub_timer *timer, int64_t now)
 {
-    struct host_door *door = (struct host_door *)((char *)timer - offsetof(struct host_door, silence));
+    struct host_door *door = (struct host_door *)((char *)timer - offsetof(struct host_door, patience));
     int64_t next = NEVER_MS;
 
     for (size_t i = 0; i < DOOR_MAX_CLIENTS; i++) {
-        if (due_ms(&door->clients[i]) <= now)
-            drop(&door->clients[i]);
-        next = earlier_ms(next, due_ms(&door->clients[i]));
+        struct client *client = &door->clients[i];
+
+        if (due_ms(client) <= now && (!client->waits || send_info(client)))
+            drop(client);
+        next = earlier_ms(next, due_ms(client));
     }
     hub_timer_set(door->loop, timer, next);
 }
@@ -199,9 +242,8 @@ static void note_asking(struct client *client, int64_t now)
 
     client->asked_ms = now;
     client->turn = door->turns++;
-    /* Others asked earlier, so this matters only when no time is set. */
-    if (door->silence.due_ms == NEVER_MS)
-        hub_timer_set(door->loop, &door->silence, now + DOOR_SILENCE_MS);
+    if (door->patience.due_ms > now + REPORT_PATIENCE_MS)
+        hub_timer_set(door->loop, &door->patience, now + REPORT_PATIENCE_MS);
 }
 
 /* --- what the loop calls --- */
@@ -263,15 +305,15 @@ static void close_door(struct hub_door *closed)
         if (door->clients[i].source.fd >= 0)
             drop(&door->clients[i]);
     }
-    hub_timer_remove(&door->silence);
+    hub_end_ask_no_more(door->end->peer);
+    hub_timer_remove(&door->patience);
     hub_entrance_close(&door->entrance);
     free(door);
 }
 
-struct hub_door *hub_door_host_open(struct hub_loop *loop, struct hub_end *end, const char *dir, const char *name)
+struct hub_door *hub_door_host_open(struct hub_loop *loop, struct hub_end *end, const char *path, const char *name)
 {
     struct host_door *door = calloc(1, sizeof(*door));
-    char path[PATH_MAX];
 
     if (!door) {
         message("no memory for connection \"%s\"", name);
@@ -279,15 +321,15 @@ struct hub_door *hub_door_host_open(struct hub_loop *loop, struct hub_end *end, 
     }
     door->door.close = close_door;
     door->occupant.peer_changed = peer_changed;
+    door->asker.answered = answered;
     door->entrance = HUB_ENTRANCE_CLOSED;
-    door->silence.handle = drop_silent;
+    door->patience.handle = end_patience;
     door->loop = loop;
     door->end = end;
     (void)snprintf(door->name, sizeof(door->name), "%s", name);
     for (size_t i = 0; i < DOOR_MAX_CLIENTS; i++)
         door->clients[i] = (struct client){.source.fd = -1, .door = door};
-    hub_timer_add(loop, &door->silence);
-    (void)snprintf(path, sizeof(path), "%s/%s.sock", dir, name);
+    hub_timer_add(loop, &door->patience);
     if (hub_entrance_open(&door->entrance, loop, SOCK_SEQPACKET, path, door->name, welcome) == 0)
         return &door->door;
     close_door(&door->door);

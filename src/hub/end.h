@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <crossvm/crossvm.h>
+
 #include "../common/dataport_spec.h"
 #include "loop.h"
 #include "region.h"
@@ -27,6 +29,20 @@ struct hub_occupant {
     void (*peer_changed)(struct hub_occupant *occupant);
     /** The peer emitted; hub_end_peer_count() may tell how often. NULL: the occupant waits at the doorbell itself. */
     void (*woken)(struct hub_occupant *occupant);
+    /** Asks the occupant for its report: hub_end_report() is to bring it. NULL: the report is always fresh. */
+    void (*ask)(struct hub_occupant *occupant);
+};
+
+/** A door that asks for the report of who has the other end. */
+struct hub_asker {
+    void (*answered)(struct hub_asker *asker);
+};
+
+/** What an occupant that runs a VM says of it. */
+struct hub_report {
+    bool msi;               /**< the guest uses MSI */
+    uint64_t vm_exits;      /**< exits of the VM to the kernel since it started; 0 where nobody counts */
+    uint64_t vm_user_exits; /**< of these, on to the VM's process */
 };
 
 /** One of the two ends. Doors read it and change it by the functions below. */
@@ -34,12 +50,16 @@ struct hub_end {
     struct hub_connection *connection;
     struct hub_end *peer;
     unsigned int number;           /**< 0 or 1 */
+    enum crossvm_door door;        /**< by which it is taken */
+    char vm[64];                   /**< name of the VM that takes it; "": none, or unknown */
     struct hub_source doorbell;    /**< fd: an eventfd that the peer's events signal */
     struct hub_memory page;        /**< in which the occupant counts the events that it emits */
     volatile uint64_t *count;      /**< the first word of that page */
     struct hub_occupant *occupant; /**< NULL: none */
     uint32_t state;                /**< CROSSVM_DRIVER_*: who is here */
     uint32_t generation;           /**< counts the times that a driver or program came */
+    struct hub_report report;      /**< of the occupant */
+    struct hub_asker *asker;       /**< waits for the next one; or NULL */
 };
 
 /** Name of the connection. */
@@ -74,6 +94,25 @@ void hub_end_leave(struct hub_end *end);
 
 /** Says who is there, CROSSVM_DRIVER_*. A state that is not lower than the one before is somebody who came. */
 void hub_end_set_state(struct hub_end *end, uint32_t state);
+
+/** The same from an occupant that counts how many came since it said so before. */
+void hub_end_set_state_after(struct hub_end *end, uint32_t state, uint32_t came);
+
+/** Takes a report of the occupant, and answers who asked. */
+void hub_end_report(struct hub_end *end, const struct hub_report *report);
+
+/**
+ * Asks the occupant of an end for its report.
+ *
+ * @param asker is called once, when the report comes or the occupant leaves; until then it must stay, or be taken back
+ *              by hub_end_ask_no_more()
+ * @return false when end->report is fresh, and the asker is not called
+ */
+bool hub_end_ask(struct hub_end *end, struct hub_asker *asker);
+void hub_end_ask_no_more(struct hub_end *end);
+
+/** Whether the connection offers its guests registers 0x00 to 0x37 only. */
+bool hub_end_base_block_only(const struct hub_end *end);
 
 /** Counts events of the occupant, if it has not counted them itself, and wakes the peer. */
 void hub_end_emit(struct hub_end *end, uint64_t events);

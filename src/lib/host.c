@@ -2,9 +2,9 @@
 /*
  * An end on the host.
  *
- * The VM's process hands over memory and eventfds, and is in no path after that: an emit counts in the peer page and
- * signals one eventfd, and a wait reads the other. The socket stays open. It is the sign that this program owns the
- * end, and it brings news of the guest's driver and of the end of the process.
+ * The hub hands over memory and eventfds, and is in no path after that: an emit counts in the peer page and signals one
+ * eventfd, and a wait reads the other. The socket stays open. It is the sign that this program owns the end, and it
+ * brings news of the peer and of the end of the hub.
  */
 #include "host.h"
 
@@ -43,7 +43,7 @@ struct host_end {
     int to_guest;        /* eventfd: signals the guest */
     uint64_t *peer_page; /* mapped; its first word is PEER_SEQ */
     struct wire_driver driver;
-    bool gone;       /* the VM's process ended; atomic, for crossvm_emit() in other threads */
+    bool gone;       /* the hub ended; atomic, for crossvm_emit() in other threads */
     uint64_t events; /* read from from_guest so far */
     uint64_t told;   /* of these, returned by crossvm_wait() */
 };
@@ -76,8 +76,8 @@ static int tell_events(struct host_end *host)
 }
 
 /*
- * Takes the count of the guest's eventfd. The VM's process shares the descriptor, and may have emptied it since it
- * polled readable. So the read must not block, whatever the descriptor's flags are. The read is an acquire: memory that
+ * Takes the count of the guest's eventfd. The hub shares the descriptor, and may have emptied it since it polled
+ * readable. So the read must not block, whatever the descriptor's flags are. The read is an acquire: memory that
  * the guest wrote before it emitted is visible after the read.
  */
 static int take_events(struct host_end *host)
@@ -97,8 +97,7 @@ static int take_events(struct host_end *host)
                     host->end.name, host->path);
 }
 
-/* Takes news of the guest's driver and program. Returns 1 for a change, 0 for none, -EPIPE when the VM's process has
- * ended. */
+/* Takes news of the peer. Returns 1 for a change, 0 for none, -EPIPE when the hub has ended. */
 static int take_driver_news(struct host_end *host)
 {
     struct wire_driver before = host->driver;
@@ -128,7 +127,7 @@ static int host_wait(struct crossvm_end *end, deadline_t deadline)
         if (ready == 0)
             return 0;
 
-        /* Events first: those of a VM whose process has just ended come before the news of that. */
+        /* Events first: those of a peer that has just ended come before the news of that. */
         result = fds[0].revents ? take_events(host) : 0;
         if (result)
             return result;
@@ -204,6 +203,8 @@ static void describe(const char *path, const struct crossvm_wire_reply *reply, c
     }
     info->vm_exits = reply->vm_exits;
     info->vm_user_exits = reply->vm_user_exits;
+    info->peer_door = reply->peer_door;
+    info->peer_here = reply->peer_here != 0;
 }
 
 int cvm_host_look(const char *path, crossvm_end_info_t *info)
@@ -232,7 +233,7 @@ static int host_info(const struct crossvm_end *end, crossvm_end_info_t *info)
     return error;
 }
 
-/* Gives back what an end has so far. The VM's process notices that the socket closes. */
+/* Gives back what an end has so far. The hub notices that the socket closes. */
 static void host_close(struct crossvm_end *end)
 {
     struct host_end *host = host_of(end);

@@ -217,6 +217,8 @@ static const char *find_fault(struct crossvm_wire_reply *reply, ssize_t length, 
         return "too many dataports";
     if (reply->peer_end > 1)
         return "an end that is neither 0 nor 1";
+    if (reply->peer_door > CROSSVM_DOOR_IVSHMEM)
+        return "a door that is not known";
     for (size_t i = 0; i < reply->num_dataports; i++) {
         if (!dataport_is_valid(&reply->dataports[i]))
             return "a dataport with an impossible size, offset or rights";

@@ -34,7 +34,7 @@ int cvm_wire_request(const char *path, enum crossvm_wire_type type, int timeout_
 /** Closes the socket and the descriptors, except those that are -1. */
 void cvm_wire_close(struct wire_answer *answer);
 
-/** What a VM's process has last said about the guest's driver and program. */
+/** What the hub has last said about who is at the peer's end. */
 struct wire_driver {
     uint32_t state; /* CROSSVM_DRIVER_* */
     uint32_t generation;

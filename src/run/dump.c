@@ -3,20 +3,88 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../common/exit_status.h"
 #include "../common/message.h"
-#include "links.h"
+#include "../hub/door.h"
+#include "topology_hub.h"
 
-/* Runs crossvm-vm with --dump for one VM. 0, or -1 after a message. */
-static int dump_vm(const struct links *links, size_t vm, const struct vm_program_options *options)
+/* What a VM joins while its devices are shown: connections that nobody serves, by sockets that it inherits. */
+struct joins {
+    struct hub_connection **connections;
+    char **sockets; /* their numbers, for --join */
+    size_t n;
+};
+
+static void destroy_joins(struct joins *joins)
 {
-    struct vm_command command;
-    int status = 0;
-    int error = vm_command_make(&command, links->topology, vm, links->of, options);
+    for (size_t i = 0; i < joins->n; i++) {
+        if (joins->sockets[i])
+            close((int)strtol(joins->sockets[i], NULL, 10));
+        free(joins->sockets[i]);
+        hub_connection_destroy(joins->connections[i]);
+    }
+    free(joins->connections);
+    free(joins->sockets);
+}
 
+/* 0, or -1 after a message. */
+static int add_join(struct joins *joins, struct hub_loop *loop, const struct hub_connection_config *config, int end)
+{
+    size_t i = joins->n++;
+    int pair[2];
+
+    joins->connections[i] = hub_connection_create(loop, config);
+    if (!joins->connections[i])
+        return -1;
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair) == 0) {
+        int error = hub_door_vm_join(hub_connection_end(joins->connections[i], (unsigned int)end), pair[0]);
+
+        close(pair[0]); /* what was sent stays */
+        if (asprintf(&joins->sockets[i], "%d", pair[1]) >= 0 && !error)
+            return 0;
+    }
+    message("connection \"%s\": cannot hand its end over: %s", config->name, error_reason(errno));
+    return -1;
+}
+
+static int create_joins(struct joins *joins, const struct topology *topology, size_t vm, struct hub_loop *loop)
+{
+    size_t n = topology->num_connections + 1;
+    struct hub_connection_config config;
+
+    *joins = (struct joins){calloc(n, sizeof(struct hub_connection *)), calloc(n, sizeof(char *)), 0};
+    if (!joins->connections || !joins->sockets) {
+        message("no memory for the connections of VM %s", topology->vms[vm].name);
+        return -1;
+    }
+    for (size_t i = 0; i < topology->num_connections; i++) {
+        int end = connection_end_of(&topology->connections[i], vm);
+
+        if (end < 0)
+            continue;
+        topology_describe(topology, i, &config);
+        if (add_join(joins, loop, &config, end))
+            return -1;
+    }
+    return 0;
+}
+
+/* Runs crossvm-vm with --dump. 0, or -1 after a message. */
+static int dump_vm(const struct topology *topology, size_t vm, struct hub_loop *loop,
+                   const struct vm_program_options *options)
+{
+    struct vm_command command = {0};
+    struct joins joins;
+    int error = create_joins(&joins, topology, vm, loop);
+    int status = 0;
+
+    if (!error)
+        error = vm_command_make(&command, &topology->vms[vm], joins.sockets, joins.n, options);
     if (!error) {
         pid_t pid = fork();
 
@@ -27,22 +95,23 @@ static int dump_vm(const struct links *links, size_t vm, const struct vm_program
         error = pid < 0 || waitpid(pid, &status, 0) != pid || status ? -1 : 0;
     }
     vm_command_free(&command);
+    destroy_joins(&joins);
     return error;
 }
 
 int topology_dump(const struct topology *topology, const struct vm_program_options *options)
 {
-    struct links links;
-    int error = links_create(&links, topology);
+    struct hub_loop *loop = hub_loop_create();
+    int error = loop ? 0 : -1;
 
     for (size_t i = 0; i < topology->num_vms && !error; i++) {
         if (options->json)
             printf(i ? ",\n" : "[");
         (void)fflush(stdout); /* before what the program prints */
-        error = dump_vm(&links, i, options);
+        error = dump_vm(topology, i, loop, options);
     }
     if (options->json)
         printf("]\n");
-    links_destroy(&links);
+    hub_loop_destroy(loop);
     return error ? STATUS_ERROR : STATUS_OK;
 }

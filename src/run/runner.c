@@ -17,7 +17,7 @@
 #include "../common/end_signals.h"
 #include "../common/exit_status.h"
 #include "../common/message.h"
-#include "links.h"
+#include "topology_hub.h"
 #include "vm_process.h"
 
 #define STATUS_OF_SIGNAL 128
@@ -26,18 +26,19 @@
 #define LAST_PATIENCE_MS 1000 /* for the reader, after a second signal */
 #define SAME_SIGNAL_MS 500    /* a second signal within this time counts as the first: timeout(1) sends each twice */
 
-/* Where in the list for poll() what is: signals and the two outputs; then of each VM; then two sockets of each link. */
+/* Where in the list for poll() what is: signals and the two outputs; then of each VM. */
 enum { AT_SIGNALS, AT_OUT, AT_MESSAGES, AT_FIRST_VM };
 enum { AT_CONSOLE, AT_ERRORS, AT_LISTENER, AT_CLIENT, AT_PER_VM };
 
-/* Besides those of VMs and links: standard ones, signals, the listeners' spare one, those of a VM that is being made */
+/* Besides those of VMs and the hub: standard ones, signals, the listeners' spare one, those of a VM that is being made
+ */
 #define OTHER_DESCRIPTORS 12
 
 struct runner {
     const struct topology *topology;
     const struct vm_program_options *options;
     struct vm_process *processes; /**< one a VM */
-    struct links links;
+    struct hub *hub;              /**< serves connections in its own thread, whatever VMs print */
     struct pollfd *polled;
     int signals;
     int ending;         /**< the signal that came last, or 0 */
@@ -66,16 +67,52 @@ static void say(struct runner *runner, const char *format, ...)
 
 /* --- starting --- */
 
+static void free_joins(char **joins, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        free(joins[i]);
+    free(joins);
+}
+
+/* The sockets at which a VM finds its ends, for free_joins(). NULL after a message. */
+static char **list_joins(const struct runner *runner, size_t vm, size_t *n)
+{
+    const struct topology *topology = runner->topology;
+    char **joins = calloc(topology->num_connections + 1, sizeof(char *));
+    char path[PATH_MAX];
+
+    *n = 0;
+    for (size_t i = 0; joins && i < topology->num_connections; i++) {
+        int end = connection_end_of(&topology->connections[i], vm);
+
+        if (end < 0)
+            continue;
+        (void)topology_socket(topology, i, end, runner->options->socket_dir, path);
+        joins[*n] = strdup(path);
+        if (joins[(*n)++])
+            continue;
+        free_joins(joins, *n);
+        joins = NULL;
+    }
+    if (!joins)
+        message("no memory for the connections of VM %s", topology->vms[vm].name);
+    return joins;
+}
+
 static int start_vm(struct runner *runner, size_t i)
 {
-    struct vm_command command;
-    int error = vm_command_make(&command, runner->topology, i, runner->links.of, runner->options);
+    struct vm_command command = {0};
+    size_t n;
+    char **joins = list_joins(runner, i, &n);
+    int error = joins ? vm_command_make(&command, &runner->topology->vms[i], joins, n, runner->options) : -1;
 
     if (!error)
         error = vm_process_start(&runner->processes[i], &command);
     runner->processes[i].start_ms = now_ms();
     runner->processes[i].restart.due_ms = 0;
     vm_command_free(&command);
+    if (joins)
+        free_joins(joins, n);
     return error;
 }
 
@@ -97,7 +134,7 @@ static int check_descriptors(const struct topology *topology)
     size_t vms = topology->num_vms, needed;
     char what[80];
 
-    needed = OTHER_DESCRIPTORS + vms * VM_PROCESS_DESCRIPTORS + links_descriptors(topology) + topology->num_connections;
+    needed = OTHER_DESCRIPTORS + vms * VM_PROCESS_DESCRIPTORS + topology_hub_descriptors(topology);
     (void)snprintf(what, sizeof(what), "this topology (VMs: %zu, connections: %zu)", vms, topology->num_connections);
     return descriptor_limit_check(what, needed);
 }
@@ -125,8 +162,7 @@ static int prepare(struct runner *runner)
     if (check_descriptors(topology))
         return -1;
     runner->processes = calloc(topology->num_vms, sizeof(*runner->processes));
-    runner->polled =
-        calloc(AT_FIRST_VM + AT_PER_VM * topology->num_vms + 2 * topology->num_connections, sizeof(struct pollfd));
+    runner->polled = calloc(AT_FIRST_VM + AT_PER_VM * topology->num_vms, sizeof(struct pollfd));
     if (!runner->processes || !runner->polled) {
         message("no memory for %zu VMs", topology->num_vms);
         return -1;
@@ -137,7 +173,10 @@ static int prepare(struct runner *runner)
         if (vm_process_create(&runner->processes[i], &topology->vms[i], width, &runner->out, &runner->messages))
             return -1;
     }
-    return links_create(&runner->links, topology) || watch_signals(runner) ? -1 : 0;
+    if (watch_signals(runner))
+        return -1;
+    runner->hub = topology_hub_create(topology, runner->options->socket_dir, runner->options->stats);
+    return runner->hub ? hub_start(runner->hub) : -1;
 }
 
 /* --- ending --- */
@@ -188,13 +227,11 @@ static bool is_to_restart(const struct runner *runner, const struct vm_process *
     return process->vm->restart == RESTART_ALWAYS || (process->vm->restart == RESTART_ON_FAILURE && process->failed);
 }
 
-/* VMs that share a connection with it are told at once, whatever becomes of its output. */
 static void vm_ended(struct runner *runner, size_t i, int status)
 {
     struct vm_process *process = &runner->processes[i];
 
     vm_process_ended(process, status);
-    links_leave(&runner->links, i);
     if (is_to_restart(runner, process))
         restart_plan(&process->restart, process->start_ms, now_ms());
 }
@@ -288,7 +325,7 @@ static size_t gather(struct runner *runner, int64_t now, int64_t *next_ms)
         if (socket)
             *next_ms = earlier_ms(*next_ms, listener_due_ms(&socket->listener, now));
     }
-    return (size_t)(next + links_gather(&runner->links, next) - runner->polled);
+    return (size_t)(next - runner->polled);
 }
 
 static void serve_vm(struct vm_process *process, const struct pollfd *polled)
@@ -309,13 +346,11 @@ static void serve_vm(struct vm_process *process, const struct pollfd *polled)
     }
 }
 
-/* Links first, since a change of a peer's state is to be told at once. Signals last, since they change what is there.
- */
+/* Signals last, since they change what is there. */
 static void serve(struct runner *runner)
 {
     const struct pollfd *vms = runner->polled + AT_FIRST_VM;
 
-    links_serve(&runner->links, vms + AT_PER_VM * runner->topology->num_vms);
     for (size_t i = 0; i < runner->topology->num_vms; i++)
         serve_vm(&runner->processes[i], vms + AT_PER_VM * i);
     if (runner->polled[AT_OUT].revents)
@@ -386,7 +421,7 @@ static void destroy(struct runner *runner)
         for (size_t i = 0; i < runner->topology->num_vms; i++)
             vm_process_destroy(&runner->processes[i]);
     }
-    links_destroy(&runner->links);
+    hub_destroy(runner->hub);
     if (runner->signals >= 0)
         close(runner->signals);
     free(runner->processes);

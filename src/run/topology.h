@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <crossvm/device.h>
+#include <crossvm/crossvm.h>
 
 #include "../common/dataport_spec.h"
 
@@ -33,6 +33,7 @@ enum restart_policy {
 /** A VM. Paths are as to be opened from here. */
 struct topology_vm {
     char *name;
+    enum crossvm_door door; /**< by which it takes its ends */
     char *kernel;
     char *initramfs;    /**< NULL: none */
     char *command_line; /**< NULL: none */

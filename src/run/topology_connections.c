@@ -2,9 +2,9 @@
 /* The connections of a topology. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 
 #include "../common/vm_limits.h"
+#include "topology_hub.h"
 #include "topology_read.h"
 #include "value.h"
 #include "words.h"
@@ -151,13 +151,16 @@ static void check_connection_name(const struct topology *topology, const struct 
 }
 
 /* An address holds a short path only. */
-static void check_socket(const char *socket_dir, const struct part *part, const struct topology_connection *connection)
+static void check_sockets(const struct topology *topology, const char *socket_dir, const struct part *part,
+                          size_t connection)
 {
-    size_t length = strlen(socket_dir) + strlen("/.sock") + strlen(connection->name);
+    char path[PATH_MAX];
 
-    if (connection->ends[1] == TOPOLOGY_HOST && length >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
-        part_error(part, "the path %s/%s.sock is too long for a socket; choose a shorter --socket-dir", socket_dir,
-                   connection->name);
+    for (int end = 0; end < 2; end++) {
+        if (topology_socket(topology, connection, end, socket_dir, path))
+            continue;
+        part_error(part, "the path %s is too long for a socket; choose shorter names, or another --socket-dir", path);
+    }
 }
 
 static void read_connection(struct topology *topology, const char *socket_dir, const struct part *part)
@@ -182,7 +185,7 @@ static void read_connection(struct topology *topology, const char *socket_dir, c
     put_host_last(connection);
     if (connection->name) {
         check_connection_name(topology, part, connection);
-        check_socket(socket_dir, part, connection);
+        check_sockets(topology, socket_dir, part, topology->num_connections);
     }
     topology->num_connections++;
 }

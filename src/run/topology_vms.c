@@ -101,7 +101,10 @@ static void read_vm(struct topology *topology, const char *folder, const struct 
     struct topology_vm *vm = &topology->vms[topology->num_vms];
     struct part value;
 
-    *vm = (struct topology_vm){.memory = DEFAULT_MEMORY, .vcpus = 1, .console_max_size = DEFAULT_CONSOLE_SIZE};
+    *vm = (struct topology_vm){.door = CROSSVM_DOOR_CROSSVM_VM,
+                               .memory = DEFAULT_MEMORY,
+                               .vcpus = 1,
+                               .console_max_size = DEFAULT_CONSOLE_SIZE};
     if (!part_check_mapping(part, keys))
         return;
     vm->name = read_name(part);

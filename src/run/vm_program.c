@@ -2,7 +2,6 @@
 #include "vm_program.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -47,8 +46,6 @@ static int add_vm(struct vm_command *command, const struct topology_vm *vm, cons
         error |= add(command, "--initramfs=%s", vm->initramfs);
     if (vm->command_line)
         error |= add(command, "--command-line=%s", vm->command_line);
-    if (options->socket_dir)
-        error |= add(command, "--socket-dir=%s", options->socket_dir);
     if (options->stats)
         error |= add(command, "--stats");
     if (options->dump)
@@ -58,58 +55,19 @@ static int add_vm(struct vm_command *command, const struct topology_vm *vm, cons
     return error;
 }
 
-static int add_host_connection(struct vm_command *command, const struct topology_connection *connection)
-{
-    static const char *const writers[] = {"guest", "host"};
-    char specification[CROSSVM_FULL_NAME_BYTES + CROSSVM_MAX_DATAPORTS * 32 + 8];
-    size_t size = sizeof(specification);
-    size_t used = (size_t)snprintf(specification, size, "%s", connection->name);
-
-    for (size_t i = 0; i < connection->num_dataports; i++) {
-        int writer = connection->dataports[i].writer;
-
-        used += (size_t)snprintf(specification + used, size - used, ",%llu:%s",
-                                 (unsigned long long)connection->dataports[i].size,
-                                 writer == WRITER_BOTH ? "both" : writers[writer]);
-    }
-    if (connection->base_block_only)
-        (void)snprintf(specification + used, size - used, ",base-block-only");
-    return add(command, "--connection=%s", specification);
-}
-
-static int add_link(struct vm_command *command, struct link *link, int end)
-{
-    int socket = link_join(link, end);
-
-    if (socket < 0)
-        return -1;
-    command->sockets[command->num_sockets++] = socket;
-    return add(command, "--join=%d", socket);
-}
-
-int vm_command_make(struct vm_command *command, const struct topology *topology, size_t vm, struct link *links,
+int vm_command_make(struct vm_command *command, const struct topology_vm *vm, char *const *joins, size_t num_joins,
                     const struct vm_program_options *options)
 {
-    size_t n = topology->num_connections;
     int error;
 
-    *command = (struct vm_command){
-        .arguments = calloc(FIXED_ARGUMENTS + n, sizeof(char *)),
-        .sockets = calloc(n ? n : 1, sizeof(int)),
-    };
-    if (!command->arguments || !command->sockets) {
+    *command = (struct vm_command){.arguments = calloc(FIXED_ARGUMENTS + num_joins, sizeof(char *))};
+    if (!command->arguments) {
         message("no memory for a command line");
         return -1;
     }
-    error = add_vm(command, &topology->vms[vm], options);
-    for (size_t i = 0; i < n && !error; i++) {
-        const struct topology_connection *connection = &topology->connections[i];
-        int end = connection_end_of(connection, vm);
-
-        if (end >= 0)
-            error = connection_is_between_vms(connection) ? add_link(command, &links[i], end)
-                                                          : add_host_connection(command, connection);
-    }
+    error = add_vm(command, vm, options);
+    for (size_t i = 0; i < num_joins && !error; i++)
+        error = add(command, "--join=%s", joins[i]);
     return error ? -1 : 0;
 }
 
@@ -118,9 +76,6 @@ void vm_command_free(struct vm_command *command)
     for (size_t i = 0; i < command->num_arguments; i++)
         free(command->arguments[i]);
     free(command->arguments);
-    for (size_t i = 0; i < command->num_sockets; i++)
-        close(command->sockets[i]);
-    free(command->sockets);
     *command = (struct vm_command){0};
 }
 
@@ -146,8 +101,6 @@ void vm_command_execute(const struct vm_command *command)
 {
     char path[PATH_MAX];
 
-    for (size_t i = 0; i < command->num_sockets; i++)
-        (void)fcntl(command->sockets[i], F_SETFD, 0);
     if (find_beside(path))
         (void)execv(path, command->arguments);
     else

@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "link.h"
 #include "topology.h"
 
 /** The exit status when the program is not there, as shells have it. */
@@ -13,30 +12,27 @@
 
 /** Options that all VMs get. */
 struct vm_program_options {
-    const char *socket_dir; /**< NULL: crossvm-vm's default */
+    const char *socket_dir;
     bool stats;
     bool dump; /**< show the devices instead of running */
     bool json; /**< ... as JSON */
 };
 
-/** A command line, and the sockets that it names. */
+/** A command line. */
 struct vm_command {
     char **arguments; /**< ends with NULL */
     size_t num_arguments;
-    int *sockets; /**< of connections to other VMs, for the process to inherit */
-    size_t num_sockets;
 };
 
 /**
- * Makes the command line, and joins the VM's links.
+ * Makes the command line of a VM.
  *
- * @param links of the connections of the topology, by their index; only those between VMs are made
+ * @param joins what to name with --join, one for each of its connections
  * @return 0, or -1 after a message; vm_command_free() frees, also after a failure
  */
-int vm_command_make(struct vm_command *command, const struct topology *topology, size_t vm, struct link *links,
+int vm_command_make(struct vm_command *command, const struct topology_vm *vm, char *const *joins, size_t num_joins,
                     const struct vm_program_options *options);
 
-/** Frees it, and closes this process's side of the sockets. */
 void vm_command_free(struct vm_command *command);
 
 /** In a new process: becomes the program, or ends with status VM_PROGRAM_NOT_FOUND after a message. */

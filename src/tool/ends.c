@@ -57,14 +57,30 @@ const char *end_rights(uint32_t rights)
     }
 }
 
-bool end_has_vm(const crossvm_end_info_t *end)
+const char *end_door(const crossvm_end_info_t *end)
 {
-    return end->via == CROSSVM_VIA_SOCKET && end->location[0];
+    static const char *const words[] = {
+        [CROSSVM_DOOR_UNKNOWN] = "unknown",       [CROSSVM_DOOR_HOST] = "host",
+        [CROSSVM_DOOR_CROSSVM_VM] = "crossvm-vm", [CROSSVM_DOOR_VFIO_USER] = "vfio-user",
+        [CROSSVM_DOOR_IVSHMEM] = "ivshmem",
+    };
+
+    return words[end->peer_door];
+}
+
+static bool peer_is_guest(const crossvm_end_info_t *end)
+{
+    return end->peer_door > CROSSVM_DOOR_HOST;
+}
+
+bool end_has_exits(const crossvm_end_info_t *end)
+{
+    return end->peer_door == CROSSVM_DOOR_CROSSVM_VM && end->peer_here;
 }
 
 bool end_has_interrupt(const crossvm_end_info_t *end)
 {
-    return end->version || end->msi || end_has_vm(end);
+    return end->version || end->msi || (peer_is_guest(end) && end->peer_here);
 }
 
 static const char *shown(const char *text)
@@ -115,9 +131,10 @@ static const struct argp ls_argp = {
     .options = options,
     .parser = parse_ls,
     .doc =
-        "Lists the connections that this machine has an end of: devices of this guest, then sockets of VMs and of "
-        "`crossvm pair` that run here.\v"
-        "NAME is what other commands take. Where a name appears twice, the second is shown as its path. EVENTS counts "
+        "Lists the connections that this machine has an end of: devices of this guest, then sockets of "
+        "hubs that run here (`crossvm run`, `crossvm hub`, `crossvm pair`).\v"
+        "NAME is what other commands take. DOOR is how the peer takes its end, on the host. Where a name appears "
+        "twice, the second is shown as its path. EVENTS counts "
         "the events that the other end has sent. Exit status: 0, or 2 when something, such as a directory, could not "
         "be looked at.",
 };
@@ -131,7 +148,7 @@ static const struct argp info_argp = {
 
 /* --- ls --- */
 
-enum { NAME, VIA, LOCATION, PEER, EVENTS, DATAPORTS, NUM_COLUMNS };
+enum { NAME, VIA, LOCATION, DOOR, PEER, EVENTS, DATAPORTS, NUM_COLUMNS };
 
 typedef char table_row[NUM_COLUMNS][256];
 
@@ -154,6 +171,8 @@ static void make_row(table_row row, const crossvm_end_info_t *end, bool is_hidde
     snprintf(row[NAME], sizeof(row[NAME]), "%s", is_hidden ? end->path : end->name);
     snprintf(row[VIA], sizeof(row[VIA]), "%s", end_via(end));
     snprintf(row[LOCATION], sizeof(row[LOCATION]), "%s", shown(end->location));
+    snprintf(row[DOOR], sizeof(row[DOOR]), "%s%s", end->peer_door ? end_door(end) : "-",
+             peer_is_guest(end) && !end->peer_here ? " (no VMM)" : "");
     snprintf(row[PEER], sizeof(row[PEER]), "%s", end_peer(end));
     snprintf(row[EVENTS], sizeof(row[EVENTS]), "-");
     if (end->version)
@@ -184,7 +203,7 @@ static void print_rows(table_row *rows, size_t count)
 
 static int print_table(const crossvm_end_info_t *ends, size_t count)
 {
-    static const table_row heads = {"NAME", "VIA", "LOCATION", "PEER", "EVENTS", "DATAPORTS"};
+    static const table_row heads = {"NAME", "VIA", "LOCATION", "DOOR", "PEER", "EVENTS", "DATAPORTS"};
     table_row *rows = malloc((count + 1) * sizeof(*rows));
 
     if (!rows) {
@@ -244,6 +263,11 @@ static void print_end(const crossvm_end_info_t *end)
     printf("path        %s\n", end->path);
     if (end->location[0])
         printf("%s  %s\n", is_socket ? "VM        " : "PCI device", end->location);
+    if (end->peer_door)
+        printf("door        %s%s\n", end_door(end),
+               !peer_is_guest(end) ? ""
+               : end->peer_here    ? ", a VMM is there"
+                                   : ", no VMM is there");
     if (end->version)
         printf("device      version %u.%u\n", end->version >> 16, end->version & 0xffff);
     if (end->version || is_socket)
@@ -261,7 +285,7 @@ static void print_end(const crossvm_end_info_t *end)
     for (size_t i = 0; i < end->num_dataports; i++)
         printf("dataport %zu  %s %s, %" PRIu64 " bytes\n", i, size_format(bytes, end->dataports[i].size),
                end_rights(end->dataports[i].rights), end->dataports[i].size);
-    if (end_has_vm(end))
+    if (end_has_exits(end))
         printf("VM exits    %" PRIu64 ", of these %" PRIu64 " to its process\n", end->vm_exits, end->vm_user_exits);
 }
 

@@ -12,8 +12,10 @@ const char *end_via(const crossvm_end_info_t *end);
 const char *end_peer(const crossvm_end_info_t *end);
 const char *end_rights(uint32_t rights);
 
-/** Whether a VM is behind an end on the host. Without one, it has no exits. */
-bool end_has_vm(const crossvm_end_info_t *end);
+const char *end_door(const crossvm_end_info_t *end);
+
+/** Whether exits of the VM at the peer's end are counted. */
+bool end_has_exits(const crossvm_end_info_t *end);
 
 /** Whether it is known which interrupt the guest uses. */
 bool end_has_interrupt(const crossvm_end_info_t *end);

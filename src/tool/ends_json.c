@@ -41,7 +41,7 @@ static json_t *dataports_to_json(const crossvm_end_info_t *end)
 static json_t *end_to_json(const crossvm_end_info_t *end)
 {
     bool is_numbered = !end->error && (end->via == CROSSVM_VIA_SOCKET || end->version);
-    bool has_vm = end_has_vm(end);
+    bool has_exits = end_has_exits(end);
     json_t *o = json_object();
     int failed = 0;
 
@@ -58,8 +58,10 @@ static json_t *end_to_json(const crossvm_end_info_t *end)
     failed |= json_object_set_new(o, "msi", end_has_interrupt(end) ? json_boolean(end->msi) : json_null());
     failed |= json_object_set_new(o, "owned", end->owner < 0 ? json_null() : json_boolean(end->owner));
     failed |= json_object_set_new(o, "dataports", dataports_to_json(end));
-    failed |= json_object_set_new(o, "vm_exits", number_if(has_vm, end->vm_exits));
-    failed |= json_object_set_new(o, "vm_user_exits", number_if(has_vm, end->vm_user_exits));
+    failed |= json_object_set_new(o, "door", text_if(end->peer_door, end_door(end)));
+    failed |= json_object_set_new(o, "peer_here", end->peer_door ? json_boolean(end->peer_here) : json_null());
+    failed |= json_object_set_new(o, "vm_exits", number_if(has_exits, end->vm_exits));
+    failed |= json_object_set_new(o, "vm_user_exits", number_if(has_exits, end->vm_user_exits));
     if (failed) {
         json_decref(o);
         return NULL;

@@ -14,9 +14,7 @@
 #include "../common/end_signals.h"
 #include "../common/name.h"
 #include "../common/standard_streams.h"
-#include "../hub/connection.h"
-#include "../hub/door.h"
-#include "../wire/door.h"
+#include "../hub/hub.h"
 #include "../wire/socket_directory.h"
 #include "command.h"
 
@@ -24,21 +22,8 @@
 
 enum { OPTION_END0 = 0x100, OPTION_END1, OPTION_STATS };
 
-/* By which door an end is taken. */
-enum door_kind { DOOR_HOST, DOOR_VFIO_USER, DOOR_IVSHMEM, DOOR_KINDS };
-
-/* Doors as options name them; the sockets of VMMs end with the name, too. */
-static const char *const door_names[DOOR_KINDS] = {"host", "vfio-user", "ivshmem"};
-
-/* How an end is taken. */
-struct end_options {
-    enum door_kind kind;
-    const char *path; /* of the VMM's socket; NULL: the usual one */
-};
-
 struct pair_options {
     struct hub_connection_config connection;
-    struct end_options ends[2];
     const char *dir; /* of the sockets */
     bool stats;
 };
@@ -54,18 +39,23 @@ static void add_dataport(struct argp_state *state, struct hub_connection_config 
         command_line_error(state, "--dataport: \"%s\" %s", text, reason);
 }
 
-static void choose_door(struct argp_state *state, struct pair_options *options, unsigned int end, const char *text)
+/* Reads DOOR[:SOCKET]. */
+static void choose_door(struct argp_state *state, struct hub_connection_config *connection, unsigned int end,
+                        const char *text)
 {
-    size_t length = strcspn(text, ":");
-    const char *path = text[length] ? text + length + 1 : NULL;
-    enum door_kind kind = DOOR_HOST;
+    for (enum crossvm_door door = CROSSVM_DOOR_HOST; door <= CROSSVM_DOOR_IVSHMEM; door++) {
+        const char *word = hub_door_word(door), *rest = text + strlen(word);
 
-    while (kind < DOOR_KINDS && (strncmp(text, door_names[kind], length) != 0 || door_names[kind][length]))
-        kind++;
-    if (kind == DOOR_KINDS || (path && (kind == DOOR_HOST || !*path)))
-        command_line_error(state, "--end%u: \"%s\" is no door: that is host, vfio-user[:SOCKET] or ivshmem[:SOCKET]",
-                           end, text);
-    options->ends[end] = (struct end_options){kind, path};
+        if (strncmp(text, word, strlen(word)) != 0 || (*rest && (*rest != ':' || !rest[1])))
+            continue;
+        connection->ends[end] = (struct hub_end_config){.door = door, .path = *rest ? rest + 1 : NULL};
+        return;
+    }
+    command_line_error(
+        state,
+        "--end%u: \"%s\" is no door: that is host, crossvm-vm, vfio-user or ivshmem, and may be followed "
+        "by :SOCKET",
+        end, text);
 }
 
 static bool is_name(const char *name)
@@ -86,7 +76,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_END0:
     case OPTION_END1:
-        choose_door(state, options, (unsigned int)(key - OPTION_END0), argument);
+        choose_door(state, &options->connection, (unsigned int)(key - OPTION_END0), argument);
         return 0;
     case OPTION_STATS:
         options->stats = true;
@@ -107,8 +97,8 @@ static const struct argp_option options[] = {
      "At most 4; without this option there is one of 64K",
      0},
     {"end0", OPTION_END0, "DOOR", 0,
-     "who takes end 0: host, a program of this machine (default); vfio-user[:SOCKET] or ivshmem[:SOCKET], a VMM that "
-     "connects to SOCKET (default NAME.0.vfio-user or NAME.0.ivshmem beside the other sockets)",
+     "who takes end 0: host, a program of this machine (default); or a VMM for its guest: crossvm-vm, vfio-user or "
+     "ivshmem. DOOR:SOCKET is its socket (default NAME.0.sock, or NAME.0.DOOR beside the others)",
      0},
     {"end1", OPTION_END1, "DOOR", 0, "the same for end 1", 0},
     {"stats", OPTION_STATS, NULL, 0, "tell what each VMM asked for, when it leaves", 0},
@@ -143,65 +133,40 @@ static int catch_signals(void)
 
 static int check_descriptors(const struct hub_connection_config *connection)
 {
-    /* Of an end: listener, lock, doorbell, page, clients. Besides: standard ones, the stop, the loop, what signals
-     * eventfds, the spare one, one that comes, and each dataport twice while it is handed out. */
-    size_t needed = 2 * (4 + DOOR_MAX_CLIENTS) + 8 + 2 * connection->num_dataports;
     char what[CROSSVM_FULL_NAME_BYTES + 16];
 
     (void)snprintf(what, sizeof(what), "connection \"%s\"", connection->name);
-    return descriptor_limit_check(what, needed);
+    return descriptor_limit_check(what, HUB_DESCRIPTORS + hub_descriptors(connection));
 }
 
-/* Opens the door of an end, and gives in text what takes it. NULL after a message. */
-static struct hub_door *open_door(const struct pair_options *chosen, struct hub_loop *loop, struct hub_end *end,
-                                  char text[PATH_MAX])
+/* What an end is called, and where its socket is, when they were not given. In texts is what takes them. */
+static void name_ends(struct pair_options *chosen, char names[2][CROSSVM_FULL_NAME_BYTES], char paths[2][PATH_MAX],
+                      const char *texts[2])
 {
-    const struct end_options *door = &chosen->ends[end->number];
-    const char *name = chosen->connection.name;
+    for (unsigned int i = 0; i < 2; i++) {
+        struct hub_end_config *end = &chosen->connection.ends[i];
+        bool host = end->door == CROSSVM_DOOR_HOST;
 
-    if (door->kind == DOOR_HOST) {
-        (void)snprintf(text, PATH_MAX, "%s.%u", name, end->number);
-        return hub_door_host_open(loop, end, chosen->dir, text);
+        (void)snprintf(names[i], CROSSVM_FULL_NAME_BYTES, "%s.%u", chosen->connection.name, i);
+        end->name = names[i];
+        texts[i] = end->path;
+        if (end->path)
+            continue;
+        (void)snprintf(paths[i], PATH_MAX, "%s/%s.%s", chosen->dir, names[i], host ? "sock" : hub_door_word(end->door));
+        end->path = paths[i];
+        texts[i] = host ? names[i] : paths[i];
     }
-    if (door->path)
-        (void)snprintf(text, PATH_MAX, "%s", door->path);
-    else
-        (void)snprintf(text, PATH_MAX, "%s/%s.%u.%s", chosen->dir, name, end->number, door_names[door->kind]);
-    if (door->kind == DOOR_IVSHMEM)
-        return hub_door_ivshmem_open(loop, end, text);
-    return hub_door_vfio_user_open(loop, end, text, chosen->stats);
-}
-
-/* Opens both doors and serves until it is told to end. */
-static int serve(const struct pair_options *chosen, struct hub_loop *loop, struct hub_connection *connection, int stop)
-{
-    struct hub_door *doors[2] = {NULL, NULL};
-    char texts[2][PATH_MAX];
-    int status = STATUS_ERROR;
-
-    for (unsigned int end = 0; end < 2; end++) {
-        doors[end] = open_door(chosen, loop, hub_connection_end(connection, end), texts[end]);
-        if (!doors[end])
-            goto cleanup;
-    }
-    printf("%s %s\n", texts[0], texts[1]);
-    status = standard_output_flush() && hub_loop_run(loop, stop) == 0 ? STATUS_OK : STATUS_ERROR;
-    hub_connection_hang_up(connection);
-cleanup:
-    hub_door_close(doors[0]);
-    hub_door_close(doors[1]);
-    return status;
 }
 
 int cmd_pair(int argc, char **argv)
 {
-    char dir[SOCKET_DIRECTORY_BYTES];
-    struct pair_options chosen = {.dir = dir};
-    struct hub_connection *connection = NULL;
-    struct hub_loop *loop = NULL;
+    char dir[SOCKET_DIRECTORY_BYTES], names[2][CROSSVM_FULL_NAME_BYTES], paths[2][PATH_MAX];
+    struct pair_options chosen = {.dir = dir,
+                                  .connection.ends = {{.door = CROSSVM_DOOR_HOST}, {.door = CROSSVM_DOOR_HOST}}};
     int stop, status = STATUS_ERROR;
+    struct hub *hub = NULL;
+    const char *texts[2];
 
-    cvm_socket_directory_for_server(dir);
     cvm_socket_directory_for_server(dir);
     command_line_parse(&argp, 0, argc, argv, &chosen);
     descriptor_limit_raise();
@@ -209,18 +174,18 @@ int cmd_pair(int argc, char **argv)
         chosen.connection.dataports[0] = (struct dataport_spec){.size = DEFAULT_SIZE, .writer = WRITER_BOTH};
         chosen.connection.num_dataports = 1;
     }
-    chosen.connection.ivshmem = chosen.ends[0].kind == DOOR_IVSHMEM || chosen.ends[1].kind == DOOR_IVSHMEM;
+    name_ends(&chosen, names, paths, texts);
     stop = catch_signals();
     if (stop < 0)
         return STATUS_ERROR;
     if (check_descriptors(&chosen.connection) == 0)
-        loop = hub_loop_create();
-    if (loop)
-        connection = hub_connection_create(loop, &chosen.connection);
-    if (connection)
-        status = serve(&chosen, loop, connection, stop);
-    hub_connection_destroy(connection);
-    hub_loop_destroy(loop);
+        hub = hub_create(chosen.dir, chosen.stats);
+    if (hub && hub_add(hub, &chosen.connection) == 0) {
+        printf("%s %s\n", texts[0], texts[1]);
+        if (standard_output_flush() && hub_serve(hub, stop) == 0)
+            status = STATUS_OK;
+    }
+    hub_destroy(hub);
     close(stop);
     return status;
 }

@@ -83,14 +83,14 @@ static const struct argp argp = {
 int cmd_run(int argc, char **argv)
 {
     char dir[SOCKET_DIRECTORY_BYTES];
-    struct request request = {0};
+    struct request request = {.program.socket_dir = dir};
     struct topology topology;
     int status = STATUS_OK;
 
     cvm_socket_directory_for_server(dir);
     command_line_parse(&argp, 0, argc, argv, &request);
     descriptor_limit_raise();
-    if (topology_load(&topology, request.file, request.program.socket_dir ? request.program.socket_dir : dir))
+    if (topology_load(&topology, request.file, request.program.socket_dir))
         return STATUS_ERROR;
     if (request.check)
         printf("%s: VMs: %zu, connections: %zu; nothing is wrong\n", topology_file_name(request.file), topology.num_vms,

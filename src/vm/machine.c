@@ -48,16 +48,6 @@ static int create_vm(struct machine *machine, const struct options *options)
 
 /* --- connections --- */
 
-static int create_wiring(struct machine *machine, const struct connection_option *option)
-{
-    struct wiring *wiring = &machine->wirings[machine->num_connections++];
-
-    if (option->join_fd >= 0)
-        return sibling_join(&machine->siblings[machine->num_siblings++], option->join_fd, wiring, &machine->vm);
-    machine->hosts[machine->num_hosts++] = wiring;
-    return wiring_create(wiring, &machine->vm, option);
-}
-
 static int install(struct machine *machine, crossvm_connection_t **connections)
 {
     crossvm_bus_t bus = {
@@ -107,19 +97,19 @@ static int install_and_attach(struct machine *machine)
 
 static int create_connections(struct machine *machine, const struct options *options)
 {
-    size_t n = options->num_connections;
+    size_t n = options->num_joins;
 
     if (n == 0)
         return 0;
     machine->wirings = calloc(n, sizeof(*machine->wirings));
-    machine->siblings = calloc(n, sizeof(*machine->siblings));
-    machine->hosts = calloc(n, sizeof(struct wiring *));
-    if (!machine->wirings || !machine->siblings || !machine->hosts) {
+    machine->joins = calloc(n, sizeof(*machine->joins));
+    if (!machine->wirings || !machine->joins) {
         message("no memory for %zu connections", n);
         return -1;
     }
     for (size_t i = 0; i < n; i++) {
-        if (create_wiring(machine, &options->connections[i]))
+        machine->num_connections++;
+        if (join_open(&machine->joins[i], options->joins[i], &machine->wirings[i], &machine->vm))
             return -1;
     }
     return install_and_attach(machine);
@@ -131,16 +121,13 @@ int machine_create(struct machine *machine, const struct options *options)
     return machine->loop && create_vm(machine, options) == 0 ? create_connections(machine, options) : -1;
 }
 
-int machine_serve(struct machine *machine, const struct options *options)
+int machine_serve(struct machine *machine)
 {
-    int error;
+    int error = 0;
 
     kvm_vmm_lock();
-    machine->server =
-        server_create(options->socket_dir, options->name, machine->loop, machine->hosts, machine->num_hosts);
-    error = machine->server ? server_start(machine->server) : -1;
-    for (size_t i = 0; i < machine->num_siblings && !error; i++)
-        error = sibling_start(&machine->siblings[i]);
+    for (size_t i = 0; i < machine->num_connections && !error; i++)
+        error = join_start(&machine->joins[i]);
     kvm_vmm_unlock();
     return error ? error : loop_start(machine->loop);
 }
@@ -150,11 +137,10 @@ void machine_destroy(struct machine *machine)
     if (machine->loop)
         loop_stop(machine->loop);
     kvm_vmm_lock();
-    server_destroy(machine->server);
-    for (size_t i = 0; i < machine->num_siblings; i++)
-        sibling_destroy(&machine->siblings[i]);
-    for (size_t i = 0; i < machine->num_connections; i++)
+    for (size_t i = 0; i < machine->num_connections; i++) {
+        join_close(&machine->joins[i]);
         wiring_destroy(&machine->wirings[i]);
+    }
     if (machine->has_vm)
         crossvm_remove_all(&machine->vm);
     kvm_vmm_unlock();
@@ -163,6 +149,5 @@ void machine_destroy(struct machine *machine)
     kvm_pci_free(machine->pci);
     loop_destroy(machine->loop);
     free(machine->wirings);
-    free(machine->siblings);
-    free(machine->hosts);
+    free(machine->joins);
 }

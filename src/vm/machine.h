@@ -10,10 +10,9 @@
 #include <crossvm/vmm.h>
 #include <sel4vm_kvm.h>
 
+#include "join.h"
 #include "loop.h"
 #include "options.h"
-#include "server.h"
-#include "sibling.h"
 #include "wiring.h"
 
 struct machine {
@@ -22,20 +21,16 @@ struct machine {
     vmm_pci_space_t *pci;
     struct loop *loop;
     struct wiring *wirings; /**< in the order of the options */
+    struct join *joins;     /**< one each */
     size_t num_connections;
-    struct wiring **hosts; /**< the wirings whose peer is a host program */
-    size_t num_hosts;
-    struct server *server;    /**< of the hosts' ends */
-    struct sibling *siblings; /**< the peers of the other wirings */
-    size_t num_siblings;
 };
 
 /** Makes the VM with its devices and connections. Returns 0, or -1 after a message. machine_destroy() frees it, also
  * after a failure. */
 int machine_create(struct machine *machine, const struct options *options);
 
-/** Lets peers come, and starts the loop. Returns 0, or -1 after a message. */
-int machine_serve(struct machine *machine, const struct options *options);
+/** Lets the hub tell of peers, and starts the loop. Returns 0, or -1 after a message. */
+int machine_serve(struct machine *machine);
 
 /** Ends the loop and frees the VM with its connections. */
 void machine_destroy(struct machine *machine);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * crossvm-vm: runs one Linux VM, and serves the peers of its connections.
+ * crossvm-vm: runs one Linux VM, with connections of a hub.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,7 +65,7 @@ static int run_linux(struct machine *machine, const struct options *options, kvm
     if (kvm_linux_check(linux_image, options->memory) || machine_create(machine, options))
         goto cleanup;
     linux_image->pci = machine->pci;
-    if (boot(machine, linux_image) || signals_watch(machine->loop, &machine->vm) || machine_serve(machine, options))
+    if (boot(machine, linux_image) || signals_watch(machine->loop, &machine->vm) || machine_serve(machine))
         goto cleanup;
     (void)vm_run(&machine->vm); /* how it ended is in the status */
     status = exit_status(&machine->vm);

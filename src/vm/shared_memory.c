@@ -2,8 +2,6 @@
 #include "shared_memory.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,7 +9,6 @@
 #include <sel4vm_kvm.h>
 
 #include "../common/message.h"
-#include "../wire/memory.h"
 #include "../wire/received_memory.h"
 
 #define HUGE_FRAME_BITS 21
@@ -36,24 +33,6 @@ static int make_frames(struct shared_memory *memory, uint64_t offset, uint64_t s
     return 0;
 }
 
-int shared_memory_create(struct shared_memory *memory, const char *name, uint64_t size, uint32_t guest_rights,
-                         uint32_t peer_rights)
-{
-    int error;
-
-    *memory = SHARED_MEMORY_NONE;
-    memory->guest_rights = guest_rights;
-    memory->peer_rights = peer_rights;
-    memory->memfd = memory_create(name, size, 0); /* shared_memory_seal() is to come */
-    error = memory->memfd < 0 ? -errno : make_frames(memory, 0, size);
-    if (!error)
-        return 0;
-    message("connection \"%s\": cannot make %llu bytes of shared memory: %s", name, (unsigned long long)size,
-            error_reason(-error));
-    shared_memory_destroy(memory);
-    return -1;
-}
-
 int shared_memory_take(struct shared_memory *memory, const char *name, int memfd, uint64_t offset, uint64_t size,
                        uint32_t guest_rights)
 {
@@ -64,7 +43,7 @@ int shared_memory_take(struct shared_memory *memory, const char *name, int memfd
     memory->memfd = memfd;
     memory->guest_rights = guest_rights;
     if (fault) {
-        message("connection \"%s\": the memory that `crossvm run` sent %s", name, fault);
+        message("connection \"%s\": the memory that the hub sent %s", name, fault);
         shared_memory_destroy(memory);
         return -1;
     }
@@ -75,27 +54,6 @@ int shared_memory_take(struct shared_memory *memory, const char *name, int memfd
             error_reason(-error));
     shared_memory_destroy(memory);
     return -1;
-}
-
-/*
- * A descriptor that is open for reading only is not enough: Linux lets its holder open the memfd anew for writing. The
- * seal holds for all descriptors.
- */
-int shared_memory_seal(const struct shared_memory *memory)
-{
-    int seals = F_SEAL_SEAL | (memory->peer_rights & CROSSVM_RIGHT_WRITE ? 0 : F_SEAL_FUTURE_WRITE);
-
-    return fcntl(memory->memfd, F_ADD_SEALS, seals);
-}
-
-int shared_memory_open_for_peer(const struct shared_memory *memory)
-{
-    char path[32];
-
-    if (memory->peer_rights & CROSSVM_RIGHT_WRITE)
-        return fcntl(memory->memfd, F_DUPFD_CLOEXEC, 0);
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", memory->memfd);
-    return open(path, O_RDONLY | O_CLOEXEC);
 }
 
 void shared_memory_destroy(struct shared_memory *memory)

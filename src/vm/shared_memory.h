@@ -16,41 +16,21 @@ struct shared_memory {
     size_t frame_size_bits;
     uint64_t size;         /**< bytes */
     uint32_t guest_rights; /**< CROSSVM_RIGHT_* */
-    uint32_t peer_rights;  /**< CROSSVM_RIGHT_*; 0 for memory that another process made */
 };
 
 /** No memory: shared_memory_destroy() may have it. */
 #define SHARED_MEMORY_NONE ((struct shared_memory){.memfd = -1})
 
 /**
- * Makes memory of zeros.
+ * Takes memory that the hub made, and checks it (received_memory_fault()).
  *
- * @param name of the connection, for messages and /proc
- * @param size in bytes, a multiple of 4 KiB
- * @return 0, or -1 after a message
- */
-int shared_memory_create(struct shared_memory *memory, const char *name, uint64_t size, uint32_t guest_rights,
-                         uint32_t peer_rights);
-
-/**
- * Takes memory that another process made, and checks it (received_memory_fault()).
- *
+ * @param name   of the connection, for messages
  * @param memfd  belongs to this memory from now on; it is closed after a failure
  * @param offset where it begins in there, in bytes: a multiple of 4 KiB
+ * @param size   in bytes, a multiple of 4 KiB
  * @return 0, or -1 after a message
  */
 int shared_memory_take(struct shared_memory *memory, const char *name, int memfd, uint64_t offset, uint64_t size,
                        uint32_t guest_rights);
-
-/**
- * Takes the right to map the memory for writing from a peer that may only read it. For memory that
- * shared_memory_create() made, after the VM has mapped it.
- *
- * @return 0, or -1 with errno
- */
-int shared_memory_seal(const struct shared_memory *memory);
-
-/** A new descriptor with the peer's rights, for the caller to close; -1 with errno. */
-int shared_memory_open_for_peer(const struct shared_memory *memory);
 
 void shared_memory_destroy(struct shared_memory *memory);

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "../common/message.h"
@@ -38,13 +37,6 @@ void wiring_init(struct wiring *wiring)
         wiring->dataports[i] = SHARED_MEMORY_NONE;
 }
 
-static void start(struct wiring *wiring, vm_t *vm, const char *name)
-{
-    wiring_init(wiring);
-    wiring->vm = vm;
-    memcpy(wiring->name, name, sizeof(wiring->name));
-}
-
 /* Maps a page of a sequence. NULL after a message. */
 static volatile uint64_t *map_sequence(const struct wiring *wiring, const struct shared_memory *page)
 {
@@ -55,45 +47,6 @@ static volatile uint64_t *map_sequence(const struct wiring *wiring, const struct
     return sequence;
 }
 
-static int create_dataport(struct wiring *wiring, const struct dataport_spec *spec)
-{
-    uint32_t guest_rights = dataport_rights(spec, 0);
-    uint32_t host_rights = dataport_rights(spec, 1);
-    size_t i = wiring->num_dataports;
-
-    if (shared_memory_create(&wiring->dataports[i], wiring->name, spec->size, guest_rights, host_rights))
-        return -1;
-    wiring->num_dataports++;
-    return 0;
-}
-
-int wiring_create(struct wiring *wiring, vm_t *vm, const struct connection_option *option)
-{
-    start(wiring, vm, option->name);
-    wiring->base_block_only = option->base_block_only;
-    /* Blocking, so that a peer with nothing else to watch can wait in one read(). */
-    wiring->peer_doorbell = eventfd(0, EFD_CLOEXEC);
-    wiring->guest_doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (wiring->peer_doorbell < 0 || wiring->guest_doorbell < 0) {
-        message("connection %s: cannot make an eventfd: %s", wiring->name, error_reason(errno));
-        return -1;
-    }
-    if (drain_guest_doorbell(wiring)) {
-        message("connection %s: eventfds cannot be read without waiting: Linux 5.8 or later is needed", wiring->name);
-        return -1;
-    }
-    if (shared_memory_create(&wiring->peer_page, wiring->name, CROSSVM_PAGE_SIZE, CROSSVM_RIGHT_READ, READ_WRITE))
-        return -1;
-    wiring->peer_seq = map_sequence(wiring, &wiring->peer_page);
-    if (!wiring->peer_seq)
-        return -1;
-    for (size_t i = 0; i < option->num_dataports; i++) {
-        if (create_dataport(wiring, &option->dataports[i]))
-            return -1;
-    }
-    return 0;
-}
-
 static int take(int *descriptor)
 {
     int fd = *descriptor;
@@ -102,9 +55,11 @@ static int take(int *descriptor)
     return fd;
 }
 
-int wiring_join(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_join *join, int *fds)
+int wiring_create(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_join *join, int *fds)
 {
-    start(wiring, vm, join->name);
+    wiring_init(wiring);
+    wiring->vm = vm;
+    memcpy(wiring->name, join->name, sizeof(wiring->name));
     wiring->base_block_only = join->base_block_only;
     wiring->end = join->end;
     wiring->peer_doorbell = take(&fds[0]);
@@ -117,7 +72,7 @@ int wiring_join(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_join 
         return -1;
     }
     if (shared_event_prepare()) {
-        message("connection %s: the kernel gives no asynchronous I/O, which signals the other VM: %s; is CONFIG_AIO "
+        message("connection %s: the kernel gives no asynchronous I/O, which signals the peer: %s; is CONFIG_AIO "
                 "off, or fs.aio-max-nr used up?",
                 wiring->name, error_reason(errno));
         return -1;
@@ -127,9 +82,10 @@ int wiring_join(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_join 
         shared_memory_take(&wiring->peer_page, wiring->name, take(&fds[3]), join->peer_page_offset, CROSSVM_PAGE_SIZE,
                            CROSSVM_RIGHT_READ))
         return -1;
-    wiring->own_seq = map_sequence(wiring, &wiring->own_page);
     wiring->peer_seq = map_sequence(wiring, &wiring->peer_page);
-    if (!wiring->own_seq || !wiring->peer_seq)
+    if (!join->peer_is_host)
+        wiring->own_seq = map_sequence(wiring, &wiring->own_page);
+    if (!wiring->peer_seq || (!join->peer_is_host && !wiring->own_seq))
         return -1;
     for (size_t i = 0; i < join->num_dataports; i++) {
         if (shared_memory_take(&wiring->dataports[i], wiring->name, take(&fds[CROSSVM_WIRE_JOIN_FIXED_FDS + i]),
@@ -200,15 +156,6 @@ static void driver_changed(void *cookie, uint32_t state)
     wiring->driver_state = state;
     if (wiring->driver_changed)
         wiring->driver_changed(wiring);
-}
-
-struct crossvm_wire_driver wiring_news(const struct wiring *wiring)
-{
-    return (struct crossvm_wire_driver){
-        .header = {.magic = CROSSVM_WIRE_MAGIC, .version = CROSSVM_WIRE_VERSION, .type = CROSSVM_WIRE_DRIVER},
-        .driver_state = wiring->driver_state,
-        .generation = wiring->driver_generation,
-    };
 }
 
 /* --- peer to guest --- */
@@ -315,20 +262,6 @@ void wiring_describe(struct wiring *wiring, crossvm_connection_config_t *config,
     }
 }
 
-/* Takes from a host program the right to write what only the guest writes. This must follow the VM's own mapping, which
- * the seal would forbid. Memory that another process made is sealed by that process. */
-static int seal_memory(const struct wiring *wiring)
-{
-    int error;
-
-    if (wiring->own_seq)
-        return 0;
-    error = shared_memory_seal(&wiring->peer_page);
-    for (size_t i = 0; i < wiring->num_dataports && !error; i++)
-        error = shared_memory_seal(&wiring->dataports[i]);
-    return error;
-}
-
 /* Lets KVM signal the peer for a store to EMIT, or to DOORBELL where the guest counts. With another guest as peer and
  * no DOORBELL this process has to count, and so gets the stores. */
 static int wire_doorbell(struct wiring *wiring)
@@ -355,12 +288,8 @@ int wiring_attach(struct wiring *wiring, crossvm_connection_t *connection, struc
     wiring->connection = connection;
     wiring->loop = loop;
     wiring->guest_doorbell_source = (struct source){.fd = wiring->guest_doorbell, .handle = guest_doorbell_signalled};
-    if (seal_memory(wiring)) {
-        message("connection %s: cannot seal its memory: %s", wiring->name, error_reason(errno));
-        return -1;
-    }
     watch_guest_doorbell(wiring, true);
-    relay(wiring); /* another guest may have emitted before this VM was started, or started again */
+    relay(wiring); /* the peer may have emitted before this VM was started, or started again */
     crossvm_set_peer_state(connection, CROSSVM_PEER_ABSENT);
     return wire_doorbell(wiring);
 }

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The wiring of a connection: the memory and eventfds that the guest shares with its peer, and how they lead into the
- * VM.
+ * The wiring of a connection: the memory and eventfds that the guest shares with its peer, as a JOIN message brought
+ * them, and how they lead into the VM.
  *
  * Two eventfds are the doorbells. The guest's store to a doorbell register signals the peer's doorbell in KVM, without
  * this process (ioeventfd). The peer signals the guest's doorbell. While the guest uses MSI, KVM turns that signal into
  * an interrupt (irqfd); otherwise this process counts the events and raises INTx.
  *
- * The peer is a host program or another guest. Between two guests, one guest's doorbell is the other's peer doorbell,
- * and no process can count the events. So a guest counts its own events in its own page, which is the other guest's
- * peer page, and then stores to DOORBELL. For a guest that stores to EMIT, this process counts.
+ * A host program counts the guest's signals, and the guest emits by EMIT. Between two guests no process can count the
+ * events. So a guest counts its own events in its own page, which is the other guest's peer page, and then stores to
+ * DOORBELL. For a guest that stores to EMIT, this process counts.
  *
  * Call all functions with the VMM's lock held, unless their description says otherwise.
  */
@@ -24,7 +24,6 @@
 
 #include "../wire/wire.h"
 #include "loop.h"
-#include "options.h"
 #include "shared_memory.h"
 
 struct wiring {
@@ -56,19 +55,16 @@ struct wiring {
 /** Makes an empty wiring, which wiring_destroy() takes. */
 void wiring_init(struct wiring *wiring);
 
-/** Makes the wiring to a host program. Returns 0, or -1 after a message. wiring_destroy() frees it in any case. */
-int wiring_create(struct wiring *wiring, vm_t *vm, const struct connection_option *option);
-
 /**
- * Makes the wiring to another VM from a JOIN message.
+ * Takes what a JOIN message brought.
  *
  * @param join checked by the caller
  * @param fds  its descriptors in the order of src/wire/wire.h; those that become the wiring's turn to -1
  * @return 0, or -1 after a message. wiring_destroy() frees it, also after a failure.
  */
-int wiring_join(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_join *join, int *fds);
+int wiring_create(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_join *join, int *fds);
 
-/** Removes the connection from the VM and frees what wiring_create() or wiring_join() made. */
+/** Removes the connection from the VM and frees what wiring_create() made. */
 void wiring_destroy(struct wiring *wiring);
 
 /** Describes the connection to crossvm_install(); dataports has room for CROSSVM_MAX_DATAPORTS. */
@@ -77,6 +73,3 @@ void wiring_describe(struct wiring *wiring, crossvm_connection_config_t *config,
 /** Wires the doorbells of the installed connection, and lets the loop watch for the peer's events. Returns 0, or -1
  * after a message. */
 int wiring_attach(struct wiring *wiring, crossvm_connection_t *connection, struct loop *loop);
-
-/** The message that tells the peer who is at the guest's end now. */
-struct crossvm_wire_driver wiring_news(const struct wiring *wiring);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
@@ -27,7 +28,12 @@ int memory_create(const char *name, uint64_t size, int seals)
 
     if (memfd < 0)
         return -1;
-    if (ftruncate(memfd, (off_t)size) == 0 && fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | seals) == 0)
+    /*
+     * Whoever has a descriptor for reading only can open the memory anew, by /proc/self/fd, with what the file's mode
+     * allows: so that is nothing to other users.
+     */
+    if (fchmod(memfd, S_IRUSR | S_IWUSR) == 0 && ftruncate(memfd, (off_t)size) == 0 &&
+        fcntl(memfd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | seals) == 0)
         return memfd;
     error = errno;
     close(memfd);

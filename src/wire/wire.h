@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The protocol between a VM's process (or `crossvm pair`) and the peers of its connections.
+ * The protocols by which host programs and crossvm-vm take ends from a hub. Each end has a Unix socket of type
+ * SOCK_SEQPACKET.
  *
- * Host programs: each connection has a Unix socket of type SOCK_SEQPACKET, DIR/NAME.sock. The client sends a request
- * and gets one reply. The reply to ATTACH carries file descriptors, and the client owns the end until it closes the
- * socket. Meanwhile the server sends a driver message whenever the driver or a program at the peer's end comes or goes.
- * A client that does not own the end is dropped when it has asked nothing for some seconds, or when others need its
- * place.
+ * Host programs, at DIR/NAME.sock: the client sends a request and gets one reply. The reply to ATTACH carries file
+ * descriptors, and the client owns the end until it closes the socket. Meanwhile the hub sends a driver message
+ * whenever the driver or a program at the peer's end comes or goes. A client that does not own the end is dropped when
+ * it has asked nothing for some seconds, or when others need its place.
  *
- * Other VMs: `crossvm run` makes what two VMs share, and gives each VM's process a socket of that type. It sends one
- * JOIN message with descriptors. Then it passes the driver messages of each process on to the other. When a process
- * ends, it tells the peer so itself. So a process can be started again, and finds what it shared.
+ * crossvm-vm, at a socket of the end's own: the hub sends one JOIN message with descriptors, and then driver messages
+ * like those to a host program. crossvm-vm sends a REPORT when the guest's driver comes or goes, and when the hub asks
+ * for one with INFO. When its process ends, the hub tells the peer. So a VM can be started again, and finds what it
+ * shared.
  *
  * All integers are in host byte order, since both sides run on one machine. Receivers ignore messages that are too
  * short or have another magic or version.
@@ -34,9 +35,11 @@
 
 enum crossvm_wire_type {
     CROSSVM_WIRE_ATTACH = 1, /* request: take the end. Reply: crossvm_wire_reply with descriptors, or a status */
-    CROSSVM_WIRE_INFO = 2,   /* request: look only. Reply: crossvm_wire_reply without descriptors */
-    CROSSVM_WIRE_DRIVER = 3, /* crossvm_wire_driver, without a request; between VMs both ways */
-    CROSSVM_WIRE_JOIN = 4,   /* to the process of a VM whose peer is another VM: crossvm_wire_join with descriptors */
+    CROSSVM_WIRE_INFO =
+        2, /* request: look only. Reply: crossvm_wire_reply without descriptors; of crossvm-vm: REPORT */
+    CROSSVM_WIRE_DRIVER = 3, /* crossvm_wire_driver, without a request */
+    CROSSVM_WIRE_JOIN = 4,   /* to crossvm-vm: crossvm_wire_join with descriptors */
+    CROSSVM_WIRE_REPORT = 5, /* of crossvm-vm: crossvm_wire_report */
 };
 
 struct crossvm_wire_header {
@@ -67,11 +70,11 @@ struct crossvm_wire_reply {
     uint32_t generation;   /* of the end's owner: counts owners */
     uint32_t owned;        /* bool: the end has an owner */
     char name[CROSSVM_FULL_NAME_BYTES];
-    char vm[64]; /* name of the VM; "" when none is behind the connection */
+    char vm[64]; /* name of the VM at the peer's end; "" when there is none, or its name is not known */
     uint32_t num_dataports;
-    uint32_t msi;         /* bool: the guest uses MSI */
-    uint32_t peer_counts; /* bool: the VM's process is not in the path of the peer's events */
-    int32_t irq;
+    uint32_t msi;       /* bool: the guest at the peer's end uses MSI */
+    uint32_t peer_door; /* enum crossvm_door */
+    uint32_t peer_here; /* bool: a program or VMM has the peer's end */
     struct crossvm_wire_dataport dataports[CROSSVM_MAX_DATAPORTS];
     uint64_t vm_exits;          /* exits of the VM to the kernel since it started */
     uint64_t vm_user_exits;     /* of these, on to the VM's process */
@@ -88,9 +91,9 @@ struct crossvm_wire_driver {
 };
 
 /*
- * Descriptors of JOIN, in this order: an eventfd that this guest signals, an eventfd that the other guest signals, the
- * memfd of this guest's own page, the memfd of its peer page (the other guest's own page), and a memfd for each
- * dataport. Several may be of one memfd. All memfds are sealed against shrinking.
+ * Descriptors of JOIN, in this order: an eventfd that this guest signals, an eventfd that the peer signals, the memfd
+ * of the page in which this guest counts its events, the memfd of the page in which the peer counts, and a memfd for
+ * each dataport. Several may be of one memfd. All memfds are sealed against shrinking.
  */
 #define CROSSVM_WIRE_JOIN_FIXED_FDS 4
 #define CROSSVM_WIRE_JOIN_MAX_FDS (CROSSVM_WIRE_JOIN_FIXED_FDS + CROSSVM_MAX_DATAPORTS)
@@ -101,7 +104,7 @@ struct crossvm_wire_join {
     uint32_t end;             /* of this guest: 0 or 1 */
     uint32_t base_block_only; /* bool: offer registers 0x00 to 0x37 only */
     uint32_t num_dataports;
-    uint32_t reserved;
+    uint32_t peer_is_host;    /* bool: the peer is a host program, which counts signals: this guest need not count */
     uint64_t own_page_offset; /* in its memfd, in bytes: a multiple of the page size, as the others are */
     uint64_t peer_page_offset;
     struct {
@@ -110,4 +113,15 @@ struct crossvm_wire_join {
         uint32_t guest_rights; /* CROSSVM_RIGHT_* */
         uint32_t reserved;
     } dataports[CROSSVM_MAX_DATAPORTS];
+};
+
+/* The state as it is now, like crossvm_wire_driver. */
+struct crossvm_wire_report {
+    struct crossvm_wire_header header;
+    uint32_t driver_state;  /* CROSSVM_DRIVER_* */
+    uint32_t generation;    /* counts the times that a driver or program came to this process's guest */
+    uint32_t msi;           /* bool: the guest uses MSI */
+    uint32_t reserved;      /* 0 */
+    uint64_t vm_exits;      /* exits of the VM to the kernel since it started */
+    uint64_t vm_user_exits; /* of these, on to the VM's process */
 };

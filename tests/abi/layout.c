@@ -41,6 +41,8 @@ static void print_interface(void)
     MEMBER(crossvm_end_info_t, vm_user_exits);
     MEMBER(crossvm_end_info_t, num_dataports);
     MEMBER(crossvm_end_info_t, dataports);
+    MEMBER(crossvm_end_info_t, peer_door);
+    MEMBER(crossvm_end_info_t, peer_here);
     WHOLE(crossvm_channel_options_t);
     MEMBER(crossvm_channel_options_t, mode);
     MEMBER(crossvm_channel_options_t, dataport);

@@ -6,7 +6,7 @@
 # it, one of this machine's architecture. Scenarios:
 #   device, many, smp  guest-vmm with one VM of that scenario
 #   pair               the same with two VMs in one process
-#   host               crossvm-vm, and cases at the host's ends
+#   host               `crossvm run`, and cases at the host's ends
 #   peers              `crossvm run` with three guests
 #   boot               crossvm-vm with kernels of each form, and what it refuses
 #
@@ -59,10 +59,9 @@ ln -s "$kernel/vmlinux" "$bundle"
 case $scenario in
 host)
     guest_image guest.cpio "$tests/agent/init" "$built/guest-agent"
-    cp "$built/host-cases" "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" "$bundle"
-    set -- ./host-cases "$interrupts" ./crossvm-vm --kernel vmlinux --initramfs guest.cpio --stats \
-        --command-line "quiet oops=panic VM=vm" --connection echo,64K --connection base,8K,base-block-only \
-        --connection idle,4K --connection early,4K --connection control-vm,4K --connection rights,64K:host,64K:guest
+    cp "$tests/host/topology.yaml" "$built/host-cases" "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" \
+        "$bundle"
+    set -- ./host-cases "$interrupts"
     ;;
 peers)
     guest_image guest.cpio "$tests/agent/init" "$built/guest-agent"

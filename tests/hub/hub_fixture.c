@@ -17,34 +17,35 @@
 #include <unistd.h>
 
 #include "../../src/common/shared_event.h"
-#include "../../src/hub/connection.h"
-#include "../../src/hub/door.h"
+#include "../../src/hub/hub.h"
 #include "hub_fixture.h"
 
 static char folder[] = "/tmp/crossvm-hub-XXXXXX";
 
 static const struct hub_connection_config configs[] = {
     {.name = "x",
+     .ends = {{.door = CROSSVM_DOOR_VFIO_USER}, {.door = CROSSVM_DOOR_HOST, .name = "x.1"}},
      .dataports = {{.size = 0x10000, .writer = WRITER_BOTH},
                    {.size = 0x3000, .writer = 1},
                    {.size = 0x200000, .writer = WRITER_BOTH}},
      .num_dataports = 3},
-    {.name = "y", .dataports = {{.size = 0x1000, .writer = WRITER_BOTH}}, .num_dataports = 1},
+    {.name = "y",
+     .ends = {{.door = CROSSVM_DOOR_VFIO_USER}, {.door = CROSSVM_DOOR_HOST, .name = "y.1"}},
+     .dataports = {{.size = 0x1000, .writer = WRITER_BOTH}},
+     .num_dataports = 1},
 };
 
 #define CONNECTIONS (sizeof(configs) / sizeof(configs[0]))
 
 static struct {
-    struct hub_loop *loop;
-    struct hub_connection *connections[CONNECTIONS];
-    struct hub_door *doors[CONNECTIONS][2];
+    struct hub *hub;
     pthread_t thread;
     pid_t task; /* of the thread */
     bool runs;
     int stop;
-    int descriptors; /* before there was a hub */
+    int descriptors; /* of the whole process with a hub */
     FILE *own_error; /* standard error while the hub is silenced, else NULL */
-} hub;
+} fixture;
 
 const char *hub_path(const char *file)
 {
@@ -71,7 +72,7 @@ int hub_count_descriptors(void)
 void hub_silence(void)
 {
     fflush(stderr);
-    hub.own_error = stderr;
+    fixture.own_error = stderr;
     stderr = fopen("/dev/null", "we"); /* the stream alone: a sanitizer writes to the descriptor */
     assert_non_null(stderr);
 }
@@ -80,7 +81,8 @@ void hub_await_rest(void)
 {
     char path[64], text[512], state = '?';
 
-    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)__atomic_load_n(&hub.task, __ATOMIC_ACQUIRE));
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/stat",
+                   (int)__atomic_load_n(&fixture.task, __ATOMIC_ACQUIRE));
     while (state != 'S') {
         FILE *file = fopen(path, "re");
 
@@ -95,23 +97,18 @@ void hub_await_rest(void)
 static void *run(void *argument)
 {
     (void)argument;
-    __atomic_store_n(&hub.task, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
-    return hub_loop_run(hub.loop, hub.stop) ? &hub : NULL;
+    __atomic_store_n(&fixture.task, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+    return hub_serve(fixture.hub, fixture.stop) ? &fixture : NULL;
 }
 
-static void open_doors(size_t i)
+static void add(size_t i)
 {
-    char path[16], name[16];
+    struct hub_connection_config config = configs[i];
+    char path[16];
 
-    (void)snprintf(path, sizeof(path), "%s.vfio", configs[i].name);
-    (void)snprintf(name, sizeof(name), "%s.1", configs[i].name);
-    hub.connections[i] = hub_connection_create(hub.loop, &configs[i]);
-    assert_non_null(hub.connections[i]);
-    hub.doors[i][0] =
-        hub_door_vfio_user_open(hub.loop, hub_connection_end(hub.connections[i], 0), hub_path(path), false);
-    hub.doors[i][1] = hub_door_host_open(hub.loop, hub_connection_end(hub.connections[i], 1), folder, name);
-    assert_non_null(hub.doors[i][0]);
-    assert_non_null(hub.doors[i][1]);
+    (void)snprintf(path, sizeof(path), "%s.vfio", config.name);
+    config.ends[0].path = hub_path(path);
+    assert_int_equal(hub_add(fixture.hub, &config), 0);
 }
 
 int hub_set_up(void **state)
@@ -119,18 +116,17 @@ int hub_set_up(void **state)
     (void)state;
     strcpy(folder, "/tmp/crossvm-hub-XXXXXX");
     assert_non_null(mkdtemp(folder));
-    hub.own_error = NULL;
+    fixture.own_error = NULL;
     /* What a process makes once and keeps */
     assert_int_equal(shared_event_prepare(), 0);
-    hub.stop = eventfd(0, EFD_CLOEXEC);
-    hub.loop = hub_loop_create();
-    assert_non_null(hub.loop);
-    open_doors(0);
-    for (size_t i = 1; i < CONNECTIONS; i++)
-        open_doors(i);
-    assert_int_equal(pthread_create(&hub.thread, NULL, run, NULL), 0);
-    hub.runs = true;
-    hub.descriptors = hub_count_descriptors();
+    fixture.hub = hub_create(folder, false);
+    assert_non_null(fixture.hub);
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        add(i);
+    fixture.stop = eventfd(0, EFD_CLOEXEC);
+    assert_int_equal(pthread_create(&fixture.thread, NULL, run, NULL), 0);
+    fixture.runs = true;
+    fixture.descriptors = hub_count_descriptors();
     return 0;
 }
 
@@ -138,26 +134,19 @@ void hub_stop(void)
 {
     void *failed;
 
-    if (!hub.runs)
+    if (!fixture.runs)
         return;
-    assert_int_equal(eventfd_write(hub.stop, 1), 0);
-    assert_int_equal(pthread_join(hub.thread, &failed), 0);
+    assert_int_equal(eventfd_write(fixture.stop, 1), 0);
+    assert_int_equal(pthread_join(fixture.thread, &failed), 0);
     assert_null(failed);
-    hub.runs = false;
+    fixture.runs = false;
 }
 
 void hub_end(void)
 {
     hub_stop();
-    for (size_t i = 0; i < CONNECTIONS && hub.connections[i]; i++) {
-        hub_connection_hang_up(hub.connections[i]);
-        for (size_t end = 0; end < 2; end++) {
-            hub_door_close(hub.doors[i][end]);
-            hub.doors[i][end] = NULL;
-        }
-        hub_connection_destroy(hub.connections[i]);
-        hub.connections[i] = NULL;
-    }
+    hub_destroy(fixture.hub);
+    fixture.hub = NULL;
 }
 
 int hub_tear_down(void **state)
@@ -165,16 +154,15 @@ int hub_tear_down(void **state)
     (void)state;
     /* The test closed all of its own, and the hub serves what closed before it serves the stop. */
     hub_stop();
-    if (hub.own_error) {
+    if (fixture.own_error) {
         fclose(stderr);
-        stderr = hub.own_error;
+        stderr = fixture.own_error;
     }
     hub_end();
-    hub_loop_destroy(hub.loop);
-    close(hub.stop);
+    close(fixture.stop);
     /* Of a hub: the stop, the loop; of a connection: two doorbells, two pages, BAR0, two listeners and locks,
      * dataports. */
-    assert_int_equal(hub_count_descriptors(), hub.descriptors - 2 - 9 * (int)CONNECTIONS - 4);
+    assert_int_equal(hub_count_descriptors(), fixture.descriptors - 2 - 9 * (int)CONNECTIONS - 4);
     assert_int_equal(rmdir(folder), 0);
     return 0;
 }

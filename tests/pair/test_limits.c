@@ -53,16 +53,16 @@ static void a_limit_of_file_sizes(void **state)
                    "process; raise it with `ulimit -f`");
 }
 
-/* With fewer it could not serve all that it lets in. */
+/* With fewer it could not serve both ends. */
 static void a_limit_of_descriptors(void **state)
 {
     struct program program;
 
     (void)state;
     expect_refused(start_limited("-n 20", ""),
-                   "connection \"other\" needs 50 descriptors, and this process may have 20; "
-                   "raise the limit with `ulimit -n 50`");
-    program = start_limited("-n 50", "");
+                   "connection \"other\" needs 23 descriptors, and this process may have 20; "
+                   "raise the limit with `ulimit -n 23`");
+    program = start_limited("-n 23", "");
     await_text(&program, "other.0 other.1\n", NULL);
     end_by_signal(&program, SIGTERM);
     assert_int_equal(program.status, 0);

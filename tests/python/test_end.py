@@ -22,7 +22,9 @@ class EndTest(PairTest):
         self.assertEqual(info.dataports, ((65536, True), (8192, False), (4096, True)))
         self.assertTrue(info.owned)
         self.assertIsNone(info.version)
-        self.assertEqual(info.vm_exits, 0)
+        self.assertEqual(info.door, crossvm.Door.HOST)
+        self.assertTrue(info.peer_here)
+        self.assertIsNone(info.vm_exits)
         self.assertEqual([e.name for e in crossvm.ends()], ["link.0", "link.1"])
         self.assertEqual(repr(ends[0]), "<crossvm.End 'link.0', number 0>")
 

@@ -133,8 +133,7 @@ static void arguments_say_it_all(void **state)
     assert_string_equal(
         file_read("out"),
         "a | --name=a --memory=256M --vcpus=3 --kernel=./kernel --initramfs=./initramfs --command-line=two words "
-        "--socket-dir=sockets --stats --connection=x,8192:host,4096:both "
-        "--connection=y,4096:guest,base-block-only --connection=z \n");
+        "--stats --join=sockets/x@a.crossvm-vm --join=sockets/y@a.crossvm-vm --join=sockets/z@a.crossvm-vm \n");
 }
 
 static void an_empty_command_line(void **state)
@@ -177,9 +176,9 @@ static void too_few_descriptors(void **state)
     assert_int_equal(shell_run("ulimit -n 10; exec \"$0\" run t.yaml"), 2);
     assert_string_equal(
         file_read("err"),
-        "crossvm: this topology (VMs: 1, connections: 1) needs 17 descriptors, and this process may have "
-        "10; raise the limit with `ulimit -n 17`\n");
-    assert_int_equal(shell_run("ulimit -n 17; exec \"$0\" run t.yaml"), 0);
+        "crossvm: this topology (VMs: 1, connections: 1) needs 40 descriptors, and this process may have "
+        "10; raise the limit with `ulimit -n 40`\n");
+    assert_int_equal(shell_run("ulimit -n 40; exec \"$0\" run t.yaml"), 0);
 }
 
 /* poll() fails when the limit is lowered later. */

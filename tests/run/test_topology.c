@@ -290,15 +290,17 @@ static void room_for_bars(void **state)
 }
 
 #define TEN "/a23456789"
-#define LONG_FOLDER TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN /* 100 bytes */
+#define LONG_FOLDER TEN TEN TEN TEN TEN TEN TEN TEN TEN /* 90 bytes */
 
 static void sockets_with_long_paths(void **state)
 {
     (void)state;
-    file_write(FILE_NAME, ONE_VM "connections:\n  - {name: x, ends: [a, host]}\n  - {name: xx, ends: [host, a]}\n");
+    file_write(FILE_NAME, ONE_VM "connections:\n  - {name: x, ends: [a, host]}\n  - {name: xxxx, ends: [host, a]}\n");
     assert_int_equal(RUN("run", "--check", "-d", LONG_FOLDER, FILE_NAME), 2);
-    assert_string_equal(file_read("err"), "t.yaml:5: connections[1]: the path " LONG_FOLDER
-                                          "/xx.sock is too long for a socket; choose a shorter --socket-dir\n");
+    assert_string_equal(file_read("err"),
+                        "t.yaml:5: connections[1]: the path " LONG_FOLDER
+                        "/xxxx@a.crossvm-vm is too long for a socket; choose shorter names, or another "
+                        "--socket-dir\n");
     assert_int_equal(setenv("CROSSVM_DIR", LONG_FOLDER, 1), 0);
     assert_int_equal(RUN("run", "--check", FILE_NAME), 2);
     assert_int_equal(setenv("CROSSVM_DIR", "", 1), 0);
@@ -329,7 +331,7 @@ static void long_names(void **state)
     (void)state;
     assert_said("vms:\n  - {name: " LONG "1, kernel: kernel}\n  - {name: " LONG "2, kernel: kernel}\n"
                 "connections:\n"
-                "  - {name: " LONG "3, ends: [" LONG "1, " LONG "2], dataports: [{size: 4K, writer: y}]}\n",
+                "  - {name: c, ends: [" LONG "1, " LONG "2], dataports: [{size: 4K, writer: y}]}\n",
                 "t.yaml:5: connections[0].dataports[0].writer: \"y\" is not one of " LONG "1, " LONG "2, both\n");
 }
 

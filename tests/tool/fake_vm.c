@@ -15,6 +15,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <crossvm/crossvm.h>
+
 #define NO_FD (-1)
 #define MAX_FDS (sizeof(((struct fake_vm *)NULL)->fds) / sizeof(int))
 
@@ -73,6 +75,8 @@ void fake_vm_init(struct fake_vm *vm, const char *directory, const char *name)
     snprintf(vm->reply.name, sizeof(vm->reply.name), "%s", name);
     snprintf(vm->reply.vm, sizeof(vm->reply.vm), "vm-of-%.32s", name);
     vm->reply.msi = 1;
+    vm->reply.peer_door = CROSSVM_DOOR_CROSSVM_VM;
+    vm->reply.peer_here = 1;
     vm->reply.vm_exits = 5000000000;
     vm->reply.vm_user_exits = 17;
     vm->reply.num_dataports = 2;

@@ -179,8 +179,8 @@ static void ls_prints_a_table(void **state)
 {
     (void)state;
     assert_result(run("ls"), 0,
-                  "NAME   VIA     LOCATION     PEER     EVENTS  DATAPORTS\n"
-                  "alpha  socket  vm-of-alpha  present  -       64K rw, 8K ro\n",
+                  "NAME   VIA     LOCATION     DOOR        PEER     EVENTS  DATAPORTS\n"
+                  "alpha  socket  vm-of-alpha  crossvm-vm  present  -       64K rw, 8K ro\n",
                   "");
     assert_int_equal(setenv("CROSSVM_DIR", "/no/such/directory", 1), 0);
     assert_result(run("ls"), 0, "", "nothing serves a socket in /no/such/directory;");
@@ -215,7 +215,8 @@ static void ls_that_cannot_look(void **state)
 /* An end that cannot be asked is listed, without the values that nobody told. */
 static void an_end_that_refuses(void **state)
 {
-    static const char *const unknown[] = {"end", "peer_generation", "owned", "dataports", "msi", "vm_exits"};
+    static const char *const unknown[] = {"end",  "peer_generation", "owned",   "dataports", "msi",
+                                          "door", "peer_here",       "vm_exits"};
     struct fake_vm closed;
     const json_t *end;
     json_t *list;
@@ -224,9 +225,9 @@ static void an_end_that_refuses(void **state)
     closed.reply.status = EACCES;
     fake_vm_start(&closed);
     assert_result(run("ls"), 0,
-                  "NAME    VIA     LOCATION     PEER     EVENTS  DATAPORTS\n"
-                  "alpha   socket  vm-of-alpha  present  -       64K rw, 8K ro\n"
-                  "closed  socket  -            unknown  -       ? (Permission denied)\n",
+                  "NAME    VIA     LOCATION     DOOR        PEER     EVENTS  DATAPORTS\n"
+                  "alpha   socket  vm-of-alpha  crossvm-vm  present  -       64K rw, 8K ro\n"
+                  "closed  socket  -            -           unknown  -       ? (Permission denied)\n",
                   "");
     list = json_loads(run("ls", "--json")->output, 0, NULL);
     end = json_array_get(list, 1);
@@ -257,6 +258,8 @@ static void assert_is_alpha(const json_t *end, const char *path)
     assert_int_equal(json_array_size(json_object_get(end, "dataports")), 2);
     assert_int_equal(json_integer_value(json_object_get(dataport, "size")), 8192);
     assert_string_equal(json_string_value(json_object_get(dataport, "rights")), "ro");
+    assert_string_equal(json_string_value(json_object_get(end, "door")), "crossvm-vm");
+    assert_true(json_is_true(json_object_get(end, "peer_here")));
     assert_true(json_integer_value(json_object_get(end, "vm_exits")) == 5000000000);
     assert_int_equal(json_integer_value(json_object_get(end, "vm_user_exits")), 17);
 }
@@ -290,6 +293,7 @@ static void info_by_name_and_path(void **state)
         assert_int_equal(result->status, 0);
         assert_non_null(strstr(result->output, "name        alpha\n"));
         assert_non_null(strstr(result->output, "VM          vm-of-alpha\n"));
+        assert_non_null(strstr(result->output, "door        crossvm-vm, a VMM is there\n"));
         assert_non_null(strstr(result->output, "dataport 0  64K rw, 65536 bytes\n"));
         assert_non_null(strstr(result->output, "VM exits    5000000000, of these 17 to its process\n"));
     }

@@ -54,15 +54,6 @@ static void what_is_wrong_is_named(void **state)
         {"--kernel k --memory 1000", "--memory: \"1000\" is not a multiple of 1M from 1M to 2G"},
         {"--kernel k --memory 4G", "--memory: \"4G\" is not a multiple of 1M from 1M to 2G"},
         {"--kernel k --vcpus 9", "--vcpus: \"9\" is not a whole number from 1 to 8"},
-        {"--kernel k --connection a,1000", "connection a: \"1000\" "},
-        {"--kernel k --connection a,4K:nobody", "connection a: \"4K:nobody\" "},
-        {"--kernel k --connection 'a b'", "connection \"a b\" is no name: a name has 1 to 63 of "},
-        {"--kernel k --connection ''", "connection \"\" is no name: a name has 1 to 63 of "},
-        {"--kernel k --connection a,4K --connection a", "connection \"a\" is given twice; choose a name for each"},
-        {"--kernel k --connection a,4K,4K,4K,4K,4K", "connection a: at most 4 dataports"},
-        {"--kernel k --connection a,4K,4K,base-block-only", "base block only has at most one dataport, not 2"},
-        {"--kernel k --connection a,257M --connection b,200M,4K", "the connections take 786452 KiB of guest addresses"},
-        {"--kernel k --join 77", "--join: \"77\" is not the number of an open descriptor"},
         {"--kernel k --command-line $(head -c 2025 /dev/zero | tr '\\0' a)",
          "--command-line has 2025 bytes, and at most 2024 fit: Linux takes 2047, of which \"console=ttyS0 panic=-1 \" "
          "takes 23"},
@@ -78,6 +69,33 @@ static void what_is_wrong_is_named(void **state)
 
         (void)snprintf(line, sizeof(line), "exec \"$VM\" %s </dev/null", cases[i].arguments);
         assert_int_equal(shell(line), 72);
+        assert_says(cases[i].sentence);
+        assert_string_equal(file_read("out"), "");
+    }
+}
+
+static void joins_that_fail(void **state)
+{
+    static const struct {
+        const char *arguments;
+        const char *sentence;
+    } cases[] = {
+        {"--dump --join 77", "--join: \"77\" is neither the path of a socket, with a slash in it, nor the number of an "
+                             "open descriptor"},
+        {"--dump --join text", "--join: \"text\" is neither the path of a socket"},
+        {"--dump --join ./nowhere",
+         "--join: cannot connect to ./nowhere: No such file or directory; does a hub run there"},
+        {"--dump --join ./text", "--join: cannot connect to ./text: Connection refused"},
+        {"--dump --join /$(head -c 200 /dev/zero | tr '\\0' a)", "a is too long for a socket"},
+    };
+
+    (void)state;
+    file_write("text", "no socket\n");
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char line[512];
+
+        (void)snprintf(line, sizeof(line), "exec \"$VM\" %s </dev/null", cases[i].arguments);
+        assert_int_equal(shell(line), 1);
         assert_says(cases[i].sentence);
         assert_string_equal(file_read("out"), "");
     }
@@ -101,12 +119,12 @@ static void help_and_version_are_printed(void **state)
 static void a_closed_output_is_an_error(void **state)
 {
     (void)state;
-    assert_int_equal(shell("exec \"$VM\" --dump --connection a,4K >&-"), 1);
+    assert_int_equal(shell("exec \"$VM\" --dump >&-"), 1);
     assert_says("cannot write to standard output: it is closed");
-    assert_int_equal(shell("exec \"$VM\" --dump --connection a,4K <&-"), 0);
-    assert_non_null(strstr(file_read("out"), "connection a"));
-    assert_int_equal(shell("exec \"$VM\" --dump --connection a,4K 2>&-"), 0);
-    assert_non_null(strstr(file_read("out"), "connection a"));
+    assert_int_equal(shell("exec \"$VM\" --dump <&-"), 0);
+    assert_non_null(strstr(file_read("out"), "vm: no connections"));
+    assert_int_equal(shell("exec \"$VM\" --dump 2>&-"), 0);
+    assert_non_null(strstr(file_read("out"), "vm: no connections"));
 }
 
 /* Where a descriptor of a process leads to; "" when it has none of that number. */
@@ -218,6 +236,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         FOLDER_TEST(what_is_wrong_is_named),
+        FOLDER_TEST(joins_that_fail),
         FOLDER_TEST(help_and_version_are_printed),
         FOLDER_TEST(a_closed_output_is_an_error),
         FOLDER_TEST(no_descriptor_of_ours_is_a_standard_one),

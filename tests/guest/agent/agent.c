@@ -157,6 +157,9 @@ int main(int argc, char **argv)
         if (crossvm_wait(control, CROSSVM_FOREVER) <= 0)
             continue;
         memcpy(&job.order, &board->order, sizeof(job.order));
+        if (job.order.serial == board->taken)
+            continue;
+        board->taken = job.order.serial;
         wrong = attempt(obey, &job);
         if (wrong) {
             job.answer.done = 0;

@@ -35,6 +35,7 @@ enum order_kind {
 };
 
 struct order {
+    uint32_t serial; /* another one for each order */
     uint32_t kind;
     uint32_t number;
     char connection[64]; /* of ORDER_START and ORDER_UNBIND */
@@ -52,6 +53,8 @@ struct answer {
 struct board {
     struct order order;
     struct answer answer;
+    uint32_t
+        taken; /* serial of the order that was begun last: the board outlives the guest, and with it its last order */
 };
 
 /* What ORDER_SERVE leaves at the start of dataport 0, before it answers an event. */

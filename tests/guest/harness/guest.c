@@ -36,8 +36,6 @@ void guest_connect(struct guest *guest)
     char name[CROSSVM_FULL_NAME_BYTES];
 
     (void)snprintf(name, sizeof(name), "control-%s", guest->name);
-    crossvm_close(guest->control);
-    guest->control = NULL;
     while (crossvm_open(&guest->control, name)) {
         CHECK(now_ms() < deadline, "VM %s does not start: %s", guest->name, crossvm_strerror());
         usleep(10000); /* its socket is not there yet, and no event says when it is */
@@ -49,8 +47,37 @@ void guest_connect(struct guest *guest)
     }
 }
 
+static volatile uint32_t *last_word(const struct guest *guest)
+{
+    crossvm_dataport_t dataport = crossvm_dataport(guest->control, 0);
+
+    return (volatile uint32_t *)((char *)dataport.address + dataport.size - sizeof(uint32_t));
+}
+
+uint32_t guest_mark(struct guest *guest)
+{
+    uint32_t generation;
+
+    (void)crossvm_peer_state(guest->control, &generation);
+    *last_word(guest) = generation;
+    return generation;
+}
+
+void guest_await_successor(struct guest *guest, uint32_t before)
+{
+    int64_t deadline = now_ms() + 2 * HANG_MS;
+    uint32_t generation, state;
+
+    while ((state = crossvm_peer_state(guest->control, &generation)) != CROSSVM_PEER_READY || generation == before) {
+        CHECK(now_ms() < deadline, "VM %s does not come again: its state is %u", guest->name, state);
+        CHECK(crossvm_wait(guest->control, (crossvm_deadline_t){deadline * 1000000}) >= 0, "%s", crossvm_strerror());
+    }
+    CHECK(*last_word(guest) == before, "the memory is not what it was");
+}
+
 void guest_order(struct guest *guest, enum order_kind kind, uint32_t number)
 {
+    board(guest)->order.serial++;
     board(guest)->order.kind = kind;
     board(guest)->order.number = number;
     end_emit(guest->control);

@@ -20,8 +20,14 @@ struct guest {
 /** Sets what is called with a guest that does not answer: it shows what was said and ends the VMs. */
 void guest_on_standstill(void (*show)(const struct guest *guest));
 
-/** Waits for an agent in a guest, a new one if there was one before. */
+/** Waits for an agent in a guest. */
 void guest_connect(struct guest *guest);
+
+/** Marks the memory that is shared with an agent. Returns its generation, for guest_await_successor(). */
+uint32_t guest_mark(struct guest *guest);
+
+/** Waits for the agent of a VM that ends and is started again. The host's end stays open, and the mark stays. */
+void guest_await_successor(struct guest *guest, uint32_t before);
 
 /** Gives the agent an order. */
 void guest_order(struct guest *guest, enum order_kind kind, uint32_t number);

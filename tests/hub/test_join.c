@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What two VMs share: the test is both of their processes, which join, tell, end and join again. The VM's side of it
- * runs in a VM without KVM.
+ * The door for crossvm-vm: the test is the hub and both VMs' processes, which join, tell, end and join again. The VM's
+ * half runs in a VM without KVM.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,12 +13,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <sel4vm/boot.h>
@@ -26,23 +28,13 @@
 #include <sel4vm_kvm.h>
 #include <sel4vm_kvm_test.h>
 
-#include "../../src/run/link.h"
-#include "../../src/vm/sibling.h"
+#include "../../src/hub/connection.h"
+#include "../../src/hub/door.h"
+#include "../../src/vm/join.h"
 #include "../../src/wire/descriptors.h"
 
 #define DATA_SIZE 0x3000
 #define HUGE_SIZE 0x200000
-
-static struct topology_connection plan(bool base_block_only)
-{
-    return (struct topology_connection){
-        .name = (char *)"link",
-        .ends = {0, 1},
-        .dataports = {{.size = DATA_SIZE, .writer = base_block_only ? -1 : 1}},
-        .num_dataports = 1,
-        .base_block_only = base_block_only,
-    };
-}
 
 /* A VM at one end, up to its installed device. */
 struct guest {
@@ -50,7 +42,7 @@ struct guest {
     vmm_pci_space_t *pci;
     struct loop *loop;
     struct wiring wiring;
-    struct sibling sibling;
+    struct join join;
     crossvm_connection_t *connection;
     uintptr_t registers;
 };
@@ -65,13 +57,16 @@ static int send_msi(vm_t *vm, const crossvm_msi_t *msi)
     return kvm_msi_send(vm, msi->address, msi->data, msi->requester);
 }
 
+/* socket: from connect_to_hub() */
 static void guest_start(struct guest *guest, int socket)
 {
     crossvm_dataport_config_t dataports[CROSSVM_MAX_DATAPORTS];
     crossvm_connection_config_t config;
     crossvm_bus_t bus;
     crossvm_connection_info_t info;
+    char where[16];
 
+    (void)snprintf(where, sizeof(where), "%d", socket);
     memset(guest, 0, sizeof(*guest));
     (void)kvm_use_backend_none();
     assert_int_equal(vm_init(&guest->vm, NULL, NULL, (vspace_t){0}, NULL, seL4_CapNull, "test"), 0);
@@ -82,13 +77,13 @@ static void guest_start(struct guest *guest, int socket)
     kvm_irq_allocator_use(&guest->vm);
     guest->loop = loop_create();
     assert_non_null(guest->loop);
-    assert_int_equal(sibling_join(&guest->sibling, socket, &guest->wiring, &guest->vm), 0);
+    assert_int_equal(join_open(&guest->join, where, &guest->wiring, &guest->vm), 0);
     wiring_describe(&guest->wiring, &config, dataports);
     bus = (crossvm_bus_t){
         .vm = &guest->vm, .pci = guest->pci, .base = KVM_PCI_WINDOW_BASE, .alloc_irq = alloc_irq, .send_msi = send_msi};
     assert_int_equal(crossvm_install(&bus, &config, 1, &guest->connection), 0);
     assert_int_equal(wiring_attach(&guest->wiring, guest->connection, guest->loop), 0);
-    assert_int_equal(sibling_start(&guest->sibling), 0);
+    assert_int_equal(join_start(&guest->join), 0);
     crossvm_get_connection_info(guest->connection, &info);
     guest->registers = info.bar_address[CROSSVM_BAR_EVENT];
 }
@@ -96,7 +91,7 @@ static void guest_start(struct guest *guest, int socket)
 /* The process ends. */
 static void guest_end(struct guest *guest)
 {
-    sibling_destroy(&guest->sibling);
+    join_close(&guest->join);
     wiring_destroy(&guest->wiring);
     crossvm_remove_all(&guest->vm);
     kvm_vm_destroy(&guest->vm);
@@ -122,51 +117,93 @@ static void guest_serve(struct guest *guest)
 {
     char byte;
 
-    while (recv(guest->sibling.source.fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) > 0)
-        guest->sibling.source.handle(&guest->sibling.source, EPOLLIN);
+    while (recv(guest->join.source.fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) > 0)
+        guest->join.source.handle(&guest->join.source, EPOLLIN);
     guest->wiring.guest_doorbell_source.handle(&guest->wiring.guest_doorbell_source, EPOLLIN);
 }
 
-/* As the runner does it. */
-static void link_serve_both(struct link *link)
-{
-    for (int end = 0; end < 2; end++) {
-        char byte;
-
-        while (link->ends[end].socket >= 0 &&
-               recv(link->ends[end].socket, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) >= 0)
-            link_serve(link, end, POLLIN);
-    }
-}
-
-static void serve_all(struct link *link, struct guest *a, struct guest *b)
-{
-    link_serve_both(link);
-    guest_serve(a);
-    guest_serve(b);
-}
-
 struct pair {
-    struct topology_connection plan;
-    struct link link;
+    struct hub_loop *loop;
+    struct hub_connection *connection;
+    struct hub_door *doors[2];
+    int stop; /* polls readable: the loop ends when it has served what was there before */
     struct guest a;
     struct guest b;
 };
 
+static char folder[] = "/tmp/crossvm-join-XXXXXX";
+
+static const char *socket_path(int end)
+{
+    static char path[64];
+
+    (void)snprintf(path, sizeof(path), "%s/%d.crossvm-vm", folder, end);
+    return path;
+}
+
+/* What one turn sends, the next one receives. */
+static void hub_serve_all(struct pair *pair)
+{
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(hub_loop_run(pair->loop, pair->stop), 0);
+}
+
+static void serve_all(struct pair *pair)
+{
+    hub_serve_all(pair);
+    guest_serve(&pair->a);
+    guest_serve(&pair->b);
+}
+
+/* A socket at which the hub has handed over an end, or closed. */
+static int connect_to_hub(struct pair *pair, int end)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", socket_path(end));
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    hub_serve_all(pair);
+    return fd;
+}
+
 static void pair_start(struct pair *pair, bool base_block_only)
 {
-    pair->plan = plan(base_block_only);
-    assert_int_equal(link_create(&pair->link, &pair->plan), 0);
-    guest_start(&pair->a, link_join(&pair->link, 0));
-    guest_start(&pair->b, link_join(&pair->link, 1));
-    serve_all(&pair->link, &pair->a, &pair->b);
+    const struct hub_connection_config config = {
+        .name = "link",
+        .ends = {{.door = CROSSVM_DOOR_CROSSVM_VM}, {.door = CROSSVM_DOOR_CROSSVM_VM}},
+        .dataports = {{.size = DATA_SIZE, .writer = base_block_only ? WRITER_BOTH : 1}},
+        .num_dataports = 1,
+        .base_block_only = base_block_only,
+    };
+
+    strcpy(folder, "/tmp/crossvm-join-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    pair->stop = eventfd(1, EFD_CLOEXEC);
+    pair->loop = hub_loop_create();
+    assert_non_null(pair->loop);
+    pair->connection = hub_connection_create(pair->loop, &config);
+    assert_non_null(pair->connection);
+    for (unsigned int i = 0; i < 2; i++) {
+        pair->doors[i] = hub_door_vm_open(pair->loop, hub_connection_end(pair->connection, i), socket_path((int)i));
+        assert_non_null(pair->doors[i]);
+    }
+    guest_start(&pair->a, connect_to_hub(pair, 0));
+    guest_start(&pair->b, connect_to_hub(pair, 1));
+    serve_all(pair);
 }
 
 static void pair_end(struct pair *pair)
 {
     guest_end(&pair->a);
     guest_end(&pair->b);
-    link_destroy(&pair->link);
+    hub_door_close(pair->doors[0]);
+    hub_door_close(pair->doors[1]);
+    hub_connection_destroy(pair->connection);
+    hub_loop_destroy(pair->loop);
+    close(pair->stop);
+    assert_int_equal(rmdir(folder), 0);
 }
 
 /* The guest counts in its own page, then emits. */
@@ -201,11 +238,11 @@ static void events_go_from_guest_to_guest(void **state)
     pair_start(&pair, false);
     for (int i = 0; i < 3; i++)
         guest_emit(&pair.a);
-    serve_all(&pair.link, &pair.a, &pair.b);
+    serve_all(&pair);
     assert_int_equal(load(&pair.b, CROSSVM_REG_EVENT_SEQ), 3);
     assert_int_equal(load(&pair.a, CROSSVM_REG_EVENT_SEQ), 0);
     guest_emit(&pair.b);
-    serve_all(&pair.link, &pair.a, &pair.b);
+    serve_all(&pair);
     assert_int_equal(load(&pair.a, CROSSVM_REG_EVENT_SEQ), 1);
     assert_int_equal(load(&pair.b, CROSSVM_REG_EVENT_SEQ), 3);
     pair_end(&pair);
@@ -221,7 +258,7 @@ static void plain_stores_are_counted(void **state)
         pair_start(&pair, base_block_only);
         store(&pair.a, CROSSVM_REG_EMIT, 1);
         store(&pair.a, CROSSVM_REG_EMIT, 1);
-        serve_all(&pair.link, &pair.a, &pair.b);
+        serve_all(&pair);
         assert_int_equal(load(&pair.b, CROSSVM_REG_COUNT), 2);
         pair_end(&pair);
     }
@@ -242,7 +279,7 @@ static void a_full_doorbell_stops_nobody(void **state)
         assert_int_equal(fcntl(doorbell, F_SETFL, 0), 0);
         for (int i = 0; i < 100; i++)
             store(&pair.a, CROSSVM_REG_EMIT, 1);
-        serve_all(&pair.link, &pair.a, &pair.b);
+        serve_all(&pair);
         assert_int_equal(load(&pair.b, CROSSVM_REG_COUNT), 100);
         pair_end(&pair);
     }
@@ -255,20 +292,20 @@ static void each_is_told_of_the_other(void **state)
     (void)state;
     pair_start(&pair, false);
     store(&pair.a, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_BOUND);
-    serve_all(&pair.link, &pair.a, &pair.b);
+    serve_all(&pair);
     assert_int_equal(load(&pair.b, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_PRESENT);
     assert_int_equal(load(&pair.b, CROSSVM_REG_PEER_GENERATION), 1);
     assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_ABSENT);
 
     store(&pair.a, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
     store(&pair.b, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
-    serve_all(&pair.link, &pair.a, &pair.b);
+    serve_all(&pair);
     assert_int_equal(load(&pair.b, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_READY);
     assert_int_equal(load(&pair.b, CROSSVM_REG_PEER_GENERATION), 2);
     assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_READY);
 
     store(&pair.a, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_BOUND);
-    serve_all(&pair.link, &pair.a, &pair.b);
+    serve_all(&pair);
     assert_int_equal(load(&pair.b, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_PRESENT);
     assert_int_equal(load(&pair.b, CROSSVM_REG_PEER_GENERATION), 2);
     pair_end(&pair);
@@ -284,25 +321,25 @@ static void a_vm_that_comes_again(void **state)
     pair_start(&pair, false);
     store(&pair.b, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
     store(&pair.a, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
-    serve_all(&pair.link, &pair.a, &pair.b);
+    serve_all(&pair);
     generation = load(&pair.a, CROSSVM_REG_PEER_GENERATION);
     guest_emit(&pair.a);
 
     guest_end(&pair.b);
-    link_serve_both(&pair.link);
+    hub_serve_all(&pair);
     guest_serve(&pair.a);
     assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_ABSENT);
     guest_emit(&pair.a); /* stops nobody */
 
-    guest_start(&pair.b, link_join(&pair.link, 1));
+    guest_start(&pair.b, connect_to_hub(&pair, 1));
     store(&pair.b, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
-    serve_all(&pair.link, &pair.a, &pair.b);
+    serve_all(&pair);
     assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_READY);
     assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_GENERATION), generation + 1);
     assert_int_equal(load(&pair.b, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_READY); /* of one that was there before */
     assert_int_equal(load(&pair.b, CROSSVM_REG_EVENT_SEQ), 2);                   /* as after a reboot, it is told all */
     guest_emit(&pair.b);
-    serve_all(&pair.link, &pair.a, &pair.b);
+    serve_all(&pair);
     assert_int_equal(load(&pair.a, CROSSVM_REG_EVENT_SEQ), 1);
     pair_end(&pair);
 }
@@ -317,46 +354,20 @@ static void a_flood_of_messages_ends_with_the_last(void **state)
     pair_start(&pair, false);
     for (int i = 0; i < 5000; i++) {
         store(&pair.a, CROSSVM_REG_DRIVER, i % 2 ? CROSSVM_DRIVER_BOUND : CROSSVM_DRIVER_NONE);
-        if (i % 3 == 0)
-            link_serve_both(&pair.link);
+        if (i % 16 == 0)
+            hub_serve_all(&pair);
     }
     store(&pair.a, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
-    assert_true(pair.link.ends[1].late);
-    /* Now both processes, and the runner, come to it. */
+    assert_true(pair.a.join.late);
+    /* Now the hub comes to it, then both processes. */
     for (int i = 0; i < 3; i++) {
-        link_serve_both(&pair.link);
-        pair.a.sibling.source.handle(&pair.a.sibling.source, EPOLLOUT);
+        hub_serve_all(&pair);
+        pair.a.join.source.handle(&pair.a.join.source, EPOLLOUT);
         guest_serve(&pair.b);
-        link_serve(&pair.link, 1, POLLOUT);
     }
-    guest_serve(&pair.b);
-    assert_false(pair.link.ends[1].late);
-    assert_false(pair.a.sibling.report.late);
+    serve_all(&pair);
+    assert_false(pair.a.join.late);
     assert_int_equal(load(&pair.b, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_READY);
-    pair_end(&pair);
-}
-
-/* The runner leaves out what was true in between when a socket is full. */
-static void messages_left_out_are_a_new_peer(void **state)
-{
-    struct crossvm_wire_driver state_of_b = {.header = {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_DRIVER}};
-    struct pair pair;
-    uint32_t generation;
-
-    (void)state;
-    pair_start(&pair, false);
-    store(&pair.b, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
-    serve_all(&pair.link, &pair.a, &pair.b);
-    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_READY);
-    generation = load(&pair.a, CROSSVM_REG_PEER_GENERATION);
-
-    /* Its driver left, and came again. */
-    state_of_b.driver_state = CROSSVM_DRIVER_BOUND;
-    state_of_b.generation = pair.link.ends[1].generation + 1;
-    assert_int_equal(send(pair.link.ends[0].socket, &state_of_b, sizeof(state_of_b), 0), sizeof(state_of_b));
-    guest_serve(&pair.a);
-    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_PRESENT);
-    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_GENERATION), generation + 1);
     pair_end(&pair);
 }
 
@@ -367,6 +378,36 @@ static int make_socket(int *other)
     assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
     *other = pair[1];
     return pair[0];
+}
+
+/* The hub leaves out what was true in between when a socket is full. */
+static void messages_left_out_are_a_new_peer(void **state)
+{
+    struct crossvm_wire_driver state_of_b = {.header = {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_DRIVER}};
+    struct pair pair;
+    uint32_t generation;
+    int hub, instead;
+
+    (void)state;
+    pair_start(&pair, false);
+    store(&pair.b, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
+    serve_all(&pair);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_READY);
+    generation = load(&pair.a, CROSSVM_REG_PEER_GENERATION);
+
+    /* Its driver left, and came again. */
+    state_of_b.driver_state = CROSSVM_DRIVER_BOUND;
+    state_of_b.generation = pair.a.join.told.generation + 1;
+    hub = pair.a.join.source.fd;
+    pair.a.join.source.fd = make_socket(&instead);
+    assert_int_equal(send(instead, &state_of_b, sizeof(state_of_b), 0), sizeof(state_of_b));
+    guest_serve(&pair.a);
+    close(pair.a.join.source.fd);
+    close(instead);
+    pair.a.join.source.fd = hub;
+    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_PRESENT);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_GENERATION), generation + 1);
+    pair_end(&pair);
 }
 
 /* What is no JOIN message is refused, and leaves nothing behind. */
@@ -419,8 +460,9 @@ static void wrong_messages_are_refused(void **state)
         };
         int dataport = wrong == NOT_SEALED ? loose : wrong == HUGE_PAGES && huge >= 0 ? huge : sealed;
         int fds[] = {doorbell, doorbell, sealed, sealed, dataport};
-        struct sibling sibling;
         struct wiring wiring = {0};
+        struct join joined;
+        char where[16];
         int other;
         int socket = make_socket(&other);
 
@@ -436,8 +478,9 @@ static void wrong_messages_are_refused(void **state)
         assert_int_equal(
             cvm_descriptors_send(other, &join, sizeof(join) - (wrong == SHORT), fds, wrong == FEW_DESCRIPTORS ? 4 : 5),
             0);
-        assert_int_equal(sibling_join(&sibling, socket, &wiring, &vm), -1);
-        sibling_destroy(&sibling);
+        (void)snprintf(where, sizeof(where), "%d", socket);
+        assert_int_equal(join_open(&joined, where, &wiring, &vm), -1);
+        join_close(&joined);
         wiring_destroy(&wiring);
         assert_true(fcntl(0, F_GETFD) >= 0); /* what is not the wiring's, it does not close */
         close(other);
@@ -463,5 +506,5 @@ int main(void)
         cmocka_unit_test(wrong_messages_are_refused),
     };
 
-    return cmocka_run_group_tests_name("link", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("join", tests, NULL, NULL);
 }
