@@ -116,7 +116,11 @@ class Guest:
         listener.close()
         self.shell.settimeout(PATIENCE)
         self.buffer = b""
-        self.await_boot()
+        try:
+            self.await_boot()
+        except AssertionError:
+            self.kill()
+            raise
 
     def fail(self, what):
         self.errors.seek(0)
@@ -179,6 +183,7 @@ class Qmp:
         self.socket.settimeout(PATIENCE)
         self.socket.connect(str(path))
         self.lines = self.socket.makefile("rw")
+        self.events = []  # that came before an answer
         self.lines.readline()  # the greeting
         self.execute("qmp_capabilities")
 
@@ -187,10 +192,18 @@ class Qmp:
         while "return" not in (answer := json.loads(self.lines.readline())):
             if "error" in answer:
                 raise AssertionError(f"{command}: {answer['error']}")
+            self.events.append(answer)
+        return answer["return"]
 
-    def await_event(self, name):
-        while json.loads(self.lines.readline()).get("event") != name:
-            pass
+    def await_event(self, name, **data):
+        """Waits for an event with such data; those before it are gone then."""
+        while True:
+            event = self.events.pop(0) if self.events else json.loads(self.lines.readline())
+            if event.get("event") == name and data.items() <= event["data"].items():
+                return
+
+    def monitor(self, line):
+        return self.execute("human-monitor-command", **{"command-line": line})
 
     def close(self):
         self.lines.close()

@@ -364,6 +364,52 @@ class HubEnds(QemuTest):
         self.check_again()
 
 
+class Snapshot(QemuTest):
+    """QEMU saves and loads a VM with a device of ours, which it should not. What a guest has then, and how it goes on."""
+
+    def make_disk(self, qmp):
+        """A QEMU keeps snapshots in a disk."""
+        path = str(self.directory / "disk")
+        qmp.execute("blockdev-create", **{"job-id": "file", "options": {"driver": "file", "filename": path, "size": 0}})
+        qmp.await_event("JOB_STATUS_CHANGE", id="file", status="concluded")
+        qmp.execute("blockdev-add", **{"driver": "file", "filename": path, "node-name": "file"})
+        disk = {"driver": "qcow2", "file": "file", "size": 1 << 30}
+        qmp.execute("blockdev-create", **{"job-id": "disk", "options": disk})
+        qmp.await_event("JOB_STATUS_CHANGE", id="disk", status="concluded")
+        qmp.execute("blockdev-add", **{"driver": "qcow2", "file": "file", "node-name": "disk"})
+
+    def test_snapshot(self):
+        link = self.pair("link", "64K")
+        end = self.open("link.1")
+        control = self.directory / "qmp"
+        vm = self.guest(link, options=["-qmp", f"unix:{control},server=on,wait=off"], command_line="iomem=relaxed")
+        vm.load_driver()
+        self.await_peer(end, crossvm.PeerState.PRESENT)
+        bar = int(vm.run("sed -n 1p /sys/bus/pci/devices/*/uio/uio0/../../resource | cut -d ' ' -f 1"), 16)
+        qmp = Qmp(control)
+        self.addCleanup(qmp.close)
+        self.make_disk(qmp)
+        self.assertEqual(qmp.monitor("savevm here"), "")
+        self.assertEqual(vm.run(f"devmem {bar + 0x38:#x} 32"), "0x4D565843\n")
+        # Loading resets the device, and its configuration space is not loaded: no BAR answers.
+        self.assertEqual(qmp.monitor("loadvm here"), "")
+        self.await_peer(end, crossvm.PeerState.ABSENT)
+        self.assertNotEqual(vm.run(f"devmem {bar + 0x38:#x} 32"), "0x4D565843\n")
+        end.emit()
+        vm.run("rmmod crossvm")
+        vm.run("for d in /sys/bus/pci/devices/*; do ! grep -q a111 $d/device || echo 1 >$d/remove; done")
+        vm.run("echo 1 >/sys/bus/pci/rescan")
+        vm.load_driver()
+        self.await_peer(end, crossvm.PeerState.PRESENT)
+        self.assertEqual(vm.run(f"crossvm wait -t {PATIENCE} link"), "1\n")
+        vm.run("crossvm emit link")
+        self.assertEqual(end.wait(timeout=PATIENCE), 1)
+        # A QEMU that is to take over needs the connection while the first one has it, and is turned away.
+        with self.assertRaisesRegex(AssertionError, "(?s)QEMU ended.*vfio-user: "):
+            self.guest(link, options=["-incoming", "defer"])
+        self.assertIn("a second VMM came to", link.said())
+
+
 class Guests(QemuTest):
     """Two guests, joined: neither has a program of the host in its way."""
 
