@@ -10,7 +10,7 @@
 
 void vmm_device_id(const struct vmm_socket *socket, char id[VMM_DEVICE_ID_BYTES])
 {
-    (void)snprintf(id, VMM_DEVICE_ID_BYTES, VMM_DEVICE_ID_PREFIX "%s%s%s", socket->name, socket->is_of_vm ? "" : ".",
+    (void)snprintf(id, VMM_DEVICE_ID_BYTES, VMM_DEVICE_ID_PREFIX "%s%s%.1s", socket->name, socket->is_of_vm ? "" : ".",
                    socket->is_of_vm ? "" : socket->chosen);
 }
 

@@ -9,7 +9,7 @@
 /** What the identifiers of our devices begin with; the name of the connection follows. */
 #define VMM_DEVICE_ID_PREFIX "crossvm-"
 
-#define VMM_DEVICE_ID_BYTES (sizeof(VMM_DEVICE_ID_PREFIX ".") + 2 * CROSSVM_FULL_NAME_BYTES)
+#define VMM_DEVICE_ID_BYTES (sizeof(VMM_DEVICE_ID_PREFIX ".0") + CROSSVM_FULL_NAME_BYTES)
 
 /** The identifier of the device and of its character device: crossvm-NAME, or crossvm-NAME.END without a VM's name. */
 void vmm_device_id(const struct vmm_socket *socket, char id[VMM_DEVICE_ID_BYTES]);
