@@ -9,7 +9,6 @@
 #include "../common/standard_streams.h"
 #include "../qmp/machine.h"
 #include "command.h"
-#include "vmm_device.h"
 #include "vmm_socket.h"
 
 #define DEFAULT_SECONDS 30
@@ -147,7 +146,7 @@ static int say_refused(struct qmp *qmp, const struct request *request, const str
     if (!qmp->refused || !strstr(qmp->error, "is not a valid device model name"))
         return fail(request, qmp->error);
     (void)snprintf(reason, sizeof(reason), "QEMU %s has no device %s%s", qmp->version, vmm_device_model(socket),
-                   socket->door == VMM_DOOR_VFIO_USER ? "; use QEMU 10.1 or newer, or give the end the door ivshmem"
+                   socket->door == CROSSVM_DOOR_VFIO_USER ? "; use QEMU 10.1 or newer, or give the end the door ivshmem"
                                                       : "");
     return fail(request, reason);
 }
@@ -171,7 +170,7 @@ static bool add_device(struct qmp *qmp, const struct vmm_socket *socket, const c
     char error[QMP_ERROR_BYTES];
     bool refused;
 
-    if (socket->door != VMM_DOOR_IVSHMEM)
+    if (socket->door != CROSSVM_DOOR_IVSHMEM)
         return execute(qmp, "device_add", vmm_device_arguments(socket, bus));
     (void)remove_chardev(qmp, id); /* what a detach was interrupted before */
     if (!execute(qmp, "chardev-add", vmm_device_chardev_arguments(socket)))

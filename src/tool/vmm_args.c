@@ -9,7 +9,6 @@
 #include "../common/standard_streams.h"
 #include "command.h"
 #include "quote.h"
-#include "vmm_device.h"
 #include "vmm_socket.h"
 
 enum vmm { QEMU, CLOUD_HYPERVISOR, LIBVIRT };
@@ -83,7 +82,7 @@ static int print_for_qemu(const struct vmm_socket *socket)
 
     if (!device)
         return STATUS_ERROR;
-    if (socket->door == VMM_DOOR_IVSHMEM) {
+    if (socket->door == CROSSVM_DOOR_IVSHMEM) {
         char *chardev = vmm_device_chardev_text(socket);
 
         if (!chardev) {
@@ -126,7 +125,7 @@ static int print_for_cloud_hypervisor(const struct vmm_socket *socket)
     size_t size;
     FILE *out;
 
-    if (socket->door == VMM_DOOR_IVSHMEM) {
+    if (socket->door == CROSSVM_DOOR_IVSHMEM) {
         message(
             "connection \"%s\" has the door ivshmem, and cloud-hypervisor has that device without events; give this "
             "end the door vfio-user",
@@ -171,7 +170,7 @@ static int print_for_libvirt(const struct vmm_socket *socket)
                 socket->name);
         return STATUS_ERROR;
     }
-    if (socket->door == VMM_DOOR_IVSHMEM) {
+    if (socket->door == CROSSVM_DOOR_IVSHMEM) {
         printf("<shmem name='%s'>\n  <model type='ivshmem-doorbell'/>\n  <server path=", socket->name);
         quote_for_xml(stdout, socket->path);
         printf("/>\n  <msi vectors='1' ioeventfd='on'/>\n</shmem>\n");

@@ -16,7 +16,7 @@
 #include "../wire/socket_directory.h"
 
 /* What the names of sockets end with. */
-static const char *const suffixes[] = {[VMM_DOOR_VFIO_USER] = ".vfio-user", [VMM_DOOR_IVSHMEM] = ".ivshmem"};
+static const char *const suffixes[] = {[CROSSVM_DOOR_VFIO_USER] = ".vfio-user", [CROSSVM_DOOR_IVSHMEM] = ".ivshmem"};
 
 /* What is looked for, and what was found. */
 struct search {
@@ -65,9 +65,9 @@ static bool parse(const char *file, struct vmm_socket *socket)
     char stem[NAME_MAX + 1];
 
     (void)snprintf(stem, sizeof(stem), "%s", file);
-    for (size_t door = 0; door < sizeof(suffixes) / sizeof(suffixes[0]); door++) {
+    for (size_t door = CROSSVM_DOOR_VFIO_USER; door < sizeof(suffixes) / sizeof(suffixes[0]); door++) {
         if (cut_suffix(stem, suffixes[door])) {
-            socket->door = (enum vmm_door)door;
+            socket->door = (enum crossvm_door)door;
             return split(stem, socket);
         }
     }

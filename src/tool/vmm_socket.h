@@ -2,20 +2,7 @@
 /* Where a hub waits for VMMs: sockets beside those of host programs, NAME@VM.DOOR or NAME.END.DOOR. */
 #pragma once
 
-#include <limits.h>
-#include <stdbool.h>
-
-#include <crossvm/device.h>
-
-enum vmm_door { VMM_DOOR_VFIO_USER, VMM_DOOR_IVSHMEM };
-
-struct vmm_socket {
-    char path[PATH_MAX];                  /**< absolute */
-    char name[CROSSVM_FULL_NAME_BYTES];   /**< of the connection */
-    char chosen[CROSSVM_FULL_NAME_BYTES]; /**< the VM whose end it is, or the end's number */
-    bool is_of_vm;                        /**< which of the two */
-    enum vmm_door door;
-};
+#include "../qmp/vmm_device.h"
 
 /**
  * Finds the socket of a connection at which a hub waits for a VMM.

@@ -16,7 +16,7 @@ void vmm_device_id(const struct vmm_socket *socket, char id[VMM_DEVICE_ID_BYTES]
 
 const char *vmm_device_model(const struct vmm_socket *socket)
 {
-    return socket->door == VMM_DOOR_IVSHMEM ? "ivshmem-doorbell" : "vfio-user-pci";
+    return socket->door == CROSSVM_DOOR_IVSHMEM ? "ivshmem-doorbell" : "vfio-user-pci";
 }
 
 json_t *vmm_device_arguments(const struct vmm_socket *socket, const char *bus)
@@ -24,7 +24,7 @@ json_t *vmm_device_arguments(const struct vmm_socket *socket, const char *bus)
     char id[VMM_DEVICE_ID_BYTES];
 
     vmm_device_id(socket, id);
-    if (socket->door == VMM_DOOR_IVSHMEM)
+    if (socket->door == CROSSVM_DOOR_IVSHMEM)
         return json_pack("{s:s, s:s, s:s*, s:s, s:i}", "driver", vmm_device_model(socket), "id", id, "bus", bus,
                          "chardev", id, "vectors", VECTORS);
     return json_pack("{s:s, s:s, s:s*, s:{s:s, s:s}}", "driver", vmm_device_model(socket), "id", id, "bus", bus,
@@ -56,7 +56,7 @@ char *vmm_device_text(const struct vmm_socket *socket)
     FILE *out = open_memstream(&text, &size);
 
     vmm_device_id(socket, id);
-    if (out && socket->door == VMM_DOOR_IVSHMEM) {
+    if (out && socket->door == CROSSVM_DOOR_IVSHMEM) {
         fprintf(out, "%s,id=%s,vectors=%d,chardev=%s", vmm_device_model(socket), id, VECTORS, id);
     } else if (out) {
         json_t *arguments = vmm_device_arguments(socket, NULL);

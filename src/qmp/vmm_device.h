@@ -3,8 +3,19 @@
 #pragma once
 
 #include <jansson.h>
+#include <limits.h>
+#include <stdbool.h>
 
-#include "vmm_socket.h"
+#include <crossvm/crossvm.h>
+
+/** A socket at which a hub waits for a VMM. */
+struct vmm_socket {
+    char path[PATH_MAX];                  /**< absolute */
+    char name[CROSSVM_FULL_NAME_BYTES];   /**< of the connection */
+    char chosen[CROSSVM_FULL_NAME_BYTES]; /**< the VM whose end it is, or the end's number */
+    bool is_of_vm;                        /**< which of the two */
+    enum crossvm_door door;               /**< vfio-user or ivshmem */
+};
 
 /** What the identifiers of our devices begin with; the name of the connection follows. */
 #define VMM_DEVICE_ID_PREFIX "crossvm-"
