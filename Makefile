@@ -14,16 +14,17 @@ tested = $(or $(ARCH),$(shell . scripts/target.sh && target_all))
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help tools build check test demo bench model lint install uninstall sel4-check clean distclean
+.PHONY: help tools build check test test-long demo bench model lint install uninstall sel4-check clean distclean
 
 # Warnings are errors where we look for them. A user's compiler may know more.
-check test lint: export CROSSVM_WERROR ?= ON
+check test test-long lint: export CROSSVM_WERROR ?= ON
 
 help:
 	@echo "make tools      build the programs and libraries only, in build/programs"
 	@echo "make demo       show the main job: a Linux guest and host programs, connected"
 	@echo "make check      build and run the tests that need no guest (two minutes)"
 	@echo "make test       build and run all tests (CTEST='-R pattern' runs some, here and in make check)"
+	@echo "make test-long  repeat for long what goes wrong seldom: VMMs, guests and programs that are killed, races"
 	@echo "make bench      measure channels: beside what one would use instead, and between a guest and its host"
 	@echo "make model      explore every order of a channel's accesses, further than 'make test' does (some minutes)"
 	@echo "make build      build the programs, the tests and the guest driver"
@@ -52,6 +53,15 @@ test:
 	@scripts/build-tree asan -DCROSSVM_SANITIZE=ON
 	@scripts/qemu.sh
 	@scripts/run-tests "$(tested)" $(CTEST)
+
+# Tests with the many rounds of tests/qemu/rounds.py; they show how far they are
+test-long: export CROSSVM_LONG = 1
+test-long:
+	@scripts/build.sh $(tested)
+	@scripts/build-tree host
+	@scripts/build-tree asan -DCROSSVM_SANITIZE=ON
+	@scripts/qemu.sh
+	@scripts/run-tests "$(tested)" --label-regex long --verbose $(CTEST)
 
 demo: build
 	@demo/run.sh $(ARCH)

@@ -3,12 +3,14 @@
 
 import hashlib
 import os
+import random
 import re
 import subprocess
 import unittest
 
 import crossvm
 from machines import ARCH, PATIENCE, TOOL, Qmp, QemuTest
+from rounds import DRIVER_LOADS, EVENT_ROUNDS, PEER_KILLS, RACING_ROUNDS, REBOOTS, VMM_KILLS, rounds
 
 
 class Tool:
@@ -45,9 +47,11 @@ class Driver(QemuTest):
             self.dataports_and_rights,
             self.a_driver_that_comes_and_goes,
             self.programs_come_and_go,
+            self.programs_of_the_host_are_killed,
+            self.races,
             self.pings,
             self.streams,
-            self.reboot,
+            self.reboots,
         ):
             with self.subTest(case=case.__name__):
                 case()
@@ -68,17 +72,21 @@ class Driver(QemuTest):
     def events_both_ways(self):
         before = self.vm.run("crossvm wait -t 0 link", status=1)
         self.assertEqual(before, "0\n")
-        for i in range(20):
-            self.vm.start(f"crossvm wait -n {i + 1} -t {PATIENCE} link")
-            for _ in range(i + 1):
+        for i in rounds("events", EVENT_ROUNDS):
+            events = i % 20 + 1
+            self.vm.start(f"crossvm wait -n {events} -t {PATIENCE} link && crossvm emit link")
+            for _ in range(events):
                 self.end.emit()
-            status, output = self.vm.result()
-            self.assertEqual((status, output), (0, f"{i + 1}\n"))
+            self.assertEqual(self.vm.result(), (0, f"{events}\n"))
+            self.await_events(1)
         self.vm.run("crossvm emit -n 1000 link")
+        self.await_events(1000)
+
+    def await_events(self, events):
         heard = 0
-        while heard < 1000:
+        while heard < events:
             heard += self.end.wait(timeout=PATIENCE)
-        self.assertEqual(heard, 1000)
+        self.assertEqual(heard, events)
 
     def dataports_and_rights(self):
         both, programs, guests, large = (dataport.memory for dataport in self.end.dataports)
@@ -100,7 +108,7 @@ class Driver(QemuTest):
         self.assertEqual(self.vm.run(f"devmem {bar} 32").strip(), "0x79622038")
 
     def a_driver_that_comes_and_goes(self):
-        for _ in range(20):
+        for _ in rounds("loads of the driver", DRIVER_LOADS):
             self.await_peer(self.end, crossvm.PeerState.PRESENT)
             self.vm.run("rmmod crossvm")
             self.await_peer(self.end, crossvm.PeerState.ABSENT)
@@ -110,11 +118,40 @@ class Driver(QemuTest):
 
     def programs_come_and_go(self):
         self.await_peer(self.end, crossvm.PeerState.PRESENT)
-        for _ in range(20):
+        for _ in rounds("kills of programs in the guest", PEER_KILLS):
             self.vm.run("crossvm wait -n 1000 link &")
             generation = self.await_peer(self.end, crossvm.PeerState.READY)
             self.vm.run("kill -9 $!; wait $!; true")
             self.assertEqual(self.await_peer(self.end, crossvm.PeerState.PRESENT), generation)
+
+    def programs_of_the_host_are_killed(self):
+        """At any point of a conversation. The program in the guest goes on with the next one."""
+        self.end.close()
+        self.vm.run("crossvm echo link >/dev/null 2>&1 &")
+        for _ in rounds("kills of programs of the host", PEER_KILLS):
+            with Tool("ping", "-i", "0", "link.1", stdout=subprocess.PIPE) as ping:
+                for _ in range(random.randrange(30)):
+                    self.assertIn(b"bytes", ping.stdout.readline())
+        self.assertIn("100 sent, 100 answered, 0% lost", self.ping("-c", "100", "-W", str(PATIENCE)))
+        self.vm.run("kill $!; wait $!")
+        self.end = self.open("link.1")
+
+    def ping(self, *options):
+        command = [TOOL, "ping", "-q", "-f", *options, "link.1"]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10 * PATIENCE).stdout
+
+    def races(self):
+        """Both ends sleep before each message, and each is woken at the moment when it falls asleep."""
+        count = str(RACING_ROUNDS)
+        self.end.close()
+        self.vm.run("crossvm echo link >/dev/null 2>&1 &")
+        summary = self.ping("--spin", "0", "-W", str(PATIENCE), "-c", count)
+        self.assertIn(f"{count} sent, {count} answered, 0% lost", summary)
+        self.vm.run("kill $!; wait $!")
+        with Tool("echo", "link.1"):
+            summary = self.vm.run(f"crossvm ping -q -f --spin 0 -W {PATIENCE} -c {count} link")
+        self.assertIn(f"{count} sent, {count} answered, 0% lost", summary)
+        self.end = self.open("link.1")
 
     def pings(self):
         self.end.close()
@@ -141,6 +178,10 @@ class Driver(QemuTest):
             self.assertEqual(self.vm.result()[0], 0)
         self.vm.run("rm /tmp/data")
         self.end = self.open("link.1")
+
+    def reboots(self):
+        for _ in rounds("reboots of the guest", REBOOTS):
+            self.reboot()
 
     def reboot(self):
         self.await_peer(self.end, crossvm.PeerState.PRESENT)
@@ -441,28 +482,43 @@ class Guests(QemuTest):
 
 
 class Restart(QemuTest):
-    """VMMs are killed while they work; the program at the other end keeps its end."""
-
-    kills = int(os.environ.get("CROSSVM_KILLS", "3"))
+    """VMMs are killed at any point; the program at the other end keeps its end."""
 
     def test_kill(self):
         link = self.pair("link", "64K")
         end = self.open("link.1")
         memory = end.dataports[0].memory
-        for i in range(self.kills):
+        for i in rounds("kills of the VMM", VMM_KILLS):
             vm = self.guest(link)
-            vm.load_driver()
-            vm.run("while :; do crossvm emit -n 100 link; done & while :; do crossvm wait link; done >/dev/null &")
-            for _ in range(50):  # in the middle of something, another each time
-                end.emit()
-                end.wait(timeout=PATIENCE)
-            memory[4096] = i
+            self.work_until_any_point(vm, end)
+            memory[4096] = i % 256
             generation = end.peer_generation
             vm.kill()
             self.await_peer(end, crossvm.PeerState.ABSENT)
             self.assertGreaterEqual(end.peer_generation, generation)
-            self.assertEqual(memory[4096], i)
-        self.assertEqual(len(link.loads()), self.kills)
+            self.assertEqual(memory[4096], i % 256)
+        self.assertEqual(len(link.loads()), VMM_KILLS)
+        # All is well for the last one.
+        vm = self.guest(link)
+        vm.load_driver()
+        self.await_peer(end, crossvm.PeerState.PRESENT)
+        vm.run("crossvm wait -t 0 link; true")
+        end.emit()
+        self.assertEqual(vm.run(f"crossvm wait -t {PATIENCE} link"), "1\n")
+
+    def work_until_any_point(self, vm, end):
+        """Of the driver's beginning, or of the work after it"""
+        steps = random.randrange(-20, 100)
+        if steps < 0:
+            load = "insmod /lib/modules/crossvm.ko"
+            vm.start(f"{load}; while :; do crossvm info link; rmmod crossvm; {load}; done")
+            vm.read_until(rb"interrupt" if steps < -10 else rb"name")
+            return
+        vm.load_driver()
+        vm.run("while :; do crossvm emit -n 100 link; done & while :; do crossvm wait link; done >/dev/null &")
+        for _ in range(steps):
+            end.emit()
+            end.wait(timeout=PATIENCE)
 
 
 if __name__ == "__main__":

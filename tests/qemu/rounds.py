@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""How often tests repeat what goes wrong seldom: in `make test`, and in `make test-long`. The one place for these numbers."""
+
+import os
+import random
+import sys
+
+LONG = "CROSSVM_LONG" in os.environ
+
+
+def choose(short, long):
+    return long if LONG else short
+
+
+VMM_KILLS = choose(3, 100)  # a VMM, at any point of its guest's life
+REBOOTS = choose(1, 20)  # of a guest
+DRIVER_LOADS = choose(20, 100)  # rmmod and insmod
+PEER_KILLS = choose(10, 200)  # a program, at each of the ends
+RACING_ROUNDS = choose(1000, 10000)  # both ends sleep and are woken
+EVENT_ROUNDS = choose(20, 1000)  # of events, each with programs of its own
+
+
+seed = int(os.environ.get("CROSSVM_SEED", random.randrange(1 << 32)))
+random.seed(seed)
+if LONG:
+    print(f"[long] chance: CROSSVM_SEED={seed}", file=sys.stderr, flush=True)
+
+
+def rounds(what, count):
+    """The numbers of rounds. `make test-long` shows how far it is."""
+    for i in range(count):
+        yield i
+        if LONG and (i + 1) * 10 // count > i * 10 // count:
+            print(f"[long] {what}: {i + 1} of {count}", file=sys.stderr, flush=True)
