@@ -27,46 +27,10 @@
 #include <crossvm/device.h>
 
 #include "hub_fixture.h"
+#include "neighbour.h"
 #include "vmm.h"
 
-#define PATIENCE crossvm_deadline_after_ms(60000) /* only bounds a hang */
-
 static unsigned long random_messages = 100000;
-
-/* --- somebody else's connection --- */
-
-static struct {
-    crossvm_end_t *end;
-    int vmm, msi;
-    uint64_t events;
-} other;
-
-static void start_other(void)
-{
-    other.end = hub_open("y");
-    other.vmm = vmm_start("y");
-    other.msi = eventfd(0, EFD_CLOEXEC);
-    other.events = 0;
-    vmm_store(other.vmm, VMM_CONFIG, 4, 6, 2);
-    vmm_set_irq(other.vmm, 1, other.msi);
-}
-
-static void check_other(void)
-{
-    assert_int_equal(crossvm_emit(other.end), 0);
-    (void)vmm_await_interrupt(other.msi);
-    assert_int_equal(vmm_load(other.vmm, 0, CROSSVM_REG_EVENT_SEQ, 8), ++other.events);
-    vmm_store(other.vmm, 0, CROSSVM_REG_EMIT, 1, 4);
-    assert_int_equal(crossvm_wait(other.end, PATIENCE), 1);
-}
-
-static void end_other(void)
-{
-    check_other();
-    close(other.msi);
-    close(other.vmm);
-    crossvm_close(other.end);
-}
 
 /* --- one wrong thing each --- */
 
@@ -110,7 +74,7 @@ static void wrong_messages(void **state)
     };
 
     (void)state;
-    start_other();
+    neighbour_start();
     hub_silence();
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         int vmm = vmm_start("x");
@@ -118,9 +82,9 @@ static void wrong_messages(void **state)
         assert_true(vmm_send(vmm, table[i].command, table[i].flags, table[i].words, table[i].size, NULL, 0));
         (void)!send(vmm, table, sizeof(table), MSG_NOSIGNAL | MSG_DONTWAIT); /* which nobody will receive */
         vmm_await_close(vmm);
-        check_other();
+        neighbour_check();
     }
-    end_other();
+    neighbour_end();
 }
 
 static void wrong_sizes(void **state)
@@ -128,7 +92,7 @@ static void wrong_sizes(void **state)
     static const uint32_t sizes[] = {0, 1, 15, 16 + 16 + 4096 + 1, 0x7fffffff, 0x80000000, 0xffffffff};
 
     (void)state;
-    start_other();
+    neighbour_start();
     hub_silence();
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         uint32_t header[4] = {VMM_GET_INFO << 16, sizes[i]};
@@ -137,7 +101,7 @@ static void wrong_sizes(void **state)
         assert_int_equal(send(vmm, header, sizeof(header), MSG_NOSIGNAL), sizeof(header));
         vmm_await_close(vmm);
     }
-    end_other();
+    neighbour_end();
 }
 
 static void wrong_order(void **state)
@@ -193,7 +157,7 @@ static void what_is_no_eventfd(void **state)
     int pipes[2], kinds[5];
 
     (void)state;
-    start_other();
+    neighbour_start();
     assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
     kinds[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
     kinds[1] = pipes[1]; /* which blocks when it is full */
@@ -208,7 +172,7 @@ static void what_is_no_eventfd(void **state)
         vmm_set_irq(vmm, 1, kinds[i]);
         for (int k = 1; k <= 10; k++) {
             assert_int_equal(crossvm_emit(end), 0);
-            check_other();
+            neighbour_check();
         }
         assert_true(vmm_load(vmm, 0, CROSSVM_REG_EVENT_SEQ, 8) > 0);
         close(vmm);
@@ -217,7 +181,7 @@ static void what_is_no_eventfd(void **state)
         close(kinds[i]);
     close(pipes[0]);
     crossvm_close(end);
-    end_other();
+    neighbour_end();
 }
 
 /* To unmask INTx, where an eventfd is expected: what cannot be waited for is refused, and the rest keeps nobody busy.
@@ -228,7 +192,7 @@ static void what_unmasks_and_is_no_eventfd(void **state)
     static const uint32_t errors[] = {EPERM, EPERM, 0, 0, 0, 0};
 
     (void)state;
-    start_other();
+    neighbour_start();
     assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
     kinds[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -246,7 +210,7 @@ static void what_unmasks_and_is_no_eventfd(void **state)
             assert_int_equal(write(pipes[1], "anything", 3), 3);
         if (i == 3)
             close(sockets[1]);
-        check_other();
+        neighbour_check();
         hub_await_rest();
         close(intx);
         close(vmm);
@@ -254,7 +218,7 @@ static void what_unmasks_and_is_no_eventfd(void **state)
     for (size_t i = 0; i < 6; i++)
         close(kinds[i]);
     close(pipes[1]);
-    end_other();
+    neighbour_end();
 }
 
 /* --- slow ones --- */
@@ -267,15 +231,15 @@ static void byte_by_byte(void **state)
     struct vmm_reply reply;
 
     (void)state;
-    start_other();
+    neighbour_start();
     for (size_t i = 0; i < sizeof(message); i++) {
         assert_int_equal(send(vmm, (uint8_t *)message + i, 1, MSG_NOSIGNAL), 1);
-        check_other();
+        neighbour_check();
     }
     assert_true(vmm_receive(vmm, VMM_READ, &reply));
     assert_memory_equal(reply.body + 16, "CXVM", 4);
     close(vmm);
-    end_other();
+    neighbour_end();
 }
 
 /* One that asks and asks and takes no answer stops being served, and nobody waits for it. When it takes them, all come.
@@ -288,12 +252,12 @@ static void one_that_takes_no_answer(void **state)
     size_t asked = 0;
 
     (void)state;
-    start_other();
+    neighbour_start();
     assert_int_equal(fcntl(vmm, F_SETFL, O_NONBLOCK), 0);
     for (size_t refused = 0; refused < 100; asked++) {
         while (!vmm_send(vmm, VMM_READ, 0, load, sizeof(load), NULL, 0) && refused < 100) {
             refused++;
-            check_other();
+            neighbour_check();
         }
     }
     assert_int_equal(fcntl(vmm, F_SETFL, 0), 0);
@@ -302,7 +266,7 @@ static void one_that_takes_no_answer(void **state)
         assert_int_equal(reply.size, 16 + 4096);
     }
     close(vmm);
-    end_other();
+    neighbour_end();
 }
 
 /* --- random ones --- */
@@ -395,7 +359,7 @@ static void random_ones(void **state)
     int vmm = -1;
 
     (void)state;
-    start_other();
+    neighbour_start();
     hub_silence();
     for (unsigned long i = 0; i < random_messages; i++) {
         if (vmm < 0) {
@@ -407,7 +371,7 @@ static void random_ones(void **state)
             vmm = -1;
         }
         if (i % 100 == 0) {
-            check_other();
+            neighbour_check();
             assert_int_equal(crossvm_emit(end), 0);
             (void)crossvm_wait(end, CROSSVM_NOW);
         }
@@ -421,7 +385,7 @@ static void random_ones(void **state)
     for (size_t i = 0; i < num_kinds; i++)
         close(kinds[i]);
     crossvm_close(end);
-    end_other();
+    neighbour_end();
     print_message("%lu messages of %lu VMMs\n", random_messages, vmms);
 }
 
