@@ -16,16 +16,15 @@
 /* What a VM joins while its devices are shown: connections that nobody serves, by sockets that it inherits. */
 struct joins {
     struct hub_connection **connections;
-    char **sockets; /* their numbers, for --join */
+    struct vmm_socket *sockets; /* whose paths are their numbers */
     size_t n;
 };
 
 static void destroy_joins(struct joins *joins)
 {
     for (size_t i = 0; i < joins->n; i++) {
-        if (joins->sockets[i])
-            close((int)strtol(joins->sockets[i], NULL, 10));
-        free(joins->sockets[i]);
+        if (joins->sockets[i].path[0])
+            close((int)strtol(joins->sockets[i].path, NULL, 10));
         hub_connection_destroy(joins->connections[i]);
     }
     free(joins->connections);
@@ -45,7 +44,8 @@ static int add_join(struct joins *joins, struct hub_loop *loop, const struct hub
         int error = hub_door_vm_join(hub_connection_end(joins->connections[i], (unsigned int)end), pair[0]);
 
         close(pair[0]); /* what was sent stays */
-        if (asprintf(&joins->sockets[i], "%d", pair[1]) >= 0 && !error)
+        (void)snprintf(joins->sockets[i].path, sizeof(joins->sockets[i].path), "%d", pair[1]);
+        if (!error)
             return 0;
     }
     message("connection \"%s\": cannot hand its end over: %s", config->name, error_reason(errno));
@@ -57,7 +57,7 @@ static int create_joins(struct joins *joins, const struct topology *topology, si
     size_t n = topology->num_connections + 1;
     struct hub_connection_config config;
 
-    *joins = (struct joins){calloc(n, sizeof(struct hub_connection *)), calloc(n, sizeof(char *)), 0};
+    *joins = (struct joins){calloc(n, sizeof(struct hub_connection *)), calloc(n, sizeof(struct vmm_socket)), 0};
     if (!joins->connections || !joins->sockets) {
         message("no memory for the connections of VM %s", topology->vms[vm].name);
         return -1;
@@ -76,7 +76,7 @@ static int create_joins(struct joins *joins, const struct topology *topology, si
 
 /* Runs crossvm-vm with --dump. 0, or -1 after a message. */
 static int dump_vm(const struct topology *topology, size_t vm, struct hub_loop *loop,
-                   const struct vm_program_options *options)
+                   const struct vm_command_options *options)
 {
     struct vm_command command = {0};
     struct joins joins;
@@ -99,14 +99,19 @@ static int dump_vm(const struct topology *topology, size_t vm, struct hub_loop *
     return error;
 }
 
-int topology_dump(const struct topology *topology, const struct vm_program_options *options)
+int topology_dump(const struct topology *topology, const struct vm_command_options *options)
 {
     struct hub_loop *loop = hub_loop_create();
     int error = loop ? 0 : -1;
+    size_t shown = 0;
 
+    if (options->json)
+        printf("[");
     for (size_t i = 0; i < topology->num_vms && !error; i++) {
-        if (options->json)
-            printf(i ? ",\n" : "[");
+        if (topology->vms[i].vmm != VMM_CROSSVM_VM)
+            continue;
+        if (options->json && shown++)
+            printf(",\n");
         (void)fflush(stdout); /* before what the program prints */
         error = dump_vm(topology, i, loop, options);
     }

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "topology.h"
-#include "vm_program.h"
+#include "vm_command.h"
 
 /**
  * Prints the devices that each guest would see, as crossvm-vm shows them. As JSON they are one array, with an object
@@ -11,4 +11,4 @@
  *
  * @return an exit status: 0, or 2 after a message
  */
-int topology_dump(const struct topology *topology, const struct vm_program_options *options);
+int topology_dump(const struct topology *topology, const struct vm_command_options *options);

@@ -123,7 +123,7 @@ bool part_check_mapping(const struct part *part, const char *const *keys)
 {
     char known[160];
 
-    if (part->node->type != YAML_MAPPING_NODE) {
+    if (!part_is_mapping(part)) {
         join_texts(known, sizeof(known), keys);
         part_error(part, "this must be a mapping, with the keys %s", known);
         return false;
@@ -177,6 +177,11 @@ struct part part_item(const struct part *list, size_t i)
 bool part_is_text(const struct part *part)
 {
     return part->node->type == YAML_SCALAR_NODE;
+}
+
+bool part_is_mapping(const struct part *part)
+{
+    return part->node->type == YAML_MAPPING_NODE;
 }
 
 const char *part_text_or_none(const struct part *part)

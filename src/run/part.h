@@ -41,8 +41,9 @@ bool part_check_list(const struct part *part);
 size_t part_count(const struct part *list);
 struct part part_item(const struct part *list, size_t i);
 
-/** Whether a part is a single value. */
+/** Whether a part is a single value, or a mapping. */
 bool part_is_text(const struct part *part);
+bool part_is_mapping(const struct part *part);
 
 /** The text of a single value, which lives as long as the document. NULL after an error: it is no value, or empty. */
 const char *part_text(const struct part *part);

@@ -36,7 +36,7 @@ enum { AT_CONSOLE, AT_ERRORS, AT_LISTENER, AT_CLIENT, AT_PER_VM };
 
 struct runner {
     const struct topology *topology;
-    const struct vm_program_options *options;
+    const struct vm_command_options *options;
     struct vm_process *processes; /**< one a VM */
     struct hub *hub;              /**< serves connections in its own thread, whatever VMs print */
     struct pollfd *polled;
@@ -67,52 +67,37 @@ static void say(struct runner *runner, const char *format, ...)
 
 /* --- starting --- */
 
-static void free_joins(char **joins, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        free(joins[i]);
-    free(joins);
-}
-
-/* The sockets at which a VM finds its ends, for free_joins(). NULL after a message. */
-static char **list_joins(const struct runner *runner, size_t vm, size_t *n)
+/* Lists the sockets at which a VM finds its ends, for the caller to free. NULL after a message. */
+static struct vmm_socket *list_sockets(const struct runner *runner, size_t vm, size_t *n)
 {
     const struct topology *topology = runner->topology;
-    char **joins = calloc(topology->num_connections + 1, sizeof(char *));
-    char path[PATH_MAX];
+    struct vmm_socket *sockets = calloc(topology->num_connections + 1, sizeof(*sockets));
 
     *n = 0;
-    for (size_t i = 0; joins && i < topology->num_connections; i++) {
+    for (size_t i = 0; sockets && i < topology->num_connections; i++) {
         int end = connection_end_of(&topology->connections[i], vm);
 
-        if (end < 0)
-            continue;
-        (void)topology_socket(topology, i, end, runner->options->socket_dir, path);
-        joins[*n] = strdup(path);
-        if (joins[(*n)++])
-            continue;
-        free_joins(joins, *n);
-        joins = NULL;
+        if (end >= 0)
+            topology_vmm_socket(topology, i, end, runner->options->socket_dir, &sockets[(*n)++]);
     }
-    if (!joins)
+    if (!sockets)
         message("no memory for the connections of VM %s", topology->vms[vm].name);
-    return joins;
+    return sockets;
 }
 
 static int start_vm(struct runner *runner, size_t i)
 {
     struct vm_command command = {0};
     size_t n;
-    char **joins = list_joins(runner, i, &n);
-    int error = joins ? vm_command_make(&command, &runner->topology->vms[i], joins, n, runner->options) : -1;
+    struct vmm_socket *sockets = list_sockets(runner, i, &n);
+    int error = sockets ? vm_command_make(&command, &runner->topology->vms[i], sockets, n, runner->options) : -1;
 
     if (!error)
         error = vm_process_start(&runner->processes[i], &command);
     runner->processes[i].start_ms = now_ms();
     runner->processes[i].restart.due_ms = 0;
     vm_command_free(&command);
-    if (joins)
-        free_joins(joins, n);
+    free(sockets);
     return error;
 }
 
@@ -264,12 +249,15 @@ static void drain_some(struct runner *runner, int64_t now)
     }
 }
 
-/* Whether a VM runs, or is to run again, or output is still to be passed on. */
+/* Whether a VM runs, or is to run again, or output is still to be passed on. Of a VM that others start, nobody knows.
+ */
 static bool is_busy(const struct runner *runner)
 {
     for (size_t i = 0; i < runner->topology->num_vms; i++) {
         const struct vm_process *process = &runner->processes[i];
 
+        if (process->vm->vmm == VMM_EXTERNAL && !runner->ending)
+            return true;
         if (process->pid || (process->draining && runner->output_counts) ||
             (process->restart.due_ms && !runner->ending))
             return true;
@@ -439,7 +427,7 @@ static int exit_status(struct runner *runner)
     return runner->ending ? STATUS_OF_SIGNAL + runner->ending : status;
 }
 
-int runner_run(const struct topology *topology, const struct vm_program_options *options)
+int runner_run(const struct topology *topology, const struct vm_command_options *options)
 {
     struct runner *runner = calloc(1, sizeof(*runner));
     int status = STATUS_ERROR;
@@ -456,8 +444,10 @@ int runner_run(const struct topology *topology, const struct vm_program_options 
     runner->out.fd = STDOUT_FILENO;
     runner->messages.fd = STDERR_FILENO;
     error = prepare(runner);
-    for (size_t i = 0; i < topology->num_vms && !error; i++)
-        error = start_vm(runner, i);
+    for (size_t i = 0; i < topology->num_vms && !error; i++) {
+        if (topology->vms[i].vmm != VMM_EXTERNAL)
+            error = start_vm(runner, i);
+    }
     if (error && runner->signals >= 0)
         end_all(runner, SIGTERM, now_ms()); /* those that were started */
     if (runner->signals >= 0 && loop(runner)) {

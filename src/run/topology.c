@@ -52,6 +52,10 @@ void topology_free(struct topology *topology)
     for (size_t i = 0; i < topology->num_vms; i++) {
         struct topology_vm *vm = &topology->vms[i];
 
+        for (size_t k = 0; k < vm->num_arguments; k++)
+            free(vm->arguments[k]);
+        free(vm->arguments);
+        free(vm->program);
         free(vm->name);
         free(vm->kernel);
         free(vm->initramfs);

@@ -30,11 +30,22 @@ enum restart_policy {
     RESTART_ALWAYS,
 };
 
+/** The program that runs a VM. */
+enum vmm {
+    VMM_CROSSVM_VM,
+    VMM_QEMU,
+    VMM_EXTERNAL, /**< whatever somebody else starts */
+};
+
 /** A VM. Paths are as to be opened from here. */
 struct topology_vm {
     char *name;
+    enum vmm vmm;
     enum crossvm_door door; /**< by which it takes its ends */
-    char *kernel;
+    char *program;          /**< of QEMU; NULL: the one for this machine's architecture */
+    char **arguments;       /**< further ones for QEMU */
+    size_t num_arguments;
+    char *kernel;       /**< NULL: none, but crossvm-vm needs one */
     char *initramfs;    /**< NULL: none */
     char *command_line; /**< NULL: none */
     uint64_t memory;    /**< bytes, a multiple of 1 MiB */

@@ -9,7 +9,8 @@
 #include "value.h"
 #include "words.h"
 
-#define MAX_DATAPORT_SIZE (512 * MIB) /* the largest BAR that fits, since BARs are powers of two */
+#define CROSSVM_VM_MAX_DATAPORT (512 * MIB) /* the largest BAR that fits, since BARs are powers of two */
+#define MAX_DATAPORT ((uint64_t)1 << 40)
 
 /* The index of a VM, or TOPOLOGY_HOST; -2 after an error. */
 static int read_end(const struct topology *topology, const struct part *part)
@@ -66,6 +67,16 @@ static bool read_ends(const struct topology *topology, const struct part *connec
     return true;
 }
 
+/* Whether an end is taken by a door. */
+static bool has_door(const struct topology *topology, const int ends[2], enum crossvm_door door)
+{
+    for (int end = 0; end < 2; end++) {
+        if (ends[end] != TOPOLOGY_HOST && topology->vms[ends[end]].door == door)
+            return true;
+    }
+    return false;
+}
+
 static void read_dataport(const struct topology *topology, const struct part *part, const int ends[2],
                           struct dataport_spec *dataport)
 {
@@ -76,7 +87,9 @@ static void read_dataport(const struct topology *topology, const struct part *pa
     if (!part_check_mapping(part, keys))
         return;
     if (part_require(part, "size", &value))
-        read_size(&value, CROSSVM_PAGE_SIZE, CROSSVM_PAGE_SIZE, MAX_DATAPORT_SIZE, &dataport->size);
+        read_size(&value, CROSSVM_PAGE_SIZE, CROSSVM_PAGE_SIZE,
+                  has_door(topology, ends, CROSSVM_DOOR_CROSSVM_VM) ? CROSSVM_VM_MAX_DATAPORT : MAX_DATAPORT,
+                  &dataport->size);
     if (part_find(part, "writer", &value)) {
         const char *names[] = {ends[0] < 0 ? TOPOLOGY_HOST_NAME : topology->vms[ends[0]].name,
                                ends[1] < 0 ? TOPOLOGY_HOST_NAME : topology->vms[ends[1]].name, TOPOLOGY_BOTH_NAME,
@@ -84,6 +97,8 @@ static void read_dataport(const struct topology *topology, const struct part *pa
         int word = read_word(&value, names);
 
         dataport->writer = word == 2 ? WRITER_BOTH : word;
+        if (dataport->writer != WRITER_BOTH && has_door(topology, ends, CROSSVM_DOOR_IVSHMEM))
+            part_error(&value, "over ivshmem both ends can write all memory; leave this out, or choose another door");
     }
 }
 
@@ -107,13 +122,17 @@ static void read_dataports(const struct topology *topology, const struct part *l
     connection->num_dataports = n;
 }
 
-static void read_base_block_only(const struct part *part, struct topology_connection *connection)
+static void read_base_block_only(const struct topology *topology, const struct part *part,
+                                 struct topology_connection *connection)
 {
     static const char *const words[] = {"false", "true", NULL};
 
     connection->base_block_only = read_word(part, words) == 1;
     if (connection->base_block_only && connection->num_dataports > 1)
         part_error(part, "a device of the base block only has one dataport, not %zu", connection->num_dataports);
+    if (connection->base_block_only && (has_door(topology, connection->ends, CROSSVM_DOOR_VFIO_USER) ||
+                                        has_door(topology, connection->ends, CROSSVM_DOOR_IVSHMEM)))
+        part_error(part, "only crossvm-vm has devices of the base block only");
 }
 
 /* The guest has end 0, whatever the order in the file. */
@@ -181,7 +200,7 @@ static void read_connection(struct topology *topology, const char *socket_dir, c
     if (part_find(part, "dataports", &value))
         read_dataports(topology, &value, connection);
     if (part_find(part, "base_block_only", &value))
-        read_base_block_only(&value, connection);
+        read_base_block_only(topology, &value, connection);
     put_host_last(connection);
     if (connection->name) {
         check_connection_name(topology, part, connection);
@@ -242,6 +261,8 @@ void topology_read_connections(struct topology *topology, const char *socket_dir
 
         read_connection(topology, socket_dir, &item);
     }
-    for (size_t i = 0; i < topology->num_vms && list->document->errors == 0; i++)
-        check_room(topology, i, list);
+    for (size_t i = 0; i < topology->num_vms && list->document->errors == 0; i++) {
+        if (topology->vms[i].vmm == VMM_CROSSVM_VM)
+            check_room(topology, i, list);
+    }
 }

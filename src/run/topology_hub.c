@@ -31,6 +31,18 @@ bool topology_socket(const struct topology *topology, size_t connection, int end
     return hub_socket_path(path, dir, planned->name, &config);
 }
 
+void topology_vmm_socket(const struct topology *topology, size_t connection, int end, const char *dir,
+                         struct vmm_socket *socket)
+{
+    const struct topology_connection *planned = &topology->connections[connection];
+    const struct topology_vm *vm = &topology->vms[planned->ends[end]];
+
+    *socket = (struct vmm_socket){.is_of_vm = true, .door = vm->door};
+    (void)topology_socket(topology, connection, end, dir, socket->path);
+    memcpy(socket->name, planned->name, strlen(planned->name));
+    memcpy(socket->chosen, vm->name, strlen(vm->name));
+}
+
 size_t topology_hub_descriptors(const struct topology *topology)
 {
     struct hub_connection_config config;

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "../hub/hub.h"
+#include "../qmp/vmm_device.h"
 #include "topology.h"
 
 /** Describes a connection to a hub. Texts stay the topology's. */
@@ -14,6 +15,10 @@ void topology_describe(const struct topology *topology, size_t connection, struc
 
 /** Path of the socket at which an end, 0 or 1, is taken. False: too long. */
 bool topology_socket(const struct topology *topology, size_t connection, int end, const char *dir, char path[PATH_MAX]);
+
+/** The same for the VMM of a VM. */
+void topology_vmm_socket(const struct topology *topology, size_t connection, int end, const char *dir,
+                         struct vmm_socket *socket);
 
 /** How many descriptors a hub takes for the connections. */
 size_t topology_hub_descriptors(const struct topology *topology);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The VMs of a topology. */
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 
@@ -10,6 +11,8 @@
 
 #define MIN_MEMORY (16 * MIB)
 #define DEFAULT_MEMORY (256 * MIB)
+#define QEMU_MAX_MEMORY ((uint64_t)1 << 44)
+#define QEMU_MAX_VCPUS 1024
 #define MIN_CONSOLE_SIZE (MIB / 16)
 #define MAX_CONSOLE_SIZE ((uint64_t)1 << 40)
 #define DEFAULT_CONSOLE_SIZE (16 * MIB)
@@ -60,13 +63,14 @@ static void read_command_line(const struct part *part, struct topology_vm *vm)
 
 static void read_vcpus(const struct part *part, struct topology_vm *vm)
 {
+    const int most = vm->vmm == VMM_CROSSVM_VM ? VM_MAX_VCPUS : QEMU_MAX_VCPUS;
     const char *text = part_text(part);
     uint64_t number = 0;
 
     if (!text)
         return;
-    if (!number_parse(text, NULL, &number) || number < 1 || number > VM_MAX_VCPUS)
-        part_error(part, "\"%s\" is not a number from 1 to %d", text, VM_MAX_VCPUS);
+    if (!number_parse(text, NULL, &number) || number < 1 || number > (uint64_t)most)
+        part_error(part, "\"%s\" is not a number from 1 to %d", text, most);
     vm->vcpus = (unsigned int)number;
 }
 
@@ -94,10 +98,70 @@ static void check_vm_name(const struct topology *topology, const struct part *pa
     }
 }
 
+/* --- VMMs --- */
+
+static void read_vmm(const struct part *part, struct topology_vm *vm)
+{
+    static const char *const words[] = {
+        [VMM_CROSSVM_VM] = "crossvm-vm", [VMM_QEMU] = "qemu", [VMM_EXTERNAL] = "external", NULL};
+    int word = read_word(part, words);
+
+    if (word >= 0)
+        vm->vmm = (enum vmm)word;
+    if (vm->vmm != VMM_CROSSVM_VM)
+        vm->door = CROSSVM_DOOR_VFIO_USER;
+}
+
+static void read_door(const struct part *part, struct topology_vm *vm)
+{
+    static const char *const words[] = {"vfio-user", "ivshmem", "crossvm-vm", NULL};
+    static const enum crossvm_door doors[] = {CROSSVM_DOOR_VFIO_USER, CROSSVM_DOOR_IVSHMEM, CROSSVM_DOOR_CROSSVM_VM};
+    int word = read_word(part, words);
+
+    if (word >= 0)
+        vm->door = doors[word];
+    if (vm->vmm == VMM_QEMU && vm->door == CROSSVM_DOOR_CROSSVM_VM)
+        part_error(part, "QEMU has no such door; choose vfio-user or ivshmem");
+}
+
+static void read_arguments(const struct part *list, struct topology_vm *vm)
+{
+    size_t n;
+
+    if (!part_check_list(list))
+        return;
+    n = part_count(list);
+    vm->arguments = calloc(n + 1, sizeof(char *));
+    if (!vm->arguments)
+        no_memory();
+    for (size_t i = 0; i < n; i++) {
+        struct part item = part_item(list, i);
+        const char *text = part_text_or_none(&item);
+
+        if (text)
+            vm->arguments[vm->num_arguments++] = copy_text(text);
+    }
+}
+
+/* The program: a name to look for in PATH, or a path. */
+static void read_program(const char *folder, const struct part *part, struct topology_vm *vm)
+{
+    const char *text = part_text(part);
+
+    if (text)
+        vm->program = strchr(text, '/') ? read_path(folder, part) : copy_text(text);
+}
+
 static void read_vm(struct topology *topology, const char *folder, const struct part *part)
 {
-    static const char *const keys[] = {"name",    "kernel",  "initramfs", "command_line", "memory", "vcpus",
-                                       "console", "restart", NULL};
+    static const char *const keys_of_crossvm_vm[] = {"name",   "vmm",   "kernel",  "initramfs", "command_line",
+                                                     "memory", "vcpus", "console", "restart",   NULL};
+    static const char *const keys_of_qemu[] = {"name",      "vmm",          "door",   "program", "arguments", "kernel",
+                                               "initramfs", "command_line", "memory", "vcpus",   "console",   "restart",
+                                               NULL};
+    static const char *const keys_of_external[] = {"name", "vmm", "door", NULL};
+    static const char *const *const keys[] = {
+        [VMM_CROSSVM_VM] = keys_of_crossvm_vm, [VMM_QEMU] = keys_of_qemu, [VMM_EXTERNAL] = keys_of_external};
     struct topology_vm *vm = &topology->vms[topology->num_vms];
     struct part value;
 
@@ -105,19 +169,27 @@ static void read_vm(struct topology *topology, const char *folder, const struct 
                                .memory = DEFAULT_MEMORY,
                                .vcpus = 1,
                                .console_max_size = DEFAULT_CONSOLE_SIZE};
-    if (!part_check_mapping(part, keys))
+    if (part_is_mapping(part) && part_find(part, "vmm", &value))
+        read_vmm(&value, vm);
+    if (!part_check_mapping(part, keys[vm->vmm]))
         return;
     vm->name = read_name(part);
     check_vm_name(topology, part, vm);
     topology->num_vms++;
-    if (part_require(part, "kernel", &value))
+    if (part_find(part, "door", &value))
+        read_door(&value, vm);
+    if (part_find(part, "program", &value))
+        read_program(folder, &value, vm);
+    if (part_find(part, "arguments", &value))
+        read_arguments(&value, vm);
+    if (vm->vmm == VMM_CROSSVM_VM ? part_require(part, "kernel", &value) : part_find(part, "kernel", &value))
         vm->kernel = read_input(folder, &value);
     if (part_find(part, "initramfs", &value))
         vm->initramfs = read_input(folder, &value);
     if (part_find(part, "command_line", &value))
         read_command_line(&value, vm);
     if (part_find(part, "memory", &value))
-        read_size(&value, MIB, MIN_MEMORY, VM_MAX_MEMORY, &vm->memory);
+        read_size(&value, MIB, MIN_MEMORY, vm->vmm == VMM_CROSSVM_VM ? VM_MAX_MEMORY : QEMU_MAX_MEMORY, &vm->memory);
     if (part_find(part, "vcpus", &value))
         read_vcpus(&value, vm);
     if (part_find(part, "console", &value))

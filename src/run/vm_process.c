@@ -302,7 +302,7 @@ static void describe_end(struct vm_process *process, int status)
     int exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
 
     process->failed = status != 0;
-    process->not_started = exit_status == CROSSVM_EXIT_NOT_STARTED || exit_status == VM_PROGRAM_NOT_FOUND;
+    process->not_started = exit_status == CROSSVM_EXIT_NOT_STARTED || exit_status == VM_COMMAND_NOT_FOUND;
     process->has_run = process->has_run || !process->not_started;
     if (WIFSIGNALED(status))
         (void)snprintf(process->how, sizeof(process->how), "was killed by signal %d (%s)", WTERMSIG(status),

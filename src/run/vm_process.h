@@ -14,7 +14,7 @@
 #include "output.h"
 #include "restart.h"
 #include "topology.h"
-#include "vm_program.h"
+#include "vm_command.h"
 
 struct vm_process {
     const struct topology_vm *vm;

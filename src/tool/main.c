@@ -27,6 +27,7 @@ static const struct {
     {"echo", "send back what comes", cmd_echo},
     {"bench", "measure latency and throughput", cmd_bench},
     {"pair", "serve a connection to programs and VMMs of this machine", cmd_pair},
+    {"hub", "serve the connections of a topology to VMMs that others start", cmd_hub},
     {"run", "start the VMs of a topology and join their connections", cmd_run},
     {"vmm-args", "print what QEMU, cloud-hypervisor or libvirt wants to be told", cmd_vmm_args},
     {"attach", "plug a connection into a QEMU that runs", cmd_attach},

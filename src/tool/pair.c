@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Command pair: one connection, whose ends programs of this machine or VMMs take. */
-#include <errno.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "../common/dataport_spec.h"
 #include "../common/descriptor_limit.h"
-#include "../common/end_signals.h"
 #include "../common/name.h"
 #include "../common/standard_streams.h"
 #include "../hub/hub.h"
 #include "../wire/socket_directory.h"
 #include "command.h"
+#include "serve.h"
 
 #define DEFAULT_SIZE 0x10000
 
@@ -117,20 +114,6 @@ static const struct argp argp = {
         "Prints the names or the sockets of the ends when they can be taken. Ends on SIGINT, SIGTERM or SIGHUP.",
 };
 
-/* A descriptor that polls readable when a signal says to end; -1 after a message. */
-static int catch_signals(void)
-{
-    sigset_t signals;
-    int fd;
-
-    end_signals(&signals);
-    if (sigprocmask(SIG_BLOCK, &signals, NULL) || (fd = signalfd(-1, &signals, SFD_CLOEXEC)) < 0) {
-        message("cannot wait for signals: %s", error_reason(errno));
-        return -1;
-    }
-    return fd;
-}
-
 static int check_descriptors(const struct hub_connection_config *connection)
 {
     char what[CROSSVM_FULL_NAME_BYTES + 16];
@@ -175,7 +158,7 @@ int cmd_pair(int argc, char **argv)
         chosen.connection.num_dataports = 1;
     }
     name_ends(&chosen, names, paths, texts);
-    stop = catch_signals();
+    stop = serve_catch_signals();
     if (stop < 0)
         return STATUS_ERROR;
     if (check_descriptors(&chosen.connection) == 0)

@@ -147,7 +147,7 @@ static int say_refused(struct qmp *qmp, const struct request *request, const str
         return fail(request, qmp->error);
     (void)snprintf(reason, sizeof(reason), "QEMU %s has no device %s%s", qmp->version, vmm_device_model(socket),
                    socket->door == CROSSVM_DOOR_VFIO_USER ? "; use QEMU 10.1 or newer, or give the end the door ivshmem"
-                                                      : "");
+                                                          : "");
     return fail(request, reason);
 }
 

@@ -19,7 +19,7 @@ enum {
 struct request {
     const char *file;
     bool check;
-    struct vm_program_options program;
+    struct vm_command_options program;
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state)

@@ -136,6 +136,63 @@ static void arguments_say_it_all(void **state)
         "--stats --join=sockets/x@a.crossvm-vm --join=sockets/y@a.crossvm-vm --join=sockets/z@a.crossvm-vm \n");
 }
 
+/* QEMU is told of the sockets, and the user's arguments come last. */
+static void arguments_for_qemu(void **state)
+{
+    (void)state;
+    file_write("qemu-system-x86_64", "#!/bin/sh\nprintf '<%s> ' \"$@\"\n");
+    assert_int_equal(chmod("qemu-system-x86_64", 0755), 0);
+    file_write(
+        "t.yaml",
+        "vms:\n"
+        "  - {name: a, vmm: qemu, program: ./qemu-system-x86_64, kernel: kernel, initramfs: initramfs, memory: 1G,\n"
+        "     command_line: quiet, arguments: [-drive, 'file=a b.img']}\n"
+        "  - {name: b, vmm: qemu, program: ./qemu-system-x86_64, door: ivshmem}\n"
+        "connections:\n"
+        "  - {name: x, ends: [host, a], dataports: [{size: 8K, writer: host}]}\n"
+        "  - {name: y, ends: [b, a]}\n");
+    assert_int_equal(RUN("run", "-d", "sockets", "t.yaml"), 0);
+    assert_non_null(strstr(
+        file_read("out"),
+        "a | <-name> <guest=a> <-machine> <q35,accel=kvm:tcg> <-cpu> <max> <-m> <1024M> <-smp> <1> <-display> <none> "
+        "<-monitor> <none> <-serial> <stdio> <-kernel> <./kernel> <-append> <console=ttyS0 quiet> <-initrd> "
+        "<./initramfs> <-device> "
+        "<{\"driver\":\"vfio-user-pci\",\"id\":\"crossvm-x\",\"socket\":{\"type\":\"unix\",\"path\":\"sockets/"
+        "x@a.vfio-user\"}}> <-device> "
+        "<{\"driver\":\"vfio-user-pci\",\"id\":\"crossvm-y\",\"socket\":{\"type\":\"unix\",\"path\":\"sockets/"
+        "y@a.vfio-user\"}}> <-drive> <file=a b.img> \n"));
+    assert_non_null(strstr(file_read("out"),
+                           "b | <-name> <guest=b> <-machine> <q35,accel=kvm:tcg> <-cpu> <max> <-m> <256M> <-smp> <1> "
+                           "<-display> <none> <-monitor> <none> <-serial> <stdio> <-chardev> "
+                           "<socket,id=crossvm-y,path=sockets/y@b.ivshmem> <-device> "
+                           "<ivshmem-doorbell,id=crossvm-y,vectors=1,chardev=crossvm-y> \n"));
+}
+
+static void a_vmm_that_is_not_there(void **state)
+{
+    (void)state;
+    file_write("t.yaml", "vms:\n  - {name: a, vmm: qemu, program: ./nowhere}\n");
+    assert_int_equal(RUN("run", "t.yaml"), 1);
+    assert_non_null(strstr(file_read("err"),
+                           "a | cannot run ./nowhere: No such file or directory; it must be in PATH, or "
+                           "`program` must be its path\n"));
+    assert_non_null(strstr(file_read("err"), "crossvm: VM a could not start"));
+}
+
+/* Nobody knows when it ends. */
+static void with_a_vm_that_others_start(void **state)
+{
+    pid_t runner;
+
+    (void)state;
+    file_write("a", "echo ready\n");
+    runner = start(VM("a", "") "  - {name: b, vmm: external}\nconnections:\n  - {name: x, ends: [a, b]}\n");
+    file_await("err", "VM a ended");
+    assert_int_equal(kill(runner, 0), 0);
+    assert_int_equal(kill(runner, SIGTERM), 0);
+    assert_int_equal(tool_finish(runner), 128 + SIGTERM);
+}
+
 static void an_empty_command_line(void **state)
 {
     (void)state;
@@ -681,6 +738,9 @@ int main(int argc, char **argv)
         RUNNER_TEST(no_control_function_passes),
         RUNNER_TEST(no_line_is_lost),
         RUNNER_TEST(arguments_say_it_all),
+        RUNNER_TEST(arguments_for_qemu),
+        RUNNER_TEST(a_vmm_that_is_not_there),
+        RUNNER_TEST(with_a_vm_that_others_start),
         RUNNER_TEST(an_empty_command_line),
         RUNNER_TEST(many_descriptors),
         RUNNER_TEST(too_few_descriptors),

@@ -153,12 +153,12 @@ static void wrong_vms(void **state)
         {"vms: a\n", "t.yaml:1: vms: this must be a list\n"},
         {"vms: []\n", "t.yaml:1: vms: there is no VM; give at least one\n"},
         {"vms:\n  - a\n",
-         "t.yaml:2: vms[0]: this must be a mapping, with the keys name, kernel, initramfs, command_line, "
+         "t.yaml:2: vms[0]: this must be a mapping, with the keys name, vmm, kernel, initramfs, command_line, "
          "memory, vcpus, console, restart\n"},
         {"vms:\n  - name: a\n", "t.yaml:2: vms[0]: the key \"kernel\" is missing\n"},
         {"vms:\n  - kernel: kernel\n", "t.yaml:2: vms[0]: the key \"name\" is missing\n"},
         {"vms:\n  - {name: a, kernel: kernel,\n     initrd: x}\n",
-         "t.yaml:3: vms[0]: there is no key \"initrd\"; there are name, kernel, initramfs, command_line, memory, "
+         "t.yaml:3: vms[0]: there is no key \"initrd\"; there are name, vmm, kernel, initramfs, command_line, memory, "
          "vcpus, "
          "console, restart\n"},
         {"vms:\n  - {name: a, kernl: kernel, kernel: kernel}\n",
@@ -335,6 +335,41 @@ static void long_names(void **state)
                 "t.yaml:5: connections[0].dataports[0].writer: \"y\" is not one of " LONG "1, " LONG "2, both\n");
 }
 
+static void other_vmms(void **state)
+{
+    static const struct fault faults[] = {
+        {"vms:\n  - {name: a, vmm: quemu}\n",
+         "t.yaml:2: vms[0].vmm: \"quemu\" is not one of crossvm-vm, qemu, external; did you mean \"qemu\"?\n"
+         "t.yaml:2: vms[0]: the key \"kernel\" is missing\n"},
+        {"vms:\n  - {name: a, vmm: external, kernel: kernel}\n",
+         "t.yaml:2: vms[0]: there is no key \"kernel\"; there are name, vmm, door\n"},
+        {"vms:\n  - {name: a, kernel: kernel, door: ivshmem}\n",
+         "t.yaml:2: vms[0]: there is no key \"door\"; there are name, vmm, kernel, initramfs, command_line, memory, "
+         "vcpus, console, restart\n"},
+        {"vms:\n  - {name: a, vmm: qemu, door: crossvm-vm}\n",
+         "t.yaml:2: vms[0].door: QEMU has no such door; choose vfio-user or ivshmem\n"},
+        {"vms:\n  - {name: a, vmm: external, door: ivshmem}\nconnections:\n"
+         "  - {name: x, ends: [a, host], dataports: [{size: 4K}, {size: 4K, writer: host}]}\n",
+         "t.yaml:4: connections[0].dataports[1].writer: over ivshmem both ends can write all memory; leave this out, "
+         "or "
+         "choose another door\n"},
+        {"vms:\n  - {name: a, vmm: qemu}\nconnections:\n"
+         "  - {name: x, ends: [a, host], base_block_only: true}\n",
+         "t.yaml:4: connections[0].base_block_only: only crossvm-vm has devices of the base block only\n"},
+    };
+
+    (void)state;
+    assert_all_said(faults, sizeof(faults) / sizeof(faults[0]));
+    /* What crossvm-vm cannot have, others can. */
+    file_write(FILE_NAME, "vms:\n  - {name: a, vmm: qemu, memory: 8G, vcpus: 16}\nconnections:\n"
+                          "  - {name: x, ends: [a, host], dataports: [{size: 2G}]}\n");
+    assert_int_equal(RUN("run", "--check", FILE_NAME), 0);
+    assert_int_equal(RUN("run", "--dump", FILE_NAME), 0);
+    assert_string_equal(file_read("out"), "");
+    assert_int_equal(RUN("run", "--dump", "--json", FILE_NAME), 0);
+    assert_string_equal(file_read("out"), "[]\n");
+}
+
 /* One run tells of all faults. */
 static void all_faults_at_once(void **state)
 {
@@ -501,6 +536,7 @@ int main(int argc, char **argv)
         FOLDER_TEST(room_for_bars),     FOLDER_TEST(sockets_with_long_paths),
         FOLDER_TEST(many_errors),       FOLDER_TEST(large_documents),
         FOLDER_TEST(standard_input),    FOLDER_TEST(a_dump_for_programs),
+        FOLDER_TEST(other_vmms),
     };
 
     char path[4096];

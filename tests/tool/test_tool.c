@@ -100,9 +100,9 @@ static void assert_result(const struct result *result, int status, const char *o
 
 static void help_and_version(void **state)
 {
-    static const char *const commands[] = {"ls",   "info",    "emit",     "wait",   "read",  "write", "cat",
-                                           "send", "recv",    "ping",     "echo",   "bench", "pair",  "run",
-                                           "help", "version", "vmm-args", "attach", "detach"};
+    static const char *const commands[] = {"ls",   "info", "emit",    "wait",     "read",   "write", "cat",
+                                           "send", "recv", "ping",    "echo",     "bench",  "pair",  "hub",
+                                           "run",  "help", "version", "vmm-args", "attach", "detach"};
     static const char *const helps[] = {"help", "--help", "-h", "-?"}, *const versions[] = {"version", "--version",
                                                                                             "-V"};
     char usage[64];

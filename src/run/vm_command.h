@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* crossvm-vm, the program that runs one VM: where it is, and its command line for a VM of a topology. */
+/* The command line that starts the VMM of a VM of a topology. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "../qmp/vmm_device.h"
 #include "topology.h"
 
 /** The exit status when the program is not there, as shells have it. */
-#define VM_PROGRAM_NOT_FOUND 127
+#define VM_COMMAND_NOT_FOUND 127
 
 /** Options that all VMs get. */
-struct vm_program_options {
+struct vm_command_options {
     const char *socket_dir;
     bool stats;
     bool dump; /**< show the devices instead of running */
     bool json; /**< ... as JSON */
 };
 
-/** A command line. */
 struct vm_command {
     char **arguments; /**< ends with NULL */
     size_t num_arguments;
@@ -27,13 +27,16 @@ struct vm_command {
 /**
  * Makes the command line of a VM.
  *
- * @param joins what to name with --join, one for each of its connections
+ * @param sockets at which it finds its ends; for crossvm-vm their paths may be numbers of descriptors
  * @return 0, or -1 after a message; vm_command_free() frees, also after a failure
  */
-int vm_command_make(struct vm_command *command, const struct topology_vm *vm, char *const *joins, size_t num_joins,
-                    const struct vm_program_options *options);
+int vm_command_make(struct vm_command *command, const struct topology_vm *vm, const struct vmm_socket *sockets,
+                    size_t num_sockets, const struct vm_command_options *options);
+
+/** Adds an argument. 0, or -1 after a message. */
+int vm_command_add(struct vm_command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 void vm_command_free(struct vm_command *command);
 
-/** In a new process: becomes the program, or ends with status VM_PROGRAM_NOT_FOUND after a message. */
+/** In a new process: becomes the program, or ends with status VM_COMMAND_NOT_FOUND after a message. */
 __attribute__((noreturn)) void vm_command_execute(const struct vm_command *command);
