@@ -94,7 +94,7 @@ static void peer_changed(struct hub_occupant *occupant)
     struct ivshmem_door *door = (struct ivshmem_door *)((char *)occupant - offsetof(struct ivshmem_door, occupant));
 
     show_peer(door);
-    if (door->end->state != CROSSVM_DRIVER_NONE)
+    if (door->driver & CROSSVM_REGION_DRIVER_STATE)
         (void)shared_event_signal(door->end->doorbell.fd, 1);
 }
 
@@ -207,11 +207,6 @@ static void close_door(struct hub_door *closed)
 {
     struct ivshmem_door *door = (struct ivshmem_door *)closed;
 
-    /* The guest keeps what it has mapped, but nobody tells it of the peer any more. */
-    if (door->vmm.fd >= 0) {
-        cvmm_event_page_set_peer(&door->page, CROSSVM_PEER_ABSENT, door->page.peer_generation);
-        (void)shared_event_signal(door->end->doorbell.fd, 1);
-    }
     put_out(door);
     hub_entrance_close(&door->entrance);
     if (door->bell.fd >= 0)

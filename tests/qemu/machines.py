@@ -42,14 +42,14 @@ def make_initramfs(out):
 
 
 class Pair:
-    """A connection whose end 0 is a VMM's, and end 1 a program's or another VMM's."""
+    """A connection, and the doors of its ends."""
 
-    def __init__(self, directory, name, *dataports, ends=("vfio-user", "host")):
-        command = [TOOL, "pair", name, "--stats", f"--end0={ends[0]}", f"--end1={ends[1]}"]
+    def __init__(self, directory, name, doors, *dataports):
+        command = [TOOL, "pair", name, "--stats", f"--end0={doors[0]}", f"--end1={doors[1]}"]
         for dataport in dataports:
             command += ["-p", dataport]
         self.name = name
-        self.doors = ends
+        self.doors = doors
         self.messages = open(directory / f"{name}.messages", "w+")
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.messages, text=True)
         self.sockets = self.process.stdout.readline().split()
@@ -195,6 +195,22 @@ class Qmp:
             self.events.append(answer)
         return answer["return"]
 
+    def plug(self, door, path):
+        """Plugs an end into the bus "bay"."""
+        where = {"type": "unix", "path": path}
+        if door == "vfio-user":
+            self.execute("device_add", driver="vfio-user-pci", id="link", bus="bay", socket=where)
+            return
+        backend = {"type": "socket", "data": {"addr": {"type": "unix", "data": {"path": path}}, "server": False}}
+        self.execute("chardev-add", id="socket", backend=backend)
+        self.execute("device_add", driver="ivshmem-doorbell", id="link", bus="bay", chardev="socket")
+
+    def unplug(self, door):
+        self.execute("device_del", id="link")
+        self.await_event("DEVICE_DELETED")
+        if door == "ivshmem":
+            self.execute("chardev-remove", id="socket")
+
     def await_event(self, name, **data):
         """Waits for an event with such data; those before it are gone then."""
         while True:
@@ -213,6 +229,8 @@ class Qmp:
 class QemuTest(unittest.TestCase):
     """Each class has a folder and an initramfs; each case its connections and guests."""
 
+    door = "vfio-user"  # of VMMs
+
     @classmethod
     def setUpClass(cls):
         cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="crossvm-qemu-"))
@@ -222,9 +240,12 @@ class QemuTest(unittest.TestCase):
 
     def setUp(self):
         os.environ["CROSSVM_DIR"] = str(self.directory)
+        self.guests = []
 
-    def pair(self, name, *dataports, **options):
-        pair = Pair(self.directory, name, *dataports, **options)
+    def pair(self, name, *dataports, ends=("vmm", "host")):
+        """A connection; its ends are a VMM's or a program's."""
+        doors = [self.door if end == "vmm" else end for end in ends]
+        pair = Pair(self.directory, name, doors, *dataports)
         self.addCleanup(self.stop_pair, pair)
         return pair
 
@@ -236,6 +257,7 @@ class QemuTest(unittest.TestCase):
     def guest(self, *pairs, end=0, **options):
         ends = [(pair.doors[end], pair.sockets[end]) for pair in pairs]
         guest = Guest(self.directory, self.initramfs, ends, **options)
+        self.guests.append(guest)
         self.addCleanup(lambda: guest.process.poll() is None and guest.kill())
         return guest
 
