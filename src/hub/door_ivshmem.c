@@ -111,6 +111,7 @@ static void rung(struct hub_source *source, uint32_t events)
     if (word == door->driver || (word & CROSSVM_REGION_DRIVER_STATE) > CROSSVM_DRIVER_OPEN)
         return;
     door->driver = word;
+    hub_end_report(door->end, &(struct hub_report){.msi = (word & CROSSVM_REGION_DRIVER_STATE) != CROSSVM_DRIVER_NONE});
     hub_end_set_state(door->end, word & CROSSVM_REGION_DRIVER_STATE);
 }
 
