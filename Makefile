@@ -21,7 +21,7 @@ check test test-long lint: export CROSSVM_WERROR ?= ON
 
 help:
 	@echo "make tools      build the programs and libraries only, in build/programs"
-	@echo "make demo       show the main job: a Linux guest and host programs, connected"
+	@echo "make demo       show the main job: two guests and host programs, connected (VMM=qemu, or VMM=crossvm-vm)"
 	@echo "make check      build and run the tests that need no guest (two minutes)"
 	@echo "make test       build and run all tests (CTEST='-R pattern' runs some, here and in make check)"
 	@echo "make test-long  repeat for long what goes wrong seldom: VMMs, guests and programs that are killed, races"
