@@ -306,7 +306,7 @@ static void close_door(struct hub_door *closed)
             drop(&door->clients[i]);
     }
     hub_end_ask_no_more(door->end->peer);
-    hub_timer_remove(&door->patience);
+    hub_timer_stop(&door->patience);
     hub_entrance_close(&door->entrance);
     free(door);
 }
@@ -323,13 +323,12 @@ struct hub_door *hub_door_host_open(struct hub_loop *loop, struct hub_end *end, 
     door->occupant.peer_changed = peer_changed;
     door->asker.answered = answered;
     door->entrance = HUB_ENTRANCE_CLOSED;
-    door->patience.handle = end_patience;
+    door->patience = HUB_TIMER(end_patience);
     door->loop = loop;
     door->end = end;
     (void)snprintf(door->name, sizeof(door->name), "%s", name);
     for (size_t i = 0; i < DOOR_MAX_CLIENTS; i++)
         door->clients[i] = (struct client){.source.fd = -1, .door = door};
-    hub_timer_add(loop, &door->patience);
     if (hub_entrance_open(&door->entrance, loop, SOCK_SEQPACKET, path, door->name, welcome) == 0)
         return &door->door;
     close_door(&door->door);

@@ -46,12 +46,11 @@ int hub_entrance_open(struct hub_entrance *entrance, struct hub_loop *loop, int 
     if (door_open_at(&entrance->door, type, path, name))
         return -1;
     entrance->source = (struct hub_source){.fd = entrance->door.listener.fd, .handle = came};
-    entrance->pause.handle = pause_ended;
+    entrance->pause = HUB_TIMER(pause_ended);
     entrance->loop = loop;
     entrance->name = name;
     entrance->welcome = welcome;
     entrance->said_ms = now_ms() - SILENCE_MS;
-    hub_timer_add(loop, &entrance->pause);
     if (hub_loop_watch(loop, &entrance->source, EPOLLIN) == 0)
         return 0;
     message("connection \"%s\": cannot watch %s: %s", name, path, error_reason(errno));
@@ -76,6 +75,6 @@ bool hub_entrance_may_say(struct hub_entrance *entrance)
 
 void hub_entrance_close(struct hub_entrance *entrance)
 {
-    hub_timer_remove(&entrance->pause);
+    hub_timer_stop(&entrance->pause);
     door_close(&entrance->door);
 }

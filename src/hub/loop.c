@@ -12,7 +12,7 @@
 
 struct hub_loop {
     int epoll;
-    struct hub_timer *timers;
+    struct hub_timer *timers; /* that are set */
     int64_t due_ms; /* no timer is due before */
     struct hub_look *looks;
 };
@@ -70,18 +70,9 @@ void hub_loop_unwatch(struct hub_loop *loop, struct hub_source *source)
 
 /* --- timers --- */
 
-void hub_timer_add(struct hub_loop *loop, struct hub_timer *timer)
+void hub_timer_stop(struct hub_timer *timer)
 {
     timer->due_ms = NEVER_MS;
-    timer->next = loop->timers;
-    timer->link = &loop->timers;
-    if (timer->next)
-        timer->next->link = &timer->next;
-    loop->timers = timer;
-}
-
-void hub_timer_remove(struct hub_timer *timer)
-{
     if (!timer->link)
         return;
     *timer->link = timer->next;
@@ -92,7 +83,15 @@ void hub_timer_remove(struct hub_timer *timer)
 
 void hub_timer_set(struct hub_loop *loop, struct hub_timer *timer, int64_t due_ms)
 {
+    hub_timer_stop(timer);
+    if (due_ms == NEVER_MS)
+        return;
     timer->due_ms = due_ms;
+    timer->next = loop->timers;
+    timer->link = &loop->timers;
+    if (timer->next)
+        timer->next->link = &timer->next;
+    loop->timers = timer;
     loop->due_ms = earlier_ms(loop->due_ms, due_ms);
 }
 
@@ -101,7 +100,7 @@ static bool call_due(struct hub_loop *loop, int64_t now)
 {
     for (struct hub_timer *timer = loop->timers; timer; timer = timer->next) {
         if (timer->due_ms <= now) {
-            timer->due_ms = NEVER_MS;
+            hub_timer_stop(timer);
             timer->handle(timer, now);
             return true;
         }
@@ -109,7 +108,7 @@ static bool call_due(struct hub_loop *loop, int64_t now)
     return false;
 }
 
-/* Looks at all timers, but only when the first of them may be due. How long to wait for the next, for epoll_wait(). */
+/* Looks at the timers that are set, but only when the first of them may be due. How long to wait for the next, for epoll_wait(). */
 static int call_timers(struct hub_loop *loop)
 {
     int64_t now;

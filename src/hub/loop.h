@@ -19,12 +19,12 @@ struct hub_source {
     void (*handle)(struct hub_source *source, uint32_t events);
 };
 
-/** Something to do at a time. Its memory is the owner's, and must outlive hub_timer_remove(). */
+/** Something to do at a time. Its memory is the owner's, and must outlive hub_timer_stop(). */
 struct hub_timer {
     int64_t due_ms; /**< NEVER_MS: at none */
-    /** Called once it is due, which is NEVER_MS by then; it may set it again. */
+    /** Called once it is due, which is NEVER_MS by then; it may set it again, and stop any. */
     void (*handle)(struct hub_timer *timer, int64_t now);
-    struct hub_timer *next, **link; /**< the loop's */
+    struct hub_timer *next, **link; /**< the loop's; link is NULL while it is not set */
 };
 
 /**
@@ -52,12 +52,14 @@ void hub_loop_change(struct hub_loop *loop, struct hub_source *source, uint32_t 
 /** Watches a source no more; it is not called again. */
 void hub_loop_unwatch(struct hub_loop *loop, struct hub_source *source);
 
-/** Adds a timer that is not due yet, and takes one out. */
-void hub_timer_add(struct hub_loop *loop, struct hub_timer *timer);
-void hub_timer_remove(struct hub_timer *timer);
+/** What a timer is before it is first set. */
+#define HUB_TIMER(function) ((struct hub_timer){.due_ms = NEVER_MS, .handle = (function)})
 
 /** Makes a timer due at that time, or at NEVER_MS. Costs little, however many there are. */
 void hub_timer_set(struct hub_loop *loop, struct hub_timer *timer, int64_t due_ms);
+
+/** Makes it due at no time. One that was never set is allowed. */
+void hub_timer_stop(struct hub_timer *timer);
 
 /** Looks from now on; no effect on one that does. The loop does not sleep meanwhile. */
 void hub_look_start(struct hub_loop *loop, struct hub_look *look);
