@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # run.sh: all benchmarks. First a channel between two processes and its rivals: times, which need an idle machine, and
-# instructions. Then a channel between a guest and its host.
+# instructions. Then a hub, and a channel between a guest and its host.
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -17,6 +17,13 @@ echo "[bench] two processes, medians of 7 repetitions (about a minute)"
 echo
 echo "[bench] both ends in one process, instructions of a message (about a minute)"
 "$top/bench/channel/count-instructions" "$bench"
+echo
+cmake --build "$top/build/bench" --target hub_bench >/dev/null
+echo "[bench] a hub with few and with many connections (half a minute)"
+"$top/build/bench/bench/hub/hub_bench"
+echo
+echo "[bench] the same, instructions of the hub for an event (two minutes)"
+"$top/bench/hub/count-instructions" "$top/build/bench/bench/hub/hub_bench"
 echo
 echo "[bench] a guest and a program of its host (half a minute)"
 "$top/bench/guest/run.sh"

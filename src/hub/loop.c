@@ -13,7 +13,7 @@
 struct hub_loop {
     int epoll;
     struct hub_timer *timers; /* that are set */
-    int64_t due_ms; /* no timer is due before */
+    int64_t due_ms;           /* no timer is due before */
     struct hub_look *looks;
 };
 
@@ -81,34 +81,46 @@ void hub_timer_stop(struct hub_timer *timer)
     timer->link = NULL;
 }
 
+static void link_timer(struct hub_timer **list, struct hub_timer *timer)
+{
+    timer->next = *list;
+    timer->link = list;
+    if (timer->next)
+        timer->next->link = &timer->next;
+    *list = timer;
+}
+
 void hub_timer_set(struct hub_loop *loop, struct hub_timer *timer, int64_t due_ms)
 {
     hub_timer_stop(timer);
     if (due_ms == NEVER_MS)
         return;
     timer->due_ms = due_ms;
-    timer->next = loop->timers;
-    timer->link = &loop->timers;
-    if (timer->next)
-        timer->next->link = &timer->next;
-    loop->timers = timer;
+    link_timer(&loop->timers, timer);
     loop->due_ms = earlier_ms(loop->due_ms, due_ms);
 }
 
-/* Calls one timer that is due, since it may remove any; whether there was one. */
-static bool call_due(struct hub_loop *loop, int64_t now)
+/* Calls the timers that are due. They wait in a list of their own, from which a handler may still take any. */
+static void call_due(struct hub_loop *loop, int64_t now)
 {
-    for (struct hub_timer *timer = loop->timers; timer; timer = timer->next) {
-        if (timer->due_ms <= now) {
-            hub_timer_stop(timer);
-            timer->handle(timer, now);
-            return true;
-        }
+    struct hub_timer *due = NULL, *timer, *next;
+
+    for (timer = loop->timers; timer; timer = next) {
+        next = timer->next;
+        if (timer->due_ms > now)
+            continue;
+        hub_timer_stop(timer);
+        link_timer(&due, timer);
     }
-    return false;
+    while (due) {
+        timer = due;
+        hub_timer_stop(timer);
+        timer->handle(timer, now);
+    }
 }
 
-/* Looks at the timers that are set, but only when the first of them may be due. How long to wait for the next, for epoll_wait(). */
+/* Looks at the timers that are set, but only when the first of them may be due. How long to wait for the next, for
+ * epoll_wait(). */
 static int call_timers(struct hub_loop *loop)
 {
     int64_t now;
@@ -117,8 +129,7 @@ static int call_timers(struct hub_loop *loop)
         return -1;
     now = now_ms();
     if (loop->due_ms <= now) {
-        while (call_due(loop, now))
-            ;
+        call_due(loop, now);
         loop->due_ms = NEVER_MS;
         for (const struct hub_timer *timer = loop->timers; timer; timer = timer->next)
             loop->due_ms = earlier_ms(loop->due_ms, timer->due_ms);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The timers of the hub's loop. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "../../src/hub/loop.h"
+
+#define TIMERS 1000
+
+static struct {
+    struct hub_loop *loop;
+    int stop;
+    struct hub_timer timers[TIMERS], last;
+    int calls[TIMERS];
+} test;
+
+static size_t number_of(const struct hub_timer *timer)
+{
+    return (size_t)(timer - test.timers);
+}
+
+static void called(struct hub_timer *timer, int64_t now)
+{
+    assert_true(now <= now_ms());
+    assert_int_equal(timer->due_ms, NEVER_MS);
+    test.calls[number_of(timer)]++;
+}
+
+/* Stops the one after it, and itself comes again until it was there thrice. */
+static void called_with_consequences(struct hub_timer *timer, int64_t now)
+{
+    size_t number = number_of(timer);
+
+    called(timer, now);
+    if (number + 1 < TIMERS)
+        hub_timer_stop(&test.timers[number + 1]);
+    if (test.calls[number] < 3)
+        hub_timer_set(test.loop, timer, now);
+}
+
+static void end(struct hub_timer *timer, int64_t now)
+{
+    (void)timer;
+    (void)now;
+    assert_int_equal(eventfd_write(test.stop, 1), 0);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    test.loop = hub_loop_create();
+    test.stop = eventfd(0, EFD_CLOEXEC);
+    test.last = HUB_TIMER(end);
+    for (size_t i = 0; i < TIMERS; i++) {
+        test.timers[i] = HUB_TIMER(called);
+        test.calls[i] = 0;
+    }
+    return test.loop ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    hub_loop_destroy(test.loop);
+    close(test.stop);
+    return 0;
+}
+
+/* Runs the loop until all that is due by then was called. */
+static void run(int64_t until_ms)
+{
+    hub_timer_set(test.loop, &test.last, until_ms);
+    assert_int_equal(hub_loop_run(test.loop, test.stop), 0);
+    hub_timer_stop(&test.last);
+}
+
+static void each_is_called_once(void **state)
+{
+    int64_t now = now_ms();
+
+    (void)state;
+    for (size_t i = 0; i < TIMERS; i++)
+        hub_timer_set(test.loop, &test.timers[i], now + (int64_t)(i % 3));
+    for (size_t i = 0; i < TIMERS; i += 10)
+        hub_timer_stop(&test.timers[i]);
+    for (size_t i = 1; i < TIMERS; i += 10)
+        hub_timer_set(test.loop, &test.timers[i], NEVER_MS);
+    for (size_t i = 2; i < TIMERS; i += 10)
+        hub_timer_set(test.loop, &test.timers[i], now + 1000000);
+    run(now + 3);
+    for (size_t i = 0; i < TIMERS; i++)
+        assert_int_equal(test.calls[i], i % 10 > 2);
+}
+
+/* A handler may stop any timer, also one that is due, and set any. */
+static void handlers_stop_and_set(void **state)
+{
+    int64_t now = now_ms();
+    int neighbours = 0;
+
+    (void)state;
+    for (size_t i = 0; i < TIMERS; i++) {
+        test.timers[i] = HUB_TIMER(called_with_consequences);
+        hub_timer_set(test.loop, &test.timers[i], now);
+    }
+    run(now + 1);
+    for (size_t i = 0; i < TIMERS; i++) {
+        assert_true(test.calls[i] == 0 || test.calls[i] == 3 || (i > 0 && test.calls[i - 1] > 0));
+        neighbours += i > 0 && test.calls[i] == 3 && test.calls[i - 1] == 3;
+    }
+    assert_int_equal(test.calls[0], 3);
+    assert_int_equal(neighbours, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(each_is_called_once, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(handlers_stop_and_set, set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
+}
