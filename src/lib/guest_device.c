@@ -171,7 +171,9 @@ static uint64_t driver_tells(const struct uio_device *device, const char *what)
 /* What the crossvm driver tells of a device with the extended block without an open(). */
 static void look_at_attributes(const struct uio_device *device, crossvm_end_info_t *info)
 {
-    if (!info->version)
+    uint32_t state = (uint32_t)driver_tells(device, "peer_state");
+
+    if (!info->version || state == UINT32_MAX) /* of a device that is gone, everything is ones */
         return;
     for (size_t i = 0; i < info->num_dataports; i++) {
         char file[64];
@@ -180,7 +182,7 @@ static void look_at_attributes(const struct uio_device *device, crossvm_end_info
         info->dataports[i].rights = (uint32_t)driver_tells(device, file);
     }
     info->end = driver_tells(device, "end") & 1;
-    info->peer_state = (uint32_t)driver_tells(device, "peer_state");
+    info->peer_state = state;
     info->peer_generation = (uint32_t)driver_tells(device, "peer_generation");
     info->events = driver_tells(device, "events");
     info->msi = cvm_uio_has_msi(device);

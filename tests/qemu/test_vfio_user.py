@@ -368,6 +368,7 @@ class HubEnds(QemuTest):
         # The first four bytes of dataport 0, where the VMM has mapped it
         dataport = int(self.vm.run("sed -n 2p /sys/bus/pci/devices/*/uio/uio0/../../resource | cut -d ' ' -f 1"), 16)
         self.assertEqual(self.vm.run(f"devmem {dataport + 65532:#x} 32"), "0x7470656B\n")
+        self.assertRegex(self.vm.run("crossvm info link"), r"peer +unknown\nevents +0\n")
         self.assertIn("is gone, since the hub on the host has ended", self.vm.run("crossvm emit link 2>&1", status=2))
 
     def check_again(self):
