@@ -177,7 +177,7 @@ static void store(struct vfio_user_door *door, const struct vfio_user_request *r
 /* 0, or an errno value */
 static int set_irq(struct vfio_user_door *door, const struct vfio_user_request *request)
 {
-    enum pci_device_irq irq = request->irqs.index == VFIO_USER_MSI ? PCI_DEVICE_MSI : PCI_DEVICE_INTX;
+    enum pci_irq irq = request->irqs.index == VFIO_USER_MSI ? PCI_MSI : PCI_INTX;
     bool wanted = request->irqs.count && (request->irqs.data != VFIO_USER_IRQ_BOOLS || request->irqs.bools[0]);
 
     if (request->irqs.index == VFIO_USER_ERROR)
@@ -189,11 +189,11 @@ static int set_irq(struct vfio_user_door *door, const struct vfio_user_request *
             pci_device_set_irq(&door->device, irq, door->fds[0]);
             door->fds[0] = -1;
         } else if (wanted) {
-            pci_device_trigger(&door->device, irq);
+            pci_interrupts_trigger(&door->device.interrupts, irq);
         }
         return 0;
     }
-    if (irq != PCI_DEVICE_INTX)
+    if (irq != PCI_INTX)
         return ENOTSUP;
     if (request->irqs.data == VFIO_USER_IRQ_EVENTFDS) {
         int eventfd = door->fds[0];
@@ -201,10 +201,10 @@ static int set_irq(struct vfio_user_door *door, const struct vfio_user_request *
         if (request->irqs.action == VFIO_USER_IRQ_MASK) /* which no VMM does, nor does Linux's own VFIO know it */
             return ENOTSUP;
         door->fds[0] = -1;
-        return pci_device_set_unmask(&door->device, eventfd);
+        return pci_interrupts_set_unmask(&door->device.interrupts, eventfd);
     }
     if (wanted)
-        pci_device_mask(&door->device, request->irqs.action == VFIO_USER_IRQ_MASK);
+        pci_interrupts_mask(&door->device.interrupts, request->irqs.action == VFIO_USER_IRQ_MASK);
     return 0;
 }
 

@@ -5,20 +5,14 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "../common/message.h"
-#include "../common/read_nowait.h"
 #include "../common/shared_event.h"
 #include "../common/size.h"
 #include "../wire/memory.h"
-
-/* As the module has it (src/vmm/connection.c): so many interrupts in a row are raised for a guest that shows no driver.
- */
-#define MAX_UNANSWERED 100
 
 /* The most events that one look counts: beyond that the other end wrote nonsense, which tells as one event. */
 #define MAX_EVENTS INT32_MAX
@@ -80,118 +74,14 @@ static void set_awake(const struct pci_device *device, uint32_t awake)
                      __ATOMIC_RELAXED);
 }
 
-static void stop_looking(struct pci_device *device)
-{
-    hub_look_stop(&device->look);
-    set_awake(device, 0);
-}
-
 /* --- interrupts --- */
 
-static bool may_raise_line(const struct pci_device *device)
+void pci_device_set_irq(struct pci_device *device, enum pci_irq irq, int eventfd)
 {
-    return cvmm_config_space_intx_enabled(&device->config) && device->unanswered < MAX_UNANSWERED;
-}
-
-/* vfio's INTx masks itself when it is raised; unmasking is the guest's end of interrupt. */
-static void raise_line(struct pci_device *device)
-{
-    if (!may_raise_line(device))
-        return;
-    if (device->masked) {
-        device->again = true;
-        return;
-    }
-    device->masked = true;
-    if (device->page.driver == CROSSVM_DRIVER_NONE && *cvmm_event_page_count_word(&device->page))
-        device->unanswered++;
-    pci_device_trigger(device, PCI_DEVICE_INTX);
-}
-
-static void interrupt(struct pci_device *device)
-{
-    device->config.pending = true;
-    if (device->irqs[PCI_DEVICE_MSI] < 0)
-        raise_line(device);
-    else if (cvmm_config_space_is_master(&device->config))
-        pci_device_trigger(device, PCI_DEVICE_MSI);
-}
-
-void pci_device_trigger(struct pci_device *device, enum pci_device_irq irq)
-{
-    if (device->irqs[irq] >= 0)
-        (void)shared_event_signal(device->irqs[irq], 1); /* what is no eventfd harms the VMM that gave it */
-}
-
-void pci_device_set_irq(struct pci_device *device, enum pci_device_irq irq, int eventfd)
-{
-    if (device->irqs[irq] >= 0)
-        close(device->irqs[irq]);
-    device->irqs[irq] = eventfd;
-    if (irq == PCI_DEVICE_MSI && eventfd < 0 && device->bar0_memory)
-        stop_looking(device);
-    if (irq == PCI_DEVICE_INTX && eventfd < 0)
-        (void)pci_device_set_unmask(device, -1);
-    if (irq == PCI_DEVICE_INTX && eventfd >= 0) {
-        device->masked = device->again = false;
-        if (device->config.pending && device->irqs[PCI_DEVICE_MSI] < 0)
-            raise_line(device);
-    }
-}
-
-void pci_device_mask(struct pci_device *device, bool masked)
-{
-    /* A driver that acknowledges has seen the later events, too, when it did so after them. */
-    bool seen = device->page.driver == CROSSVM_DRIVER_NONE && !device->config.pending;
-    bool again = device->again && !seen;
-
-    device->masked = masked;
-    if (masked)
-        return;
-    device->again = false;
-    if (again)
-        raise_line(device);
-}
-
-/* Takes the count, for a VMM that gives the same eventfd again. */
-static void unmask(struct hub_source *source, uint32_t events)
-{
-    struct pci_device *device = (struct pci_device *)((char *)source - offsetof(struct pci_device, unmask));
-    uint64_t count;
-
-    (void)events;
-    (void)read_nowait(source->fd, &count, sizeof(count));
-    pci_device_mask(device, false);
-}
-
-int pci_device_set_unmask(struct pci_device *device, int eventfd)
-{
-    struct hub_loop *loop = hub_end_loop(device->end);
-    int error = 0;
-
-    if (device->unmask.fd >= 0) {
-        hub_loop_unwatch(loop, &device->unmask);
-        close(device->unmask.fd);
-    }
-    device->unmask.fd = eventfd;
-    /* Only when it is signalled: something else than an eventfd may poll readable all the time, and keep the hub busy.
-     */
-    if (eventfd >= 0 && hub_loop_watch(loop, &device->unmask, EPOLLIN | EPOLLET)) {
-        error = errno;
-        close(eventfd);
-        device->unmask.fd = -1;
-    }
-    return error;
-}
-
-/* The guest touched the device in a way that shows a driver at work: it gets the interrupts that were held back. */
-static void sign_of_life(struct pci_device *device)
-{
-    bool was_silenced = device->unanswered >= MAX_UNANSWERED;
-
-    device->unanswered = 0;
-    if (was_silenced && device->config.pending && device->irqs[PCI_DEVICE_MSI] < 0)
-        raise_line(device);
+    pci_interrupts_set(&device->interrupts, irq, eventfd);
+    /* A look that goes on finds what the guest has counted without a doorbell, and is the last one. */
+    if (!pci_interrupts_use_msi(&device->interrupts))
+        set_awake(device, 0);
 }
 
 /* --- from the peer --- */
@@ -206,7 +96,7 @@ static void count_events(struct pci_device *device)
         return; /* without news there is no interrupt, which on a shared line nobody would claim */
     cvmm_event_page_count(&device->page, (uint32_t)events);
     show(device);
-    interrupt(device);
+    pci_interrupts_raise(&device->interrupts);
 }
 
 static void woken(struct hub_occupant *occupant)
@@ -229,7 +119,7 @@ static void peer_changed(struct hub_occupant *occupant)
     show_peer(device);
     /* A driver that says nothing may know nothing of peers, and would not claim the interrupt. */
     if (device->page.driver != CROSSVM_DRIVER_NONE)
-        interrupt(device);
+        pci_interrupts_raise(&device->interrupts);
 }
 
 /* --- to the peer --- */
@@ -271,7 +161,7 @@ static bool may_be_awake(const struct pci_device *device)
 
     if (!cpus)
         cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    return cpus > 1 && device->irqs[PCI_DEVICE_MSI] >= 0;
+    return cpus > 1 && pci_interrupts_use_msi(&device->interrupts);
 }
 
 /*
@@ -325,11 +215,11 @@ static void store_register(struct pci_device *device, size_t offset, size_t coun
         break;
     case EVENT_PAGE_ACKNOWLEDGED:
         device->config.pending = false;
-        sign_of_life(device);
+        pci_interrupts_sign_of_life(&device->interrupts);
         show(device);
         break;
     case EVENT_PAGE_DRIVER_CHANGED:
-        sign_of_life(device);
+        pci_interrupts_sign_of_life(&device->interrupts);
         hub_end_set_state(device->end, device->page.driver);
         break;
     }
@@ -439,10 +329,10 @@ static void store_config(struct pci_device *device, uint64_t offset, const uint8
 
     for (size_t i = 0; i < n; i++)
         cvmm_config_space_write(&device->config, offset + i, 1, data[i]);
-    sign_of_life(device);
+    pci_interrupts_sign_of_life(&device->interrupts);
     /* INTx is a level: what is pending shows as soon as the guest lets it. */
-    if (!could_raise && device->config.pending && device->irqs[PCI_DEVICE_MSI] < 0)
-        raise_line(device);
+    if (!could_raise)
+        pci_interrupts_show_pending(&device->interrupts);
 }
 
 /* --- accesses --- */
@@ -514,7 +404,8 @@ static int choose_bars(struct pci_device *device, const struct hub_end *end)
 
 int pci_device_init(struct pci_device *device, struct hub_end *end)
 {
-    *device = (struct pci_device){.end = end, .bar0 = -1, .irqs = {-1, -1}, .unmask = {.fd = -1, .handle = unmask}};
+    *device = (struct pci_device){.end = end, .bar0 = -1};
+    pci_interrupts_init(&device->interrupts, hub_end_loop(end), &device->config, &device->page);
     device->look.again = look_again;
     device->occupant = (struct hub_occupant){.peer_changed = peer_changed, .woken = woken};
     if (choose_bars(device, end))
@@ -562,9 +453,9 @@ static void init_registers(struct pci_device *device)
     memset(device->bar0_memory + CROSSVM_STATE_PAGE, 0, CROSSVM_PAGE_SIZE);
     cvmm_event_page_init(&device->page, device->registers, &identity);
     cvmm_config_space_init_movable(&device->config, device->bars.bars);
-    device->unanswered = 0;
+    pci_interrupts_reset(&device->interrupts);
     device->loads = device->stores = 0;
-    device->masked = device->again = device->driver_alone = device->looked = false;
+    device->driver_alone = device->looked = false;
 }
 
 int pci_device_power_on(struct pci_device *device)
@@ -581,22 +472,34 @@ int pci_device_power_on(struct pci_device *device)
     return 0;
 }
 
+/* A guest that ended may have counted events of which no look or doorbell has told yet: the peer hears of all at once.
+ */
+static void tell_last(struct pci_device *device)
+{
+    uint64_t events = events_between(device->told, *own_seq(device));
+
+    if (events)
+        hub_end_emit(device->end, events);
+}
+
 void pci_device_power_off(struct pci_device *device)
 {
-    if (device->bar0_memory)
-        stop_looking(device);
-    for (size_t i = 0; i < PCI_DEVICE_IRQS; i++)
-        pci_device_set_irq(device, (enum pci_device_irq)i, -1);
-    if (device->end->occupant == &device->occupant)
-        hub_end_leave(device->end);
+    for (size_t i = 0; i < PCI_IRQS; i++)
+        pci_interrupts_set(&device->interrupts, (enum pci_irq)i, -1);
+    if (device->end->occupant != &device->occupant)
+        return;
+    hub_look_stop(&device->look);
+    set_awake(device, 0);
+    tell_last(device);
+    hub_end_leave(device->end);
 }
 
 void pci_device_reset(struct pci_device *device)
 {
     cvmm_config_space_reset(&device->config);
     cvmm_event_page_reset(&device->page);
-    device->unanswered = 0;
-    device->masked = device->again = device->driver_alone = false;
+    pci_interrupts_reset(&device->interrupts);
+    device->driver_alone = false;
     show(device);
     hub_end_set_state(device->end, CROSSVM_DRIVER_NONE);
 }

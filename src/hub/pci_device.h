@@ -16,11 +16,10 @@
 #include "../vmm/event_page.h"
 #include "end.h"
 #include "pci_bars.h"
+#include "pci_interrupts.h"
 
 /** Instead of the number of a BAR. */
 #define PCI_DEVICE_CONFIG (-1)
-
-enum pci_device_irq { PCI_DEVICE_INTX, PCI_DEVICE_MSI, PCI_DEVICE_IRQS };
 
 struct pci_device {
     struct hub_occupant occupant; /**< first */
@@ -29,20 +28,16 @@ struct pci_device {
     struct event_page page;
     struct config_space config;
     struct pci_bars bars;
-    int bar0;                  /**< memfd of BAR0: the pages of it that are mapped */
-    uint8_t *bar0_memory;      /**< mapped here; the guest writes there what it likes */
-    int irqs[PCI_DEVICE_IRQS]; /**< the VMM's eventfds; -1: it wants no such interrupt */
-    struct hub_source unmask;  /**< the VMM's eventfd that unmasks INTx; fd -1: it does so by itself */
-    bool masked;               /**< INTx was raised, and the guest has not ended it */
-    bool again;                /**< it has to be raised again then */
-    unsigned int unanswered;   /**< interrupts in a row that nobody seems to handle */
-    bool driver_alone;         /**< DRIVER is stored to in the driver page only */
-    bool looked;               /**< events were told since the last that rang */
-    uint64_t counted;          /**< the peer's count that EVENT_SEQ includes */
-    uint64_t told;             /**< OWN_SEQ that the peer was told */
-    struct hub_look look;      /**< at OWN_SEQ, while AWAKE is set */
-    int64_t look_until_ns;     /**< unless there is something to see before */
-    uint64_t loads, stores;    /**< of the event page, that came here */
+    int bar0;             /**< memfd of BAR0: the pages of it that are mapped */
+    uint8_t *bar0_memory; /**< mapped here; the guest writes there what it likes */
+    struct pci_interrupts interrupts;
+    bool driver_alone;      /**< DRIVER is stored to in the driver page only */
+    bool looked;            /**< events were told since the last that rang */
+    uint64_t counted;       /**< the peer's count that EVENT_SEQ includes */
+    uint64_t told;          /**< OWN_SEQ that the peer was told */
+    struct hub_look look;   /**< at OWN_SEQ, while AWAKE is set */
+    int64_t look_until_ns;  /**< unless there is something to see before */
+    uint64_t loads, stores; /**< of the event page, that came here */
 };
 
 /** What there is at a BAR's number. */
@@ -77,19 +72,5 @@ struct pci_device_bar pci_device_bar(const struct pci_device *device, unsigned i
 void pci_device_load(struct pci_device *device, int bar, uint64_t offset, uint8_t *data, size_t count);
 void pci_device_store(struct pci_device *device, int bar, uint64_t offset, const uint8_t *data, size_t count);
 
-/** Sets with what the VMM wants to hear of an interrupt: an eventfd, which becomes the device's, or -1. */
-void pci_device_set_irq(struct pci_device *device, enum pci_device_irq irq, int eventfd);
-
-/** The VMM masks INTx, or lets it be raised again. */
-void pci_device_mask(struct pci_device *device, bool masked);
-
-/**
- * Lets each signal of an eventfd unmask INTx, instead of those of an earlier one, until the VMM wants no INTx.
- *
- * @param eventfd becomes the device's; -1: none
- * @return 0, or a positive errno value for what cannot be waited for
- */
-int pci_device_set_unmask(struct pci_device *device, int eventfd);
-
-/** Raises an interrupt of which there is no cause. */
-void pci_device_trigger(struct pci_device *device, enum pci_device_irq irq);
+/** pci_interrupts_set() of a device. The rest of its interrupts is the VMM's to set. */
+void pci_device_set_irq(struct pci_device *device, enum pci_irq irq, int eventfd);

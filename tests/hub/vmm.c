@@ -16,6 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <crossvm/device.h>
+
 #include "hub_fixture.h"
 #include "vmm.h"
 
@@ -93,6 +95,8 @@ bool vmm_receive(int vmm, uint16_t command, struct vmm_reply *reply)
     struct header header;
 
     reply->fd = -1;
+    reply->error = 0;
+    reply->size = 0;
     if (!receive(vmm, &header, sizeof(header), &reply->fd))
         return false;
     assert_int_equal(header.id, 77);
@@ -169,6 +173,27 @@ void vmm_store(int vmm, uint32_t region, uint64_t offset, uint64_t value, uint32
     vmm_ask(vmm, VMM_WRITE, &access, 16 + count, &reply);
     assert_int_equal(reply.error, 0);
     assert_int_equal(reply.size, 16);
+}
+
+uint32_t vmm_load32(int vmm, uint64_t offset)
+{
+    return (uint32_t)vmm_load(vmm, 0, offset, 4);
+}
+
+void vmm_store32(int vmm, uint64_t offset, uint32_t value)
+{
+    vmm_store(vmm, 0, offset, value, 4);
+}
+
+void vmm_set_command(int vmm, uint16_t command)
+{
+    vmm_store(vmm, VMM_CONFIG, 4, command, 2);
+}
+
+void vmm_await_event(int vmm, uint64_t sequence)
+{
+    while (vmm_load(vmm, 0, CROSSVM_REG_EVENT_SEQ, 8) != sequence)
+        ;
 }
 
 void vmm_set_irq(int vmm, uint32_t index, int eventfd)

@@ -26,6 +26,12 @@ enum {
 };
 
 #define VMM_CONFIG 7
+
+/* Bits of the command register */
+#define VMM_MEMORY 0x2
+#define VMM_MASTER 0x4
+#define VMM_INTX_DISABLE 0x400
+
 #define VMM_NO_REPLY 0x10u
 
 /** A reply. */
@@ -57,6 +63,16 @@ void vmm_await_close(int vmm);
 /** Accesses of the guest, which must work. */
 uint64_t vmm_load(int vmm, uint32_t region, uint64_t offset, uint32_t count);
 void vmm_store(int vmm, uint32_t region, uint64_t offset, uint64_t value, uint32_t count);
+
+/** A register of the event page. */
+uint32_t vmm_load32(int vmm, uint64_t offset);
+void vmm_store32(int vmm, uint64_t offset, uint32_t value);
+
+/** Sets the command register. */
+void vmm_set_command(int vmm, uint16_t command);
+
+/** Waits until EVENT_SEQ has a value. */
+void vmm_await_event(int vmm, uint64_t sequence);
 
 /** Gives an eventfd for an interrupt (0 INTx, 1 MSI), or takes it back (-1); the caller closes it. */
 void vmm_set_irq(int vmm, uint32_t index, int eventfd);
