@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""How often tests repeat what goes wrong seldom: in `make test`, and in `make test-long`. The one place for these numbers."""
+"""How often tests repeat what goes wrong seldom, in `make test` and in `make test-long`: the one place for that."""
 
 import os
 import random

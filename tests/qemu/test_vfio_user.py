@@ -412,7 +412,7 @@ class HubEnds(QemuTest):
 
 
 class Snapshot(QemuTest):
-    """QEMU saves and loads a VM with a device of ours, which it should not. What a guest has then, and how it goes on."""
+    """QEMU saves and loads a VM with a device of ours, which it should not. What a guest has then."""
 
     def make_disk(self, qmp):
         """A QEMU keeps snapshots in a disk."""
@@ -484,7 +484,8 @@ class Guests(QemuTest):
         vms[1].load_driver()
         vms[1].run("crossvm emit -n 5 link")
         self.assertEqual(vms[0].run(f"crossvm wait -n 5 -t {PATIENCE} link"), "5\n")
-        self.assertRegex(vms[0].run("crossvm info link"), rf"peer +present, generation {generation + 2}\n")  # the driver, and `emit`
+        # The driver, and `emit`
+        self.assertRegex(vms[0].run("crossvm info link"), rf"peer +present, generation {generation + 2}\n")
 
 
 class Restart(QemuTest):
