@@ -58,7 +58,7 @@ static int map_registers(struct guest_end *guest)
     if (error == -ENXIO)
         return cvm_fail(ENXIO,
                         "the device of connection \"%s\" (%s) is gone, since the hub on the host has ended: start that "
-                        "again, and unplug the device and plug it in again",
+                        "again, and take the connection out and in with `crossvm detach` and `crossvm attach`",
                         guest->end.name, guest->device.pci_address);
     if (error)
         return cvm_fail(-error, "cannot map the registers of PCI device %s (driver %s): %s", guest->device.pci_address,
