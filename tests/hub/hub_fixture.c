@@ -33,7 +33,19 @@ static const struct hub_connection_config configs[] = {
      .ends = {{.door = CROSSVM_DOOR_VFIO_USER}, {.door = CROSSVM_DOOR_HOST, .name = "y.1"}},
      .dataports = {{.size = 0x1000, .writer = WRITER_BOTH}},
      .num_dataports = 1},
+    {.name = "s",
+     .ends = {{.door = CROSSVM_DOOR_IVSHMEM}, {.door = CROSSVM_DOOR_HOST, .name = "s.1"}},
+     .dataports = {{.size = 0x10000, .writer = WRITER_BOTH}, {.size = 0x200000, .writer = WRITER_BOTH}},
+     .num_dataports = 2},
+    {.name = "t",
+     .ends = {{.door = CROSSVM_DOOR_IVSHMEM}, {.door = CROSSVM_DOOR_IVSHMEM}},
+     .dataports = {{.size = 0x1000, .writer = WRITER_BOTH}},
+     .num_dataports = 1},
 };
+
+/* Of each: two doorbells, two listeners and locks; two pages, BAR0 and the dataports, or one region and a doorbell of
+ * the hub's for each VMM. */
+static const int num_descriptors[] = {6 + 3 + 3, 6 + 3 + 1, 6 + 1 + 1, 6 + 1 + 2};
 
 #define CONNECTIONS (sizeof(configs) / sizeof(configs[0]))
 
@@ -104,10 +116,16 @@ static void *run(void *argument)
 static void add(size_t i)
 {
     struct hub_connection_config config = configs[i];
-    char path[16];
+    char file[32];
 
-    (void)snprintf(path, sizeof(path), "%s.vfio", config.name);
-    config.ends[0].path = hub_path(path);
+    for (unsigned int end = 0; end < 2; end++) {
+        if (config.ends[end].door == CROSSVM_DOOR_HOST)
+            continue;
+        (void)snprintf(file, sizeof(file), "%s.vfio", config.name);
+        if (config.ends[end].door == CROSSVM_DOOR_IVSHMEM)
+            (void)snprintf(file, sizeof(file), "%s.%u.ivshmem", config.name, end);
+        config.ends[end].path = hub_path(file);
+    }
     assert_int_equal(hub_add(fixture.hub, &config), 0);
 }
 
@@ -160,9 +178,9 @@ int hub_tear_down(void **state)
     }
     hub_end();
     close(fixture.stop);
-    /* Of a hub: the stop, the loop; of a connection: two doorbells, two pages, BAR0, two listeners and locks,
-     * dataports. */
-    assert_int_equal(hub_count_descriptors(), fixture.descriptors - 2 - 9 * (int)CONNECTIONS - 4);
+    for (size_t i = 0; i < CONNECTIONS; i++)
+        fixture.descriptors -= num_descriptors[i];
+    assert_int_equal(hub_count_descriptors(), fixture.descriptors - 2); /* the stop, the loop */
     assert_int_equal(rmdir(folder), 0);
     return 0;
 }

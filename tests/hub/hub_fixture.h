@@ -2,7 +2,8 @@
 /*
  * A hub in a thread of the test, with a folder of its own. Connection "x" has dataports of 64 KiB that both ends write,
  * of 12 KiB that only end 1 writes, and of 2 MiB that both write; connection "y" one of 4 KiB. A VMM takes end 0 of
- * each at the socket x.vfio or y.vfio, a program end 1.
+ * each at the socket x.vfio or y.vfio, a program end 1. Connection "s" has dataports of 64 KiB and 2 MiB, and a VMM
+ * takes end 0 at s.0.ivshmem; of connection "t", VMMs take both ends, at t.0.ivshmem and t.1.ivshmem.
  *
  * Include after cmocka.h.
  */
