@@ -69,6 +69,14 @@ static int crossvm_describe_dataport(struct crossvm_device *cv, unsigned int i,
 	u64 size = crossvm_read64(cv, entry + CROSSVM_DATAPORT_SIZE);
 	u32 bar = crossvm_read32(cv, entry + CROSSVM_DATAPORT_BAR);
 
+	/* A large one that is plugged in, mostly. The PCI core has said "no space" before. */
+	if (bar >= CROSSVM_BAR_DATAPORT && bar < PCI_STD_NUM_BARS &&
+	    !pci_resource_flags(cv->pdev, bar)) {
+		dev_err(&cv->pdev->dev,
+			"dataport %u: BAR %u has no address for %llu bytes: let its PCI bus have a larger window (QEMU: pref64-reserve of the root port)\n",
+			i, bar, size);
+		return -ENOSPC;
+	}
 	if (!size || !IS_ALIGNED(size, PAGE_SIZE) || bar < CROSSVM_BAR_DATAPORT ||
 	    !crossvm_bar_holds(cv->pdev, bar, size)) {
 		dev_err(&cv->pdev->dev,
