@@ -26,6 +26,15 @@ static inline int descriptor_above_standard(int fd)
     return moved;
 }
 
+/** Takes a descriptor from its owner, who then has -1. */
+static inline int descriptor_take(int *owned)
+{
+    int fd = *owned;
+
+    *owned = -1;
+    return fd;
+}
+
 /** open() with O_CLOEXEC. */
 static inline int descriptor_open(const char *path, int flags)
 {

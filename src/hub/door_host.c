@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../common/message.h"
+#include "../wire/checks.h"
 #include "../wire/descriptors.h"
 #include "../wire/hang_up.h"
 #include "../wire/memory.h"
@@ -45,9 +46,8 @@ struct host_door {
     char name[CROSSVM_FULL_NAME_BYTES];
     struct client clients[DOOR_MAX_CLIENTS];
     struct client *owner;
-    uint32_t owners; /* that there were so far */
-    uint64_t turns;  /* counts clients that come or ask */
-    bool late;       /* the owner's socket was full when there was something to tell */
+    uint64_t turns; /* counts clients that come or ask */
+    bool late;      /* the owner's socket was full when there was something to tell */
 };
 
 /* --- telling --- */
@@ -97,13 +97,12 @@ static void describe(const struct host_door *door, struct crossvm_wire_reply *re
     memcpy(reply->name, door->name, sizeof(reply->name));
     memcpy(reply->vm, peer->vm, sizeof(reply->vm));
     reply->driver_state = peer->state;
-    reply->driver_generation = peer->generation;
+    reply->generation = peer->generation;
     reply->peer_door = peer->door;
     reply->peer_here = peer->occupant != NULL;
     reply->msi = peer->report.msi;
     reply->vm_exits = peer->report.vm_exits;
     reply->vm_user_exits = peer->report.vm_user_exits;
-    reply->generation = door->owners;
     reply->owned = door->owner != NULL;
     reply->peer_end = peer->number;
     reply->num_dataports = (uint32_t)hub_end_num_dataports(end);
@@ -111,8 +110,7 @@ static void describe(const struct host_door *door, struct crossvm_wire_reply *re
     for (size_t i = 0; i < reply->num_dataports; i++) {
         reply->dataports[i] = (struct crossvm_wire_dataport){
             .size = hub_end_dataport_size(end, i),
-            .host_rights = hub_end_rights(end, i),
-            .guest_rights = hub_end_rights(peer, i),
+            .rights = hub_end_rights(end, i),
             .offset = hub_end_dataport(end, i).offset,
         };
     }
@@ -152,7 +150,6 @@ static uint32_t take_end(struct client *client)
     if (error)
         return (uint32_t)-error;
     door->owner = client;
-    door->owners++;
     /* Before the reply: the peer learns of the program before that can touch the memory. */
     hub_end_set_state(door->end, CROSSVM_DRIVER_OPEN);
     return 0;
@@ -180,8 +177,7 @@ static int answer(struct client *client, const struct crossvm_wire_header *reque
     struct crossvm_wire_reply reply = {.header = *request};
     struct host_door *door = client->door;
 
-    if (request->magic != CROSSVM_WIRE_MAGIC || request->version != CROSSVM_WIRE_VERSION ||
-        (request->type != CROSSVM_WIRE_ATTACH && request->type != CROSSVM_WIRE_INFO))
+    if (!wire_header_is_of(request, CROSSVM_WIRE_ATTACH) && !wire_header_is_of(request, CROSSVM_WIRE_INFO))
         return -1;
     if (!hub_entrance_admits(&door->entrance, client->source.fd)) {
         reply.status = EACCES;

@@ -93,7 +93,7 @@ int hub_door_vm_join(const struct hub_end *end, int socket)
         fds[CROSSVM_WIRE_JOIN_FIXED_FDS + i] = hub_end_dataport(end, i).memfd;
         join.dataports[i].offset = hub_end_dataport(end, i).offset;
         join.dataports[i].size = hub_end_dataport_size(end, i);
-        join.dataports[i].guest_rights = hub_end_rights(end, i);
+        join.dataports[i].rights = hub_end_rights(end, i);
     }
     return cvm_descriptors_send(socket, &join, sizeof(join), fds, CROSSVM_WIRE_JOIN_FIXED_FDS + join.num_dataports);
 }

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../common/message.h"
+#include "../common/peer_state.h"
 #include "../common/shared_event.h"
 #include "../common/size.h"
 #include "../wire/memory.h"
@@ -108,7 +109,7 @@ static void show_peer(struct pci_device *device)
 {
     const struct hub_end *peer = device->end->peer;
 
-    cvmm_event_page_set_peer(&device->page, CROSSVM_PEER_ABSENT + peer->state, peer->generation);
+    cvmm_event_page_set_peer(&device->page, peer_state_of(peer->state), peer->generation);
     show(device);
 }
 
@@ -130,7 +131,7 @@ static void peer_changed(struct hub_occupant *occupant)
  * that a look has been ahead of; or two stores to OWN_SEQ, made by messages, were not one atomic addition: then it is
  * an event. Whether there were events.
  */
-static bool tell_peer(struct pci_device *device, bool rang)
+static bool tell_peer(struct pci_device *device, bool doorbell)
 {
     uint64_t now = __atomic_load_n(own_seq(device), __ATOMIC_ACQUIRE);
     uint64_t events = now - device->told;
@@ -142,10 +143,10 @@ static bool tell_peer(struct pci_device *device, bool rang)
         if (events > SHARED_EVENT_MOST)
             events = SHARED_EVENT_MOST;
         device->told += events;
-        if (events == 0 && rang && !device->looked)
+        if (events == 0 && doorbell && !device->looked)
             events = 1;
     }
-    device->looked = !rang && (events > 0 || device->looked);
+    device->looked = !doorbell && (events > 0 || device->looked);
     if (events)
         hub_end_emit(device->end, events);
     return events > 0;
@@ -189,8 +190,8 @@ static bool look_again(struct hub_look *look)
     return true;
 }
 
-/* The guest rang, and has to again unless it knows of AWAKE. */
-static void rang(struct pci_device *device, bool knows_awake)
+/* The guest stored to its doorbell, and has to again unless it knows of AWAKE. */
+static void doorbell_stored(struct pci_device *device, bool knows_awake)
 {
     bool awake = knows_awake && may_be_awake(device);
 
@@ -211,7 +212,7 @@ static void store_register(struct pci_device *device, size_t offset, size_t coun
     case EVENT_PAGE_NOTHING:
         break;
     case EVENT_PAGE_DOORBELL:
-        rang(device, true);
+        doorbell_stored(device, true);
         break;
     case EVENT_PAGE_ACKNOWLEDGED:
         device->config.pending = false;
@@ -233,7 +234,7 @@ static void store_event_page(struct pci_device *device, size_t offset, const uin
     memcpy(&value, data, count < sizeof(value) ? count : sizeof(value));
     if (offset == CROSSVM_REG_EMIT) {
         (void)__atomic_fetch_add(own_seq(device), 1, __ATOMIC_SEQ_CST);
-        rang(device, false);
+        doorbell_stored(device, false);
     } else if (offset != CROSSVM_REG_DRIVER || !device->driver_alone) {
         store_register(device, offset, count, value);
     }

@@ -32,7 +32,7 @@ struct pci_device {
     uint8_t *bar0_memory; /**< mapped here; the guest writes there what it likes */
     struct pci_interrupts interrupts;
     bool driver_alone;      /**< DRIVER is stored to in the driver page only */
-    bool looked;            /**< events were told since the last that rang */
+    bool looked;            /**< events were told since the last doorbell */
     uint64_t counted;       /**< the peer's count that EVENT_SEQ includes */
     uint64_t told;          /**< OWN_SEQ that the peer was told */
     struct hub_look look;   /**< at OWN_SEQ, while AWAKE is set */

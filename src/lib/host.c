@@ -22,6 +22,7 @@
 
 #include "../common/descriptor.h"
 #include "../common/error_reason.h"
+#include "../common/peer_state.h"
 #include "../common/read_nowait.h"
 #include "../wire/received_memory.h"
 #include "deadline.h"
@@ -33,18 +34,18 @@
 #define LOOK_TIMEOUT_MS 1000
 
 /* Order of the descriptors that an answer to ATTACH carries. */
-enum { FD_FROM_GUEST, FD_TO_GUEST, FD_PEER_PAGE, FD_DATAPORTS };
+enum { FD_OWN_DOORBELL, FD_PEER_DOORBELL, FD_PEER_PAGE, FD_DATAPORTS };
 
 struct host_end {
-    struct crossvm_end end; /* end.fd is an epoll of the socket and from_guest */
+    struct crossvm_end end; /* end.fd is an epoll of the socket and own_doorbell */
     char *path;
     int socket;
-    int from_guest;      /* eventfd: counts events of the guest */
-    int to_guest;        /* eventfd: signals the guest */
-    uint64_t *peer_page; /* mapped; its first word is PEER_SEQ */
+    int own_doorbell;    /* eventfd: counts events of the peer */
+    int peer_doorbell;   /* eventfd: signals the peer */
+    uint64_t *peer_page; /* mapped; its first word is the peer's PEER_SEQ */
     struct wire_driver driver;
     bool gone;       /* the hub ended; atomic, for crossvm_emit() in other threads */
-    uint64_t events; /* read from from_guest so far */
+    uint64_t events; /* read from own_doorbell so far */
     uint64_t told;   /* of these, returned by crossvm_wait() */
 };
 
@@ -76,14 +77,14 @@ static int tell_events(struct host_end *host)
 }
 
 /*
- * Takes the count of the guest's eventfd. The hub shares the descriptor, and may have emptied it since it polled
+ * Takes the count of the own doorbell. The hub shares the descriptor, and may have emptied it since it polled
  * readable. So the read must not block, whatever the descriptor's flags are. The read is an acquire: memory that
- * the guest wrote before it emitted is visible after the read.
+ * the peer wrote before it emitted is visible after the read.
  */
 static int take_events(struct host_end *host)
 {
     uint64_t count;
-    ssize_t length = read_nowait(host->from_guest, &count, sizeof(count));
+    ssize_t length = read_nowait(host->own_doorbell, &count, sizeof(count));
 
     if (length == sizeof(count)) {
         host->events += count;
@@ -110,7 +111,7 @@ static int take_driver_news(struct host_end *host)
 static int host_wait(struct crossvm_end *end, deadline_t deadline)
 {
     struct host_end *host = host_of(end);
-    struct pollfd fds[] = {{.fd = host->from_guest, .events = POLLIN}, {.fd = host->socket, .events = POLLIN}};
+    struct pollfd fds[] = {{.fd = host->own_doorbell, .events = POLLIN}, {.fd = host->socket, .events = POLLIN}};
 
     if (host->told != host->events)
         return tell_events(host);
@@ -150,29 +151,17 @@ static int host_emit(struct crossvm_end *end)
                         "the process that serves connection \"%s\" (%s) has ended; open it again when that is back",
                         end->name, host->path);
     /*
-     * Release: orders all loads and stores of dataports before the store of PEER_SEQ. Pairs with the guest's acquire of
-     * it. The kernel orders PEER_SEQ before the interrupt that its eventfd raises.
+     * Release: orders all loads and stores of dataports before the store of PEER_SEQ. Pairs with the peer's acquire of
+     * it. The kernel orders PEER_SEQ before what its eventfd wakes: an interrupt of a guest, or a program.
      */
     __atomic_fetch_add(host->peer_page, 1, __ATOMIC_RELEASE);
     do
-        length = write(host->to_guest, &one, sizeof(one));
+        length = write(host->peer_doorbell, &one, sizeof(one));
     while (length < 0 && errno == EINTR);
-    /* A full counter means that a signal waits for the guest. It announces this event, too. */
+    /* A full counter means that a signal waits for the peer. It announces this event, too. */
     if (length == sizeof(one) || (length < 0 && errno == EAGAIN))
         return 0;
-    return cvm_fail(EIO, "cannot signal the guest of connection \"%s\" (%s)", end->name, host->path);
-}
-
-static uint32_t peer_state_of(uint32_t driver_state)
-{
-    switch (driver_state) {
-    case CROSSVM_DRIVER_OPEN:
-        return CROSSVM_PEER_READY;
-    case CROSSVM_DRIVER_BOUND:
-        return CROSSVM_PEER_PRESENT;
-    default:
-        return CROSSVM_PEER_ABSENT;
-    }
+    return cvm_fail(EIO, "cannot signal the peer of connection \"%s\" (%s)", end->name, host->path);
 }
 
 static uint32_t host_peer_state(struct crossvm_end *end, uint32_t *generation)
@@ -193,13 +182,13 @@ static void describe(const char *path, const struct crossvm_wire_reply *reply, c
     cvm_copy_text(info->location, sizeof(info->location), reply->vm);
     info->end = 1 - reply->peer_end;
     info->peer_state = peer_state_of(reply->driver_state);
-    info->peer_generation = reply->driver_generation;
+    info->peer_generation = reply->generation;
     info->msi = reply->msi != 0;
     info->owner = reply->owned != 0;
     info->num_dataports = reply->num_dataports;
     for (size_t i = 0; i < reply->num_dataports; i++) {
         info->dataports[i].size = reply->dataports[i].size;
-        info->dataports[i].rights = reply->dataports[i].host_rights;
+        info->dataports[i].rights = reply->dataports[i].rights;
     }
     info->vm_exits = reply->vm_exits;
     info->vm_user_exits = reply->vm_user_exits;
@@ -237,7 +226,7 @@ static int host_info(const struct crossvm_end *end, crossvm_end_info_t *info)
 static void host_close(struct crossvm_end *end)
 {
     struct host_end *host = host_of(end);
-    int fds[] = {end->fd, host->from_guest, host->to_guest, host->socket};
+    int fds[] = {end->fd, host->own_doorbell, host->peer_doorbell, host->socket};
 
     cvm_unmap_dataports(end);
     if (host->peer_page)
@@ -313,13 +302,13 @@ static int map_all(struct host_end *host, const struct wire_answer *answer)
     host->peer_page = address;
     for (size_t i = 0; i < answer->reply.num_dataports; i++) {
         const struct crossvm_wire_dataport *dataport = &answer->reply.dataports[i];
-        int prot = dataport->host_rights & CROSSVM_RIGHT_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
+        int prot = dataport->rights & CROSSVM_RIGHT_WRITE ? PROT_READ | PROT_WRITE : PROT_READ;
 
         error = map_memory(host, "a dataport", answer->fds[FD_DATAPORTS + i], dataport->offset, dataport->size, prot,
                            &address);
         if (error)
             return error;
-        host->end.dataports[i] = (crossvm_dataport_t){address, dataport->size, dataport->host_rights};
+        host->end.dataports[i] = (crossvm_dataport_t){address, dataport->size, dataport->rights};
         host->end.num_dataports++;
     }
     return 0;
@@ -330,20 +319,11 @@ static int make_epoll(struct host_end *host)
     struct epoll_event readable = {.events = EPOLLIN};
 
     host->end.fd = descriptor_above_standard(epoll_create1(EPOLL_CLOEXEC));
-    if (host->end.fd < 0 || epoll_ctl(host->end.fd, EPOLL_CTL_ADD, host->from_guest, &readable) ||
+    if (host->end.fd < 0 || epoll_ctl(host->end.fd, EPOLL_CTL_ADD, host->own_doorbell, &readable) ||
         epoll_ctl(host->end.fd, EPOLL_CTL_ADD, host->socket, &readable))
         return cvm_fail(errno, "cannot poll the descriptors of connection \"%s\" (%s): %s", host->end.name, host->path,
                         error_reason(errno));
     return 0;
-}
-
-/* Moves a descriptor out of the answer, which closes the others. */
-static int take(int *descriptor)
-{
-    int fd = *descriptor;
-
-    *descriptor = -1;
-    return fd;
 }
 
 int cvm_host_open(struct crossvm_end **end, const char *path)
@@ -363,20 +343,20 @@ int cvm_host_open(struct crossvm_end **end, const char *path)
     host->end.fd = -1;
     cvm_copy_text(host->end.name, sizeof(host->end.name), answer.reply.name);
     host->end.number = 1 - answer.reply.peer_end;
-    host->driver = (struct wire_driver){answer.reply.driver_state, answer.reply.driver_generation};
-    host->socket = take(&answer.socket);
-    host->from_guest = take(&answer.fds[FD_FROM_GUEST]);
-    host->to_guest = take(&answer.fds[FD_TO_GUEST]);
+    host->driver = (struct wire_driver){answer.reply.driver_state, answer.reply.generation};
+    host->socket = descriptor_take(&answer.socket);
+    host->own_doorbell = descriptor_take(&answer.fds[FD_OWN_DOORBELL]);
+    host->peer_doorbell = descriptor_take(&answer.fds[FD_PEER_DOORBELL]);
     host->path = strdup(path);
 
     if (!host->path)
         error = cvm_fail(ENOMEM, "no memory to open %s", path);
-    else if (!may_be_eventfd(host->from_guest) || !may_be_eventfd(host->to_guest))
+    else if (!may_be_eventfd(host->own_doorbell) || !may_be_eventfd(host->peer_doorbell))
         error = bad_descriptor(host, "a descriptor for events", "is no eventfd");
     else
         error = map_all(host, &answer);
     if (!error) {
-        do_not_wait(host->to_guest);
+        do_not_wait(host->peer_doorbell);
         error = make_epoll(host);
     }
 

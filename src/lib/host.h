@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* An end on the host: a socket of the process that runs the VM. */
+/* An end on the host: a socket of a hub. */
 #pragma once
 
 #include "../wire/socket_directory.h"
@@ -12,7 +12,7 @@
 int cvm_host_open(struct crossvm_end **end, const char *path);
 
 /**
- * Asks the process behind a socket about its end, without taking it.
+ * Asks the hub behind a socket about its end, without taking it.
  *
  * @return 0, or a negative errno value with a sentence: then info has the path, the error and nothing else
  */

@@ -16,6 +16,7 @@
 #include "../common/descriptor.h"
 #include "../common/error_reason.h"
 #include "../common/name.h"
+#include "../wire/checks.h"
 #include "../wire/descriptors.h"
 #include "../wire/socket_directory.h"
 #include "deadline.h"
@@ -69,8 +70,8 @@ static int connect_error(const char *path, int error)
     case ENOENT:
         return cvm_fail(ENOENT, "there is no socket %s; `crossvm ls` lists the connections there are", path);
     case ECONNREFUSED:
-        return cvm_fail(ECONNREFUSED,
-                        "nobody listens at %s: the process that served it has ended; start its VM or pair again", path);
+        return cvm_fail(ECONNREFUSED, "nobody listens at %s: the process that served it has ended; start its hub again",
+                        path);
     case EACCES:
     case EPERM:
         return cvm_fail(error, "no permission to connect to %s: run this as root, or as the user that it belongs to",
@@ -164,15 +165,9 @@ static int connect_to(const char *path, int timeout_ms)
 
 /* --- the reply --- */
 
-static bool header_is_valid(const struct crossvm_wire_header *header)
-{
-    return header->magic == CROSSVM_WIRE_MAGIC && header->version == CROSSVM_WIRE_VERSION;
-}
-
 static bool is_driver_message(const struct crossvm_wire_header *header, ssize_t length)
 {
-    return length >= (ssize_t)sizeof(struct crossvm_wire_driver) && header_is_valid(header) &&
-           header->type == CROSSVM_WIRE_DRIVER;
+    return length >= (ssize_t)sizeof(struct crossvm_wire_driver) && wire_header_is_of(header, CROSSVM_WIRE_DRIVER);
 }
 
 /* Makes a text safe to be shown on a terminal. */
@@ -185,25 +180,10 @@ static void clean_text(char *text, size_t size)
     }
 }
 
-/* Whether so many bytes can lie there in a memfd. */
-static bool place_is_valid(uint64_t offset, uint64_t size)
-{
-    return size <= PTRDIFF_MAX && offset % CROSSVM_PAGE_SIZE == 0 && offset <= PTRDIFF_MAX - size;
-}
-
-static bool dataport_is_valid(const struct crossvm_wire_dataport *dataport)
-{
-    uint32_t readable = CROSSVM_RIGHT_READ, writable = CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE;
-
-    return dataport->size != 0 && dataport->size % CROSSVM_PAGE_SIZE == 0 &&
-           place_is_valid(dataport->offset, dataport->size) &&
-           (dataport->host_rights == readable || dataport->host_rights == writable);
-}
-
 /* What is wrong with a reply, or NULL. */
 static const char *find_fault(struct crossvm_wire_reply *reply, ssize_t length, enum crossvm_wire_type type)
 {
-    if (length < (ssize_t)sizeof(reply->header) || !header_is_valid(&reply->header))
+    if (length < (ssize_t)sizeof(reply->header) || !wire_header_is_known(&reply->header))
         return "another protocol or version";
     if (length < (ssize_t)sizeof(*reply))
         return "a message that is too short";
@@ -220,10 +200,10 @@ static const char *find_fault(struct crossvm_wire_reply *reply, ssize_t length, 
     if (reply->peer_door > CROSSVM_DOOR_IVSHMEM)
         return "a door that is not known";
     for (size_t i = 0; i < reply->num_dataports; i++) {
-        if (!dataport_is_valid(&reply->dataports[i]))
+        if (!wire_dataport_is_valid(&reply->dataports[i]))
             return "a dataport with an impossible size, offset or rights";
     }
-    if (!place_is_valid(reply->peer_page_offset, CROSSVM_PAGE_SIZE))
+    if (!wire_range_is_valid(reply->peer_page_offset, CROSSVM_PAGE_SIZE))
         return "a peer page with an impossible offset";
     return NULL;
 }

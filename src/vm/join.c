@@ -15,7 +15,9 @@
 #include "../common/descriptor.h"
 #include "../common/message.h"
 #include "../common/name.h"
+#include "../common/peer_state.h"
 #include "../common/size.h"
+#include "../wire/checks.h"
 #include "../wire/descriptors.h"
 
 #define JOIN_PATIENCE_MS 60000 /* a hub sends at once, when it comes to it */
@@ -60,41 +62,23 @@ static int open_socket(const char *where)
 
 /* --- joining --- */
 
-static bool header_is_valid(const struct crossvm_wire_header *header, uint16_t type)
-{
-    return header->magic == CROSSVM_WIRE_MAGIC && header->version == CROSSVM_WIRE_VERSION && header->type == type;
-}
-
-static bool rights_are_valid(uint32_t rights)
-{
-    return rights == CROSSVM_RIGHT_READ || rights == (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE);
-}
-
-/* Whether so many bytes can lie there in a memfd. */
-static bool place_is_valid(uint64_t offset, uint64_t size)
-{
-    return size <= INT64_MAX && offset % CROSSVM_PAGE_SIZE == 0 && offset <= INT64_MAX - size;
-}
-
 /* What is wrong with the message, as the rest of a sentence, or NULL. */
 static const char *find_fault(const struct crossvm_wire_join *join, ssize_t length, size_t num_fds)
 {
     if (length == 0)
         return "gave no end: another VM has it, or this user may not have it";
-    if (length != (ssize_t)sizeof(*join) || !header_is_valid(&join->header, CROSSVM_WIRE_JOIN))
+    if (length != (ssize_t)sizeof(*join) || !wire_header_is_of(&join->header, CROSSVM_WIRE_JOIN))
         return "sent a message of another protocol or version: use the same release of crossvm and crossvm-vm";
     if (!name_is_valid(join->name) || join->end > 1)
         return "sent no valid name or end";
     if (join->num_dataports > CROSSVM_MAX_DATAPORTS || num_fds != CROSSVM_WIRE_JOIN_FIXED_FDS + join->num_dataports)
         return "sent another number of descriptors than of dataports";
     for (size_t i = 0; i < join->num_dataports; i++) {
-        if (join->dataports[i].size == 0 || join->dataports[i].size % CROSSVM_PAGE_SIZE ||
-            !place_is_valid(join->dataports[i].offset, join->dataports[i].size) ||
-            !rights_are_valid(join->dataports[i].guest_rights))
+        if (!wire_dataport_is_valid(&join->dataports[i]))
             return "sent a dataport with an impossible size, offset or rights";
     }
-    if (!place_is_valid(join->own_page_offset, CROSSVM_PAGE_SIZE) ||
-        !place_is_valid(join->peer_page_offset, CROSSVM_PAGE_SIZE))
+    if (!wire_range_is_valid(join->own_page_offset, CROSSVM_PAGE_SIZE) ||
+        !wire_range_is_valid(join->peer_page_offset, CROSSVM_PAGE_SIZE))
         return "sent a page with an impossible offset";
     return NULL;
 }
@@ -184,18 +168,6 @@ static void tell_driver(struct wiring *wiring)
 
 /* --- listening --- */
 
-static uint32_t peer_state_of(uint32_t driver_state)
-{
-    switch (driver_state) {
-    case CROSSVM_DRIVER_NONE:
-        return CROSSVM_PEER_ABSENT;
-    case CROSSVM_DRIVER_BOUND:
-        return CROSSVM_PEER_PRESENT;
-    default:
-        return CROSSVM_PEER_READY;
-    }
-}
-
 /* The hub has ended: nobody tells of the peer any more. */
 static void lose(struct join *join)
 {
@@ -230,9 +202,9 @@ static void heard(struct source *source, uint32_t events)
         return;
     if (length <= 0)
         lose(join);
-    else if (length == (ssize_t)sizeof(state) && header_is_valid(&state.header, CROSSVM_WIRE_DRIVER))
+    else if (length == (ssize_t)sizeof(state) && wire_header_is_of(&state.header, CROSSVM_WIRE_DRIVER))
         hear_of_peer(join, &state);
-    else if (length >= (ssize_t)sizeof(state.header) && header_is_valid(&state.header, CROSSVM_WIRE_INFO) &&
+    else if (length >= (ssize_t)sizeof(state.header) && wire_header_is_of(&state.header, CROSSVM_WIRE_INFO) &&
              !join->late)
         report(join);
 }

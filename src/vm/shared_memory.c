@@ -34,14 +34,14 @@ static int make_frames(struct shared_memory *memory, uint64_t offset, uint64_t s
 }
 
 int shared_memory_take(struct shared_memory *memory, const char *name, int memfd, uint64_t offset, uint64_t size,
-                       uint32_t guest_rights)
+                       uint32_t rights)
 {
     const char *fault = received_memory_fault(memfd, offset + size);
     int error;
 
     *memory = SHARED_MEMORY_NONE;
     memory->memfd = memfd;
-    memory->guest_rights = guest_rights;
+    memory->rights = rights;
     if (fault) {
         message("connection \"%s\": the memory that the hub sent %s", name, fault);
         shared_memory_destroy(memory);

@@ -14,8 +14,8 @@ struct shared_memory {
     seL4_CPtr *frames;
     size_t num_frames;
     size_t frame_size_bits;
-    uint64_t size;         /**< bytes */
-    uint32_t guest_rights; /**< CROSSVM_RIGHT_* */
+    uint64_t size;   /**< bytes */
+    uint32_t rights; /**< CROSSVM_RIGHT_* */
 };
 
 /** No memory: shared_memory_destroy() may have it. */
@@ -31,6 +31,6 @@ struct shared_memory {
  * @return 0, or -1 after a message
  */
 int shared_memory_take(struct shared_memory *memory, const char *name, int memfd, uint64_t offset, uint64_t size,
-                       uint32_t guest_rights);
+                       uint32_t rights);
 
 void shared_memory_destroy(struct shared_memory *memory);

@@ -6,6 +6,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "../common/descriptor.h"
 #include "../common/message.h"
 #include "../common/read_nowait.h"
 #include "../common/shared_event.h"
@@ -47,14 +48,6 @@ static volatile uint64_t *map_sequence(const struct wiring *wiring, const struct
     return sequence;
 }
 
-static int take(int *descriptor)
-{
-    int fd = *descriptor;
-
-    *descriptor = -1;
-    return fd;
-}
-
 int wiring_create(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_join *join, int *fds)
 {
     wiring_init(wiring);
@@ -62,8 +55,8 @@ int wiring_create(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_joi
     memcpy(wiring->name, join->name, sizeof(wiring->name));
     wiring->base_block_only = join->base_block_only;
     wiring->end = join->end;
-    wiring->peer_doorbell = take(&fds[0]);
-    wiring->guest_doorbell = take(&fds[1]);
+    wiring->peer_doorbell = descriptor_take(&fds[0]);
+    wiring->guest_doorbell = descriptor_take(&fds[1]);
     if (drain_guest_doorbell(wiring)) {
         message(
             "connection %s: the descriptor of its events cannot be read without waiting: it is no eventfd, or Linux "
@@ -77,10 +70,10 @@ int wiring_create(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_joi
                 wiring->name, error_reason(errno));
         return -1;
     }
-    if (shared_memory_take(&wiring->own_page, wiring->name, take(&fds[2]), join->own_page_offset, CROSSVM_PAGE_SIZE,
-                           READ_WRITE) ||
-        shared_memory_take(&wiring->peer_page, wiring->name, take(&fds[3]), join->peer_page_offset, CROSSVM_PAGE_SIZE,
-                           CROSSVM_RIGHT_READ))
+    if (shared_memory_take(&wiring->own_page, wiring->name, descriptor_take(&fds[2]), join->own_page_offset,
+                           CROSSVM_PAGE_SIZE, READ_WRITE) ||
+        shared_memory_take(&wiring->peer_page, wiring->name, descriptor_take(&fds[3]), join->peer_page_offset,
+                           CROSSVM_PAGE_SIZE, CROSSVM_RIGHT_READ))
         return -1;
     wiring->peer_seq = map_sequence(wiring, &wiring->peer_page);
     if (!join->peer_is_host)
@@ -88,8 +81,9 @@ int wiring_create(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_joi
     if (!wiring->peer_seq || (!join->peer_is_host && !wiring->own_seq))
         return -1;
     for (size_t i = 0; i < join->num_dataports; i++) {
-        if (shared_memory_take(&wiring->dataports[i], wiring->name, take(&fds[CROSSVM_WIRE_JOIN_FIXED_FDS + i]),
-                               join->dataports[i].offset, join->dataports[i].size, join->dataports[i].guest_rights))
+        if (shared_memory_take(&wiring->dataports[i], wiring->name,
+                               descriptor_take(&fds[CROSSVM_WIRE_JOIN_FIXED_FDS + i]), join->dataports[i].offset,
+                               join->dataports[i].size, join->dataports[i].rights))
             return -1;
         wiring->num_dataports++;
     }
@@ -257,7 +251,7 @@ void wiring_describe(struct wiring *wiring, crossvm_connection_config_t *config,
             .frames = wiring->dataports[i].frames,
             .num_frames = wiring->dataports[i].num_frames,
             .frame_size_bits = wiring->dataports[i].frame_size_bits,
-            .guest_rights = wiring->dataports[i].guest_rights,
+            .guest_rights = wiring->dataports[i].rights,
         };
     }
 }

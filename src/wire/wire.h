@@ -6,15 +6,15 @@
  * Host programs, at DIR/NAME.sock: the client sends a request and gets one reply. The reply to ATTACH carries file
  * descriptors, and the client owns the end until it closes the socket. Meanwhile the hub sends a driver message
  * whenever the driver or a program at the peer's end comes or goes. A client that does not own the end is dropped when
- * it has asked nothing for some seconds, or when others need its place.
+ * it has asked nothing for some seconds, or when a new client needs its room.
  *
  * crossvm-vm, at a socket of the end's own: the hub sends one JOIN message with descriptors, and then driver messages
  * like those to a host program. crossvm-vm sends a REPORT when the guest's driver comes or goes, and when the hub asks
  * for one with INFO. When its process ends, the hub tells the peer. So a VM can be started again, and finds what it
  * shared.
  *
- * All integers are in host byte order, since both sides run on one machine. Receivers ignore messages that are too
- * short or have another magic or version.
+ * All integers are in host byte order, since both ends of a socket are on one machine. Receivers ignore messages that
+ * are too short or have another magic or version.
  */
 #pragma once
 
@@ -57,18 +57,18 @@ struct crossvm_wire_header {
 #define CROSSVM_WIRE_MAX_FDS (CROSSVM_WIRE_FIXED_FDS + CROSSVM_MAX_DATAPORTS)
 
 struct crossvm_wire_dataport {
-    uint64_t size;         /* bytes */
-    uint32_t host_rights;  /* CROSSVM_RIGHT_* */
-    uint32_t guest_rights; /* CROSSVM_RIGHT_* */
-    uint64_t offset;       /* in its memfd, in bytes: a multiple of the page size */
+    uint64_t size;   /* bytes */
+    uint64_t offset; /* in its memfd, in bytes: a multiple of the page size */
+    uint32_t rights; /* CROSSVM_RIGHT_* of the end that the receiver has or asks for */
+    uint32_t reserved;
 };
 
 struct crossvm_wire_reply {
     struct crossvm_wire_header header;
     uint32_t status; /* 0, or an errno value: EBUSY if the end has an owner, EACCES for a user who may not have it */
-    uint32_t driver_state; /* CROSSVM_DRIVER_* */
-    uint32_t generation;   /* of the end's owner: counts owners */
-    uint32_t owned;        /* bool: the end has an owner */
+    uint32_t driver_state; /* who is at the peer's end, as in crossvm_wire_driver */
+    uint32_t generation;
+    uint32_t owned; /* bool: the end has an owner */
     char name[CROSSVM_FULL_NAME_BYTES];
     char vm[64]; /* name of the VM at the peer's end; "" when there is none, or its name is not known */
     uint32_t num_dataports;
@@ -76,14 +76,14 @@ struct crossvm_wire_reply {
     uint32_t peer_door; /* enum crossvm_door */
     uint32_t peer_here; /* bool: a program or VMM has the peer's end */
     struct crossvm_wire_dataport dataports[CROSSVM_MAX_DATAPORTS];
-    uint64_t vm_exits;          /* exits of the VM to the kernel since it started */
-    uint64_t vm_user_exits;     /* of these, on to the VM's process */
-    uint32_t driver_generation; /* as in crossvm_wire_driver */
-    uint32_t peer_end;          /* number of the peer's end; a guest's is 0 */
-    uint64_t peer_page_offset;  /* in its memfd, in bytes */
+    uint64_t vm_exits;         /* exits of the VM at the peer's end to the kernel since it started */
+    uint64_t vm_user_exits;    /* of these, on to the VMM */
+    uint64_t peer_page_offset; /* in its memfd, in bytes */
+    uint32_t peer_end;         /* number of the peer's end: 0 or 1 */
+    uint32_t reserved;
 };
 
-/* The state as it is now. A later message makes an earlier one obsolete, so some may be left out. */
+/* Who is at the peer's end now. A later message makes an earlier one obsolete, so some may be left out. */
 struct crossvm_wire_driver {
     struct crossvm_wire_header header;
     uint32_t driver_state; /* CROSSVM_DRIVER_* */
@@ -107,12 +107,7 @@ struct crossvm_wire_join {
     uint32_t peer_is_host;    /* bool: the peer is a host program, which counts signals: this guest need not count */
     uint64_t own_page_offset; /* in its memfd, in bytes: a multiple of the page size, as the others are */
     uint64_t peer_page_offset;
-    struct {
-        uint64_t size;         /* bytes */
-        uint64_t offset;       /* in its memfd, in bytes */
-        uint32_t guest_rights; /* CROSSVM_RIGHT_* */
-        uint32_t reserved;
-    } dataports[CROSSVM_MAX_DATAPORTS];
+    struct crossvm_wire_dataport dataports[CROSSVM_MAX_DATAPORTS];
 };
 
 /* The state as it is now, like crossvm_wire_driver. */
@@ -123,5 +118,5 @@ struct crossvm_wire_report {
     uint32_t msi;           /* bool: the guest uses MSI */
     uint32_t reserved;      /* 0 */
     uint64_t vm_exits;      /* exits of the VM to the kernel since it started */
-    uint64_t vm_user_exits; /* of these, on to the VM's process */
+    uint64_t vm_user_exits; /* of these, on to crossvm-vm */
 };

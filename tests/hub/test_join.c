@@ -456,7 +456,7 @@ static void wrong_messages_are_refused(void **state)
                                    : wrong == BAD_SIZE   ? 100
                                    : wrong == HUGE_PAGES ? HUGE_SIZE
                                                          : 0x1000,
-                           .guest_rights = wrong == BAD_RIGHTS ? CROSSVM_RIGHT_WRITE : CROSSVM_RIGHT_READ}},
+                           .rights = wrong == BAD_RIGHTS ? CROSSVM_RIGHT_WRITE : CROSSVM_RIGHT_READ}},
         };
         int dataport = wrong == NOT_SEALED ? loose : wrong == HUGE_PAGES && huge >= 0 ? huge : sealed;
         int fds[] = {doorbell, doorbell, sealed, sealed, dataport};

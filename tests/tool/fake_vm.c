@@ -71,7 +71,7 @@ void fake_vm_init(struct fake_vm *vm, const char *directory, const char *name)
     vm->reply.header.magic = CROSSVM_WIRE_MAGIC;
     vm->reply.header.version = CROSSVM_WIRE_VERSION;
     vm->reply.driver_state = CROSSVM_DRIVER_BOUND;
-    vm->reply.driver_generation = 1;
+    vm->reply.generation = 1;
     snprintf(vm->reply.name, sizeof(vm->reply.name), "%s", name);
     snprintf(vm->reply.vm, sizeof(vm->reply.vm), "vm-of-%.32s", name);
     vm->reply.msi = 1;
@@ -80,8 +80,8 @@ void fake_vm_init(struct fake_vm *vm, const char *directory, const char *name)
     vm->reply.vm_exits = 5000000000;
     vm->reply.vm_user_exits = 17;
     vm->reply.num_dataports = 2;
-    vm->reply.dataports[0] = (struct crossvm_wire_dataport){sizes[0], read_write, read_write, 0};
-    vm->reply.dataports[1] = (struct crossvm_wire_dataport){sizes[1], CROSSVM_RIGHT_READ, read_write, 0};
+    vm->reply.dataports[0] = (struct crossvm_wire_dataport){.size = sizes[0], .rights = read_write};
+    vm->reply.dataports[1] = (struct crossvm_wire_dataport){.size = sizes[1], .rights = CROSSVM_RIGHT_READ};
     vm->reply_bytes = sizeof(vm->reply);
 
     vm->fds[0] = eventfd(0, EFD_CLOEXEC);
@@ -307,9 +307,9 @@ void fake_vm_await_taken(const struct fake_vm *vm)
 void fake_vm_send_driver(struct fake_vm *vm, uint32_t driver_state)
 {
     struct crossvm_wire_driver message = {
-        {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_DRIVER}, driver_state, vm->reply.driver_generation};
+        {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_DRIVER}, driver_state, vm->reply.generation};
 
     if (driver_state != CROSSVM_DRIVER_NONE)
-        message.generation = ++vm->reply.driver_generation;
+        message.generation = ++vm->reply.generation;
     fake_vm_send(vm, &message, sizeof(message), NO_FD);
 }

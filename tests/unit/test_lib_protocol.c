@@ -86,7 +86,7 @@ static void pad_descriptors(struct fake_vm *vm, size_t n)
 static void too_many_dataports(struct fake_vm *vm)
 {
     for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
-        vm->reply.dataports[i] = (struct crossvm_wire_dataport){PAGE, CROSSVM_RIGHT_READ, CROSSVM_RIGHT_READ, 0};
+        vm->reply.dataports[i] = (struct crossvm_wire_dataport){.size = PAGE, .rights = CROSSVM_RIGHT_READ};
     memcpy(&vm->reply.vm_exits, &vm->reply.dataports[0], sizeof(vm->reply.dataports[0]));
     vm->reply.num_dataports = CROSSVM_MAX_DATAPORTS + 1;
     while (vm->num_fds < CROSSVM_WIRE_FIXED_FDS + CROSSVM_MAX_DATAPORTS + 1)
@@ -155,22 +155,22 @@ static void peer_page_beyond_everything(struct fake_vm *vm)
 
 static void no_rights(struct fake_vm *vm)
 {
-    vm->reply.dataports[0].host_rights = 0;
+    vm->reply.dataports[0].rights = 0;
 }
 
 static void write_only(struct fake_vm *vm)
 {
-    vm->reply.dataports[0].host_rights = CROSSVM_RIGHT_WRITE;
+    vm->reply.dataports[0].rights = CROSSVM_RIGHT_WRITE;
 }
 
 static void unknown_rights(struct fake_vm *vm)
 {
-    vm->reply.dataports[0].host_rights = 0x80000003;
+    vm->reply.dataports[0].rights = 0x80000003;
 }
 
 static void more_rights_than_the_descriptor(struct fake_vm *vm)
 {
-    vm->reply.dataports[1].host_rights |= CROSSVM_RIGHT_WRITE;
+    vm->reply.dataports[1].rights |= CROSSVM_RIGHT_WRITE;
 }
 
 static void no_descriptors(struct fake_vm *vm)
@@ -368,7 +368,7 @@ static void all_in_one_memfd(void **state)
     vm->reply.peer_page_offset = 0x3000;
     vm->reply.dataports[0].offset = 0x8000;
     vm->reply.dataports[1].offset = 0x1e000;
-    vm->reply.dataports[1].host_rights |= CROSSVM_RIGHT_WRITE;
+    vm->reply.dataports[1].rights |= CROSSVM_RIGHT_WRITE;
     fake_vm_start(vm);
     end = lib_fixture_open(state);
     assert_int_equal(crossvm_emit(end), 0);
