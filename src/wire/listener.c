@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -11,13 +12,19 @@
 
 #include "../common/clock.h"
 
-/* A descriptor to give up when the process has no others left. 0: not opened yet; -1: opening it failed. */
+/*
+ * A descriptor to give up when the process has no others left. 0: not opened yet; -1: opening it failed. All listeners
+ * share it, and threads may serve some each: two that closed it at once would close what a third has just opened.
+ */
 static int spare;
+static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static void take_spare(void)
 {
+    pthread_mutex_lock(&spare_lock);
     if (spare <= 0)
         spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    pthread_mutex_unlock(&spare_lock);
 }
 
 /* --- life --- */
@@ -71,16 +78,19 @@ void listener_close(struct listener *listener)
  */
 static bool turn_away(const struct listener *listener)
 {
+    bool turned_away;
     int fd;
 
+    pthread_mutex_lock(&spare_lock);
     if (spare > 0)
         close(spare);
-    spare = -1;
     fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0)
         close(fd);
-    take_spare();
-    return fd >= 0 && spare >= 0;
+    spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    turned_away = fd >= 0 && spare >= 0;
+    pthread_mutex_unlock(&spare_lock);
+    return turned_away;
 }
 
 struct pollfd listener_wishes(const struct listener *listener, int64_t now)

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
@@ -30,11 +31,27 @@ int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
 
 int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
 {
-    accepts++;
+    (void)__atomic_fetch_add(&accepts, 1, __ATOMIC_RELAXED);
     if (!accept_error)
         return __real_accept4(fd, address, size, flags);
     errno = accept_error;
     return -1;
+}
+
+/* --- close(), which must never be of what is closed --- */
+
+static unsigned int wrong_closes;
+
+int __real_close(int fd);
+int __wrap_close(int fd);
+
+int __wrap_close(int fd)
+{
+    int error = __real_close(fd);
+
+    if (error)
+        (void)__atomic_fetch_add(&wrong_closes, 1, __ATOMIC_RELAXED);
+    return error;
 }
 
 static struct listener open_listener(void)
@@ -203,6 +220,35 @@ static void without_a_spare_descriptor(void **state)
     listener_close(&listener);
 }
 
+#define TURNS 100000
+
+static void *turn_many_away(void *listener)
+{
+    for (int64_t now = LISTENER_RETRY_MS; now <= (int64_t)TURNS * LISTENER_RETRY_MS; now += LISTENER_RETRY_MS)
+        (void)listener_accept(listener, now);
+    return NULL;
+}
+
+/* `crossvm run` has consoles in one thread and a hub in another: both give up the one spare descriptor. */
+static void without_descriptors_in_two_threads(void **state)
+{
+    struct listener listeners[2];
+    pthread_t thread;
+
+    (void)state;
+    listeners[0] = open_listener();
+    assert_int_equal(listener_open(&listeners[1], SOCK_SEQPACKET, folder_path("other")), 0);
+    wrong_closes = 0;
+    accept_error = EMFILE;
+    assert_int_equal(pthread_create(&thread, NULL, turn_many_away, &listeners[1]), 0);
+    (void)turn_many_away(&listeners[0]);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(accepts, 4 * TURNS);
+    assert_int_equal(wrong_closes, 0);
+    listener_close(&listeners[0]);
+    listener_close(&listeners[1]);
+}
+
 /* --- admission --- */
 
 /* Whether the next one in the queue is admitted. */
@@ -291,6 +337,7 @@ int main(void)
         FOLDER_TEST(a_program_that_left_is_no_failure),
         FOLDER_TEST(without_descriptors),
         FOLDER_TEST(without_a_spare_descriptor),
+        FOLDER_TEST(without_descriptors_in_two_threads),
         FOLDER_TEST(its_own_user_may_come),
         FOLDER_TEST(strangers_may_not),
         FOLDER_TEST(a_right_that_was_taken_away),
