@@ -5,14 +5,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Room for two paths and what is said about them. A longer message is cut. */
+#define LINE_BYTES 9000
+
 void message(const char *format, ...)
 {
+    char line[LINE_BYTES];
     va_list arguments;
 
     fflush(stdout); /* keeps earlier output in front, where both streams go to one terminal or file */
-    fprintf(stderr, "%s: ", program_invocation_short_name);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    (void)vsnprintf(line, sizeof(line), format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    /* One call, so that lines of several threads stay whole. */
+    fprintf(stderr, "%s: %s\n", program_invocation_short_name, line);
 }

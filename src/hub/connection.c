@@ -154,7 +154,7 @@ void hub_end_emit(struct hub_end *end, uint64_t events)
  * Takes the count of the doorbell, so that it polls readable no more. A program at the other end shares the descriptor
  * and may have emptied it and cleared O_NONBLOCK since it polled readable.
  */
-static void rung(struct hub_source *source, uint32_t events)
+static void doorbell_signalled(struct hub_source *source, uint32_t events)
 {
     struct hub_end *end = (struct hub_end *)((char *)source - offsetof(struct hub_end, doorbell));
     uint64_t count;
@@ -260,7 +260,7 @@ struct hub_connection *hub_connection_create(struct hub_loop *loop, const struct
                                                .peer = &connection->ends[1 - i],
                                                .number = i,
                                                .door = config->ends[i].door,
-                                               .doorbell = {.fd = -1, .handle = rung},
+                                               .doorbell = {.fd = -1, .handle = doorbell_signalled},
                                                .page = {.memfd = -1}};
         (void)snprintf(connection->ends[i].vm, sizeof(connection->ends[i].vm), "%s", vm ? vm : "");
     }

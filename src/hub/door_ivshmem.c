@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "../common/message.h"
+#include "../common/peer_state.h"
 #include "../common/read_nowait.h"
 #include "../common/shared_event.h"
 #include "../vmm/event_page.h"
@@ -37,11 +38,11 @@ struct ivshmem_door {
     struct hub_entrance entrance;
     struct hub_loop *loop;
     struct hub_end *end;
-    struct hub_source vmm;  /* fd -1: none */
-    struct hub_source bell; /* fd: an eventfd that the guest's driver signals */
-    struct event_page page; /* the end's, in the region */
-    uint32_t driver;        /* the driver's word as it was last seen */
-    uint32_t seen;          /* low word of the peer's count when the last VMM left */
+    struct hub_source vmm;          /* fd -1: none */
+    struct hub_source hub_doorbell; /* fd: an eventfd that the guest's driver signals */
+    struct event_page page;         /* the end's, in the region */
+    uint32_t driver;                /* the driver's word as it was last seen */
+    uint32_t seen;                  /* low word of the peer's count when the last VMM left */
 };
 
 /* --- the region --- */
@@ -55,7 +56,7 @@ static void show_peer(struct ivshmem_door *door)
 {
     const struct hub_end *peer = door->end->peer;
 
-    cvmm_event_page_set_peer(&door->page, CROSSVM_PEER_ABSENT + peer->state, peer->generation);
+    cvmm_event_page_set_peer(&door->page, peer_state_of(peer->state), peer->generation);
 }
 
 /* Power-on values. What the guest before wrote to these pages is gone. */
@@ -99,9 +100,9 @@ static void peer_changed(struct hub_occupant *occupant)
 }
 
 /* The guest's driver may have stored its word several times since the last look: then the last state counts. */
-static void rung(struct hub_source *source, uint32_t events)
+static void hub_signalled(struct hub_source *source, uint32_t events)
 {
-    struct ivshmem_door *door = (struct ivshmem_door *)((char *)source - offsetof(struct ivshmem_door, bell));
+    struct ivshmem_door *door = (struct ivshmem_door *)((char *)source - offsetof(struct ivshmem_door, hub_doorbell));
     uint64_t count;
     uint32_t word;
 
@@ -121,7 +122,7 @@ static void put_out(struct ivshmem_door *door)
 {
     if (door->vmm.fd < 0)
         return;
-    hub_loop_unwatch(door->loop, &door->bell);
+    hub_loop_unwatch(door->loop, &door->hub_doorbell);
     hub_loop_unwatch(door->loop, &door->vmm);
     close(door->vmm.fd);
     door->vmm.fd = -1;
@@ -138,10 +139,11 @@ static void serve(struct hub_source *source, uint32_t events)
     (void)events;
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (length > 0 && hub_entrance_may_say(&door->entrance))
-        message("connection \"%s\": the VMM at %s sent something, and was disconnected: ivshmem has nothing to send; "
-                "is that another protocol?",
-                hub_end_name(door->end), door->entrance.door.listener.address.sun_path);
+    if (length > 0)
+        hub_entrance_complain(&door->entrance,
+                              "the VMM at %s sent something, and was disconnected: ivshmem has nothing to send; is "
+                              "that another protocol?",
+                              hub_entrance_path(&door->entrance));
     put_out(door);
 }
 
@@ -157,7 +159,7 @@ static int introduce(const struct ivshmem_door *door)
         {end->number, -1},
         {MEMORY_FOLLOWS, hub_end_region(end)->memfd},
         {end->peer->number, end->peer->doorbell.fd},
-        {HUB_ID, door->bell.fd},
+        {HUB_ID, door->hub_doorbell.fd},
         {end->number, end->doorbell.fd},
     };
 
@@ -173,7 +175,7 @@ static int introduce(const struct ivshmem_door *door)
 static int let_in(struct ivshmem_door *door)
 {
     fill(door);
-    if (hub_loop_watch(door->loop, &door->vmm, EPOLLIN) || hub_loop_watch(door->loop, &door->bell, EPOLLIN) ||
+    if (hub_loop_watch(door->loop, &door->vmm, EPOLLIN) || hub_loop_watch(door->loop, &door->hub_doorbell, EPOLLIN) ||
         hub_end_take(door->end, &door->occupant))
         return -1;
     return introduce(door);
@@ -183,20 +185,11 @@ static void welcome(struct hub_entrance *entrance, int fd)
 {
     struct ivshmem_door *door = (struct ivshmem_door *)((char *)entrance - offsetof(struct ivshmem_door, entrance));
 
-    if (!hub_entrance_admits(entrance, fd)) {
-        close(fd);
-        return;
-    }
     /* The VMM before may have gone without our having come to its socket yet. */
     if (door->vmm.fd >= 0 && has_hung_up(door->vmm.fd))
         put_out(door);
-    if (door->vmm.fd >= 0) {
-        if (hub_entrance_may_say(entrance))
-            message("connection \"%s\": a second VMM came to %s and was turned away: give each a connection of its own",
-                    hub_end_name(door->end), entrance->door.listener.address.sun_path);
-        close(fd);
+    if (!hub_entrance_lets_in(entrance, fd, door->vmm.fd >= 0))
         return;
-    }
     door->vmm.fd = fd;
     if (let_in(door))
         put_out(door);
@@ -210,8 +203,8 @@ static void close_door(struct hub_door *closed)
 
     put_out(door);
     hub_entrance_close(&door->entrance);
-    if (door->bell.fd >= 0)
-        close(door->bell.fd);
+    if (door->hub_doorbell.fd >= 0)
+        close(door->hub_doorbell.fd);
     free(door);
 }
 
@@ -229,8 +222,8 @@ struct hub_door *hub_door_ivshmem_open(struct hub_loop *loop, struct hub_end *en
     door->loop = loop;
     door->end = end;
     door->vmm = (struct hub_source){.fd = -1, .handle = serve};
-    door->bell = (struct hub_source){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .handle = rung};
-    if (door->bell.fd < 0)
+    door->hub_doorbell = (struct hub_source){.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .handle = hub_signalled};
+    if (door->hub_doorbell.fd < 0)
         message("connection \"%s\": cannot make an eventfd: %s", hub_end_name(end), error_reason(errno));
     else if (hub_entrance_open(&door->entrance, loop, SOCK_STREAM, path, hub_end_name(end), welcome) == 0)
         return &door->door;

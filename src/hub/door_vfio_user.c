@@ -81,10 +81,10 @@ static void put_out(struct vfio_user_door *door)
     if (door->vmm.fd < 0)
         return;
     if (door->stats)
-        message("connection \"%s\": the VMM at %s left after %" PRIu64 " messages, %" PRIu64 " loads and %" PRIu64
-                " stores of registers",
-                hub_end_name(door->end), door->entrance.door.listener.address.sun_path, door->messages,
-                door->device.loads, door->device.stores);
+        hub_entrance_say(&door->entrance,
+                         "the VMM at %s left after %" PRIu64 " messages, %" PRIu64 " loads and %" PRIu64
+                         " stores of registers",
+                         hub_entrance_path(&door->entrance), door->messages, door->device.loads, door->device.stores);
     hub_loop_unwatch(door->loop, &door->vmm);
     hang_up(door->vmm.fd);
     door->vmm.fd = -1;
@@ -95,11 +95,10 @@ static void put_out(struct vfio_user_door *door)
 
 static void refuse(struct vfio_user_door *door, const char *fault)
 {
-    if (hub_entrance_may_say(&door->entrance))
-        message(
-            "connection \"%s\": the VMM at %s sent a message that %s, and was disconnected: use a VMM that keeps to "
-            "vfio-user 0.0",
-            hub_end_name(door->end), door->entrance.door.listener.address.sun_path, fault);
+    hub_entrance_complain(&door->entrance,
+                          "the VMM at %s sent a message that %s, and was disconnected: use a VMM that keeps to "
+                          "vfio-user 0.0",
+                          hub_entrance_path(&door->entrance), fault);
     put_out(door);
 }
 
@@ -314,10 +313,10 @@ static bool receive(struct vfio_user_door *door, size_t total)
     if (length < 0 && errno == EAGAIN)
         return false;
     if (length <= 0) {
-        if (length < 0 && errno == EMFILE && hub_entrance_may_say(&door->entrance))
-            message(
-                "connection \"%s\": the VMM at %s was disconnected, since what came with a message cannot be taken: %s",
-                hub_end_name(door->end), door->entrance.door.listener.address.sun_path, error_reason(errno));
+        if (length < 0 && errno == EMFILE)
+            hub_entrance_complain(&door->entrance,
+                                  "the VMM at %s was disconnected, since what came with a message cannot be taken: %s",
+                                  hub_entrance_path(&door->entrance), error_reason(EMFILE));
         put_out(door);
         return false;
     }
@@ -361,20 +360,11 @@ static void welcome(struct hub_entrance *entrance, int fd)
     struct vfio_user_door *door =
         (struct vfio_user_door *)((char *)entrance - offsetof(struct vfio_user_door, entrance));
 
-    if (!hub_entrance_admits(entrance, fd)) {
-        close(fd);
-        return;
-    }
     /* The VMM before may have gone without our having come to its socket yet. */
     if (door->vmm.fd >= 0 && has_hung_up(door->vmm.fd))
         put_out(door);
-    if (door->vmm.fd >= 0) {
-        if (hub_entrance_may_say(&door->entrance))
-            message("connection \"%s\": a second VMM came to %s and was turned away: give each a connection of its own",
-                    hub_end_name(door->end), entrance->door.listener.address.sun_path);
-        close(fd);
+    if (!hub_entrance_lets_in(entrance, fd, door->vmm.fd >= 0))
         return;
-    }
     door->vmm.fd = fd;
     door->greeted = false;
     door->messages = 0;

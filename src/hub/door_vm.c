@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../common/message.h"
+#include "../wire/checks.h"
 #include "../wire/descriptors.h"
 #include "../wire/hang_up.h"
 #include "../wire/wire.h"
@@ -117,8 +118,7 @@ static void take_report(struct vm_door *door, const struct crossvm_wire_report *
 {
     uint32_t came = report->generation - door->generation;
 
-    if (length != (ssize_t)sizeof(*report) || report->header.magic != CROSSVM_WIRE_MAGIC ||
-        report->header.version != CROSSVM_WIRE_VERSION || report->header.type != CROSSVM_WIRE_REPORT ||
+    if (length != (ssize_t)sizeof(*report) || !wire_header_is_of(&report->header, CROSSVM_WIRE_REPORT) ||
         report->driver_state > CROSSVM_DRIVER_OPEN)
         return;
     door->generation = report->generation;
@@ -145,27 +145,36 @@ static void serve(struct hub_source *source, uint32_t events)
         take_report(door, &report, length);
 }
 
+/* 0, or a negative errno value */
+static int hand_over(struct vm_door *door)
+{
+    int error = hub_loop_watch(door->loop, &door->vm, EPOLLIN) ? -errno : hub_end_take(door->end, &door->occupant);
+
+    if (!error && hub_door_vm_join(door->end, door->vm.fd))
+        error = -errno;
+    return error;
+}
+
 static void welcome(struct hub_entrance *entrance, int fd)
 {
     struct vm_door *door = (struct vm_door *)((char *)entrance - offsetof(struct vm_door, entrance));
+    int error;
 
     /* The VM before may have ended without our having come to its socket yet. */
     if (door->vm.fd >= 0 && has_hung_up(door->vm.fd))
         put_out(door);
-    if (door->vm.fd >= 0 || !hub_entrance_admits(entrance, fd)) {
-        close(fd);
+    if (!hub_entrance_lets_in(entrance, fd, door->vm.fd >= 0))
         return;
-    }
     door->vm.fd = fd;
     door->generation = 0;
-    if (hub_loop_watch(door->loop, &door->vm, EPOLLIN) || hub_end_take(door->end, &door->occupant) ||
-        hub_door_vm_join(door->end, fd)) {
-        message("connection \"%s\": cannot hand its end over to a VM: %s", hub_end_name(door->end),
-                error_reason(errno));
-        put_out(door);
+    error = hand_over(door);
+    if (!error) {
+        peer_changed(&door->occupant);
         return;
     }
-    peer_changed(&door->occupant);
+    if (error != -EPIPE) /* it is gone already */
+        hub_entrance_complain(entrance, "cannot hand its end over to a VM: %s", error_reason(-error));
+    put_out(door);
 }
 
 /* --- life --- */

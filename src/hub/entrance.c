@@ -2,13 +2,60 @@
 #include "entrance.h"
 
 #include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "../common/message.h"
 
 /* After a message that clients can cause. */
 #define SILENCE_MS 1000
+
+/* --- messages --- */
+
+const char *hub_entrance_path(const struct hub_entrance *entrance)
+{
+    return entrance->door.listener.address.sun_path;
+}
+
+/* A pipe or terminal that polls writable has room for a message. One that nobody reads any more is an error, too. */
+static void say(const struct hub_entrance *entrance, const char *format, va_list arguments)
+{
+    struct pollfd output = {.fd = STDERR_FILENO, .events = POLLOUT};
+    char text[1024];
+
+    if (poll(&output, 1, 0) != 1 || output.revents != POLLOUT)
+        return;
+    (void)vsnprintf(text, sizeof(text), format, arguments);
+    message("connection \"%s\": %s", entrance->name, text);
+}
+
+void hub_entrance_say(const struct hub_entrance *entrance, const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    say(entrance, format, arguments);
+    va_end(arguments);
+}
+
+void hub_entrance_complain(struct hub_entrance *entrance, const char *format, ...)
+{
+    int64_t now = now_ms();
+    va_list arguments;
+
+    if (now - entrance->complained_ms < SILENCE_MS)
+        return;
+    entrance->complained_ms = now;
+    va_start(arguments, format);
+    say(entrance, format, arguments);
+    va_end(arguments);
+}
+
+/* --- who comes --- */
 
 static void came(struct hub_source *source, uint32_t events)
 {
@@ -22,7 +69,7 @@ static void came(struct hub_source *source, uint32_t events)
         return;
     }
     if (errno != EAGAIN)
-        message("connection \"%s\": cannot accept anybody for now: %s", entrance->name, error_reason(errno));
+        hub_entrance_complain(entrance, "cannot accept anybody for now: %s", error_reason(errno));
     paused = listener_due_ms(&entrance->door.listener, now);
     if (paused == NEVER_MS)
         return;
@@ -50,7 +97,7 @@ int hub_entrance_open(struct hub_entrance *entrance, struct hub_loop *loop, int 
     entrance->loop = loop;
     entrance->name = name;
     entrance->welcome = welcome;
-    entrance->said_ms = now_ms() - SILENCE_MS;
+    entrance->complained_ms = now_ms() - SILENCE_MS;
     if (hub_loop_watch(loop, &entrance->source, EPOLLIN) == 0)
         return 0;
     message("connection \"%s\": cannot watch %s: %s", name, path, error_reason(errno));
@@ -63,14 +110,18 @@ bool hub_entrance_admits(const struct hub_entrance *entrance, int fd)
     return listener_admits(&entrance->door.listener, fd);
 }
 
-bool hub_entrance_may_say(struct hub_entrance *entrance)
+bool hub_entrance_lets_in(struct hub_entrance *entrance, int fd, bool taken)
 {
-    int64_t now = now_ms();
+    bool admitted = hub_entrance_admits(entrance, fd);
 
-    if (now - entrance->said_ms < SILENCE_MS)
-        return false;
-    entrance->said_ms = now;
-    return true;
+    if (admitted && !taken)
+        return true;
+    if (admitted)
+        hub_entrance_complain(entrance,
+                              "a second VMM came to %s and was turned away: give each a connection of its own",
+                              hub_entrance_path(entrance));
+    close(fd);
+    return false;
 }
 
 void hub_entrance_close(struct hub_entrance *entrance)

@@ -11,7 +11,7 @@ struct hub_entrance {
     struct hub_loop *loop;
     struct door door;
     const char *name;
-    int64_t said_ms; /**< when hub_entrance_may_say() last allowed a message */
+    int64_t complained_ms; /**< when hub_entrance_complain() last printed */
     /** Called for each client, with a non-blocking socket that is the callee's to close. */
     void (*welcome)(struct hub_entrance *entrance, int fd);
 };
@@ -32,8 +32,27 @@ int hub_entrance_open(struct hub_entrance *entrance, struct hub_loop *loop, int 
 /** Whether the process at the other side of a client's socket may be served. */
 bool hub_entrance_admits(const struct hub_entrance *entrance, int fd);
 
-/** Whether a message that clients can cause may be printed now: one a second is. */
-bool hub_entrance_may_say(struct hub_entrance *entrance);
+/**
+ * Whether a VMM's socket may be taken in, at a door for one VMM at a time. If not, it is closed, after a message to a
+ * VMM's user who may have the end.
+ *
+ * @param taken a VMM is there
+ */
+bool hub_entrance_lets_in(struct hub_entrance *entrance, int fd, bool taken);
+
+/** Where it is, for messages. */
+const char *hub_entrance_path(const struct hub_entrance *entrance);
+
+/**
+ * Prints a message about the connection, unless that would wait for whoever reads standard error: a hub waits for
+ * nobody.
+ */
+void hub_entrance_say(const struct hub_entrance *entrance, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** The same for what clients can cause: at most one a second. */
+void hub_entrance_complain(struct hub_entrance *entrance, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /** Closes it and removes its files. */
 void hub_entrance_close(struct hub_entrance *entrance);

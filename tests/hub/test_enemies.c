@@ -223,6 +223,30 @@ static void what_unmasks_and_is_no_eventfd(void **state)
 
 /* --- slow ones --- */
 
+/* Whoever should read the hub's messages does not: standard error is full. */
+static void messages_that_nobody_reads(void **state)
+{
+    int vmm = vmm_start("x"), pipes[2], own = dup(STDERR_FILENO);
+    static const char byte;
+
+    (void)state;
+    neighbour_start();
+    assert_int_equal(pipe2(pipes, O_CLOEXEC | O_NONBLOCK), 0);
+    while (write(pipes[1], &byte, 1) == 1)
+        ;
+    assert_int_equal(errno, EAGAIN);
+    assert_int_equal(fcntl(pipes[1], F_SETFL, 0), 0);
+    assert_true(dup2(pipes[1], STDERR_FILENO) >= 0);
+    assert_true(vmm_send(vmm, VMM_VERSION, 0, NULL, 0, NULL, 0));
+    vmm_await_close(vmm);
+    neighbour_check();
+    assert_true(dup2(own, STDERR_FILENO) >= 0);
+    close(own);
+    close(pipes[0]);
+    close(pipes[1]);
+    neighbour_end();
+}
+
 /* A message that comes byte by byte is a message. */
 static void byte_by_byte(void **state)
 {
@@ -392,10 +416,15 @@ static void random_ones(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        HUB_TEST(wrong_messages),     HUB_TEST(wrong_sizes),
-        HUB_TEST(wrong_order),        HUB_TEST(wrong_descriptors),
-        HUB_TEST(what_is_no_eventfd), HUB_TEST(what_unmasks_and_is_no_eventfd),
-        HUB_TEST(byte_by_byte),       HUB_TEST(one_that_takes_no_answer),
+        HUB_TEST(wrong_messages),
+        HUB_TEST(wrong_sizes),
+        HUB_TEST(wrong_order),
+        HUB_TEST(wrong_descriptors),
+        HUB_TEST(what_is_no_eventfd),
+        HUB_TEST(what_unmasks_and_is_no_eventfd),
+        HUB_TEST(byte_by_byte),
+        HUB_TEST(one_that_takes_no_answer),
+        HUB_TEST(messages_that_nobody_reads),
         HUB_TEST(random_ones),
     };
 
