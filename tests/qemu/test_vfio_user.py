@@ -287,6 +287,33 @@ class Large(QemuTest):
         self.assertTrue(memory == expected, "what the guest wrote is not what the program reads")
 
 
+class Loads(QemuTest):
+    """A load of a register is a message to the hub, which a guest needs none of for an event, whoever sleeps."""
+
+    def test_loads(self):
+        self.assertEqual(self.count_loads(3000), self.count_loads(500))
+
+    def count_loads(self, events):
+        """Of a guest's life with that many events each way."""
+        link = self.pair(f"link{events}", "64K")
+        vm = self.guest(link)
+        vm.load_driver()
+        with Tool("echo", f"{link.name}.1"):
+            for spin in ("0", "1000"):
+                summary = vm.run(f"crossvm ping -q -f -W {PATIENCE} --spin {spin} -c {events} {link.name}")
+                self.assertIn(f"{events} sent, {events} answered, 0% lost", summary)
+        end = self.open(f"{link.name}.1")
+        vm.run(f"crossvm emit -n {events} {link.name}")
+        heard = 0
+        while heard < events:
+            heard += end.wait(timeout=PATIENCE)
+        vm.kill()
+        self.await_peer(end, crossvm.PeerState.ABSENT)  # so the hub has said what the VMM asked for
+        (loads,) = link.loads()
+        self.assertLess(loads, events)
+        return loads
+
+
 class Stores(QemuTest):
     """Every store that an instruction makes does to the device what it should, and no more."""
 
