@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # The front door: what to type. CMake builds (build/host: the programs, static, and the tests in guests; build/arm64: the
-# same with the cross compiler; build/asan: the other tests, with sanitizers; build/programs: what is installed), kbuild
-# builds the guest driver, and scripts/ holds the steps.
+# same with the cross compiler; build/asan: the other tests, with sanitizers; build/programs: what is installed; build/fuzz:
+# the fuzzers), kbuild builds the guest driver, and scripts/ holds the steps.
 PREFIX ?= /usr/local
 DESTDIR ?=
 CTEST ?=
 ARCH ?=
+SECONDS ?= 60
+TARGET ?=
 SEL4_WORKSPACE ?=
 
 # Architectures to test: ARCH or, without it, all that this machine can build for. Other targets take ARCH or this machine's.
@@ -14,7 +16,7 @@ tested = $(or $(ARCH),$(shell . scripts/target.sh && target_all))
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help tools build check test test-long demo bench model lint install uninstall sel4-check clean distclean
+.PHONY: help tools build check test test-long demo bench fuzz model lint install uninstall sel4-check clean distclean
 
 # Warnings are errors where we look for them. A user's compiler may know more.
 check test test-long lint: export CROSSVM_WERROR ?= ON
@@ -26,6 +28,7 @@ help:
 	@echo "make test       build and run all tests (CTEST='-R pattern' runs some, here and in make check)"
 	@echo "make test-long  repeat for long what goes wrong seldom: VMMs, guests and programs that are killed, races"
 	@echo "make bench      measure channels: beside what one would use instead, and between a guest and its host"
+	@echo "make fuzz       search for inputs that break what receives something (SECONDS=60 for each TARGET, or one)"
 	@echo "make model      explore every order of a channel's accesses, further than 'make test' does (some minutes)"
 	@echo "make build      build the programs, the tests and the guest driver"
 	@echo "make lint       check format, style and common mistakes"
@@ -71,6 +74,10 @@ bench:
 	@scripts/build.sh
 	@scripts/build.sh arm64
 	@bench/run.sh
+
+fuzz:
+	@scripts/setup.sh --fuzz
+	@scripts/fuzz "$(SECONDS)" $(TARGET)
 
 model:
 	@scripts/setup.sh

@@ -8,6 +8,7 @@
 #   setup.sh --install            only what 'make tools' and 'make install' need
 #   setup.sh --check              only what 'make check' needs
 #   setup.sh --bench              only what 'make bench' compares channels with
+#   setup.sh --fuzz               only what 'make fuzz' needs
 #   setup.sh --list-sysroot ARCH  prints the packages that sysroot.sh unpacks for another architecture
 #   setup.sh --update-lists       fetches new package lists for apt
 set -eu
@@ -113,12 +114,22 @@ valgrind           # counts instructions
 LIST
 }
 
+# What fuzzers are built with
+fuzz_tools() {
+    names <<'LIST'
+clang              # the compiler that has libFuzzer
+libclang-rt-dev    # libFuzzer and the sanitizers' libraries
+llvm               # tells which lines the inputs reach
+LIST
+}
+
 # All to build and test for an architecture; this machine's own is always among what can be built
 packages() {
     case $purpose in
     --install) build_tools && libraries "$host_arch" ;;
     --check) build_tools && check_tools && libraries "$host_arch" ;;
     --bench) bench_tools ;;
+    --fuzz) build_tools && fuzz_tools && libraries "$host_arch" ;;
     esac
     [ -z "$purpose" ] || return 0
     build_tools
@@ -176,7 +187,7 @@ apt_failed() {
 
 purpose=
 case ${1:-} in
---install | --check | --bench)
+--install | --check | --bench | --fuzz)
     purpose=$1
     shift
     ;;
