@@ -154,15 +154,15 @@ void crossvm_go_quiet(struct crossvm_device *cv);
  */
 bool crossvm_is_region(struct pci_dev *pdev);
 
-/* Maps the registers in a region, and finds out which end this is. 0, or an errno with a message. */
+/* Maps the registers in a region, and finds the end. 0, or an error after a message. */
 int crossvm_map_region(struct crossvm_device *cv);
 void crossvm_unmap_region(struct crossvm_device *cv);
 
 /* Whether the page of the doorbell is this device's alone: then it stays so. */
 bool crossvm_reserve_doorbell_page(struct crossvm_device *cv);
 
-/* Stores DRIVER in a region, and signals the hub. */
-void crossvm_tell_hub(struct crossvm_device *cv, u32 state);
+/* Stores DRIVER in a region, and signals the hub. came: there is a new driver or program. */
+void crossvm_tell_hub(struct crossvm_device *cv, u32 state, bool came);
 
 /* Signals the peer, for UIO's write(). */
 int crossvm_emit(struct uio_info *uio, s32 value);

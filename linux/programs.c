@@ -12,11 +12,12 @@ static u32 crossvm_driver_state(const struct crossvm_device *cv)
 	return cv->openers ? CROSSVM_DRIVER_OPEN : CROSSVM_DRIVER_BOUND;
 }
 
-static void crossvm_store_driver(struct crossvm_device *cv)
+/* came: this driver or a program has come, other than when one goes. */
+static void crossvm_store_driver(struct crossvm_device *cv, bool came)
 {
 	lockdep_assert_held(&cv->lock);
 	if (cv->doorbell)
-		crossvm_tell_hub(cv, crossvm_driver_state(cv));
+		crossvm_tell_hub(cv, crossvm_driver_state(cv), came);
 	else if (cv->extended)
 		writel(crossvm_driver_state(cv), cv->driver);
 }
@@ -40,7 +41,7 @@ int crossvm_open(struct uio_info *uio, struct inode *inode)
 	mutex_lock(&cv->lock);
 	/* A store exits to the VMM: only the first open and the last close make one. */
 	if (cv->openers++ == 0 && cv->live)
-		crossvm_store_driver(cv);
+		crossvm_store_driver(cv, true);
 	if (cv->live)
 		crossvm_notify_unseen(cv);
 	mutex_unlock(&cv->lock);
@@ -57,7 +58,7 @@ int crossvm_release(struct uio_info *uio, struct inode *inode)
 
 	mutex_lock(&cv->lock);
 	if (--cv->openers == 0 && cv->live)
-		crossvm_store_driver(cv);
+		crossvm_store_driver(cv, false);
 	mutex_unlock(&cv->lock);
 	return 0;
 }
@@ -72,7 +73,7 @@ void crossvm_go_live(struct crossvm_device *cv, bool anew)
 	cv->live = true;
 	/* To store OPEN over OPEN would say that another program came. */
 	if (anew || crossvm_stored_driver(cv) != crossvm_driver_state(cv))
-		crossvm_store_driver(cv);
+		crossvm_store_driver(cv, true);
 	crossvm_enable_intx(cv, true);
 	/*
 	 * Events and changes of the peer before this point may have raised no interrupt. The
@@ -91,6 +92,6 @@ void crossvm_go_quiet(struct crossvm_device *cv)
 	mutex_lock(&cv->lock);
 	crossvm_enable_intx(cv, false);
 	cv->live = false;
-	crossvm_store_driver(cv);
+	crossvm_store_driver(cv, false);
 	mutex_unlock(&cv->lock);
 }

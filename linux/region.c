@@ -111,14 +111,16 @@ bool crossvm_reserve_doorbell_page(struct crossvm_device *cv)
 }
 
 /*
- * The word also counts the stores, since the hub may look only after several of them: a program
- * that came after another one had gone is news, even if the state is the same again.
+ * The word also counts who came, since the hub may look only after several stores: a program that
+ * came after another one had gone is news, even if the state is the same again.
  */
-void crossvm_tell_hub(struct crossvm_device *cv, u32 state)
+void crossvm_tell_hub(struct crossvm_device *cv, u32 state, bool came)
 {
 	u32 word = readl(cv->driver) & ~CROSSVM_REGION_DRIVER_STATE;
 
-	writel((word + CROSSVM_REGION_DRIVER_ONCE) | state, cv->driver);
+	if (came)
+		word += CROSSVM_REGION_DRIVER_CAME;
+	writel(word | state, cv->driver);
 	/* writel() orders the store above before its own, which pairs with the hub's load. */
 	writel(CROSSVM_IVSHMEM_TO_HUB, cv->doorbell + CROSSVM_IVSHMEM_DOORBELL);
 }

@@ -121,8 +121,8 @@
 /* A register that the event page has in a region only */
 #define CROSSVM_REG_DATAPORT_OFFSET(i) (0x100 + 8 * (i)) /* R 64: where the dataport begins in the region */
 
-/* The word at the start of a driver page: DRIVER, and how often it was stored */
+/* The word at the start of a driver page: DRIVER, and how many drivers and programs came so far */
 #define CROSSVM_REGION_DRIVER_STATE 0xff
-#define CROSSVM_REGION_DRIVER_ONCE 0x100 /* the driver adds it with each store */
+#define CROSSVM_REGION_DRIVER_CAME 0x100 /* one that came */
 
 #endif

@@ -32,6 +32,9 @@
 #define MEMORY_FOLLOWS (-1)
 #define HUB_ID (CROSSVM_IVSHMEM_TO_HUB >> 16)
 
+/* The count in the driver's word goes round. */
+#define CAME_VALUES (1u << 24)
+
 struct ivshmem_door {
     struct hub_door door;         /* first, so that a door is its ivshmem_door */
     struct hub_occupant occupant; /* at the end while there is a VMM */
@@ -99,21 +102,22 @@ static void peer_changed(struct hub_occupant *occupant)
         (void)shared_event_signal(door->end->doorbell.fd, 1);
 }
 
-/* The guest's driver may have stored its word several times since the last look: then the last state counts. */
+/* The guest's driver may have stored its word several times since the last look: it has the last state, and counts. */
 static void hub_signalled(struct hub_source *source, uint32_t events)
 {
     struct ivshmem_door *door = (struct ivshmem_door *)((char *)source - offsetof(struct ivshmem_door, hub_doorbell));
     uint64_t count;
-    uint32_t word;
+    uint32_t word, came;
 
     (void)events;
     (void)read_nowait(source->fd, &count, sizeof(count));
     word = __atomic_load_n(driver_word(door), __ATOMIC_ACQUIRE);
     if (word == door->driver || (word & CROSSVM_REGION_DRIVER_STATE) > CROSSVM_DRIVER_OPEN)
         return;
+    came = (word / CROSSVM_REGION_DRIVER_CAME - door->driver / CROSSVM_REGION_DRIVER_CAME) % CAME_VALUES;
     door->driver = word;
     hub_end_report(door->end, &(struct hub_report){.msi = (word & CROSSVM_REGION_DRIVER_STATE) != CROSSVM_DRIVER_NONE});
-    hub_end_set_state(door->end, word & CROSSVM_REGION_DRIVER_STATE);
+    hub_end_set_state_after(door->end, word & CROSSVM_REGION_DRIVER_STATE, came);
 }
 
 /* --- coming and going --- */

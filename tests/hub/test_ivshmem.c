@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../../src/hub/hub.h"
@@ -162,7 +163,7 @@ static void store_driver(const struct vmm *vmm, uint32_t word)
     __atomic_store_n((uint32_t *)(vmm->region + DRIVER_PAGE(vmm->end)), word, __ATOMIC_SEQ_CST);
 }
 
-static void ring(const struct vmm *vmm, int64_t whom)
+static void vmm_signal(const struct vmm *vmm, int64_t whom)
 {
     assert_int_equal(eventfd_write(vmm->doorbells[whom], 1), 0);
 }
@@ -170,7 +171,7 @@ static void ring(const struct vmm *vmm, int64_t whom)
 static void tell_driver(const struct vmm *vmm, uint32_t word)
 {
     store_driver(vmm, word);
-    ring(vmm, HUB);
+    vmm_signal(vmm, HUB);
 }
 
 /* Waits for a signal and takes it. */
@@ -194,10 +195,13 @@ static bool is_signalled(const struct vmm *vmm)
 
 static void await_peer(crossvm_end_t *end, uint32_t state, uint32_t generation)
 {
+    const time_t until = time(NULL) + 2 * PATIENCE_MS / 1000;
     uint32_t seen;
 
-    while (crossvm_peer_state(end, &seen) != state || seen != generation)
+    while (crossvm_peer_state(end, &seen) != state || seen != generation) {
         assert_true(crossvm_wait(end, PATIENCE) >= 0);
+        assert_true(time(NULL) < until);
+    }
 }
 
 /* --- what there is --- */
@@ -283,7 +287,7 @@ static void events_both_ways(void **state)
         assert_int_equal(load64(&vmm, COUNT(1)), i);
     }
     for (int i = 0; i < 3; i++)
-        ring(&vmm, 1);
+        vmm_signal(&vmm, 1);
     while (events < 3)
         events += crossvm_wait(end, PATIENCE);
     assert_int_equal(events, 3);
@@ -330,29 +334,43 @@ static void driver(void **state)
 {
     struct vmm vmm = vmm_start("s.0.ivshmem");
     crossvm_end_t *end = hub_open("s");
+    uint32_t generation;
 
     (void)state;
     tell_driver(&vmm, 0x101);
     await_peer(end, CROSSVM_PEER_PRESENT, 1);
     tell_driver(&vmm, 0x202);
     await_peer(end, CROSSVM_PEER_READY, 2);
-    /* One that went, and another one that came before the hub looked */
-    tell_driver(&vmm, 0x402);
+    tell_driver(&vmm, 0x201);
+    await_peer(end, CROSSVM_PEER_PRESENT, 2);
+    tell_driver(&vmm, 0x302);
     await_peer(end, CROSSVM_PEER_READY, 3);
+    /* That one went, and two others came one after the other before the hub looked. */
+    tell_driver(&vmm, 0x502);
+    await_peer(end, CROSSVM_PEER_READY, 5);
     /* What is no state, and what is no news, tells nothing. */
-    tell_driver(&vmm, 0x503);
-    tell_driver(&vmm, 0x5ff);
+    tell_driver(&vmm, 0x603);
     hub_await_rest();
-    tell_driver(&vmm, 0x402);
+    tell_driver(&vmm, 0x6ff);
     hub_await_rest();
+    tell_driver(&vmm, 0x502);
+    hub_await_rest();
+    assert_int_equal(crossvm_peer_state(end, &generation), CROSSVM_PEER_READY);
+    assert_int_equal(generation, 5);
+    /* The guest was reset, which nobody told: a new driver. */
     tell_driver(&vmm, 0x601);
-    await_peer(end, CROSSVM_PEER_PRESENT, 3);
+    await_peer(end, CROSSVM_PEER_PRESENT, 6);
     /* The word is no news before the hub is signalled. */
-    store_driver(&vmm, 0x700);
+    store_driver(&vmm, 0x600);
     hub_await_rest();
     assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_PRESENT);
-    ring(&vmm, HUB);
-    await_peer(end, CROSSVM_PEER_ABSENT, 3);
+    vmm_signal(&vmm, HUB);
+    await_peer(end, CROSSVM_PEER_ABSENT, 6);
+    /* The count goes round. */
+    tell_driver(&vmm, 0xffffff01);
+    await_peer(end, CROSSVM_PEER_PRESENT, 0xffffff);
+    tell_driver(&vmm, 0x00000102);
+    await_peer(end, CROSSVM_PEER_READY, 0x1000001);
     crossvm_close(end);
     vmm_end(&vmm);
 }
@@ -393,7 +411,7 @@ static void two_vmms(void **state)
     }
     hub_stop();
     for (int i = 0; i < 2; i++) {
-        ring(&vmms[i], 1 - i);
+        vmm_signal(&vmms[i], 1 - i);
         await_signal(&vmms[1 - i]);
         assert_false(is_signalled(&vmms[i]));
         vmms[i].region[COUNT(i)]++;
@@ -443,7 +461,7 @@ static void hub_ends(void **state)
         assert_int_equal(peer_state(&vmms[i]), 1);
     }
     for (int i = 0; i < 2; i++) {
-        ring(&vmms[i], 1 - i);
+        vmm_signal(&vmms[i], 1 - i);
         await_signal(&vmms[1 - i]);
     }
     vmm_end(&vmms[0]);
@@ -459,7 +477,7 @@ static void second_vmm_is_turned_away(void **state)
     (void)state;
     hub_silence();
     await_close(vmm_connect("s.0.ivshmem"));
-    ring(&vmm, HUB); /* the first one is still served */
+    vmm_signal(&vmm, HUB); /* the first one is still served */
     tell_driver(&vmm, 0x101);
     hub_await_rest();
     vmm_end(&vmm);

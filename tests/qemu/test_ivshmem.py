@@ -10,7 +10,7 @@ import unittest
 
 import crossvm
 import test_vfio_user
-from machines import ARCH, PATIENCE, QemuTest, plug
+from machines import ARCH, PATIENCE, Qmp, QemuTest, plug
 
 PAGE = 4096
 FRONT = 7 * PAGE  # of a region, before the dataports
@@ -96,6 +96,34 @@ class Plug(test_vfio_user.Plug):
 
     door = "ivshmem"
     times = 1
+
+
+class Machine(QemuTest):
+    """What QEMU does to its guest without the hub's hearing of it."""
+
+    door = "ivshmem"
+
+    def test_machine(self):
+        link = self.pair("link", "64K")
+        end = self.open("link.1")
+        control = self.directory / "qmp"
+        vm = self.guest(link, options=["-qmp", f"unix:{control},server=on,wait=off"])
+        qmp = Qmp(control)
+        self.addCleanup(qmp.close)
+        vm.load_driver()
+        vm.run("crossvm wait -n 1000 link >/dev/null &")
+        self.assertEqual(self.await_peer(end, crossvm.PeerState.READY), 2)
+        with self.subTest("save and migrate"):
+            self.assertIn("Migration is disabled", qmp.monitor("savevm here"))
+            self.assertIn("Migration is disabled", qmp.monitor("migrate -d exec:cat"))
+        with self.subTest("reset"):
+            qmp.execute("system_reset")
+            vm.await_boot()
+            self.assertEqual(end.peer_state, crossvm.PeerState.READY)
+            vm.load_driver()
+            self.assertEqual(self.await_peer(end, crossvm.PeerState.PRESENT), 3)
+            end.emit()
+            self.assertEqual(vm.run(f"crossvm wait -t {PATIENCE} link"), "1\n")
 
 
 class Guests(test_vfio_user.Guests):
