@@ -102,7 +102,7 @@ static void detach(struct program *program)
     close(program->socket);
 }
 
-/* Both eventfds belong to the program, too: it fills them, and lets who writes there wait. */
+/* Both eventfds belong to the program, too: it fills them, and makes plain writes to them wait. */
 static void fill_eventfds(const struct program *program)
 {
     for (size_t i = 0; i < 2; i++) {

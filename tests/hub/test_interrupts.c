@@ -162,7 +162,7 @@ static void silence(void **state)
         unmask(vmm);
     }
     assert_int_equal(interrupts, 100);
-    vmm_store32(vmm, CROSSVM_REG_DRIVER, 1); /* which shows a driver, who gets what is pending */
+    vmm_store32(vmm, CROSSVM_REG_DRIVER, 1); /* this shows a driver, which gets what is pending */
     assert_int_equal(vmm_take_interrupts(intx), 1);
     close(intx);
     close(vmm);
