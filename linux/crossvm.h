@@ -6,6 +6,7 @@
  *	describe.c	what the device says of itself, and the maps of its UIO device
  *	events.c	interrupts, and waking programs
  *	programs.c	who has the device open, and what DRIVER says
+ *	mappings.c	what programs have mapped
  *	attributes.c	sysfs, for programs that do not open the device
  *	region.c	what is different where the registers lie in a region (ivshmem)
  */
@@ -16,6 +17,7 @@
 #include <linux/container_of.h>
 #include <linux/io.h>
 #include <linux/ioport.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
 #include <linux/sysfs.h>
@@ -51,14 +53,16 @@ struct crossvm_device {
 	atomic_t unseen;
 
 	/*
-	 * Guards live and openers, and is held over the store to DRIVER that follows from them, so
+	 * Guards live, openers and nodes, and is held over the store to DRIVER that follows from them, so
 	 * that stores are in the order of the changes. UIO calls open and release with a mutex of
 	 * its own held, which is therefore always taken first.
 	 */
 	struct mutex lock;
 	bool live;		/* the UIO device is complete, and DRIVER says that we are here */
 	unsigned int openers;
+	struct list_head nodes;	/* at which they have it open */
 
+	void *cached[MAX_UIO_MAPS]; /* the kernel's mappings of what programs map, on x86 */
 	struct uio_info uio;
 	char name[CROSSVM_FULL_NAME_BYTES];
 	char version[16];
@@ -145,6 +149,30 @@ void crossvm_go_live(struct crossvm_device *cv, bool anew);
 
 /* Undoes crossvm_go_live(), in the opposite order. */
 void crossvm_go_quiet(struct crossvm_device *cv);
+
+/* mappings.c */
+
+/* For UIO's mmap. */
+#ifdef CROSSVM_UIO_MMAP_PREPARE
+int crossvm_mmap(struct uio_info *uio, struct vm_area_desc *desc);
+#else
+int crossvm_mmap(struct uio_info *uio, struct vm_area_struct *vma);
+#endif
+
+/* Knows of an open file of the UIO device, and forgets it. With cv->lock held. 0 or -ENOMEM. */
+int crossvm_add_file(struct crossvm_device *cv, struct inode *inode);
+void crossvm_remove_file(struct crossvm_device *cv, struct inode *inode);
+
+/* Cuts what programs have mapped off from the device. Comes after uio_unregister_device(). */
+void crossvm_cut_off(struct crossvm_device *cv);
+
+/*
+ * On x86 a page of a program gets the memory type with which the kernel has mapped the same
+ * address, and without that is uncached. So this maps all that programs can map, until the
+ * opposite. 0, or -ENOMEM after a message. Comes before uio_register_device().
+ */
+int crossvm_set_memory_types(struct crossvm_device *cv);
+void crossvm_unset_memory_types(struct crossvm_device *cv);
 
 /* region.c */
 

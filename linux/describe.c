@@ -243,6 +243,11 @@ int crossvm_describe(struct crossvm_device *cv)
 	cv->uio.name = cv->name;
 	cv->uio.version = cv->version;
 	cv->uio.open = crossvm_open;
+#ifdef CROSSVM_UIO_MMAP_PREPARE
+	cv->uio.mmap_prepare = crossvm_mmap;
+#else
+	cv->uio.mmap = crossvm_mmap;
+#endif
 	cv->uio.release = crossvm_release;
 	return ret;
 }

@@ -75,6 +75,7 @@ static int crossvm_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 		return -ENOMEM;
 	cv->pdev = pdev;
 	mutex_init(&cv->lock);
+	INIT_LIST_HEAD(&cv->nodes);
 
 	ret = pci_enable_device(pdev);
 	if (ret)
@@ -88,10 +89,13 @@ static int crossvm_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = crossvm_describe(cv);
 	if (ret)
 		goto unmap;
+	ret = crossvm_set_memory_types(cv);
+	if (ret)
+		goto unmap;
 	pci_set_master(pdev); /* an MSI is a write of the device's */
 	ret = crossvm_alloc_irq(cv);
 	if (ret)
-		goto unmap;
+		goto unset_types;
 	/* Processes may open the device, and interrupts come, from here on. */
 	ret = uio_register_device(&pdev->dev, &cv->uio);
 	if (ret) {
@@ -105,6 +109,8 @@ static int crossvm_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 
 free_irq:
 	pci_free_irq_vectors(pdev);
+unset_types:
+	crossvm_unset_memory_types(cv);
 unmap:
 	crossvm_unmap_registers(cv);
 release_regions:
@@ -115,8 +121,8 @@ disable:
 }
 
 /*
- * Processes that have the device open get EIO from then on. What they have mapped stays as it is,
- * since it is memory of the device and not of the driver.
+ * Processes that have the device open get EIO from then on, and what they have mapped is memory of
+ * their own.
  */
 static void crossvm_remove(struct pci_dev *pdev)
 {
@@ -125,7 +131,9 @@ static void crossvm_remove(struct pci_dev *pdev)
 	crossvm_go_quiet(cv);
 	/* Waits for the handler and the hooks. After it, no code accesses the registers. */
 	uio_unregister_device(&cv->uio);
+	crossvm_cut_off(cv);
 	pci_free_irq_vectors(pdev);
+	crossvm_unset_memory_types(cv);
 	crossvm_unmap_registers(cv);
 	pci_release_regions(pdev);
 	crossvm_disable(pdev);

@@ -37,15 +37,20 @@ static u32 crossvm_stored_driver(const struct crossvm_device *cv)
 int crossvm_open(struct uio_info *uio, struct inode *inode)
 {
 	struct crossvm_device *cv = to_crossvm(uio);
+	int ret;
 
 	mutex_lock(&cv->lock);
+	ret = crossvm_add_file(cv, inode);
+	if (ret)
+		goto unlock;
 	/* A store exits to the VMM: only the first open and the last close make one. */
 	if (cv->openers++ == 0 && cv->live)
 		crossvm_store_driver(cv, true);
 	if (cv->live)
 		crossvm_notify_unseen(cv);
+unlock:
 	mutex_unlock(&cv->lock);
-	return 0;
+	return ret;
 }
 
 /*
@@ -57,6 +62,7 @@ int crossvm_release(struct uio_info *uio, struct inode *inode)
 	struct crossvm_device *cv = to_crossvm(uio);
 
 	mutex_lock(&cv->lock);
+	crossvm_remove_file(cv, inode);
 	if (--cv->openers == 0 && cv->live)
 		crossvm_store_driver(cv, false);
 	mutex_unlock(&cv->lock);

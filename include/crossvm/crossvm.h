@@ -136,7 +136,9 @@ unsigned int crossvm_end_number(const crossvm_end_t *end);
 size_t crossvm_num_dataports(const crossvm_end_t *end);
 
 /** Dataport i, counted from 0. An index beyond the last gives one of size 0. The memory is mapped until
- * crossvm_close(). */
+ * crossvm_close(), also when the device is removed from the guest: with the crossvm driver it then is memory of this
+ * process alone, which begins with zeros. (With uio_pci_generic the kernel takes the mapping away: accesses raise SIGBUS.)
+ */
 crossvm_dataport_t crossvm_dataport(const crossvm_end_t *end, size_t i);
 
 /**
@@ -183,7 +185,7 @@ void crossvm_list_free(crossvm_end_info_t *list);
 /**
  * Sends one event to the other end. Orders it after all memory accesses before the call.
  *
- * @return 0, or -EIO when the other end's process is gone for good
+ * @return 0, or -EIO when the other end's process is gone for good (host) or the device was removed (guest)
  */
 int crossvm_emit(crossvm_end_t *end);
 

@@ -34,8 +34,12 @@ int cvm_fail(int error, const char *format, ...)
 
 void cvm_channel_failed(void *cookie, int error)
 {
-    const struct end_channel *bound = cookie;
+    struct end_channel *bound = cookie;
+    uint32_t known;
 
+    /* Memory that is cut off from a device which was removed looks like a peer that breaks the protocol. */
+    if (error == -EPROTO)
+        (void)cvm_waiters_take(bound->end, &known);
     failure.error = -error;
     failure.state = crossvm_channel_state(&bound->channel);
     failure.gone = __atomic_load_n(&bound->end->waiters.gone, __ATOMIC_RELAXED) != 0;
@@ -48,16 +52,17 @@ static void compose(void)
 {
     const char *name = failure.name;
 
+    if (failure.gone && (failure.error == EPIPE || failure.error == EPROTO)) {
+        (void)cvm_fail(
+            EPIPE,
+            "connection \"%s\" has ended: its device, or the process that serves it, is gone; open it again when "
+            "that is back",
+            name);
+        return;
+    }
     switch (failure.error) {
     case EPIPE:
-        if (failure.gone)
-            (void)cvm_fail(
-                EPIPE,
-                "connection \"%s\" has ended: its device, or the process that serves it, is gone; open it again when "
-                "that is back",
-                name);
-        else
-            (void)cvm_fail(EPIPE, "the other end of the channel on connection \"%s\" is gone, or closed it", name);
+        (void)cvm_fail(EPIPE, "the other end of the channel on connection \"%s\" is gone, or closed it", name);
         break;
     case EPROTO:
         (void)cvm_fail(EPROTO, "the channel on connection \"%s\" is broken: %s", name,

@@ -44,14 +44,17 @@ void cvm_guest_start(struct guest_end *guest)
  * Takes the events that are new. A sequence below what was seen is no count: another sequence has replaced it, or the
  * peer, which can write any PEER_SEQ, has written a wrong one. It counts as one event: one wake-up too many does no
  * harm, one too few may.
+ *
+ * @param odd set if it was no count
  */
-static int take_events(struct guest_end *guest)
+static int take_events(struct guest_end *guest, bool *odd)
 {
     uint64_t sequence = registers_sequence(&guest->page);
     uint64_t fresh = sequence - guest->seen;
 
     if (fresh > INT64_MAX) {
         guest->seen = sequence;
+        *odd = true;
         return 1;
     }
     if (fresh > INT_MAX)
@@ -67,6 +70,31 @@ static bool take_peer_change(struct guest_end *guest)
 
     guest->peer = peer;
     return changed;
+}
+
+/*
+ * Whether there is no device behind the mapping any more. The crossvm driver then puts zeros there; without it loads
+ * may give all ones. The magic is neither. Loading it may exit to the VMM: so only after something odd.
+ */
+static bool is_cut_off(const struct guest_end *guest)
+{
+    return registers_load32(&guest->page, CROSSVM_REG_MAGIC) != CROSSVM_MAGIC;
+}
+
+/* The same, where odd is a state of the peer that a VMM gives only if it tracks no peers. */
+static bool is_gone(struct guest_end *guest)
+{
+    uint32_t state;
+
+    if (__atomic_load_n(&guest->gone, __ATOMIC_RELAXED))
+        return true;
+    if (!guest->page.extended)
+        return false;
+    state = (uint32_t)registers_peer(&guest->page);
+    if ((state != CROSSVM_PEER_UNKNOWN && state <= CROSSVM_PEER_READY) || !is_cut_off(guest))
+        return false;
+    __atomic_store_n(&guest->gone, true, __ATOMIC_RELAXED);
+    return true;
 }
 
 /* Stores SEEN. The next program to open the end starts there, and the device takes back a pending interrupt. */
@@ -141,11 +169,15 @@ static int wait_for_sequence(struct crossvm_end *end, deadline_t deadline)
      * interrupt after the last sleep, and the next sleep ends at once.
      */
     for (bool slept = false;; slept = true) {
-        int events = take_events(guest);
+        bool odd = false;
+        int events = take_events(guest, &odd);
+        /* A change of the peer is a return of its own, with 0, after the one with the events. */
+        bool changed = !events && take_peer_change(guest);
         int woken;
 
-        /* A change of the peer is a return of its own, with 0, after the one with the events. */
-        if (events || take_peer_change(guest))
+        if ((odd || changed) && is_cut_off(guest))
+            return device_is_gone(guest);
+        if (events || changed)
             return events;
         /* Interrupts without events (of another program that has the device open, of a hostile peer) do not prolong the
          * wait. */
@@ -195,7 +227,7 @@ static int guest_emit(struct crossvm_end *end)
 {
     struct guest_end *guest = guest_of(end);
 
-    if (__atomic_load_n(&guest->gone, __ATOMIC_RELAXED))
+    if (is_gone(guest))
         return cannot_emit(guest);
     if (guest->page.own_seq)
         registers_count_own(&guest->page);
@@ -218,7 +250,7 @@ static uint32_t extended_peer_state(struct crossvm_end *end, uint32_t *generatio
     uint64_t peer = registers_peer(&guest->page);
 
     *generation = (uint32_t)(peer >> 32);
-    return guest->gone ? CROSSVM_PEER_ABSENT : (uint32_t)peer;
+    return is_gone(guest) ? CROSSVM_PEER_ABSENT : (uint32_t)peer;
 }
 
 static uint32_t base_peer_state(struct crossvm_end *end, uint32_t *generation)

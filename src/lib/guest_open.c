@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -159,6 +160,17 @@ static int become_driver(struct guest_end *guest)
     return 0;
 }
 
+/*
+ * Whether the crossvm driver let go of the device while it was opened: what was read of it may be zeros, and its maps
+ * may be missing. Other drivers need not have an interrupt, and then this would not tell.
+ */
+static bool was_removed(const struct guest_end *guest)
+{
+    struct pollfd device = {.fd = guest->end.fd};
+
+    return cvm_uio_is_own(&guest->device) && guest->end.fd >= 0 && poll(&device, 1, 0) > 0 && device.revents & POLLERR;
+}
+
 int cvm_guest_open(struct crossvm_end **end, const struct uio_device *device)
 {
     struct device_description description;
@@ -199,6 +211,8 @@ int cvm_guest_open(struct crossvm_end **end, const struct uio_device *device)
     }
     if (!error && guest->generic)
         error = become_driver(guest);
+    if (!error && was_removed(guest))
+        error = -ENODEV; /* with a sentence below */
     if (error)
         goto cleanup;
     if (!guest->page.extended && !cvm_uio_is_own(device))
@@ -207,6 +221,9 @@ int cvm_guest_open(struct crossvm_end **end, const struct uio_device *device)
     return 0;
 
 cleanup:
+    if (was_removed(guest))
+        error = cvm_fail(ENODEV, "the device of connection \"%s\" (%s) was removed; open it again when it is back",
+                         guest->end.name, device->pci_address);
     cvm_guest_release(guest);
     return error;
 }

@@ -137,11 +137,11 @@ static void complain(const char *sentence)
 
 bool channel_serve_next(crossvm_channel_t *channel, int error, const char *sentence)
 {
+    if (channel_is_gone(channel))
+        return false;
     if (error == -EPROTO || error == -EBADMSG)
         complain(sentence);
     else if (error && error != -EPIPE)
-        return false;
-    if (channel_is_gone(channel))
         return false;
     crossvm_channel_open(channel);
     return true;

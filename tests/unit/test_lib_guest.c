@@ -87,6 +87,8 @@ static void open_device(struct device *device, bool extended, bool generic)
                                      .doorbell = (uint32_t *)(device->page + CROSSVM_REG_EMIT),
                                      .doorbell_value = 1,
                                      .driver = CROSSVM_REG_DRIVER};
+    if (extended)
+        store32(device, CROSSVM_REG_MAGIC, CROSSVM_MAGIC);
     guest->generic = generic;
     guest->intx.config = dup(device->config);
 }
@@ -401,6 +403,53 @@ static void close_and_look(struct device *device, uint32_t *seen, uint32_t *driv
     munmap(kept, PAGE_BYTES);
 }
 
+/* Memory is there where the device was: no event, no peer, and nothing more to wait for. */
+static void what_is_cut_off(void **state)
+{
+    static const struct {
+        uint8_t byte;      /* that all loads give */
+        uint64_t sequence; /* before */
+        uint32_t peer_state;
+    } table[] = {
+        {0x00, 7, CROSSVM_PEER_READY}, {0x00, 0, CROSSVM_PEER_READY},   {0xff, 7, CROSSVM_PEER_READY},
+        {0xff, 0, CROSSVM_PEER_READY}, {0xff, 0, CROSSVM_PEER_UNKNOWN}, {0x00, 7, CROSSVM_PEER_UNKNOWN},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < 4 * sizeof(table) / sizeof(table[0]); i++) {
+        struct device device;
+        crossvm_end_t *end;
+        uint32_t generation;
+
+        open_device(&device, true, false);
+        store64(&device, CROSSVM_REG_EVENT_SEQ, table[i / 4].sequence);
+        store32(&device, CROSSVM_REG_SEEN, (uint32_t)table[i / 4].sequence);
+        store64(&device, CROSSVM_REG_PEER, 1ULL << 32 | table[i / 4].peer_state);
+        cvm_guest_start(device.guest);
+        end = &device.guest->end;
+        assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
+        assert_int_equal(crossvm_emit(end), 0);
+        memset(device.page, table[i / 4].byte, PAGE_BYTES);
+        switch (i % 4) {
+        case 0:
+            assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), -EPIPE);
+            break;
+        case 1:
+            assert_int_equal(crossvm_wait(end, CROSSVM_NOW), -EPIPE);
+            break;
+        case 2:
+            assert_int_equal(crossvm_peer_state(end, &generation), CROSSVM_PEER_ABSENT);
+            break;
+        default:
+            break;
+        }
+        assert_int_equal(crossvm_emit(end), -EIO);
+        assert_non_null(strstr(crossvm_strerror(), "was removed"));
+        assert_int_equal(crossvm_peer_state(end, &generation), CROSSVM_PEER_ABSENT);
+        close_device(&device);
+    }
+}
+
 static void close_leaves_what_was_seen(void **state)
 {
     struct device device;
@@ -597,6 +646,7 @@ int main(void)
         cmocka_unit_test(state_page),
         cmocka_unit_test(doorbell_elsewhere),
         cmocka_unit_test(removed_device),
+        cmocka_unit_test(what_is_cut_off),
         cmocka_unit_test(close_leaves_what_was_seen),
         cmocka_unit_test(close_ends_the_generic_driver),
         cmocka_unit_test(generic_driver_always_stores_seen),

@@ -2,8 +2,13 @@
 /* Connections that go and come while the guest runs. */
 #include "cases.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <crossvm/crossvm.h>
 
@@ -70,19 +75,47 @@ static void removal_and_install_again(void)
     use_once("shared-a");
 }
 
+static unsigned long address_of_event_page(const char *name)
+{
+    char path[128];
+
+    (void)snprintf(path, sizeof(path), "/sys/class/uio/uio%d/maps/map0/addr", uio_number(name));
+    return strtoul(read_text(path), NULL, 0);
+}
+
+/* What is at an address that no driver has. */
+static volatile uint8_t *map_address(unsigned long address)
+{
+    int fd = open("/dev/mem", O_RDWR | O_CLOEXEC);
+    void *memory = mmap(NULL, CROSSVM_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)address);
+
+    CHECK(memory != MAP_FAILED, "cannot map %#lx of /dev/mem: %s", address, strerror(errno));
+    close(fd);
+    return memory;
+}
+
 /* A guest that goes on to use a device that was taken away. */
 static void a_removed_device_is_inert(void)
 {
+    unsigned long address = address_of_event_page("size-4k");
     struct uio uio = uio_open("size-4k");
-    volatile uint8_t *registers = uio.registers;
+    volatile uint8_t *registers;
 
     remove_from_linux("size-4k");
+    registers = map_address(address);
     do_command(CONTROL_REMOVE, "size-4k", 0, 0);
     for (size_t offset = 0; offset < CROSSVM_PAGE_SIZE; offset += 4)
         store(registers, offset, 4, 1);
     for (size_t offset = 0; offset < CROSSVM_PAGE_SIZE; offset += 4)
         CHECK(*(volatile uint32_t *)(registers + offset) == 0, "0x%zx is not 0", offset);
     do_command(CONTROL_PING, "", 1, 0);
+    CHECK(munmap((void *)registers, CROSSVM_PAGE_SIZE) == 0, "cannot unmap");
+    /* What a program has mapped is memory of its own by now. */
+    for (size_t offset = 0; offset < CROSSVM_PAGE_SIZE; offset += 4) {
+        CHECK(*(volatile uint32_t *)(uio.registers + offset) == 0, "a cut off mapping has something at 0x%zx", offset);
+        store(uio.registers, offset, 4, 1);
+        CHECK(*(volatile uint32_t *)(uio.registers + offset) == 1, "a cut off mapping loses stores");
+    }
     uio_close(&uio);
 }
 
