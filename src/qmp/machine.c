@@ -30,13 +30,25 @@ static bool has(const json_t *properties, const char *name, const char *type)
     return false;
 }
 
-int machine_has_device(struct qmp *qmp, const char *id)
+int machine_has_device(struct qmp *qmp, const char *id, const char *model)
 {
     json_t *devices = list(qmp, NAMED_DEVICES);
-    int found = devices ? has(devices, id, NULL) : -1;
+    char type[MACHINE_ID_BYTES];
+    int found;
 
+    (void)snprintf(type, sizeof(type), "child<%s>", model ? model : "");
+    found = devices ? has(devices, id, model ? type : NULL) : -1;
     json_decref(devices);
     return found;
+}
+
+int machine_has_kvm(struct qmp *qmp)
+{
+    json_t *value = qmp_execute(qmp, "query-kvm", NULL);
+    int enabled = value ? json_is_true(json_object_get(value, "enabled")) : -1;
+
+    json_decref(value);
+    return enabled;
 }
 
 /* --- ports --- */

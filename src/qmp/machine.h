@@ -15,8 +15,11 @@
 
 #define MACHINE_ID_BYTES 80
 
-/** Whether QEMU has a device with an identifier: 1, 0 or -1. */
-int machine_has_device(struct qmp *qmp, const char *id);
+/** Whether QEMU has a device with an identifier, of a model or (NULL) any: 1, 0 or -1. */
+int machine_has_device(struct qmp *qmp, const char *id, const char *model);
+
+/** Whether the guest runs on KVM: 1, 0 or -1. */
+int machine_has_kvm(struct qmp *qmp);
 
 /**
  * Finds a PCIe port into which a device can be plugged: one that has an identifier, allows it, and is empty.

@@ -207,7 +207,7 @@ static int attach(struct qmp *qmp, const struct request *request, const struct v
     int there;
 
     vmm_device_id(socket, id);
-    there = machine_has_device(qmp, id);
+    there = machine_has_device(qmp, id, NULL);
     if (there < 0)
         return fail(request, qmp->error);
     if (there) {
@@ -280,7 +280,7 @@ static bool find_device(struct qmp *qmp, const struct request *request, char id[
         int there;
 
         (void)snprintf(candidate, sizeof(candidate), VMM_DEVICE_ID_PREFIX "%s%s", request->name, ends[i]);
-        there = machine_has_device(qmp, candidate);
+        there = machine_has_device(qmp, candidate, NULL);
         if (there < 0) {
             (void)fail(request, qmp->error);
             return false;
@@ -300,6 +300,25 @@ static bool find_device(struct qmp *qmp, const struct request *request, char id[
                        request->qmp, request->name, request->name);
     (void)fail(request, reason);
     return false;
+}
+
+/*
+ * Whether QEMU outlives the removal. Where it serves the eventfds of ivshmem-doorbell itself, as it does without KVM,
+ * it keeps handlers of them after the device is gone, and crashes when the next event or device comes. False after a
+ * message.
+ */
+static bool can_be_removed(struct qmp *qmp, const struct request *request, const char *id)
+{
+    static const char model[] = "ivshmem-doorbell";
+    int found = machine_has_device(qmp, id, model), kvm = found > 0 ? machine_has_kvm(qmp) : 1;
+
+    if (found < 0 || kvm < 0)
+        (void)fail(request, qmp->error);
+    else if (!kvm)
+        (void)fail(request,
+                   "a QEMU without KVM crashes some time after ivshmem-doorbell was taken out; power the guest off "
+                   "instead");
+    return found >= 0 && kvm > 0;
 }
 
 /* Asks the guest to let go of the device, and waits until it has. False after a message. */
@@ -343,7 +362,7 @@ static int detach(struct qmp *qmp, const struct request *request)
     char id[VMM_DEVICE_ID_BYTES];
     struct going going = {.id = id};
 
-    if (!find_device(qmp, request, id))
+    if (!find_device(qmp, request, id) || !can_be_removed(qmp, request, id))
         return STATUS_ERROR;
     qmp->event = hear;
     qmp->context = &going;

@@ -130,7 +130,7 @@ static void info_of_a_pair(void **state)
     assert_null(strstr(wait.errors, "VM"));
     assert_null(strstr(wait.errors, "guest"));
     forget(&wait);
-    assert_refused(start("info", "link.0"), "start its VM or pair again");
+    assert_refused(start("info", "link.0"), "start its hub again");
     pair_start_server();
 }
 

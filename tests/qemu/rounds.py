@@ -17,6 +17,7 @@ REBOOTS = choose(1, 20)  # of a guest
 DRIVER_LOADS = choose(20, 100)  # rmmod and insmod
 PEER_KILLS = choose(10, 200)  # a program, at each of the ends
 RACING_ROUNDS = choose(1000, 10000)  # both ends sleep and are woken
+PLUGS = choose(5, 100)  # a connection into a guest that runs, and out of it while a program uses it
 EVENT_ROUNDS = choose(20, 1000)  # of events, each with programs of its own
 
 

@@ -27,6 +27,8 @@ class FakeQemu:
         self.chardevs = []
         self.requests = []  # all commands with their arguments
         self.no_hotplug = ()  # ports that allow none
+        self.kvm = True
+        self.kinds = {}  # models of devices, by their identifiers
         self.taken = True  # the guest's driver puts a device into service at once
         self.unplugs = True  # the guest lets go of a device at once
         self.events = []  # to send before the next answer
@@ -92,7 +94,7 @@ class FakeQemu:
         listed = [{"name": "type", "type": "string"}]
         if not where:
             listed += [child(port, "pcie-root-port") for port in self.ports]
-            listed += [child(device, "some-device") for device in self.devices()]
+            listed += [child(device, self.kinds.get(device, "some-device")) for device in self.devices()]
         elif len(where) == 1 and where[0] in self.ports:
             listed += [{"name": name, "type": "uint8"} for name in ("slot", "chassis")]
             listed += [{"name": "hotplug", "type": "bool"}, child(where[0], "PCIE")]
@@ -102,6 +104,9 @@ class FakeQemu:
 
     def qom_get(self, path, property):
         return property == "hotplug" and path.split("/")[-1] not in self.no_hotplug
+
+    def query_kvm(self):
+        return {"present": True, "enabled": self.kvm}
 
     def query_pci(self):
         buses = []
@@ -116,6 +121,7 @@ class FakeQemu:
         if driver not in self.models:
             raise Refusal(f"'{driver}' is not a valid device model name")
         self.ports[bus] = id
+        self.kinds[id] = driver
         return {}
 
     def device_del(self, id):

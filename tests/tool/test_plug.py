@@ -100,6 +100,15 @@ class Attach(PlugTest):
         self.detach()
         self.assertEqual(self.qemu.chardevs, [])
 
+    def test_ivshmem_without_kvm(self):
+        """QEMU would crash later, so nothing is taken out."""
+        os.unlink(self.socket)
+        self.serve("sensor@alpha.ivshmem")
+        self.attach()
+        self.qemu.kvm = False
+        self.assertIn("crashes some time after ivshmem-doorbell was taken out; power the guest off", self.detach_error())
+        self.assertNotIn("device_del", self.commands())
+
     def test_a_refusal_leaves_nothing_behind(self):
         os.unlink(self.socket)
         self.serve("sensor@alpha.ivshmem")
