@@ -137,7 +137,7 @@ size_t crossvm_num_dataports(const crossvm_end_t *end);
 
 /** Dataport i, counted from 0. An index beyond the last gives one of size 0. The memory is mapped until
  * crossvm_close(), also when the device is removed from the guest: with the crossvm driver it then is memory of this
- * process alone, which begins with zeros. (With uio_pci_generic the kernel takes it away: accesses raise SIGBUS.)
+ * process alone, which begins with zeros. (uio_pci_generic does not do that: close the end when a call fails.)
  */
 crossvm_dataport_t crossvm_dataport(const crossvm_end_t *end, size_t i);
 
