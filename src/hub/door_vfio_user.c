@@ -18,6 +18,7 @@
 #include "../wire/descriptors.h"
 #include "../wire/hang_up.h"
 #include "../wire/vfio_user.h"
+#include "closer.h"
 #include "door.h"
 #include "entrance.h"
 #include "pci_device.h"
@@ -38,8 +39,8 @@ struct vfio_user_door {
     size_t received; /* bytes of the message so far */
     size_t size;     /* of the whole message, once its header is there; else 0 */
     int fds[VFIO_USER_MAX_FDS];
-    size_t
-        num_fds; /* that came with the message, or TOO_MANY_FDS, of which the array has some and the rest is closed */
+    struct hub_closer closer; /* of those that are no eventfds */
+    size_t num_fds; /* that came with the message, received or not; TOO_MANY_FDS and above are as good as any */
     struct vfio_user_reply reply;
     int reply_fd; /* that goes with it, or -1; not the reply's to close */
     bool late;    /* the reply waits for room in the socket */
@@ -51,12 +52,18 @@ struct vfio_user_door {
 
 static void close_fds(struct vfio_user_door *door)
 {
-    for (size_t i = 0; i < VFIO_USER_MAX_FDS; i++) {
-        if (door->fds[i] >= 0)
-            close(door->fds[i]);
+    if (hub_closer_close(&door->closer, door->fds, VFIO_USER_MAX_FDS))
+        hub_entrance_suspend(&door->entrance);
+    for (size_t i = 0; i < VFIO_USER_MAX_FDS; i++)
         door->fds[i] = -1;
-    }
     door->num_fds = 0;
+}
+
+static void all_is_closed(struct hub_closer *closer)
+{
+    struct vfio_user_door *door = (struct vfio_user_door *)((char *)closer - offsetof(struct vfio_user_door, closer));
+
+    hub_entrance_resume(&door->entrance);
 }
 
 static void expect_message(struct vfio_user_door *door)
@@ -261,6 +268,10 @@ static void answer(struct vfio_user_door *door, const struct vfio_user_request *
 /* What is wrong with a message at this time, or NULL. */
 static const char *find_disorder(const struct vfio_user_door *door, const struct vfio_user_request *request)
 {
+    for (size_t i = 0; i < VFIO_USER_MAX_FDS; i++) {
+        if (door->fds[i] >= 0 && !hub_closer_is_eventfd(door->fds[i]))
+            return "comes with a descriptor that is no eventfd";
+    }
     if ((request->command == VFIO_USER_VERSION) == door->greeted)
         return door->greeted ? "gives its version twice" : "comes before its version";
     if (request->command == VFIO_USER_VERSION && request->version.major != 0)
@@ -303,12 +314,41 @@ static void take_message(struct vfio_user_door *door)
         send_reply(door);
 }
 
+/*
+ * Whether the message that begins now may bring descriptors: only with SET_IRQS are they of use. All others are never
+ * received, since closing them could wait for the VMM. VMMs send a message in one piece.
+ */
+static bool may_bring_descriptors(const struct vfio_user_door *door)
+{
+    uint16_t start[2]; /* number and command */
+
+    return door->received == 0 &&
+           recv(door->vmm.fd, start, sizeof(start), MSG_PEEK | MSG_DONTWAIT) == (ssize_t)sizeof(start) &&
+           start[1] == VFIO_USER_SET_IRQS;
+}
+
+static ssize_t receive_some(struct vfio_user_door *door, size_t size)
+{
+    uint8_t *to = door->message + door->received;
+    ssize_t length;
+    bool some;
+
+    if (may_bring_descriptors(door)) {
+        length = cvm_descriptors_receive(door->vmm.fd, to, size, door->fds, VFIO_USER_MAX_FDS, &door->num_fds);
+        if (door->num_fds > VFIO_USER_MAX_FDS)
+            door->num_fds = TOO_MANY_FDS;
+        return length;
+    }
+    length = cvm_descriptors_refuse(door->vmm.fd, to, size, &some);
+    if (some)
+        door->num_fds++;
+    return length;
+}
+
 /* Receives up to a total of bytes of the message. False: not all is there yet, or the VMM is gone. */
 static bool receive(struct vfio_user_door *door, size_t total)
 {
-    size_t first = door->num_fds < VFIO_USER_MAX_FDS ? door->num_fds : VFIO_USER_MAX_FDS, n;
-    ssize_t length = cvm_descriptors_receive(door->vmm.fd, door->message + door->received, total - door->received,
-                                             door->fds + first, VFIO_USER_MAX_FDS - first, &n);
+    ssize_t length = receive_some(door, total - door->received);
 
     if (length < 0 && errno == EAGAIN)
         return false;
@@ -320,7 +360,6 @@ static bool receive(struct vfio_user_door *door, size_t total)
         put_out(door);
         return false;
     }
-    door->num_fds = n <= VFIO_USER_MAX_FDS - first ? first + n : TOO_MANY_FDS;
     door->received += (size_t)length;
     return door->received == total;
 }
@@ -355,6 +394,17 @@ static void serve(struct hub_source *source, uint32_t events)
         take_message(door);
 }
 
+/*
+ * Replies can carry descriptors, and those on their way count against a limit of this process's user. So a VMM that
+ * takes no replies gets a few of them only, as one that waits for each reply needs.
+ */
+static void limit_replies(int socket)
+{
+    int bytes = 2 * VFIO_USER_MAX_MESSAGE; /* the kernel takes twice that, and half of that in one piece */
+
+    (void)setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+}
+
 static void welcome(struct hub_entrance *entrance, int fd)
 {
     struct vfio_user_door *door =
@@ -366,6 +416,7 @@ static void welcome(struct hub_entrance *entrance, int fd)
     if (!hub_entrance_lets_in(entrance, fd, door->vmm.fd >= 0))
         return;
     door->vmm.fd = fd;
+    limit_replies(fd);
     door->greeted = false;
     door->messages = 0;
     if (hub_loop_watch(door->loop, &door->vmm, EPOLLIN) || pci_device_power_on(&door->device))
@@ -390,6 +441,7 @@ static void close_door(struct hub_door *closed)
     serve_last(door);
     put_out(door);
     pci_device_destroy(&door->device);
+    hub_closer_destroy(&door->closer);
     hub_entrance_close(&door->entrance);
     free(door);
 }
@@ -410,6 +462,7 @@ struct hub_door *hub_door_vfio_user_open(struct hub_loop *loop, struct hub_end *
     door->vmm = (struct hub_source){.fd = -1, .handle = serve};
     for (size_t i = 0; i < VFIO_USER_MAX_FDS; i++)
         door->fds[i] = -1;
+    hub_closer_init(&door->closer, loop, all_is_closed);
     error = pci_device_init(&door->device, end);
     door->entrance = HUB_ENTRANCE_CLOSED;
     if (error || hub_entrance_open(&door->entrance, loop, SOCK_STREAM, path, hub_end_name(end), welcome)) {

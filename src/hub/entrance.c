@@ -83,7 +83,7 @@ static void pause_ended(struct hub_timer *timer, int64_t now)
     struct hub_entrance *entrance = (struct hub_entrance *)((char *)timer - offsetof(struct hub_entrance, pause));
 
     (void)now;
-    hub_loop_change(entrance->loop, &entrance->source, EPOLLIN);
+    hub_loop_change(entrance->loop, &entrance->source, entrance->suspended ? 0 : EPOLLIN);
 }
 
 int hub_entrance_open(struct hub_entrance *entrance, struct hub_loop *loop, int type, const char *path,
@@ -108,6 +108,19 @@ int hub_entrance_open(struct hub_entrance *entrance, struct hub_loop *loop, int 
 bool hub_entrance_admits(const struct hub_entrance *entrance, int fd)
 {
     return listener_admits(&entrance->door.listener, fd);
+}
+
+void hub_entrance_suspend(struct hub_entrance *entrance)
+{
+    entrance->suspended = true;
+    hub_loop_change(entrance->loop, &entrance->source, 0);
+}
+
+/* A pause that goes on ends here, too: accepting fails once more, or not. */
+void hub_entrance_resume(struct hub_entrance *entrance)
+{
+    entrance->suspended = false;
+    hub_loop_change(entrance->loop, &entrance->source, EPOLLIN);
 }
 
 bool hub_entrance_lets_in(struct hub_entrance *entrance, int fd, bool taken)

@@ -10,6 +10,7 @@ struct hub_entrance {
     struct hub_timer pause;   /**< the end of a pause of accepting */
     struct hub_loop *loop;
     struct door door;
+    bool suspended;
     const char *name;
     int64_t complained_ms; /**< when hub_entrance_complain() last printed */
     /** Called for each client, with a non-blocking socket that is the callee's to close. */
@@ -39,6 +40,10 @@ bool hub_entrance_admits(const struct hub_entrance *entrance, int fd);
  * @param taken a VMM is there
  */
 bool hub_entrance_lets_in(struct hub_entrance *entrance, int fd, bool taken);
+
+/** Accepts nobody until hub_entrance_resume(): clients wait in the queue of the socket. */
+void hub_entrance_suspend(struct hub_entrance *entrance);
+void hub_entrance_resume(struct hub_entrance *entrance);
 
 /** Where it is, for messages. */
 const char *hub_entrance_path(const struct hub_entrance *entrance);

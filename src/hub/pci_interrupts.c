@@ -18,7 +18,7 @@
 void pci_interrupts_trigger(const struct pci_interrupts *interrupts, enum pci_irq irq)
 {
     if (interrupts->eventfds[irq] >= 0)
-        (void)shared_event_signal(interrupts->eventfds[irq], 1); /* what is no eventfd harms the VMM that gave it */
+        (void)shared_event_signal(interrupts->eventfds[irq], 1);
 }
 
 /* vfio's INTx masks itself when it is raised; unmasking is the guest's end of interrupt. */
@@ -112,7 +112,7 @@ int pci_interrupts_set_unmask(struct pci_interrupts *interrupts, int eventfd)
         close(interrupts->unmask.fd);
     }
     interrupts->unmask.fd = eventfd;
-    /* Only when it is signalled: something else than an eventfd may poll readable for ever, and keep the hub busy. */
+    /* Only when it is signalled: one with many signals (EFD_SEMAPHORE) would poll readable for long. */
     if (eventfd >= 0 && hub_loop_watch(interrupts->loop, &interrupts->unmask, EPOLLIN | EPOLLET)) {
         error = errno;
         close(eventfd);

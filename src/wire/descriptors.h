@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -14,6 +15,14 @@
 
 /** Sends a message with n descriptors, which stay the caller's. Never waits. 0, or -1 with errno. */
 int cvm_descriptors_send(int socket, const void *message, size_t size, const int *fds, size_t n);
+
+/**
+ * Receives a message without the descriptors that come with it: this process never has them.
+ *
+ * @param some whether there were any
+ * @return as recv() with MSG_DONTWAIT
+ */
+ssize_t cvm_descriptors_refuse(int socket, void *message, size_t size, bool *some);
 
 /**
  * Receives a message. Never waits. Descriptors are close-on-exec, 3 or more, and the caller's, also on an error. Those

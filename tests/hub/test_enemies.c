@@ -15,6 +15,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,7 +127,7 @@ static void wrong_order(void **state)
 
 static void wrong_descriptors(void **state)
 {
-    static const uint32_t version[] = {0}, set[] = {20, 0x24, 1, 0, 1}, none[] = {20, 0x21, 1, 0, 0}, map[8] = {32};
+    static const uint32_t version[] = {0}, set[] = {20, 0x24, 1, 0, 1}, none[] = {20, 0x21, 1, 0, 0}, unmap[6] = {24};
     int fds[32], vmm;
 
     (void)state;
@@ -137,7 +139,7 @@ static void wrong_descriptors(void **state)
         assert_true(vmm_send(vmm, VMM_SET_IRQS, 0, set, sizeof(set), fds, n));
         vmm_await_close(vmm);
         vmm = vmm_start("x");
-        assert_true(vmm_send(vmm, VMM_DMA_MAP, 0, map, sizeof(map), fds, n));
+        assert_true(vmm_send(vmm, VMM_DMA_UNMAP, 0, unmap, sizeof(unmap), fds, n));
         vmm_await_close(vmm);
     }
     vmm = vmm_connect("x");
@@ -150,75 +152,153 @@ static void wrong_descriptors(void **state)
         close(fds[i]);
 }
 
-/* Instead of an eventfd: nothing that is signalled there makes the hub wait, or ends it. */
+/* Has the hub signal a descriptor (0x24) or wait for it (0x14), for an interrupt. */
+static void give(int vmm, uint32_t flags, uint32_t index, int fd)
+{
+    const uint32_t set[] = {20, flags, index, 0, 1};
+
+    assert_true(vmm_send(vmm, VMM_SET_IRQS, 0, set, sizeof(set), &fd, 1));
+}
+
+/* Instead of an eventfd, to be signalled or waited for: the VMM is put out. */
 static void what_is_no_eventfd(void **state)
 {
-    crossvm_end_t *end = hub_open("x");
     int pipes[2], kinds[5];
 
     (void)state;
+    hub_silence();
     neighbour_start();
     assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
     kinds[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
     kinds[1] = pipes[1]; /* which blocks when it is full */
     kinds[2] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    kinds[3] = memfd_create("x", MFD_CLOEXEC);
-    kinds[4] = eventfd(0, EFD_CLOEXEC); /* which blocks when it is full, too */
-    assert_int_equal(eventfd_write(kinds[4], UINT64_MAX - 1), 0);
+    kinds[3] = memfd_create("anon_inode:[eventfd]", MFD_CLOEXEC);
+    kinds[4] = epoll_create1(EPOLL_CLOEXEC);
     for (size_t i = 0; i < 5; i++) {
         int vmm = vmm_start("x");
 
-        vmm_store(vmm, VMM_CONFIG, 4, 6, 2);
-        vmm_set_irq(vmm, 1, kinds[i]);
-        for (int k = 1; k <= 10; k++) {
-            assert_int_equal(crossvm_emit(end), 0);
-            neighbour_check();
-        }
-        assert_true(vmm_load(vmm, 0, CROSSVM_REG_EVENT_SEQ, 8) > 0);
-        close(vmm);
+        give(vmm, 0x24, 1, kinds[i]);
+        vmm_await_close(vmm);
+        vmm = vmm_start("x");
+        give(vmm, 0x14, 0, kinds[i]);
+        vmm_await_close(vmm);
+        neighbour_check();
     }
     for (size_t i = 0; i < 5; i++)
         close(kinds[i]);
     close(pipes[0]);
+    neighbour_end();
+}
+
+/* Nothing that is signalled there makes the hub wait. */
+static void an_eventfd_that_is_full(void **state)
+{
+    crossvm_end_t *end = hub_open("x");
+    int vmm = vmm_start("x"), full = eventfd(0, EFD_CLOEXEC);
+
+    (void)state;
+    neighbour_start();
+    assert_int_equal(eventfd_write(full, UINT64_MAX - 1), 0);
+    vmm_store(vmm, VMM_CONFIG, 4, 6, 2);
+    vmm_set_irq(vmm, 1, full);
+    for (int k = 1; k <= 10; k++) {
+        assert_int_equal(crossvm_emit(end), 0);
+        neighbour_check();
+    }
+    assert_true(vmm_load(vmm, 0, CROSSVM_REG_EVENT_SEQ, 8) > 0);
+    close(vmm);
+    close(full);
     crossvm_close(end);
     neighbour_end();
 }
 
-/* To unmask INTx, where an eventfd is expected: what cannot be waited for is refused, and the rest keeps nobody busy.
- */
-static void what_unmasks_and_is_no_eventfd(void **state)
+/* To unmask INTx: it polls readable for a long time, and keeps nobody busy. */
+static void an_eventfd_that_stays_readable(void **state)
 {
-    int pipes[2], sockets[2], kinds[6];
-    static const uint32_t errors[] = {EPERM, EPERM, 0, 0, 0, 0};
+    int vmm = vmm_start("x"), intx = eventfd(0, EFD_CLOEXEC), unmask = eventfd(UINT32_MAX, EFD_CLOEXEC | EFD_SEMAPHORE);
 
     (void)state;
     neighbour_start();
-    assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
-    kinds[0] = open("/dev/null", O_RDWR | O_CLOEXEC);
-    kinds[1] = memfd_create("x", MFD_CLOEXEC);
-    kinds[2] = pipes[0];
-    kinds[3] = sockets[0]; /* which the other end closes: it polls readable for ever */
-    kinds[4] = eventfd(UINT32_MAX, EFD_CLOEXEC | EFD_SEMAPHORE); /* which has signals for a long time */
-    kinds[5] = epoll_create1(EPOLL_CLOEXEC);
-    for (size_t i = 0; i < 6; i++) {
-        int vmm = vmm_start("x"), intx = eventfd(0, EFD_CLOEXEC);
-
-        vmm_set_irq(vmm, 0, intx);
-        assert_int_equal(vmm_set_unmask(vmm, kinds[i]), errors[i]);
-        if (i == 2)
-            assert_int_equal(write(pipes[1], "anything", 3), 3);
-        if (i == 3)
-            close(sockets[1]);
-        neighbour_check();
-        hub_await_rest();
-        close(intx);
-        close(vmm);
-    }
-    for (size_t i = 0; i < 6; i++)
-        close(kinds[i]);
-    close(pipes[1]);
+    vmm_set_irq(vmm, 0, intx);
+    assert_int_equal(vmm_set_unmask(vmm, unmask), 0);
+    neighbour_check();
+    hub_await_rest();
+    close(intx);
+    close(unmask);
+    close(vmm);
     neighbour_end();
+}
+
+/* --- a file whose close() waits for whoever serves it, as that of FUSE does --- */
+
+#define SLOW "/memfd:slow"
+
+static sem_t closing, may_close;
+
+int __real_close(int fd);
+int __wrap_close(int fd);
+
+int __wrap_close(int fd)
+{
+    char path[32], target[64] = "";
+
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+    if (readlink(path, target, sizeof(target) - 1) > 0 && strncmp(target, SLOW, strlen(SLOW)) == 0) {
+        assert_int_equal(sem_post(&closing), 0);
+        while (sem_wait(&may_close))
+            ;
+    }
+    return __real_close(fd);
+}
+
+/* The hub goes on. That VMM's successor waits until the file is closed. */
+static void a_file_that_is_closed_slowly(void **state)
+{
+    static const uint32_t map[8] = {32};
+    int slow = memfd_create("slow", MFD_CLOEXEC), vmm = vmm_start("x"), next;
+    struct vmm_reply reply;
+
+    (void)state;
+    assert_true(slow >= 0);
+    assert_int_equal(sem_init(&closing, 0, 0), 0);
+    assert_int_equal(sem_init(&may_close, 0, 0), 0);
+    hub_silence();
+    neighbour_start();
+    /* What the hub has no use for it never has. */
+    assert_true(vmm_send(vmm, VMM_DMA_MAP, 0, map, sizeof(map), &slow, 1));
+    assert_true(vmm_receive(vmm, VMM_DMA_MAP, &reply));
+    assert_int_equal(sem_trywait(&closing), -1);
+    give(vmm, 0x24, 1, slow);
+    vmm_await_close(vmm);
+    while (sem_wait(&closing))
+        ;
+    next = vmm_connect("x"); /* it is in the queue */
+    for (int i = 0; i < 10; i++)
+        neighbour_check();
+    hub_await_rest();
+    assert_int_equal(sem_post(&may_close), 0);
+    close(next);
+    next = vmm_start("x");
+    assert_int_equal(vmm_load(next, 0, CROSSVM_REG_MAGIC, 4), CROSSVM_MAGIC);
+    close(next);
+    __real_close(slow);
+    neighbour_end();
+}
+
+/* The same at the end of the hub, which does not wait either. */
+static void a_file_that_is_not_closed(void **state)
+{
+    int slow = memfd_create("slow", MFD_CLOEXEC), vmm = vmm_start("x");
+
+    (void)state;
+    hub_silence();
+    give(vmm, 0x24, 1, slow);
+    vmm_await_close(vmm);
+    while (sem_wait(&closing))
+        ;
+    hub_end();
+    assert_int_equal(sem_post(&may_close), 0);
+    __real_close(slow);
 }
 
 /* --- slow ones --- */
@@ -264,6 +344,26 @@ static void byte_by_byte(void **state)
     assert_memory_equal(reply.body + 16, "CXVM", 4);
     close(vmm);
     neighbour_end();
+}
+
+/* Descriptors on their way count against a limit of the hub's user: one that does not take them gets a few only. */
+static void one_that_takes_no_descriptors(void **state)
+{
+    static const uint32_t info[8] = {64, 0, 0};
+    int vmm = vmm_start("x"), replies = 0;
+    struct vmm_reply reply;
+
+    (void)state;
+    assert_int_equal(fcntl(vmm, F_SETFL, O_NONBLOCK), 0);
+    while (vmm_send(vmm, VMM_GET_REGION_INFO, 0, info, sizeof(info), NULL, 0))
+        hub_await_rest();
+    hub_stop();
+    for (struct pollfd waiting = {vmm, POLLIN, 0}; poll(&waiting, 1, 0) == 1; replies++) {
+        assert_true(vmm_receive(vmm, VMM_GET_REGION_INFO, &reply));
+        close(reply.fd);
+    }
+    assert_true(replies > 0 && replies < 40);
+    close(vmm);
 }
 
 /* One that asks and asks and takes no answer stops being served, and nobody waits for it. When it takes them, all come.
@@ -421,10 +521,14 @@ int main(int argc, char **argv)
         HUB_TEST(wrong_order),
         HUB_TEST(wrong_descriptors),
         HUB_TEST(what_is_no_eventfd),
-        HUB_TEST(what_unmasks_and_is_no_eventfd),
+        HUB_TEST(an_eventfd_that_is_full),
+        HUB_TEST(an_eventfd_that_stays_readable),
+        HUB_TEST(a_file_that_is_closed_slowly),
+        HUB_TEST(a_file_that_is_not_closed),
         HUB_TEST(byte_by_byte),
         HUB_TEST(one_that_takes_no_answer),
         HUB_TEST(messages_that_nobody_reads),
+        HUB_TEST(one_that_takes_no_descriptors),
         HUB_TEST(random_ones),
     };
 
