@@ -22,11 +22,12 @@ const char *hub_door_word(enum crossvm_door door);
  */
 bool hub_socket_path(char path[PATH_MAX], const char *dir, const char *connection, const struct hub_end_config *config);
 
-/** How many descriptors a hub takes for a connection. */
+/** How many descriptors a hub takes for a connection at most, whoever comes to its doors and whatever they do. */
 size_t hub_descriptors(const struct hub_connection_config *config);
 
-/** ... and besides. */
-#define HUB_DESCRIPTORS 10
+/** ... and besides: standard ones, the loop and what ends it, asynchronous I/O, a spare one, four dataports on their
+ * way. */
+#define HUB_DESCRIPTORS 14
 
 /**
  * Makes a hub without connections.
@@ -37,7 +38,7 @@ size_t hub_descriptors(const struct hub_connection_config *config);
  */
 struct hub *hub_create(const char *dir, bool stats);
 
-/** Makes a connection and opens both doors. 0, or -1 after a message. */
+/** Makes a connection and opens both doors. 0, or -1 after a message: then the hub is good for hub_destroy() only. */
 int hub_add(struct hub *hub, const struct hub_connection_config *config);
 
 /** Serves until a descriptor polls readable. 0, or -1 after a message. */
