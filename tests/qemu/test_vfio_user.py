@@ -222,11 +222,16 @@ class Interrupts(QemuTest):
         self.check(vm)
 
     def test_uio_pci_generic(self):
-        link = self.pair("link", "64K")
+        link = self.pair("link", "64K", "8K", "1M")
         vm = self.guest(link)
         vm.run("echo 1af4 a111 >/sys/bus/pci/drivers/uio_pci_generic/new_id")
         self.assertRegex(vm.run("crossvm info link"), r"via +uio_pci_generic\n")
         self.check(vm)
+        # The library finds dataports by their BARs, of which some have two numbers.
+        end = self.open("link.1")
+        for i, dataport in enumerate(end.dataports):
+            vm.run(f"crossvm write link -d {i} -o {len(dataport) - 8} 'the end{i}'")
+            self.assertEqual(bytes(dataport.memory[-8:]), b"the end%d" % i)
 
 
 class Many(QemuTest):
