@@ -39,6 +39,7 @@ struct vfio_user_door {
     size_t received; /* bytes of the message so far */
     size_t size;     /* of the whole message, once its header is there; else 0 */
     int fds[VFIO_USER_MAX_FDS];
+    bool brings_fds;          /* the next bytes may come with descriptors that are of use */
     struct hub_closer closer; /* of those that are no eventfds */
     size_t num_fds; /* that came with the message, received or not; TOO_MANY_FDS and above are as good as any */
     struct vfio_user_reply reply;
@@ -70,6 +71,7 @@ static void expect_message(struct vfio_user_door *door)
 {
     close_fds(door);
     door->received = door->size = 0;
+    door->brings_fds = false;
 }
 
 /* Bytes that nobody received would reset the VMM's socket, at which QEMU 11.1 aborts: it expects its end. */
@@ -315,25 +317,17 @@ static void take_message(struct vfio_user_door *door)
 }
 
 /*
- * Whether the message that begins now may bring descriptors: only with SET_IRQS are they of use. All others are never
- * received, since closing them could wait for the VMM. VMMs send a message in one piece.
+ * Of descriptors, only those of SET_IRQS are of use. All others are never received, since closing them could wait for
+ * the VMM. Descriptors come with the first byte that was sent with them, and VMMs send a message in one piece.
  */
-static bool may_bring_descriptors(const struct vfio_user_door *door)
-{
-    uint16_t start[2]; /* number and command */
-
-    return door->received == 0 &&
-           recv(door->vmm.fd, start, sizeof(start), MSG_PEEK | MSG_DONTWAIT) == (ssize_t)sizeof(start) &&
-           start[1] == VFIO_USER_SET_IRQS;
-}
-
 static ssize_t receive_some(struct vfio_user_door *door, size_t size)
 {
     uint8_t *to = door->message + door->received;
     ssize_t length;
     bool some;
 
-    if (may_bring_descriptors(door)) {
+    if (door->brings_fds) {
+        door->brings_fds = false;
         length = cvm_descriptors_receive(door->vmm.fd, to, size, door->fds, VFIO_USER_MAX_FDS, &door->num_fds);
         if (door->num_fds > VFIO_USER_MAX_FDS)
             door->num_fds = TOO_MANY_FDS;
@@ -364,13 +358,26 @@ static bool receive(struct vfio_user_door *door, size_t total)
     return door->received == total;
 }
 
-/*
- * Descriptors come with the first byte that was sent with them. No byte behind the message is received, so all that
- * came are this message's.
- */
+/* What is wrong with a header, which says how long the message is, and whether it may bring descriptors; or NULL. */
+static const char *read_header(struct vfio_user_door *door, const uint8_t header[VFIO_USER_HEADER_BYTES])
+{
+    door->brings_fds = door->received == 0 && vfio_user_command(header) == VFIO_USER_SET_IRQS;
+    return vfio_user_check_header(header, &door->size);
+}
+
+/* Looks at the header of the message that begins now, to receive all of it at once. False: it is not there yet. */
+static bool look_ahead(const struct vfio_user_door *door, uint8_t header[VFIO_USER_HEADER_BYTES])
+{
+    return door->received == 0 && recv(door->vmm.fd, header, VFIO_USER_HEADER_BYTES, MSG_PEEK | MSG_DONTWAIT) ==
+                                      (ssize_t)VFIO_USER_HEADER_BYTES;
+}
+
+/* No byte behind the message is received, so all descriptors that came are this message's. */
 static void serve(struct hub_source *source, uint32_t events)
 {
     struct vfio_user_door *door = (struct vfio_user_door *)((char *)source - offsetof(struct vfio_user_door, vmm));
+    uint8_t header[VFIO_USER_HEADER_BYTES];
+    const char *fault = NULL;
 
     if (door->late) {
         if (events & (EPOLLHUP | EPOLLERR))
@@ -379,18 +386,16 @@ static void serve(struct hub_source *source, uint32_t events)
             send_reply(door);
         return;
     }
-    if (door->size == 0) {
-        const char *fault;
-
+    if (door->size == 0 && look_ahead(door, header)) {
+        fault = read_header(door, header);
+    } else if (door->size == 0) {
         if (!receive(door, VFIO_USER_HEADER_BYTES))
             return;
-        fault = vfio_user_check_header(door->message, &door->size);
-        if (fault) {
-            refuse(door, fault);
-            return;
-        }
+        fault = read_header(door, door->message);
     }
-    if (door->received == door->size || receive(door, door->size))
+    if (fault)
+        refuse(door, fault);
+    else if (door->received == door->size || receive(door, door->size))
         take_message(door);
 }
 
