@@ -40,17 +40,20 @@ static void *run(void *argument)
 
 static int start_thread(struct hub_closing *closing)
 {
+    pthread_attr_t detached;
     sigset_t all, before;
     pthread_t thread;
     int error;
 
+    if (pthread_attr_init(&detached))
+        return -1;
+    (void)pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
     /* Signals are for the threads that handle them. */
     sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    error = pthread_create(&thread, NULL, run, closing);
+    error = pthread_create(&thread, &detached, run, closing);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!error)
-        (void)pthread_detach(thread);
+    (void)pthread_attr_destroy(&detached);
     return error;
 }
 
