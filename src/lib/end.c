@@ -58,7 +58,7 @@ static int no_such_connection(const char *name, const struct uio_device *unreada
             "no connection \"%s\" that this user may look at; it may be %s (PCI device %s, driver %s), whose "
             "registers root may read",
             name, unreadable->node, unreadable->pci_address, unreadable->driver);
-    if (cvm_uio_find_undriven(address))
+    if (cvm_uio_find_undriven(CROSSVM_PCI_DEVICE, address))
         return cvm_fail(ENODEV,
                         "no connection \"%s\" among the devices with a driver, but PCI device %s has none: load the "
                         "crossvm driver, or bind uio_pci_generic to it",
@@ -66,6 +66,12 @@ static int no_such_connection(const char *name, const struct uio_device *unreada
     if (has_socket(name, ".0") && has_socket(name, ".1"))
         return cvm_fail(ENOENT, "connection \"%s\" has two ends on this machine: open \"%s.0\" or \"%s.1\"", name, name,
                         name);
+    if (cvm_uio_find_undriven(CROSSVM_IVSHMEM_PCI_DEVICE, address))
+        return cvm_fail(
+            ENODEV,
+            "no connection \"%s\" among the devices with a driver; PCI device %s, of ivshmem, has none: if it "
+            "is the connection, load the crossvm driver",
+            name, address);
     (void)cvm_socket_directory(0, first);
     return cvm_fail(
         ENOENT,

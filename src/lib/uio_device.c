@@ -119,7 +119,7 @@ int cvm_uio_list(struct uio_device **list, size_t *count)
     return error;
 }
 
-bool cvm_uio_find_undriven(char address[UIO_PCI_ADDRESS_BYTES])
+bool cvm_uio_find_undriven(unsigned int function, char address[UIO_PCI_ADDRESS_BYTES])
 {
     DIR *devices = descriptor_open_directory(PCI_DEVICES);
     struct dirent *entry;
@@ -130,7 +130,7 @@ bool cvm_uio_find_undriven(char address[UIO_PCI_ADDRESS_BYTES])
         return false;
     while (!found && (entry = readdir(devices)) != NULL) {
         snprintf(path, sizeof(path), PCI_DEVICES "/%s", entry->d_name);
-        found = strlen(entry->d_name) < UIO_PCI_ADDRESS_BYTES && has_id(path, CROSSVM_PCI_DEVICE) &&
+        found = strlen(entry->d_name) < UIO_PCI_ADDRESS_BYTES && has_id(path, function) &&
                 !cvm_sysfs_exists("%s/driver", path);
         if (found)
             memcpy(address, entry->d_name, strlen(entry->d_name) + 1);

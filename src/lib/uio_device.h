@@ -27,8 +27,9 @@ int cvm_uio_list(struct uio_device **list, size_t *count);
 /** The device of a connection behind a device node. Returns 0 or -ENOENT. */
 int cvm_uio_find(dev_t node, struct uio_device *device);
 
-/** Whether there is a PCI function of a connection that has no driver; address receives where. */
-bool cvm_uio_find_undriven(char address[UIO_PCI_ADDRESS_BYTES]);
+/** Whether there is a PCI function CROSSVM_PCI_DEVICE or CROSSVM_IVSHMEM_PCI_DEVICE without a driver; address receives
+ * where. */
+bool cvm_uio_find_undriven(unsigned int function, char address[UIO_PCI_ADDRESS_BYTES]);
 
 /** Whether the driver is this project's. */
 bool cvm_uio_is_own(const struct uio_device *device);

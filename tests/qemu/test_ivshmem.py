@@ -230,6 +230,8 @@ class Others(QemuTest):
         self.assertEqual(len(functions), 4)
         vm.run("for f in /sys/bus/pci/devices/*; do [ $(cat $f/device) = 0x1110 ] && echo 1 >$f/enable && break; done")
         before = vm.run(everything)
+        said = vm.run("crossvm info link 2>&1", status=2)
+        self.assertRegex(said, "of ivshmem, has none: if it is the connection, load the crossvm driver")
         vm.run("dmesg -c >/dev/null")
         vm.load_driver()
         self.assertEqual(vm.run(everything), before)
