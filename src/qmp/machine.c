@@ -133,20 +133,21 @@ int machine_find_free_port(struct qmp *qmp, char port[MACHINE_ID_BYTES])
 
 /* --- the guest --- */
 
-/* Whether some BAR has an address at which the guest finds it: a driver lets the device answer there. */
-static bool has_address(const json_t *device)
+/*
+ * Whether all BARs have addresses at which the guest finds them: a driver lets the device answer there. A guest without
+ * room for a large one gives addresses to the others.
+ */
+static bool has_addresses(const json_t *device)
 {
-    const json_t *region;
+    const json_t *regions = json_object_get(device, "regions"), *region;
     size_t i;
 
-    json_array_foreach(json_object_get(device, "regions"), i, region)
+    json_array_foreach(regions, i, region)
     {
-        const json_t *address = json_object_get(region, "address");
-
-        if (json_is_integer(address) && json_integer_value(address) != -1)
-            return true;
+        if (json_integer_value(json_object_get(region, "address")) == -1)
+            return false;
     }
-    return false;
+    return json_array_size(regions) > 0;
 }
 
 /* Looks among the devices of a bus, and behind its bridges. */
@@ -161,7 +162,7 @@ static bool is_enabled(const json_t *devices, const char *id, int depth)
         const json_t *behind = json_object_get(json_object_get(device, "pci_bridge"), "devices");
 
         if (found && strcmp(found, id) == 0)
-            return has_address(device);
+            return has_addresses(device);
         if (depth && is_enabled(behind, id, depth - 1))
             return true;
     }

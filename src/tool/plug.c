@@ -227,7 +227,7 @@ static int attach(struct qmp *qmp, const struct request *request, const struct v
     if (there)
         return STATUS_OK;
     message("connection \"%s\": no driver of the guest has put it into service in %g s; load the driver crossvm there, "
-            "or wait until the guest has booted",
+            "or look into the log of its kernel",
             request->name, request->seconds);
     return STATUS_TIMEOUT;
 }

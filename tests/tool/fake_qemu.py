@@ -28,6 +28,7 @@ class FakeQemu:
         self.requests = []  # all commands with their arguments
         self.no_hotplug = ()  # ports that allow none
         self.kvm = True
+        self.has_room = True  # for the second BAR
         self.kinds = {}  # models of devices, by their identifiers
         self.taken = True  # the guest's driver puts a device into service at once
         self.unplugs = True  # the guest lets go of a device at once
@@ -112,7 +113,9 @@ class FakeQemu:
         buses = []
         for port, device in self.ports.items():
             address = 0xFE000000 if self.taken else -1
-            regions = [{"bar": 0, "type": "memory", "size": 4096, "address": address}]
+            regions = [{"bar": i, "type": "memory", "size": 4096, "address": address} for i in (0, 1)]
+            if not self.has_room:
+                regions[1]["address"] = -1
             behind = [{"qdev_id": device, "regions": regions}] if device else []
             buses.append({"qdev_id": port, "regions": [], "pci_bridge": {"bus": {}, "devices": behind}})
         return [{"bus": 0, "devices": [{"qdev_id": "", "regions": []}, *buses]}]

@@ -166,7 +166,9 @@ class Attach(PlugTest):
 
     def test_a_guest_without_a_driver(self):
         self.qemu.taken = False
+        self.assert_no_driver()
 
+    def assert_no_driver(self):
         def attach(seconds):
             self.qemu.ports = {"bay": None}
             done = self.tool(*self.arguments("attach", seconds=seconds))
@@ -174,6 +176,11 @@ class Attach(PlugTest):
             return done.stderr.decode()
 
         self.assert_gives_up(attach, "no driver of the guest has put it into service in [0-9.]+ s")
+
+    def test_a_guest_without_room(self):
+        """... has a driver that enables the device and gives up."""
+        self.qemu.has_room = False
+        self.assert_no_driver()
 
     def test_not_waiting(self):
         self.qemu.taken = False
