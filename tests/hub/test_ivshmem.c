@@ -71,12 +71,13 @@ static bool receive(int vmm, int64_t *number, int *fd)
     const struct cmsghdr *sent;
     ssize_t length;
 
+    *number = 0;
+    *fd = -1;
     assert_int_equal(poll(&waiting, 1, PATIENCE_MS), 1);
     length = recvmsg(vmm, &packet, MSG_CMSG_CLOEXEC);
     if (length <= 0)
         return false;
     assert_int_equal(length, sizeof(*number));
-    *fd = -1;
     sent = CMSG_FIRSTHDR(&packet);
     if (sent && sent->cmsg_type == SCM_RIGHTS)
         memcpy(fd, CMSG_DATA(sent), sizeof(*fd));

@@ -3,9 +3,11 @@
 
 import os
 import re
+import signal
 import socket
 import struct
 import threading
+import time
 import unittest
 
 import crossvm
@@ -124,21 +126,53 @@ class Machine(QemuTest):
             self.assertEqual(self.await_peer(end, crossvm.PeerState.PRESENT), 3)
             end.emit()
             self.assertEqual(vm.run(f"crossvm wait -t {PATIENCE} link"), "1\n")
+        if ARCH == "arm64":  # a PC does not wake from this sleep here
+            with self.subTest("suspend"):
+                self.suspend(vm, end)
+
+    def suspend(self, vm, end):
+        """A guest that sleeps for two seconds keeps its place, and gets the events of that time."""
+        generation = end.peer_generation
+        vm.run(f"crossvm wait -n 20 -t {PATIENCE} link >/tmp/heard &")
+        self.await_peer(end, crossvm.PeerState.READY)
+        vm.run("echo +2 >/sys/class/rtc/rtc0/wakealarm")
+        vm.start("echo freeze >/sys/power/state; dmesg | grep -c 'suspend exit'; wait; cat /tmp/heard")
+        for _ in range(20):
+            end.emit()
+            time.sleep(0.1)  # so that most of them come while it sleeps
+        self.assertEqual(vm.result(), (0, "1\n20\n"))
+        self.await_peer(end, crossvm.PeerState.PRESENT)
+        self.assertEqual(end.peer_generation, generation + 1)  # of the program; the driver is the same
 
 
 class Guests(test_vfio_user.Guests):
     door = "ivshmem"
 
+    def stop_pair(self, pair):
+        if pair.process.returncode != -signal.SIGKILL:
+            super().stop_pair(pair)
+        else:
+            pair.stop()
+
     def test_the_hub_ends(self):
         """The ends go on with each other; they hear that nobody tells of the peer any more."""
+        self.check_end(signal.SIGTERM, "absent")
+
+    def test_the_hub_is_killed(self):
+        """They go on, too, and do not hear of it."""
+        self.check_end(signal.SIGKILL, "present")
+
+    def check_end(self, how, peer):
         link = self.pair("link", "64K", ends=("vmm", "vmm"))
         vms = [self.guest(link, end=i) for i in (0, 1)]
         for vm in vms:
             vm.load_driver()
-        link.process.terminate()
+        for vm in vms:
+            vm.run("while ! crossvm info link | grep -q 'peer *present'; do :; done")
+        link.process.send_signal(how)
         link.process.wait()
         for here, there in (vms, reversed(vms)):
-            self.assertRegex(here.run("crossvm info link"), r"peer +absent")
+            self.assertRegex(here.run("crossvm info link"), f"peer +{peer}")
             here.start(f"crossvm wait -n 3 -t {PATIENCE} link")
             there.run("crossvm write link 'still here' && crossvm emit -n 3 link")
             self.assertEqual(here.result(), (0, "3\n"))
