@@ -3,8 +3,8 @@
  * libcrossvm: one end of a cross-VM connection, the same calls in a guest and beside it.
  *
  * In a guest, a connection is a device: driven by the crossvm driver, by another driver of such devices, or by the
- * kernel's uio_pci_generic. On the host it is a Unix socket of the process that runs the VM. A program opens it by
- * name, maps its dataports, emits events to the other end and waits for events of its own.
+ * kernel's uio_pci_generic. On the host it is a Unix socket of a hub (`crossvm run`, `hub` or `pair`). A program opens
+ * it by name, maps its dataports, emits events to the other end and waits for events of its own.
  *
  * Events may merge: n calls of crossvm_emit() wake the other end at least once after the last of them, and
  * crossvm_wait() returns how many there were. Memory written before crossvm_emit() is visible to the other end after
@@ -86,7 +86,7 @@ typedef struct crossvm_end_info {
     int32_t owner;          /**< host: 1 when a program owns the end, 0 when none does, -1 when not known; guest: -1 */
     uint32_t msi;           /**< 1 when the guest's interrupt is an MSI; 0 when not, or not known */
     uint64_t vm_exits;      /**< host: exits of the VM so far, where crossvm-vm runs it; else 0 */
-    uint64_t vm_user_exits; /**< host: of these, to the VM's process; else 0 */
+    uint64_t vm_user_exits; /**< host: of these, to crossvm-vm; else 0 */
     uint64_t num_dataports;
     crossvm_dataport_info_t dataports[CROSSVM_MAX_DATAPORTS];
     uint32_t peer_door; /**< host: enum crossvm_door of the peer's end; else 0 */
@@ -153,7 +153,7 @@ crossvm_dataport_t crossvm_dataport(const crossvm_end_t *end, size_t i);
 uint32_t crossvm_peer_state(const crossvm_end_t *end, uint32_t *generation);
 
 /**
- * Fills in what is known of an open end. On the host it asks the VM's process, which can take up to a second.
+ * Fills in what is known of an open end. On the host it asks the hub, which can take up to a second.
  *
  * @param info receives it
  * @param size sizeof(*info). What this library does not know of a larger structure becomes 0
@@ -164,7 +164,7 @@ int crossvm_info(const crossvm_end_t *end, crossvm_end_info_t *info, size_t size
 /**
  * Lists the ends of this machine, devices first, then sockets, each by name. Does not disturb programs that use them.
  *
- * An end whose process does not let this user in, or does not answer, is in the list, with its `error` set. What keeps
+ * An end whose hub does not let this user in, or does not answer, is in the list, with its `error` set. What keeps
  * the call from seeing all ends is an error of the call; then the list holds what it did see.
  *
  * @param list  receives an array for crossvm_list_free(), on an error, too; NULL when it is empty
@@ -185,7 +185,7 @@ void crossvm_list_free(crossvm_end_info_t *list);
 /**
  * Sends one event to the other end. Orders it after all memory accesses before the call.
  *
- * @return 0, or -EIO when the other end's process is gone for good (host) or the device was removed (guest)
+ * @return 0, or -EIO when the hub has ended (host) or the device was removed (guest)
  */
 int crossvm_emit(crossvm_end_t *end);
 
@@ -196,8 +196,8 @@ int crossvm_emit(crossvm_end_t *end);
  * @return how many events came since the last call that returned some (at least 1; at most INT_MAX, and the next call
  * returns the rest); 0 when the deadline passed, when the peer's state changed, or, with a device of the base block
  *         only, when there was a wake-up without an event; -EINTR after a signal (a handler with SA_RESTART may let the
- *         wait go on); -EPIPE when the VM's process ended (host) or the device was removed (guest); -EPROTO when the
- *         VM's process breaks the protocol
+ *         wait go on); -EPIPE when the hub has ended (host) or the device was removed (guest); -EPROTO when the
+ *         hub breaks the protocol
  */
 int crossvm_wait(crossvm_end_t *end, crossvm_deadline_t deadline);
 

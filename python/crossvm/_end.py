@@ -109,7 +109,7 @@ class EndInfo:
     vm_exits: Optional[int]
     """On the host, how often the VM has exited so far, where crossvm-vm runs it."""
     vm_user_exits: Optional[int]
-    """How many of these exits went on to the VM's process."""
+    """How many of these exits went on to crossvm-vm."""
 
     @classmethod
     def _of(cls, raw: crossvm_end_info_t) -> EndInfo:
@@ -123,7 +123,7 @@ class EndInfo:
             error=-raw.error or None,
             version=(raw.version >> 16, raw.version & 0xFFFF) if raw.version else None,
             number=raw.end,
-            peer_state=_peer_state(raw.peer_state),
+            peer_state=PeerState(raw.peer_state),
             peer_generation=raw.peer_generation,
             events=raw.events if raw.version else None,
             msi=bool(raw.msi),
@@ -137,11 +137,6 @@ class EndInfo:
             vm_exits=raw.vm_exits if has_exits else None,
             vm_user_exits=raw.vm_user_exits if has_exits else None,
         )
-
-
-def _peer_state(number: int) -> PeerState:
-    """A later device may know more states."""
-    return PeerState(number) if number <= PeerState.READY else PeerState.UNKNOWN
 
 
 class Dataport:
@@ -227,7 +222,7 @@ class End:
     @property
     def peer_state(self) -> PeerState:
         """What is at the other end."""
-        return _peer_state(self._handle.use(lib.crossvm_peer_state, None))
+        return PeerState(self._handle.use(lib.crossvm_peer_state, None))
 
     @property
     def peer_generation(self) -> int:

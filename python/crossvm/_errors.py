@@ -21,7 +21,7 @@ class Error(OSError):
 
 
 class PeerGone(Error, BrokenPipeError):
-    """The peer is gone or has closed its channel; or the VM's process has ended (EPIPE)."""
+    """The peer is gone or has closed its channel; or the hub has ended (EPIPE)."""
 
 
 class Timeout(Error, TimeoutError):
@@ -45,7 +45,7 @@ class Busy(Error):
 
 
 class ProtocolError(Error):
-    """The peer, or the VM's process, does not keep to the protocol (EPROTO)."""
+    """The peer, or the hub, does not keep to the protocol (EPROTO)."""
 
 
 class TooLarge(Error):

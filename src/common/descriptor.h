@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Descriptors of a library are 3 or more. A program may be started with descriptor 0, 1 or 2 closed, and use it as a
- * standard stream all the same: what it prints must not go to a VM's process or to a device.
+ * standard stream all the same: what it prints must not go to a hub or to a device.
  */
 #pragma once
 

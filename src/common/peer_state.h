@@ -18,3 +18,9 @@ static inline uint32_t peer_state_of(uint32_t driver_state)
         return CROSSVM_PEER_READY;
     }
 }
+
+/** The same of a state that a device tells. One that is not known is READY. */
+static inline uint32_t peer_state_told(uint32_t peer_state)
+{
+    return peer_state <= CROSSVM_PEER_READY ? peer_state : CROSSVM_PEER_READY;
+}

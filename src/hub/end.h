@@ -42,7 +42,7 @@ struct hub_asker {
 struct hub_report {
     bool msi;               /**< the guest uses MSI */
     uint64_t vm_exits;      /**< exits of the VM to the kernel since it started; 0 where nobody counts */
-    uint64_t vm_user_exits; /**< of these, on to the VM's process */
+    uint64_t vm_user_exits; /**< of these, on to crossvm-vm */
 };
 
 /** One of the two ends. Doors read it and change it by the functions below. */

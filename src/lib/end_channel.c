@@ -50,8 +50,7 @@ static uint32_t *known_wake_ups(const struct end_channel *bound, bool *is_known)
     return &last.known;
 }
 
-/* The end's device or the VM's process is gone. A session may still hold data. Without one there is nothing to wait
- * for. */
+/* The end's device or the hub is gone. A session may still hold data. Without one there is nothing to wait for. */
 static int end_is_gone(struct end_channel *bound, uint32_t error)
 {
     if (crossvm_channel_state(&bound->channel) != CROSSVM_CHANNEL_CONNECTED)

@@ -15,7 +15,7 @@ static _Thread_local char sentence[SENTENCE_BYTES] = "no error";
 static _Thread_local struct {
     int error; /* a positive errno value; 0: the sentence is that of the last error */
     crossvm_channel_state_t state;
-    bool gone; /* the device or the VM's process */
+    bool gone; /* the device or the hub */
     const char *reason;
     size_t max_message;
     char name[CROSSVM_FULL_NAME_BYTES];

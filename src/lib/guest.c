@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "../common/error_reason.h"
+#include "../common/peer_state.h"
 #include "deadline.h"
 #include "error.h"
 #include "guest_device.h"
@@ -250,7 +251,7 @@ static uint32_t extended_peer_state(struct crossvm_end *end, uint32_t *generatio
     uint64_t peer = registers_peer(&guest->page);
 
     *generation = (uint32_t)(peer >> 32);
-    return is_gone(guest) ? CROSSVM_PEER_ABSENT : (uint32_t)peer;
+    return is_gone(guest) ? CROSSVM_PEER_ABSENT : peer_state_told((uint32_t)peer);
 }
 
 static uint32_t base_peer_state(struct crossvm_end *end, uint32_t *generation)

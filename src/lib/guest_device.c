@@ -12,6 +12,7 @@
 
 #include "../common/descriptor.h"
 #include "../common/name.h"
+#include "../common/peer_state.h"
 #include "end.h"
 #include "sysfs.h"
 
@@ -127,7 +128,7 @@ void cvm_guest_describe(const struct uio_device *device, const struct registers 
     peer = registers_peer(page);
     info->version = registers_load32(page, CROSSVM_REG_VERSION);
     info->end = registers_load32(page, CROSSVM_REG_END) & 1;
-    info->peer_state = (uint32_t)peer;
+    info->peer_state = peer_state_told((uint32_t)peer);
     info->peer_generation = (uint32_t)(peer >> 32);
     info->events = registers_sequence(page);
     info->msi = cvm_uio_has_msi(device);
@@ -182,7 +183,7 @@ static void look_at_attributes(const struct uio_device *device, crossvm_end_info
         info->dataports[i].rights = (uint32_t)driver_tells(device, file);
     }
     info->end = driver_tells(device, "end") & 1;
-    info->peer_state = state;
+    info->peer_state = peer_state_told(state);
     info->peer_generation = (uint32_t)driver_tells(device, "peer_generation");
     info->events = driver_tells(device, "events");
     info->msi = cvm_uio_has_msi(device);

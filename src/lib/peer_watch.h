@@ -2,7 +2,7 @@
 /*
  * Whether the program that a channel is in a session with is still there.
  *
- * A peer that restarts shows in the channel's memory. A peer that ends does not: the VM's process or the device has
+ * A peer that restarts shows in the channel's memory. A peer that ends does not: the hub or the device has
  * that news. Memory and news take different ways, so a new peer can be in a session with this end before the news of
  * its predecessor's end is here. Therefore reports that a peer has left are ignored until the session is older than the
  * longest delay of news.

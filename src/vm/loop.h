@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The event loop of a VM's process: one thread, beside those of the vCPUs, that serves sockets and eventfds.
+ * The event loop of crossvm-vm: one thread, beside those of the vCPUs, that serves sockets and eventfds.
  */
 #pragma once
 

@@ -226,6 +226,11 @@ static void tells_changes_of_the_peer(void **state)
     assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 0);
     assert_int_equal(crossvm_peer_state(end, &generation), CROSSVM_PEER_PRESENT);
     assert_int_equal(generation, 3);
+    /* A state that only a later device knows is that of a program. */
+    store64(&device, CROSSVM_REG_PEER, 3ULL << 32 | (CROSSVM_PEER_READY + 1));
+    assert_int_equal(crossvm_peer_state(end, &generation), CROSSVM_PEER_READY);
+    assert_int_equal(generation, 3);
+    store64(&device, CROSSVM_REG_PEER, 3ULL << 32 | CROSSVM_PEER_PRESENT);
     /* A peer that went and came is a change, though the state is the same. */
     store64(&device, CROSSVM_REG_PEER, 4ULL << 32 | CROSSVM_PEER_PRESENT);
     assert_int_equal(crossvm_wait(end, CROSSVM_FOREVER), 0);
