@@ -33,7 +33,6 @@ struct crossvm_device {
 	void __iomem *driver;	/* where DRIVER is stored */
 	void __iomem *peer_seq;	/* PEER_SEQ, or NULL */
 	void __iomem *doorbell;	/* BAR0 where there is a region, else NULL */
-	struct resource doorbell_rest; /* of its page, if a program may map that */
 	bool extended;		/* the device has the extended block */
 	unsigned int end;
 	unsigned int num_dataports;
@@ -182,12 +181,15 @@ void crossvm_unset_memory_types(struct crossvm_device *cv);
  */
 bool crossvm_is_region(struct pci_dev *pdev);
 
+/*
+ * Gives the doorbell a page of its own, if the bus has one left. Comes before anybody requests the
+ * BARs of a function that is this driver's.
+ */
+void crossvm_move_doorbell(struct pci_dev *pdev);
+
 /* Maps the registers in a region, and finds the end. 0, or an error after a message. */
 int crossvm_map_region(struct crossvm_device *cv);
 void crossvm_unmap_region(struct crossvm_device *cv);
-
-/* Whether the page of the doorbell is this device's alone: then it stays so. */
-bool crossvm_reserve_doorbell_page(struct crossvm_device *cv);
 
 /* Stores DRIVER in a region, and signals the hub. came: there is a new driver or program. */
 void crossvm_tell_hub(struct crossvm_device *cv, u32 state, bool came);

@@ -160,7 +160,8 @@ static void crossvm_describe_doorbell(struct crossvm_device *cv)
 {
 	unsigned int map = 1 + cv->num_dataports;
 
-	if (map == MAX_UIO_MAPS || !crossvm_reserve_doorbell_page(cv))
+	if (map == MAX_UIO_MAPS ||
+	    !crossvm_bar_holds(cv->pdev, CROSSVM_IVSHMEM_BAR_DOORBELL, PAGE_SIZE))
 		return;
 	crossvm_set_map(cv, map, "doorbell", CROSSVM_IVSHMEM_BAR_DOORBELL, 0, PAGE_SIZE);
 	cv->uio.mem[map].memtype = UIO_MEM_PHYS;

@@ -77,6 +77,8 @@ static int crossvm_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	mutex_init(&cv->lock);
 	INIT_LIST_HEAD(&cv->nodes);
 
+	if (pdev->device == CROSSVM_IVSHMEM_PCI_DEVICE)
+		crossvm_move_doorbell(pdev);
 	ret = pci_enable_device(pdev);
 	if (ret)
 		return ret;

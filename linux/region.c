@@ -47,6 +47,27 @@ bool crossvm_is_region(struct pci_dev *pdev)
 	return found;
 }
 
+/*
+ * A program that cannot map the doorbell makes a system call for each event. It may map no other
+ * device's registers, though, and BAR0 is smaller than a page: firmware and kernels put several of
+ * them into one. So the kernel is told that the BAR has a page, and finds it a place of its own.
+ */
+void crossvm_move_doorbell(struct pci_dev *pdev)
+{
+	struct resource *bar = &pdev->resource[CROSSVM_IVSHMEM_BAR_DOORBELL];
+	resource_size_t size = resource_size(bar);
+
+	if (size >= PAGE_SIZE || !bar->parent)
+		return;
+	pci_release_resource(pdev, CROSSVM_IVSHMEM_BAR_DOORBELL);
+	bar->end = bar->start + PAGE_SIZE - 1;
+	if (!pci_assign_resource(pdev, CROSSVM_IVSHMEM_BAR_DOORBELL))
+		return;
+	bar->end = bar->start + size - 1;
+	if (pci_assign_resource(pdev, CROSSVM_IVSHMEM_BAR_DOORBELL))
+		dev_err(&pdev->dev, "BAR0 has lost its place: remove the device and rescan its bus\n");
+}
+
 int crossvm_map_region(struct crossvm_device *cv)
 {
 	struct pci_dev *pdev = cv->pdev;
@@ -82,32 +103,8 @@ int crossvm_map_region(struct crossvm_device *cv)
 
 void crossvm_unmap_region(struct crossvm_device *cv)
 {
-	if (cv->doorbell_rest.parent)
-		release_resource(&cv->doorbell_rest);
 	memunmap(cv->memory);
 	pci_iounmap(cv->pdev, cv->doorbell);
-}
-
-/*
- * BAR0 is smaller than a page, which may have registers of other devices, too. A program may map
- * it only if there are none: so this keeps the rest of the page from all others, for as long as the
- * driver has the device.
- */
-bool crossvm_reserve_doorbell_page(struct crossvm_device *cv)
-{
-	struct resource *bar = &cv->pdev->resource[CROSSVM_IVSHMEM_BAR_DOORBELL];
-
-	if (!PAGE_ALIGNED(bar->start) || !bar->parent)
-		return false;
-	if (resource_size(bar) >= PAGE_SIZE)
-		return true;
-	cv->doorbell_rest = (struct resource) {
-		.name = KBUILD_MODNAME,
-		.start = bar->end + 1,
-		.end = bar->start + PAGE_SIZE - 1,
-		.flags = bar->flags,
-	};
-	return !request_resource(bar->parent, &cv->doorbell_rest);
 }
 
 /*
