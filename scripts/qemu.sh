@@ -1,15 +1,25 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# qemu.sh: makes a QEMU that knows vfio-user (10.1 or newer) runnable, without installing anything. Leaves in build/qemu
-# the commands qemu-system-x86_64 and qemu-system-aarch64: the system's own where they are new enough, else those of
-# Debian 13's backports, with the C library and all others that they need. Does nothing when they are there. To take
-# newer ones, remove build/qemu first.
+# qemu.sh [ARCH]: makes a QEMU that knows vfio-user (10.1 or newer) runnable, without installing anything. Leaves in
+# build/qemu the commands qemu-system-x86_64 and qemu-system-aarch64: the system's own where they are new enough, else
+# those of Debian 13's backports, with the C library and all others that they need. ARCH is the architecture that they
+# run on. If it is not this machine's, build/qemu-ARCH gets the one that emulates ARCH, for a machine that with-kvm
+# emulates. Does nothing when they are there. To take newer ones, remove the folder first.
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
-qemu=$top/build/qemu
-emulators="qemu-system-x86_64 qemu-system-aarch64"
+# shellcheck source=target.sh
+. "$top/scripts/target.sh"
+target_select "$@"
+
+if [ "$arch" = "$host_arch" ]; then
+    emulators="qemu-system-x86_64 qemu-system-aarch64"
+    packages="qemu-system-x86 qemu-system-arm"
+else
+    emulators="qemu-system-aarch64"
+    packages="qemu-system-arm"
+fi
 
 say() {
     echo "[qemu] $*"
@@ -20,9 +30,18 @@ fail() {
     exit 1
 }
 
-# knows_vfio_user COMMAND
+# knows_vfio_user COMMAND: of this machine's architecture
 knows_vfio_user() {
     "$1" -device vfio-user-pci,help 2>/dev/null | grep -q '^vfio-user-pci options'
+}
+
+# has_vfio_user EMULATOR: of those in products. The name of the device is in its program, which may not run here.
+has_vfio_user() {
+    if [ "$arch" = "$host_arch" ]; then
+        knows_vfio_user "products/$1"
+    else
+        grep -q vfio-user-pci "products/bin/$1"
+    fi
 }
 
 # apt with lists, a cache and a (lack of) installed packages of our own: neither the system's sources nor what is installed
@@ -31,6 +50,7 @@ private_apt() {
     program=$1
     shift
     "$program" -q -y -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Acquire::Languages=none \
+        -o APT::Architecture="$arch" -o APT::Architectures="$arch" \
         -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=/dev/null \
         -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
         -o Dir::State="$work/apt" -o Dir::State::status="$work/status" -o Dir::Cache="$work/cache" "$@"
@@ -42,15 +62,16 @@ fetch_packages() {
     for suite in trixie trixie-backports; do
         echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $suite main"
     done >sources.list
-    say "downloading QEMU and its libraries from Debian 13's backports (about 60 MB)"
+    say "downloading QEMU for $arch and its libraries from Debian 13's backports (about 60 MB)"
+    # shellcheck disable=SC2086 # a list of packages
     if ! private_apt apt-get update >log 2>&1 ||
-        ! private_apt apt-get install --download-only -t trixie-backports qemu-system-x86 qemu-system-arm >>log 2>&1; then
+        ! private_apt apt-get install --download-only -t trixie-backports $packages >>log 2>&1; then
         cat log >&2
         fail "QEMU could not be downloaded: is the network there?"
     fi
 }
 
-# What runs an emulator with the unpacked libraries, firmware and modules, wherever build/qemu is moved to
+# What runs an emulator with the unpacked libraries, firmware and modules, wherever the folder is moved to
 write_command() {
     cat >"products/$1" <<COMMAND
 #!/bin/sh
@@ -77,11 +98,21 @@ unpack() {
 }
 
 link_installed() {
+    [ "$arch" = "$host_arch" ] || return 1
     mkdir products
     for emulator in $emulators; do
         command=$(command -v "$emulator") && knows_vfio_user "$command" || return 1
         ln -s "$command" "products/$emulator"
     done
+}
+
+# Of packages if there are any, since what they hold may not run here
+version() {
+    if [ -d cache ]; then
+        dpkg-deb --field cache/archives/qemu-system-arm_*.deb Version | sed 's/^[0-9]*:\([0-9.]*\).*/\1/'
+    else
+        products/qemu-system-aarch64 --version | sed -n '1s/.*version \([^ ]*\).*/\1/p'
+    fi
 }
 
 [ ! -e "$qemu/version" ] || exit 0
@@ -99,9 +130,9 @@ if ! link_installed; then
     unpack
 fi
 for emulator in $emulators; do
-    knows_vfio_user "products/$emulator" || fail "$emulator of $(products/"$emulator" --version | head -n 1) knows no vfio-user"
+    has_vfio_user "$emulator" || fail "$emulator, version $(version), knows no vfio-user"
 done
-"products/qemu-system-x86_64" --version | sed -n '1s/.*version \([^ ]*\).*/\1/p' >products/version
+version >products/version
 
 rm -rf "$qemu" # what an interrupted run left
 mv products "$qemu"

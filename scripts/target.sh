@@ -13,6 +13,7 @@
 #     programs    where the programs are built
 #     kernel      Debian's kernel, see kernel.sh
 #     driver      the guest driver
+#     qemu        a QEMU that knows vfio-user and runs on such a machine, see qemu.sh
 #
 # It is a function, so that the script decides when an unknown architecture ends it.
 
@@ -37,6 +38,7 @@ target_select() {
     arch=${1:-$host_arch}
     kernel=${top:?}/build/kernel/$arch
     driver=$top/build/driver/$arch
+    qemu=$top/build/qemu
     case $arch-on-$host_arch in
     amd64-on-amd64 | arm64-on-arm64)
         cross=
@@ -44,6 +46,7 @@ target_select() {
         programs=$top/build/host
         ;;
     arm64-on-amd64)
+        qemu=$qemu-$arch
         cross=aarch64-linux-gnu-
         sysroot=$top/build/sysroot/arm64
         programs=$top/build/arm64

@@ -1,17 +1,47 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
 #
-# run.sh [ARCH]: the cost of a channel between a guest and its host, in instructions of both with their kernels, which
-# an emulated machine counts. Counts repeat within a few per mille; times do not. ARCH is arm64 by default: while QEMU
-# counts, its emulation of AMD SVM delivers interrupts twice, so an amd64 guest can hang, and with two CPUs always
-# does.
+# run.sh [ARCH [VMM...]]: the cost of a channel between a guest and its host, in instructions of both with their kernels,
+# which an emulated machine counts. Counts repeat within a few per mille; times do not. ARCH is arm64 by default: while
+# QEMU counts, its emulation of AMD SVM delivers interrupts twice, so an amd64 guest can hang, and with two CPUs always
+# does. VMM is crossvm-vm, or a door of a stock QEMU: ivshmem or vfio-user. Without one, all that are there for ARCH.
 set -eu
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 # shellcheck source=../../scripts/target.sh
 . "$top/scripts/target.sh"
 target_select "${1:-arm64}"
+[ $# -eq 0 ] || shift
+if [ $# -eq 0 ] && [ "$arch" = arm64 ]; then
+    set -- crossvm-vm ivshmem vfio-user
+elif [ $# -eq 0 ]; then
+    set -- crossvm-vm
+fi
 bundle=$top/build/bench-guest/$arch
+
+# The emulated machine has no QEMU, so the bundle brings one. Its guest gets what that of crossvm-vm has: no PMU and no
+# count of stolen time, which both cost something each time the CPU goes from guest to host or back.
+add_qemu() {
+    [ "$arch" = arm64 ] || {
+        echo "run.sh: a stock QEMU is measured on arm64 only, not on $arch" >&2
+        exit 2
+    }
+    if [ ! -e "$bundle/qemu" ]; then
+        "$top/scripts/qemu.sh" "$arch"
+        mkdir "$bundle/qemu"
+        cp -RL "$qemu/bin" "$qemu/lib" "$qemu/qemu-system-aarch64" "$bundle/qemu"
+    fi
+    {
+        sed '/^    vmm:/,$d' "$top/bench/guest/topology.yaml"
+        cat <<TEXT
+    vmm: qemu
+    door: $1
+    program: qemu/qemu-system-aarch64
+    arguments: [-cpu, "host,pmu=off,kvm-steal-time=off", -nic, none]
+TEXT
+        sed '1,/^    vmm:/d' "$top/bench/guest/topology.yaml"
+    } >"$bundle/$1.yaml"
+}
 
 rm -rf "$bundle"
 mkdir -p "$bundle"
@@ -22,12 +52,28 @@ cp "$programs/src/tool/crossvm" "$bundle/guest/bin"
 "$top/scripts/make-initramfs" "$bundle/guest.cpio" "$bundle/guest"
 rm -rf "$bundle/guest"
 ln -s "$kernel/vmlinux" "$bundle"
-cp "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" "$top/bench/guest/host-run" \
-    "$top/bench/guest/topology.yaml" "$bundle"
+cp "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" "$top/bench/guest/host-run" "$bundle"
+for vmm; do
+    case $vmm in
+    crossvm-vm) cp "$top/bench/guest/topology.yaml" "$bundle/$vmm.yaml" ;;
+    ivshmem | vfio-user) add_qemu "$vmm" ;;
+    *)
+        echo "run.sh: '$vmm' is no VMM to measure: it can be crossvm-vm, ivshmem or vfio-user" >&2
+        exit 2
+        ;;
+    esac
+done
+
+# measure CPUS WORD VMM...
+measure() {
+    cpus=$1
+    shift
+    "$top/scripts/with-kvm" --arch "$arch" --icount --smp "$cpus" --memory 2048 --timeout 1800 "$bundle" ./host-run "$@"
+}
 
 printf '%-52s %12s %8s\n' "guest and host, $arch" instructions exits
 echo "on one CPU"
-"$top/scripts/with-kvm" --arch "$arch" --icount --smp 1 "$bundle" ./host-run one
+measure 1 one "$@"
 [ "$arch" != amd64 ] || exit 0
 echo "on two CPUs, one each"
-"$top/scripts/with-kvm" --arch "$arch" --icount --smp 2 "$bundle" ./host-run two
+measure 2 two "$@"
