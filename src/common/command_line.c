@@ -120,17 +120,28 @@ double command_line_seconds(struct argp_state *state, const char *what, const ch
     return seconds < MAX_SECONDS ? seconds : MAX_SECONDS;
 }
 
-error_t command_line_take_name(int key, char *argument, struct argp_state *state, const char **name)
+static error_t take_one(int key, char *argument, struct argp_state *state, const char **taken, const char *word,
+                        const char *what)
 {
     switch (key) {
     case ARGP_KEY_ARG:
-        if (*name)
-            command_line_error(state, "one NAME is enough; what is \"%s\" for?", argument);
-        *name = argument;
+        if (*taken)
+            command_line_error(state, "one %s is enough; what is \"%s\" for?", word, argument);
+        *taken = argument;
         return 0;
     case ARGP_KEY_NO_ARGS:
-        command_line_error(state, "the NAME of a connection is missing");
+        command_line_error(state, "the %s %s is missing", word, what);
     default:
         return ARGP_ERR_UNKNOWN;
     }
+}
+
+error_t command_line_take_name(int key, char *argument, struct argp_state *state, const char **name)
+{
+    return take_one(key, argument, state, name, "NAME", "of a connection");
+}
+
+error_t command_line_take_file(int key, char *argument, struct argp_state *state, const char **file)
+{
+    return take_one(key, argument, state, file, "FILE", "with a topology");
 }

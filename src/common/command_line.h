@@ -41,3 +41,6 @@ double command_line_seconds(struct argp_state *state, const char *what, const ch
  * @return 0, or ARGP_ERR_UNKNOWN for all other keys
  */
 error_t command_line_take_name(int key, char *argument, struct argp_state *state, const char **name);
+
+/** The same of an argument FILE, with a topology. */
+error_t command_line_take_file(int key, char *argument, struct argp_state *state, const char **file);

@@ -20,6 +20,7 @@
 #include "../wire/wire.h"
 #include "door.h"
 #include "entrance.h"
+#include "news.h"
 
 /* For how long a client waits for the report of the VM at the peer's end: if none comes, the one before has to do. */
 #define REPORT_PATIENCE_MS 500
@@ -55,15 +56,10 @@ struct host_door {
 /* Each message carries the whole state, so one that a full socket did not take is sent when the socket takes it. */
 static void tell(struct host_door *door)
 {
-    const struct hub_end *peer = door->end->peer;
-    struct crossvm_wire_driver state = {
-        .header = {.magic = CROSSVM_WIRE_MAGIC, .version = CROSSVM_WIRE_VERSION, .type = CROSSVM_WIRE_DRIVER},
-        .driver_state = peer->state,
-        .generation = peer->generation,
-    };
+    const struct crossvm_wire_driver news = hub_news_for(door->end);
     bool was_late = door->late;
 
-    door->late = cvm_descriptors_send(door->owner->source.fd, &state, sizeof(state), NULL, 0) != 0 &&
+    door->late = cvm_descriptors_send(door->owner->source.fd, &news, sizeof(news), NULL, 0) != 0 &&
                  (errno == EAGAIN || errno == ENOBUFS);
     if (door->late != was_late)
         hub_loop_change(door->loop, &door->owner->source, door->late ? EPOLLIN | EPOLLOUT : EPOLLIN);

@@ -151,7 +151,7 @@ static void serve(struct hub_source *source, uint32_t events)
     put_out(door);
 }
 
-/* Tells a VMM all that it will ever hear. A socket that is new has room for that. 0, or -1. */
+/* Tells a VMM all that it will ever hear. A socket that is new has room for that. 0, or a negative errno value. */
 static int introduce(const struct ivshmem_door *door)
 {
     const struct hub_end *end = door->end;
@@ -170,24 +170,27 @@ static int introduce(const struct ivshmem_door *door)
     for (size_t i = 0; i < sizeof(messages) / sizeof(messages[0]); i++) {
         if (cvm_descriptors_send(door->vmm.fd, &messages[i].number, sizeof(messages[i].number), &messages[i].fd,
                                  messages[i].fd >= 0))
-            return -1;
+            return -errno;
     }
     return 0;
 }
 
-/* 0, or -1 */
-static int let_in(struct ivshmem_door *door)
+/* 0, or a negative errno value */
+static int hand_over(struct ivshmem_door *door)
 {
+    int error;
+
     fill(door);
-    if (hub_loop_watch(door->loop, &door->vmm, EPOLLIN) || hub_loop_watch(door->loop, &door->hub_doorbell, EPOLLIN) ||
-        hub_end_take(door->end, &door->occupant))
-        return -1;
-    return introduce(door);
+    if (hub_loop_watch(door->loop, &door->vmm, EPOLLIN) || hub_loop_watch(door->loop, &door->hub_doorbell, EPOLLIN))
+        return -errno;
+    error = hub_end_take(door->end, &door->occupant);
+    return error ? error : introduce(door);
 }
 
 static void welcome(struct hub_entrance *entrance, int fd)
 {
     struct ivshmem_door *door = (struct ivshmem_door *)((char *)entrance - offsetof(struct ivshmem_door, entrance));
+    int error;
 
     /* The VMM before may have gone without our having come to its socket yet. */
     if (door->vmm.fd >= 0 && has_hung_up(door->vmm.fd))
@@ -195,8 +198,11 @@ static void welcome(struct hub_entrance *entrance, int fd)
     if (!hub_entrance_lets_in(entrance, fd, door->vmm.fd >= 0))
         return;
     door->vmm.fd = fd;
-    if (let_in(door))
-        put_out(door);
+    error = hand_over(door);
+    if (!error)
+        return;
+    hub_entrance_cannot_hand_over(entrance, error);
+    put_out(door);
 }
 
 /* --- life --- */

@@ -414,6 +414,7 @@ static void welcome(struct hub_entrance *entrance, int fd)
 {
     struct vfio_user_door *door =
         (struct vfio_user_door *)((char *)entrance - offsetof(struct vfio_user_door, entrance));
+    int error;
 
     /* The VMM before may have gone without our having come to its socket yet. */
     if (door->vmm.fd >= 0 && has_hung_up(door->vmm.fd))
@@ -424,8 +425,11 @@ static void welcome(struct hub_entrance *entrance, int fd)
     limit_replies(fd);
     door->greeted = false;
     door->messages = 0;
-    if (hub_loop_watch(door->loop, &door->vmm, EPOLLIN) || pci_device_power_on(&door->device))
-        put_out(door);
+    error = hub_loop_watch(door->loop, &door->vmm, EPOLLIN) ? -errno : pci_device_power_on(&door->device);
+    if (!error)
+        return;
+    hub_entrance_cannot_hand_over(entrance, error);
+    put_out(door);
 }
 
 /* --- life --- */

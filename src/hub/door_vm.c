@@ -19,6 +19,7 @@
 #include "../wire/wire.h"
 #include "door.h"
 #include "entrance.h"
+#include "news.h"
 
 struct vm_door {
     struct hub_door door; /* first, so that a door is its vm_door */
@@ -48,13 +49,8 @@ static bool send_all(const struct vm_door *door, const void *bytes, size_t size)
 /* Each message carries the whole state, so one that a full socket did not take is sent when the socket takes it. */
 static void send_late(struct vm_door *door)
 {
-    const struct hub_end *peer = door->end->peer;
-    struct crossvm_wire_driver news = {
-        .header = {.magic = CROSSVM_WIRE_MAGIC, .version = CROSSVM_WIRE_VERSION, .type = CROSSVM_WIRE_DRIVER},
-        .driver_state = peer->state,
-        .generation = peer->generation,
-    };
-    struct crossvm_wire_header question = {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_INFO};
+    const struct crossvm_wire_driver news = hub_news_for(door->end);
+    const struct crossvm_wire_header question = {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_INFO};
 
     if (door->late_news && send_all(door, &news, sizeof(news)))
         door->late_news = false;
@@ -172,8 +168,7 @@ static void welcome(struct hub_entrance *entrance, int fd)
         peer_changed(&door->occupant);
         return;
     }
-    if (error != -EPIPE) /* it is gone already */
-        hub_entrance_complain(entrance, "cannot hand its end over to a VM: %s", error_reason(-error));
+    hub_entrance_cannot_hand_over(entrance, error);
     put_out(door);
 }
 

@@ -110,6 +110,12 @@ bool hub_entrance_admits(const struct hub_entrance *entrance, int fd)
     return listener_admits(&entrance->door.listener, fd);
 }
 
+void hub_entrance_cannot_hand_over(struct hub_entrance *entrance, int error)
+{
+    if (error != -EPIPE)
+        hub_entrance_complain(entrance, "cannot hand its end over to a VMM: %s", error_reason(-error));
+}
+
 void hub_entrance_suspend(struct hub_entrance *entrance)
 {
     entrance->suspended = true;

@@ -41,6 +41,10 @@ bool hub_entrance_admits(const struct hub_entrance *entrance, int fd);
  */
 bool hub_entrance_lets_in(struct hub_entrance *entrance, int fd, bool taken);
 
+/** Complains that a client cannot have the end. A client that has left is no reason. @param error negative errno value
+ */
+void hub_entrance_cannot_hand_over(struct hub_entrance *entrance, int error);
+
 /** Accepts nobody until hub_entrance_resume(): clients wait in the queue of the socket. */
 void hub_entrance_suspend(struct hub_entrance *entrance);
 void hub_entrance_resume(struct hub_entrance *entrance);

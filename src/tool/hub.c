@@ -32,15 +32,8 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_STATS:
         request->stats = true;
         return 0;
-    case ARGP_KEY_ARG:
-        if (request->file)
-            command_line_error(state, "one FILE is enough; what is \"%s\" for?", argument);
-        request->file = argument;
-        return 0;
-    case ARGP_KEY_NO_ARGS:
-        command_line_error(state, "the FILE with a topology is missing");
     default:
-        return ARGP_ERR_UNKNOWN;
+        return command_line_take_file(key, argument, state, &request->file);
     }
 }
 
