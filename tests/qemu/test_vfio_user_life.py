@@ -78,14 +78,18 @@ class HubEnds(QemuTest):
         """A hub that comes again at the same place can be plugged in, once the dead device is taken out."""
         self.monitor("detach")
         self.link = self.pair("link", "64K")
-        self.monitor("attach")
+        self.attach()
         end = self.open("link.1")
         end.emit()
         self.assertEqual(self.vm.run(f"crossvm wait -t {PATIENCE} link"), "1\n")
         self.assertEqual(self.vm.run("crossvm read link -o 65532 | od -An -tx1").split(), ["00"] * 4)
 
-    def start(self):
+    def attach(self):
         self.monitor("attach")
+        self.vm.run("until crossvm info link >/dev/null 2>&1; do :; done")  # attach ends when the driver begins
+
+    def start(self):
+        self.attach()
         self.vm.run("crossvm write link -o 65532 kept")
 
     def test_end(self):
