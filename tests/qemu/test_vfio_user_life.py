@@ -95,11 +95,12 @@ class HubEnds(QemuTest):
     def test_end(self):
         """The guest is told, and QEMU goes on, however busy it is with the device."""
         self.start()
-        self.vm.run("while :; do cat /sys/bus/pci/drivers/crossvm/*/crossvm/*; done >/dev/null & echo $! >/tmp/pid")
+        # Ended by a file: a killed loop would leave running what it has begun.
+        self.vm.run("while [ ! -e /tmp/end ]; do cat /sys/bus/pci/drivers/crossvm/*/crossvm/*; done >/dev/null &")
         with Tool("echo", "link.1"):
             self.vm.run("crossvm ping -q -f -c 1000 link && crossvm write link -o 65532 kept")
             self.assertEqual(self.link.stop()[0], 0)
-        self.vm.run("kill $(cat /tmp/pid); wait $(cat /tmp/pid); true")
+        self.vm.run("touch /tmp/end; wait $!")
         self.check_gone(peer=1)
         self.check_again()
 
