@@ -45,8 +45,8 @@ cp "$top/demo/host-run" "$bundle"
 # On this machine, whose own programs serve guests of any architecture.
 run_qemu() {
     case $arch in
-    amd64) emulator=qemu-system-x86_64 ;;
-    arm64) emulator=qemu-system-aarch64 ;;
+    amd64) emulator="qemu-system-x86_64" ;;
+    arm64) emulator="qemu-system-aarch64" ;;
     esac
     installed=$(command -v "$emulator")
     [ "$arch" = "$host_arch" ] || "$top/scripts/build-tree" host
