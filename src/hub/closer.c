@@ -11,6 +11,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "../wire/foreign.h"
+
 /* What the thread and the closer share: the last of them frees it. */
 struct hub_closing {
     int users; /* atomic */
@@ -79,14 +81,6 @@ void hub_closer_init(struct hub_closer *closer, struct hub_loop *loop, void (*en
     *closer = (struct hub_closer){.source = {.fd = -1, .handle = thread_ended}, .loop = loop, .ended = ended};
 }
 
-bool hub_closer_is_eventfd(int fd)
-{
-    char path[32], target[32] = "";
-
-    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    return readlink(path, target, sizeof(target) - 1) > 0 && strcmp(target, "anon_inode:[eventfd]") == 0;
-}
-
 static bool start(struct hub_closer *closer, struct hub_closing *closing)
 {
     closing->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -113,9 +107,9 @@ bool hub_closer_close(struct hub_closer *closer, const int *fds, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (fds[i] < 0)
             continue;
-        if (!closing && !hub_closer_is_eventfd(fds[i]))
+        if (!closing && !foreign_is_eventfd(fds[i]))
             closing = calloc(1, sizeof(*closing));
-        if (closing && !hub_closer_is_eventfd(fds[i]))
+        if (closing && !foreign_is_eventfd(fds[i]))
             closing->fds[closing->num_fds++] = fds[i];
         else
             close(fds[i]);

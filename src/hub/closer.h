@@ -25,9 +25,6 @@ struct hub_closer {
 
 void hub_closer_init(struct hub_closer *closer, struct hub_loop *loop, void (*ended)(struct hub_closer *closer));
 
-/** Whether a descriptor is an eventfd, which close() never waits for. Does not touch the file. */
-bool hub_closer_is_eventfd(int fd);
-
 /**
  * Closes descriptors, of which those that are -1 do not count.
  *

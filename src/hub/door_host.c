@@ -15,6 +15,7 @@
 #include "../common/message.h"
 #include "../wire/checks.h"
 #include "../wire/descriptors.h"
+#include "../wire/foreign.h"
 #include "../wire/hang_up.h"
 #include "../wire/memory.h"
 #include "../wire/wire.h"
@@ -77,7 +78,7 @@ static void drop(struct client *client)
     struct host_door *door = client->door;
 
     hub_loop_unwatch(door->loop, &client->source);
-    close(client->source.fd);
+    foreign_hang_up(client->source.fd);
     client->source.fd = -1;
     if (door->owner != client)
         return;
@@ -251,7 +252,7 @@ static void serve(struct hub_source *source, uint32_t events)
         tell(client->door);
     if (!(events & ~(uint32_t)EPOLLOUT))
         return;
-    length = recv(source->fd, &request, sizeof(request), MSG_DONTWAIT);
+    length = foreign_receive(source->fd, &request, sizeof(request));
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     note_asking(client, now_ms());

@@ -23,6 +23,7 @@
 #include "../common/shared_event.h"
 #include "../vmm/event_page.h"
 #include "../wire/descriptors.h"
+#include "../wire/foreign.h"
 #include "../wire/hang_up.h"
 #include "door.h"
 #include "entrance.h"
@@ -128,7 +129,7 @@ static void put_out(struct ivshmem_door *door)
         return;
     hub_loop_unwatch(door->loop, &door->hub_doorbell);
     hub_loop_unwatch(door->loop, &door->vmm);
-    close(door->vmm.fd);
+    foreign_hang_up(door->vmm.fd);
     door->vmm.fd = -1;
     door->seen = (uint32_t)hub_end_peer_count(door->end);
     hub_end_leave(door->end);
@@ -138,7 +139,7 @@ static void serve(struct hub_source *source, uint32_t events)
 {
     struct ivshmem_door *door = (struct ivshmem_door *)((char *)source - offsetof(struct ivshmem_door, vmm));
     char byte;
-    ssize_t length = recv(source->fd, &byte, sizeof(byte), MSG_DONTWAIT);
+    ssize_t length = foreign_receive(source->fd, &byte, sizeof(byte));
 
     (void)events;
     if (length < 0 && (errno == EAGAIN || errno == EINTR))

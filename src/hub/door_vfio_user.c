@@ -16,6 +16,7 @@
 
 #include "../common/message.h"
 #include "../wire/descriptors.h"
+#include "../wire/foreign.h"
 #include "../wire/hang_up.h"
 #include "../wire/vfio_user.h"
 #include "closer.h"
@@ -271,7 +272,7 @@ static void answer(struct vfio_user_door *door, const struct vfio_user_request *
 static const char *find_disorder(const struct vfio_user_door *door, const struct vfio_user_request *request)
 {
     for (size_t i = 0; i < VFIO_USER_MAX_FDS; i++) {
-        if (door->fds[i] >= 0 && !hub_closer_is_eventfd(door->fds[i]))
+        if (door->fds[i] >= 0 && !foreign_is_eventfd(door->fds[i]))
             return "comes with a descriptor that is no eventfd";
     }
     if ((request->command == VFIO_USER_VERSION) == door->greeted)

@@ -15,6 +15,7 @@
 #include "../common/message.h"
 #include "../wire/checks.h"
 #include "../wire/descriptors.h"
+#include "../wire/foreign.h"
 #include "../wire/hang_up.h"
 #include "../wire/wire.h"
 #include "door.h"
@@ -102,7 +103,7 @@ static void put_out(struct vm_door *door)
     if (door->vm.fd < 0)
         return;
     hub_loop_unwatch(door->loop, &door->vm);
-    close(door->vm.fd);
+    foreign_hang_up(door->vm.fd);
     door->vm.fd = -1;
     door->late_news = door->late_question = false;
     if (door->end->occupant == &door->occupant)
@@ -132,7 +133,7 @@ static void serve(struct hub_source *source, uint32_t events)
         send_late(door);
     if (!(events & ~(uint32_t)EPOLLOUT))
         return;
-    length = recv(source->fd, &report, sizeof(report), MSG_DONTWAIT);
+    length = foreign_receive(source->fd, &report, sizeof(report));
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (length <= 0)

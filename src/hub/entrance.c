@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../common/message.h"
+#include "../wire/foreign.h"
 
 /* After a message that clients can cause. */
 #define SILENCE_MS 1000
@@ -139,7 +140,7 @@ bool hub_entrance_lets_in(struct hub_entrance *entrance, int fd, bool taken)
         hub_entrance_complain(entrance,
                               "a second VMM came to %s and was turned away: give each a connection of its own",
                               hub_entrance_path(entrance));
-    close(fd);
+    foreign_hang_up(fd);
     return false;
 }
 
