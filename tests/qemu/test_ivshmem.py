@@ -12,7 +12,7 @@ import unittest
 
 import crossvm
 import test_vfio_user
-from machines import PATIENCE, Qmp, QemuTest, plug
+from machines import ARCH, PATIENCE, Qmp, QemuTest, plug
 
 PAGE = 4096
 FRONT = 7 * PAGE  # of a region, before the dataports
