@@ -102,6 +102,20 @@ static void send_any(struct world *world, struct input *input)
     send_message(world, cut, fds, num_fds);
 }
 
+/* A message that says no more than its command. */
+static void send_plain(struct world *world, uint8_t which)
+{
+    static const struct {
+        uint16_t command;
+        uint8_t words;
+    } messages[] = {{VFIO_USER_RESET, 0}, {VFIO_USER_GET_INFO, 4}, {VFIO_USER_DMA_MAP, 8}, {VFIO_USER_DMA_UNMAP, 6}};
+
+    begin(world, messages[which & 3u].command, 0);
+    for (uint8_t i = 0; i < messages[which & 3u].words; i++)
+        put32(world, 0);
+    send_message(world, 0, NULL, 0);
+}
+
 static void send_question(struct world *world, struct input *input)
 {
     uint8_t which = input_byte(input);
@@ -124,6 +138,8 @@ static void send_irqs(struct world *world, struct input *input)
 
     begin(world, VFIO_USER_SET_IRQS, 0);
     put32(world, 20);
+    if (!(flags & 0x80u)) /* one kind of data, and one action */
+        flags = (uint8_t)(1u << (flags & 3u) % 3 | 8u << (flags >> 2 & 3u) % 3);
     put32(world, flags & 0x3fu);
     put32(world, index & 7u);
     put32(world, index >> 6 & 1u);
@@ -274,8 +290,10 @@ static void act(struct world *world, struct input *input)
     else
         switch (what & 0xfu) {
         case 0:
-        case 1:
             send_version(world);
+            break;
+        case 1:
+            send_plain(world, input_byte(input));
             break;
         case 2:
             send_any(world, input);
