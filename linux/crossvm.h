@@ -52,9 +52,9 @@ struct crossvm_device {
 	atomic_t unseen;
 
 	/*
-	 * Guards live, openers and nodes, and is held over the store to DRIVER that follows from them, so
-	 * that stores are in the order of the changes. UIO calls open and release with a mutex of
-	 * its own held, which is therefore always taken first.
+	 * Guards live, openers and nodes, and is held over the store to DRIVER that follows from
+	 * them, so that stores are in the order of the changes. UIO calls open and release with a
+	 * mutex of its own held, which is therefore always taken first.
 	 */
 	struct mutex lock;
 	bool live;		/* the UIO device is complete, and DRIVER says that we are here */
