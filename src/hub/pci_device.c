@@ -80,6 +80,7 @@ static void set_awake(const struct pci_device *device, uint32_t awake)
 void pci_device_set_irq(struct pci_device *device, enum pci_irq irq, int eventfd)
 {
     pci_interrupts_set(&device->interrupts, irq, eventfd);
+    hub_end_report(device->end, &(struct hub_report){.msi = pci_interrupts_use_msi(&device->interrupts)});
     /* A look that goes on finds what the guest has counted without a doorbell, and is the last one. */
     if (!pci_interrupts_use_msi(&device->interrupts))
         set_awake(device, 0);

@@ -595,6 +595,30 @@ static void the_hub_ends(void **state)
     crossvm_close(end);
 }
 
+/* The host sees by which interrupt the guest hears, and that a VMM is there. */
+static void the_host_is_told_of_the_vmm(void **state)
+{
+    crossvm_end_t *end = hub_open("x");
+    int vmm = vmm_start("x"), interrupt = eventfd(0, EFD_CLOEXEC);
+    crossvm_end_info_t info;
+
+    (void)state;
+    for (unsigned int msi = 0; msi < 2; msi++) {
+        vmm_set_irq(vmm, 1, msi ? interrupt : -1);
+        assert_int_equal(crossvm_info(end, &info, sizeof(info)), 0);
+        assert_int_equal(info.msi, msi);
+        assert_int_equal(info.peer_door, CROSSVM_DOOR_VFIO_USER);
+        assert_int_equal(info.peer_here, 1);
+    }
+    close(vmm);
+    close(interrupt);
+    do
+        assert_int_equal(crossvm_info(end, &info, sizeof(info)), 0);
+    while (info.peer_here); /* the hub comes to it */
+    assert_int_equal(info.msi, 0);
+    crossvm_close(end);
+}
+
 /* A guest writes over its view of the device, and has the true one again when a VMM comes. */
 static void a_guest_spoils_its_own_view_only(void **state)
 {
@@ -640,6 +664,7 @@ int main(void)
         HUB_TEST(a_vmm_that_comes_again),
         HUB_TEST(a_second_vmm_is_turned_away),
         HUB_TEST(the_hub_ends),
+        HUB_TEST(the_host_is_told_of_the_vmm),
         HUB_TEST(a_guest_spoils_its_own_view_only),
     };
 
