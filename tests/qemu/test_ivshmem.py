@@ -183,7 +183,8 @@ class Doors(QemuTest):
             vm.load_driver()
         for here, there in (vms, reversed(vms)):
             there.run("crossvm echo link >/dev/null 2>&1 &")
-            self.assertIn("1000 sent, 1000 answered, 0% lost", here.run("crossvm ping -q -f -c 1000 link"))
+            summary = here.run(f"crossvm ping -q -f -W {PATIENCE} -c 1000 link")
+            self.assertIn("1000 sent, 1000 answered, 0% lost", summary)
             there.run("kill $!; wait $!; true")
 
 
