@@ -177,11 +177,13 @@ class Ivshmem(Plug, QemuTest):
 
     def test_attach(self):
         end = self.attach()
-        self.vm.run("crossvm ping -q -f -c 10 link >/tmp/output 2>&1 &")
+        self.vm.start("crossvm ping -q -f -c 10 link")
         with end.datagram() as channel:
             for _ in range(10):
                 channel.send(channel.recv(timeout=PATIENCE), timeout=PATIENCE)
-            self.assertIn("10 sent, 10 answered", self.vm.run("wait $!; cat /tmp/output"))
+            status, output = self.vm.result()
+        self.assertEqual(status, 0)
+        self.assertIn("10 sent, 10 answered", output)
         end.close()
         self.assertIn("a QEMU without KVM crashes some time after", self.error("detach", "link"))
 
