@@ -252,7 +252,7 @@ static void serve(struct hub_source *source, uint32_t events)
         tell(client->door);
     if (!(events & ~(uint32_t)EPOLLOUT))
         return;
-    length = foreign_receive(source->fd, &request, sizeof(request));
+    length = foreign_receive(source->fd, &request, sizeof(request), NULL, 0, NULL);
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     note_asking(client, now_ms());

@@ -139,7 +139,7 @@ static void serve(struct hub_source *source, uint32_t events)
 {
     struct ivshmem_door *door = (struct ivshmem_door *)((char *)source - offsetof(struct ivshmem_door, vmm));
     char byte;
-    ssize_t length = foreign_receive(source->fd, &byte, sizeof(byte));
+    ssize_t length = foreign_receive(source->fd, &byte, sizeof(byte), NULL, 0, NULL);
 
     (void)events;
     if (length < 0 && (errno == EAGAIN || errno == EINTR))

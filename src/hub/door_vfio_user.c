@@ -42,7 +42,7 @@ struct vfio_user_door {
     int fds[VFIO_USER_MAX_FDS];
     bool brings_fds;          /* the next bytes may come with descriptors that are of use */
     struct hub_closer closer; /* of those that are no eventfds */
-    size_t num_fds; /* that came with the message, received or not; TOO_MANY_FDS and above are as good as any */
+    size_t num_fds;           /* that came with the message; TOO_MANY_FDS: that many or more */
     struct vfio_user_reply reply;
     int reply_fd; /* that goes with it, or -1; not the reply's to close */
     bool late;    /* the reply waits for room in the socket */
@@ -75,17 +75,6 @@ static void expect_message(struct vfio_user_door *door)
     door->brings_fds = false;
 }
 
-/* Bytes that nobody received would reset the VMM's socket, at which QEMU 11.1 aborts: it expects its end. */
-static void hang_up(int fd)
-{
-    char bytes[4096];
-
-    (void)shutdown(fd, SHUT_RD);
-    while (recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-        ;
-    close(fd);
-}
-
 static void put_out(struct vfio_user_door *door)
 {
     if (door->vmm.fd < 0)
@@ -96,7 +85,7 @@ static void put_out(struct vfio_user_door *door)
                          " stores of registers",
                          hub_entrance_path(&door->entrance), door->messages, door->device.loads, door->device.stores);
     hub_loop_unwatch(door->loop, &door->vmm);
-    hang_up(door->vmm.fd);
+    foreign_hang_up(door->vmm.fd);
     door->vmm.fd = -1;
     expect_message(door);
     door->late = false;
@@ -318,25 +307,16 @@ static void take_message(struct vfio_user_door *door)
 }
 
 /*
- * Of descriptors, only those of SET_IRQS are of use. All others are never received, since closing them could wait for
- * the VMM. Descriptors come with the first byte that was sent with them, and VMMs send a message in one piece.
+ * Of descriptors, only those of SET_IRQS are of use. They come with the first byte that was sent with them, and VMMs
+ * send a message in one piece.
  */
 static ssize_t receive_some(struct vfio_user_door *door, size_t size)
 {
-    uint8_t *to = door->message + door->received;
-    ssize_t length;
-    bool some;
+    size_t wanted = door->brings_fds ? VFIO_USER_MAX_FDS : 0, n;
+    ssize_t length = foreign_receive(door->vmm.fd, door->message + door->received, size, door->fds, wanted, &n);
 
-    if (door->brings_fds) {
-        door->brings_fds = false;
-        length = cvm_descriptors_receive(door->vmm.fd, to, size, door->fds, VFIO_USER_MAX_FDS, &door->num_fds);
-        if (door->num_fds > VFIO_USER_MAX_FDS)
-            door->num_fds = TOO_MANY_FDS;
-        return length;
-    }
-    length = cvm_descriptors_refuse(door->vmm.fd, to, size, &some);
-    if (some)
-        door->num_fds++;
+    door->brings_fds = false;
+    door->num_fds = n < TOO_MANY_FDS - door->num_fds ? door->num_fds + n : TOO_MANY_FDS;
     return length;
 }
 

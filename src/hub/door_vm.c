@@ -133,7 +133,7 @@ static void serve(struct hub_source *source, uint32_t events)
         send_late(door);
     if (!(events & ~(uint32_t)EPOLLOUT))
         return;
-    length = foreign_receive(source->fd, &report, sizeof(report));
+    length = foreign_receive(source->fd, &report, sizeof(report), NULL, 0, NULL);
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (length <= 0)

@@ -36,19 +36,6 @@ int cvm_descriptors_send(int socket, const void *message, size_t size, const int
     return sendmsg(socket, &packet, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)size ? 0 : -1;
 }
 
-ssize_t cvm_descriptors_refuse(int socket, void *message, size_t size, bool *some)
-{
-    struct iovec part = {.iov_base = message, .iov_len = size};
-    struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
-    ssize_t length;
-
-    do
-        length = recvmsg(socket, &packet, MSG_DONTWAIT);
-    while (length < 0 && errno == EINTR);
-    *some = length >= 0 && packet.msg_flags & MSG_CTRUNC;
-    return length;
-}
-
 /* Takes all descriptors. Returns how many there were, or -1 when one could not be moved. */
 static ssize_t take_all(struct msghdr *packet, int *fds, size_t max)
 {

@@ -17,14 +17,6 @@
 int cvm_descriptors_send(int socket, const void *message, size_t size, const int *fds, size_t n);
 
 /**
- * Receives a message without the descriptors that come with it: this process never has them.
- *
- * @param some whether there were any
- * @return as recv() with MSG_DONTWAIT
- */
-ssize_t cvm_descriptors_refuse(int socket, void *message, size_t size, bool *some);
-
-/**
  * Receives a message. Never waits. Descriptors are close-on-exec, 3 or more, and the caller's, also on an error. Those
  * beyond max are closed.
  *

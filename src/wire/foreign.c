@@ -73,45 +73,60 @@ void foreign_close(int fd)
 
 /* --- receiving --- */
 
-static void close_all(struct msghdr *packet)
+/* Takes the first max of the descriptors, and closes the others. Returns how many there were. */
+static size_t take_all(struct msghdr *packet, int *fds, size_t max)
 {
+    size_t n = 0;
+
     for (struct cmsghdr *c = CMSG_FIRSTHDR(packet); c; c = CMSG_NXTHDR(packet, c)) {
         size_t bytes = c->cmsg_len - CMSG_LEN(0);
 
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
             continue;
-        for (size_t i = 0; i + sizeof(int) <= bytes; i += sizeof(int)) {
+        for (size_t i = 0; i + sizeof(int) <= bytes; i += sizeof(int), n++) {
             int fd;
 
             memcpy(&fd, CMSG_DATA(c) + i, sizeof(fd));
-            foreign_close(fd);
+            if (n < max)
+                fds[n] = fd;
+            else
+                foreign_close(fd);
         }
     }
+    return n;
 }
 
 /* came: whether there was a message, be it an empty one; known of a socket with SO_PASSCRED */
-static ssize_t receive(int socket, void *to, size_t size, bool *came)
+static ssize_t receive(int socket, struct iovec part, int *fds, size_t max, size_t *n, bool *came)
 {
     union {
         struct cmsghdr header;
         char room[CMSG_SPACE(MOST_FDS * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
     } control;
-    struct iovec part = {.iov_base = to, .iov_len = size};
     struct msghdr packet = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-    ssize_t length = recvmsg(socket, &packet, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    ssize_t length;
 
+    do
+        length = recvmsg(socket, &packet, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    while (length < 0 && errno == EINTR);
     *came = length > 0 || (length == 0 && packet.msg_controllen > 0);
-    if (length >= 0)
-        close_all(&packet);
-    return length;
+    *n = length >= 0 ? take_all(&packet, fds, max) : 0;
+    if (length < 0 || !(packet.msg_flags & MSG_CTRUNC))
+        return length;
+    errno = EMFILE; /* there was room for all, but no number */
+    return -1;
 }
 
-ssize_t foreign_receive(int socket, void *to, size_t size)
+ssize_t foreign_receive(int socket, void *to, size_t size, int *fds, size_t max, size_t *n)
 {
+    size_t came_with;
     bool came;
+    ssize_t length = receive(socket, (struct iovec){to, size}, fds, max, &came_with, &came);
 
-    return receive(socket, to, size, &came);
+    if (n)
+        *n = came_with;
+    return length;
 }
 
 void foreign_hang_up(int socket)
@@ -120,6 +135,7 @@ void foreign_hang_up(int socket)
     char bytes[4096];
     socklen_t length = sizeof(int);
     int type = SOCK_STREAM;
+    size_t n;
     bool came;
 
     /*
@@ -131,7 +147,7 @@ void foreign_hang_up(int socket)
     if (getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_SEQPACKET)
         (void)setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes));
     do {
-        if (receive(socket, bytes, sizeof(bytes), &came) < 0 && errno == ECONNRESET)
+        if (receive(socket, (struct iovec){bytes, sizeof(bytes)}, NULL, 0, &n, &came) < 0 && errno == ECONNRESET)
             came = true; /* the client is gone; what it sent comes next */
     } while (came);
     close(socket);

@@ -254,9 +254,7 @@ int __wrap_close(int fd)
 /* The hub goes on. That VMM's successor waits until the file is closed. */
 static void a_file_that_is_closed_slowly(void **state)
 {
-    static const uint32_t map[8] = {32};
     int slow = memfd_create("slow", MFD_CLOEXEC), vmm = vmm_start("x"), next;
-    struct vmm_reply reply;
 
     (void)state;
     assert_true(slow >= 0);
@@ -264,10 +262,6 @@ static void a_file_that_is_closed_slowly(void **state)
     assert_int_equal(sem_init(&may_close, 0, 0), 0);
     hub_silence();
     neighbour_start();
-    /* What the hub has no use for it never has. */
-    assert_true(vmm_send(vmm, VMM_DMA_MAP, 0, map, sizeof(map), &slow, 1));
-    assert_true(vmm_receive(vmm, VMM_DMA_MAP, &reply));
-    assert_int_equal(sem_trywait(&closing), -1);
     give(vmm, 0x24, 1, slow);
     vmm_await_close(vmm);
     while (sem_wait(&closing))

@@ -29,6 +29,7 @@
 #include "../../src/hub/door.h"
 #include "../../src/wire/descriptors.h"
 #include "../../src/wire/foreign.h"
+#include "../../src/wire/vfio_user.h"
 
 #define LINGER_S 36000
 
@@ -95,6 +96,8 @@ static struct hub_door *open_door(struct served *served, enum crossvm_door door)
         return hub_door_host_open(served->loop, end, address.sun_path, "x");
     case CROSSVM_DOOR_CROSSVM_VM:
         return hub_door_vm_open(served->loop, end, address.sun_path);
+    case CROSSVM_DOOR_VFIO_USER:
+        return hub_door_vfio_user_open(served->loop, end, address.sun_path, false);
     default:
         return hub_door_ivshmem_open(served->loop, end, address.sun_path);
     }
@@ -122,7 +125,7 @@ static void end(struct served *served)
 
 static int come(enum crossvm_door door)
 {
-    bool stream = door == CROSSVM_DOOR_IVSHMEM;
+    bool stream = door == CROSSVM_DOOR_IVSHMEM || door == CROSSVM_DOOR_VFIO_USER;
     int fd = socket(AF_UNIX, (stream ? SOCK_STREAM : SOCK_SEQPACKET) | SOCK_CLOEXEC, 0);
 
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
@@ -131,13 +134,16 @@ static int come(enum crossvm_door door)
 
 /* --- cases --- */
 
-static const enum crossvm_door doors[] = {CROSSVM_DOOR_HOST, CROSSVM_DOOR_CROSSVM_VM, CROSSVM_DOOR_IVSHMEM};
+static const enum crossvm_door doors[] = {CROSSVM_DOOR_HOST, CROSSVM_DOOR_CROSSVM_VM, CROSSVM_DOOR_VFIO_USER,
+                                          CROSSVM_DOOR_IVSHMEM};
+
+#define DOORS (sizeof(doors) / sizeof(doors[0]))
 
 /* In a message that the hub receives */
 static void comes_with_a_message(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < DOORS; i++) {
         struct lingerer lingerer;
         struct served served;
         int client;
@@ -160,7 +166,7 @@ static void comes_behind_others(void **state)
     static const char no_message[256] = "this is no message of any protocol that a hub speaks";
 
     (void)state;
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < DOORS; i++) {
         struct lingerer lingerer;
         struct served served;
         int client;
@@ -184,7 +190,7 @@ static void comes_behind_others(void **state)
 static void comes_to_a_door_that_is_taken(void **state)
 {
     (void)state;
-    for (size_t i = 1; i < 3; i++) {
+    for (size_t i = 1; i < DOORS; i++) {
         struct lingerer lingerer;
         struct served served;
         int first, second;
@@ -202,6 +208,41 @@ static void comes_to_a_door_that_is_taken(void **state)
         end(&served);
         close(lingerer.receiver);
     }
+}
+
+/* The one message of vfio-user that brings descriptors: SET_IRQS. It is the last of as many as a message carries here.
+ */
+static void comes_among_others_over_vfio_user(void **state)
+{
+    static const uint32_t message[] = {8u << 16, 36, 0, 0, 20, 0x24, 1, 0, 1};
+    int fds[VFIO_USER_MAX_FDS + 1];
+    struct lingerer lingerer;
+    struct served served;
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(fds))];
+    } control = {.header = {CMSG_LEN(sizeof(fds)), SOL_SOCKET, SCM_RIGHTS}};
+    struct iovec part = {.iov_base = (void *)message, .iov_len = sizeof(message)};
+    struct msghdr packet = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.room)};
+    int client;
+
+    (void)state;
+    make(&lingerer);
+    for (size_t i = 0; i < VFIO_USER_MAX_FDS; i++)
+        fds[i] = eventfd(0, EFD_CLOEXEC);
+    fds[VFIO_USER_MAX_FDS] = lingerer.sender;
+    memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
+    start(&served, CROSSVM_DOOR_VFIO_USER);
+    client = come(CROSSVM_DOOR_VFIO_USER);
+    assert_int_equal(sendmsg(client, &packet, MSG_NOSIGNAL), sizeof(message));
+    for (size_t i = 0; i <= VFIO_USER_MAX_FDS; i++)
+        close(fds[i]);
+    serve(&served);
+    close(client);
+    serve(&served);
+    end(&served);
+    close(lingerer.receiver);
 }
 
 static void eventfds_are_told_from_others(void **state)
@@ -223,9 +264,8 @@ static void eventfds_are_told_from_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comes_with_a_message),
-        cmocka_unit_test(comes_behind_others),
-        cmocka_unit_test(comes_to_a_door_that_is_taken),
+        cmocka_unit_test(comes_with_a_message),          cmocka_unit_test(comes_behind_others),
+        cmocka_unit_test(comes_to_a_door_that_is_taken), cmocka_unit_test(comes_among_others_over_vfio_user),
         cmocka_unit_test(eventfds_are_told_from_others),
     };
     int failed;
