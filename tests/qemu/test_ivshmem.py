@@ -130,7 +130,7 @@ class Machine(QemuTest):
         vm.run(f"crossvm wait -n 20 -t {PATIENCE} link >/tmp/heard &")
         self.await_peer(end, crossvm.PeerState.READY)
         vm.run("echo +2 >/sys/class/rtc/rtc0/wakealarm")
-        vm.start("echo freeze >/sys/power/state; dmesg | grep -c 'suspend exit'; wait; cat /tmp/heard")
+        vm.start("echo freeze >/sys/power/state; dmesg | grep -c 'suspend exit'; wait $!; cat /tmp/heard")
         for _ in range(20):
             end.emit()
             time.sleep(0.1)  # so that most of them come while it sleeps
