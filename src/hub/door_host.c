@@ -78,7 +78,7 @@ static void drop(struct client *client)
     struct host_door *door = client->door;
 
     hub_loop_unwatch(door->loop, &client->source);
-    foreign_hang_up(client->source.fd);
+    hub_entrance_hang_up(&door->entrance, client->source.fd);
     client->source.fd = -1;
     if (door->owner != client)
         return;

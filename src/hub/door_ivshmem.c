@@ -129,7 +129,7 @@ static void put_out(struct ivshmem_door *door)
         return;
     hub_loop_unwatch(door->loop, &door->hub_doorbell);
     hub_loop_unwatch(door->loop, &door->vmm);
-    foreign_hang_up(door->vmm.fd);
+    hub_entrance_hang_up(&door->entrance, door->vmm.fd);
     door->vmm.fd = -1;
     door->seen = (uint32_t)hub_end_peer_count(door->end);
     hub_end_leave(door->end);
@@ -144,7 +144,7 @@ static void serve(struct hub_source *source, uint32_t events)
     (void)events;
     if (length < 0 && (errno == EAGAIN || errno == EINTR))
         return;
-    if (length > 0)
+    if (length > 0 || (length < 0 && errno == EBADMSG))
         hub_entrance_complain(&door->entrance,
                               "the VMM at %s sent something, and was disconnected: ivshmem has nothing to send; is "
                               "that another protocol?",

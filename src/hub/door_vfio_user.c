@@ -19,14 +19,11 @@
 #include "../wire/foreign.h"
 #include "../wire/hang_up.h"
 #include "../wire/vfio_user.h"
-#include "closer.h"
 #include "door.h"
 #include "entrance.h"
 #include "pci_device.h"
 
-#define TOO_MANY_FDS (VFIO_USER_MAX_FDS + 1)
-
-_Static_assert(VFIO_USER_MAX_FDS <= DESCRIPTORS_MAX, "a message has more descriptors than can be received");
+_Static_assert(VFIO_USER_MAX_FDS <= FOREIGN_MAX_FDS, "a message has more descriptors than can be received");
 
 struct vfio_user_door {
     struct hub_door door; /* first, so that a door is its vfio_user_door */
@@ -40,12 +37,11 @@ struct vfio_user_door {
     size_t received; /* bytes of the message so far */
     size_t size;     /* of the whole message, once its header is there; else 0 */
     int fds[VFIO_USER_MAX_FDS];
-    bool brings_fds;          /* the next bytes may come with descriptors that are of use */
-    struct hub_closer closer; /* of those that are no eventfds */
-    size_t num_fds;           /* that came with the message; TOO_MANY_FDS: that many or more */
+    size_t num_fds; /* that came with the message; the others, and what has found its place, are -1 */
     struct vfio_user_reply reply;
     int reply_fd; /* that goes with it, or -1; not the reply's to close */
     bool late;    /* the reply waits for room in the socket */
+    bool closing; /* what it has sent is still to be closed: till then nothing more is received */
     bool stats;
     uint64_t messages; /* of this VMM */
 };
@@ -54,25 +50,18 @@ struct vfio_user_door {
 
 static void close_fds(struct vfio_user_door *door)
 {
-    if (hub_closer_close(&door->closer, door->fds, VFIO_USER_MAX_FDS))
-        hub_entrance_suspend(&door->entrance);
-    for (size_t i = 0; i < VFIO_USER_MAX_FDS; i++)
+    for (size_t i = 0; i < VFIO_USER_MAX_FDS; i++) {
+        if (door->fds[i] >= 0 && !hub_entrance_dispose(&door->entrance, door->fds[i]))
+            door->closing = true;
         door->fds[i] = -1;
+    }
     door->num_fds = 0;
-}
-
-static void all_is_closed(struct hub_closer *closer)
-{
-    struct vfio_user_door *door = (struct vfio_user_door *)((char *)closer - offsetof(struct vfio_user_door, closer));
-
-    hub_entrance_resume(&door->entrance);
 }
 
 static void expect_message(struct vfio_user_door *door)
 {
     close_fds(door);
     door->received = door->size = 0;
-    door->brings_fds = false;
 }
 
 static void put_out(struct vfio_user_door *door)
@@ -85,10 +74,10 @@ static void put_out(struct vfio_user_door *door)
                          " stores of registers",
                          hub_entrance_path(&door->entrance), door->messages, door->device.loads, door->device.stores);
     hub_loop_unwatch(door->loop, &door->vmm);
-    foreign_hang_up(door->vmm.fd);
+    hub_entrance_hang_up(&door->entrance, door->vmm.fd);
     door->vmm.fd = -1;
     expect_message(door);
-    door->late = false;
+    door->late = door->closing = false;
     pci_device_power_off(&door->device);
 }
 
@@ -260,8 +249,8 @@ static void answer(struct vfio_user_door *door, const struct vfio_user_request *
 /* What is wrong with a message at this time, or NULL. */
 static const char *find_disorder(const struct vfio_user_door *door, const struct vfio_user_request *request)
 {
-    for (size_t i = 0; i < VFIO_USER_MAX_FDS; i++) {
-        if (door->fds[i] >= 0 && !foreign_is_eventfd(door->fds[i]))
+    for (size_t i = 0; request->command == VFIO_USER_SET_IRQS && i < door->num_fds; i++) {
+        if (!foreign_is_eventfd(door->fds[i]))
             return "comes with a descriptor that is no eventfd";
     }
     if ((request->command == VFIO_USER_VERSION) == door->greeted)
@@ -272,6 +261,22 @@ static const char *find_disorder(const struct vfio_user_door *door, const struct
 }
 
 /* --- messages --- */
+
+/* What the VMM's socket is watched for, besides its end. */
+static void watch(struct vfio_user_door *door)
+{
+    hub_loop_change(door->loop, &door->vmm, door->late ? EPOLLOUT : door->closing ? 0 : EPOLLIN);
+}
+
+static void all_is_closed(struct hub_entrance *entrance)
+{
+    struct vfio_user_door *door =
+        (struct vfio_user_door *)((char *)entrance - offsetof(struct vfio_user_door, entrance));
+
+    door->closing = false;
+    if (door->vmm.fd >= 0)
+        watch(door);
+}
 
 /* All of it or nothing: a reply is shorter than what a socket takes in one piece. */
 static void send_reply(struct vfio_user_door *door)
@@ -284,7 +289,7 @@ static void send_reply(struct vfio_user_door *door)
     if (error && !door->late)
         put_out(door); /* it is gone */
     else if (door->late != was_late)
-        hub_loop_change(door->loop, &door->vmm, door->late ? EPOLLOUT : EPOLLIN);
+        watch(door);
 }
 
 static void take_message(struct vfio_user_door *door)
@@ -302,21 +307,19 @@ static void take_message(struct vfio_user_door *door)
     door->reply_fd = -1;
     answer(door, &request);
     expect_message(door);
+    if (door->closing)
+        watch(door);
     if (!request.no_reply)
         send_reply(door);
 }
 
-/*
- * Of descriptors, only those of SET_IRQS are of use. They come with the first byte that was sent with them, and VMMs
- * send a message in one piece.
- */
 static ssize_t receive_some(struct vfio_user_door *door, size_t size)
 {
-    size_t wanted = door->brings_fds ? VFIO_USER_MAX_FDS : 0, n;
-    ssize_t length = foreign_receive(door->vmm.fd, door->message + door->received, size, door->fds, wanted, &n);
+    size_t n;
+    ssize_t length = foreign_receive(door->vmm.fd, door->message + door->received, size, door->fds + door->num_fds,
+                                     VFIO_USER_MAX_FDS - door->num_fds, &n);
 
-    door->brings_fds = false;
-    door->num_fds = n < TOO_MANY_FDS - door->num_fds ? door->num_fds + n : TOO_MANY_FDS;
+    door->num_fds += n;
     return length;
 }
 
@@ -327,6 +330,10 @@ static bool receive(struct vfio_user_door *door, size_t total)
 
     if (length < 0 && errno == EAGAIN)
         return false;
+    if (length < 0 && errno == EBADMSG) {
+        refuse(door, "comes with too many descriptors");
+        return false;
+    }
     if (length <= 0) {
         if (length < 0 && errno == EMFILE)
             hub_entrance_complain(&door->entrance,
@@ -337,13 +344,6 @@ static bool receive(struct vfio_user_door *door, size_t total)
     }
     door->received += (size_t)length;
     return door->received == total;
-}
-
-/* What is wrong with a header, which says how long the message is, and whether it may bring descriptors; or NULL. */
-static const char *read_header(struct vfio_user_door *door, const uint8_t header[VFIO_USER_HEADER_BYTES])
-{
-    door->brings_fds = door->received == 0 && vfio_user_command(header) == VFIO_USER_SET_IRQS;
-    return vfio_user_check_header(header, &door->size);
 }
 
 /* Looks at the header of the message that begins now, to receive all of it at once. False: it is not there yet. */
@@ -367,12 +367,17 @@ static void serve(struct hub_source *source, uint32_t events)
             send_reply(door);
         return;
     }
+    if (door->closing) {
+        if (events & (EPOLLHUP | EPOLLERR))
+            put_out(door);
+        return;
+    }
     if (door->size == 0 && look_ahead(door, header)) {
-        fault = read_header(door, header);
+        fault = vfio_user_check_header(header, &door->size);
     } else if (door->size == 0) {
         if (!receive(door, VFIO_USER_HEADER_BYTES))
             return;
-        fault = read_header(door, door->message);
+        fault = vfio_user_check_header(door->message, &door->size);
     }
     if (fault)
         refuse(door, fault);
@@ -420,7 +425,7 @@ static void serve_last(struct vfio_user_door *door)
 {
     if (door->vmm.fd >= 0)
         (void)shutdown(door->vmm.fd, SHUT_RD);
-    while (door->vmm.fd >= 0 && !door->late)
+    while (door->vmm.fd >= 0 && !door->late && !door->closing)
         serve(&door->vmm, EPOLLIN); /* until all is received, at which it is put out */
 }
 
@@ -431,7 +436,6 @@ static void close_door(struct hub_door *closed)
     serve_last(door);
     put_out(door);
     pci_device_destroy(&door->device);
-    hub_closer_destroy(&door->closer);
     hub_entrance_close(&door->entrance);
     free(door);
 }
@@ -452,12 +456,12 @@ struct hub_door *hub_door_vfio_user_open(struct hub_loop *loop, struct hub_end *
     door->vmm = (struct hub_source){.fd = -1, .handle = serve};
     for (size_t i = 0; i < VFIO_USER_MAX_FDS; i++)
         door->fds[i] = -1;
-    hub_closer_init(&door->closer, loop, all_is_closed);
     error = pci_device_init(&door->device, end);
     door->entrance = HUB_ENTRANCE_CLOSED;
-    if (error || hub_entrance_open(&door->entrance, loop, SOCK_STREAM, path, hub_end_name(end), welcome)) {
-        close_door(&door->door);
-        return NULL;
+    if (!error && hub_entrance_open(&door->entrance, loop, SOCK_STREAM, path, hub_end_name(end), welcome) == 0) {
+        door->entrance.all_is_closed = all_is_closed;
+        return &door->door;
     }
-    return &door->door;
+    close_door(&door->door);
+    return NULL;
 }

@@ -103,7 +103,7 @@ static void put_out(struct vm_door *door)
     if (door->vm.fd < 0)
         return;
     hub_loop_unwatch(door->loop, &door->vm);
-    foreign_hang_up(door->vm.fd);
+    hub_entrance_hang_up(&door->entrance, door->vm.fd);
     door->vm.fd = -1;
     door->late_news = door->late_question = false;
     if (door->end->occupant == &door->occupant)

@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "../common/message.h"
-#include "../wire/foreign.h"
 
 /* After a message that clients can cause. */
 #define SILENCE_MS 1000
@@ -58,6 +58,14 @@ void hub_entrance_complain(struct hub_entrance *entrance, const char *format, ..
 
 /* --- who comes --- */
 
+/* Clients that come wait in the queue of the socket while it is not watched. */
+static void watch(struct hub_entrance *entrance)
+{
+    bool open = entrance->pause.due_ms == NEVER_MS && !foreign_closer_is_busy(entrance->closer);
+
+    hub_loop_change(entrance->loop, &entrance->source, open ? EPOLLIN : 0);
+}
+
 static void came(struct hub_source *source, uint32_t events)
 {
     struct hub_entrance *entrance = (struct hub_entrance *)source;
@@ -75,8 +83,8 @@ static void came(struct hub_source *source, uint32_t events)
     if (paused == NEVER_MS)
         return;
     /* It would poll readable all the while. */
-    hub_loop_change(entrance->loop, source, 0);
     hub_timer_set(entrance->loop, &entrance->pause, paused);
+    watch(entrance);
 }
 
 static void pause_ended(struct hub_timer *timer, int64_t now)
@@ -84,8 +92,38 @@ static void pause_ended(struct hub_timer *timer, int64_t now)
     struct hub_entrance *entrance = (struct hub_entrance *)((char *)timer - offsetof(struct hub_entrance, pause));
 
     (void)now;
-    hub_loop_change(entrance->loop, &entrance->source, entrance->suspended ? 0 : EPOLLIN);
+    watch(entrance);
 }
+
+static void closed(struct hub_source *source, uint32_t events)
+{
+    struct hub_entrance *entrance = (struct hub_entrance *)((char *)source - offsetof(struct hub_entrance, closed));
+    eventfd_t count;
+
+    (void)events;
+    /* First: a thread that ends after the look at the closer signals again. */
+    (void)eventfd_read(source->fd, &count);
+    if (foreign_closer_is_busy(entrance->closer))
+        return;
+    watch(entrance);
+    if (entrance->all_is_closed)
+        entrance->all_is_closed(entrance);
+}
+
+void hub_entrance_hang_up(struct hub_entrance *entrance, int fd)
+{
+    foreign_hang_up(entrance->closer, fd);
+    watch(entrance);
+}
+
+bool hub_entrance_dispose(struct hub_entrance *entrance, int fd)
+{
+    foreign_close(entrance->closer, fd);
+    watch(entrance);
+    return !foreign_closer_is_busy(entrance->closer);
+}
+
+/* --- life --- */
 
 int hub_entrance_open(struct hub_entrance *entrance, struct hub_loop *loop, int type, const char *path,
                       const char *name, void (*welcome)(struct hub_entrance *, int))
@@ -99,8 +137,13 @@ int hub_entrance_open(struct hub_entrance *entrance, struct hub_loop *loop, int 
     entrance->name = name;
     entrance->welcome = welcome;
     entrance->complained_ms = now_ms() - SILENCE_MS;
-    if (hub_loop_watch(loop, &entrance->source, EPOLLIN) == 0)
-        return 0;
+    entrance->closer = foreign_closer_create();
+    if (entrance->closer) {
+        entrance->closed = (struct hub_source){.fd = foreign_closer_fd(entrance->closer), .handle = closed};
+        if (hub_loop_watch(loop, &entrance->source, EPOLLIN) == 0 &&
+            hub_loop_watch(loop, &entrance->closed, EPOLLIN) == 0)
+            return 0;
+    }
     message("connection \"%s\": cannot watch %s: %s", name, path, error_reason(errno));
     hub_entrance_close(entrance);
     return -1;
@@ -117,19 +160,6 @@ void hub_entrance_cannot_hand_over(struct hub_entrance *entrance, int error)
         hub_entrance_complain(entrance, "cannot hand its end over to a VMM: %s", error_reason(-error));
 }
 
-void hub_entrance_suspend(struct hub_entrance *entrance)
-{
-    entrance->suspended = true;
-    hub_loop_change(entrance->loop, &entrance->source, 0);
-}
-
-/* A pause that goes on ends here, too: accepting fails once more, or not. */
-void hub_entrance_resume(struct hub_entrance *entrance)
-{
-    entrance->suspended = false;
-    hub_loop_change(entrance->loop, &entrance->source, EPOLLIN);
-}
-
 bool hub_entrance_lets_in(struct hub_entrance *entrance, int fd, bool taken)
 {
     bool admitted = hub_entrance_admits(entrance, fd);
@@ -140,12 +170,15 @@ bool hub_entrance_lets_in(struct hub_entrance *entrance, int fd, bool taken)
         hub_entrance_complain(entrance,
                               "a second VMM came to %s and was turned away: give each a connection of its own",
                               hub_entrance_path(entrance));
-    foreign_hang_up(fd);
+    hub_entrance_hang_up(entrance, fd);
     return false;
 }
 
 void hub_entrance_close(struct hub_entrance *entrance)
 {
     hub_timer_stop(&entrance->pause);
+    if (entrance->closed.fd >= 0)
+        hub_loop_unwatch(entrance->loop, &entrance->closed);
+    foreign_closer_free(entrance->closer);
     door_close(&entrance->door);
 }

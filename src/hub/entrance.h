@@ -3,6 +3,7 @@
 #pragma once
 
 #include "../wire/door.h"
+#include "../wire/foreign.h"
 #include "loop.h"
 
 struct hub_entrance {
@@ -10,15 +11,21 @@ struct hub_entrance {
     struct hub_timer pause;   /**< the end of a pause of accepting */
     struct hub_loop *loop;
     struct door door;
-    bool suspended;
+    struct foreign_closer *closer; /**< for what clients have sent; nobody is let in while it is busy */
+    struct hub_source closed;      /**< it is less busy */
     const char *name;
     int64_t complained_ms; /**< when hub_entrance_complain() last printed */
     /** Called for each client, with a non-blocking socket that is the callee's to close. */
     void (*welcome)(struct hub_entrance *entrance, int fd);
+    /** Called when nothing is left to be closed; may be NULL. */
+    void (*all_is_closed)(struct hub_entrance *entrance);
 };
 
 /** A closed one: what hub_entrance_close() may have. */
-#define HUB_ENTRANCE_CLOSED ((struct hub_entrance){.door = DOOR_CLOSED})
+#define HUB_ENTRANCE_CLOSED ((struct hub_entrance){.door = DOOR_CLOSED, .closed = {.fd = -1}})
+
+/** The most descriptors that it has, beside those of its clients: listener, lock, the closer's, one turned away. */
+#define HUB_ENTRANCE_DESCRIPTORS 4
 
 /**
  * Listens, as door_open_at() has it.
@@ -45,9 +52,11 @@ bool hub_entrance_lets_in(struct hub_entrance *entrance, int fd, bool taken);
  */
 void hub_entrance_cannot_hand_over(struct hub_entrance *entrance, int error);
 
-/** Accepts nobody until hub_entrance_resume(): clients wait in the queue of the socket. */
-void hub_entrance_suspend(struct hub_entrance *entrance);
-void hub_entrance_resume(struct hub_entrance *entrance);
+/** Closes a client's socket with all that is in it, as foreign_hang_up(). */
+void hub_entrance_hang_up(struct hub_entrance *entrance, int fd);
+
+/** Closes what a client has sent, as foreign_close(). False: that is not at its end yet. */
+bool hub_entrance_dispose(struct hub_entrance *entrance, int fd);
 
 /** Where it is, for messages. */
 const char *hub_entrance_path(const struct hub_entrance *entrance);

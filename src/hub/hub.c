@@ -15,8 +15,8 @@
 #include "../wire/door.h"
 #include "../wire/memory.h"
 #include "../wire/vfio_user.h"
-#include "closer.h"
 #include "door.h"
+#include "entrance.h"
 
 struct served_connection {
     struct hub_connection *connection;
@@ -62,18 +62,18 @@ bool hub_socket_path(char path[PATH_MAX], const char *dir, const char *connectio
 
 /* --- making --- */
 
-/* The most that whoever comes to a door can make it hold. */
+/* The most that a door holds, whoever comes to it. */
 static size_t door_descriptors(enum crossvm_door door)
 {
     switch (door) {
     case CROSSVM_DOOR_HOST:
-        return DOOR_MAX_CLIENTS;
+        return HUB_ENTRANCE_DESCRIPTORS + DOOR_MAX_CLIENTS;
     case CROSSVM_DOOR_CROSSVM_VM:
-        return 1;
+        return HUB_ENTRANCE_DESCRIPTORS + 1;
     case CROSSVM_DOOR_IVSHMEM:
-        return 2; /* a VMM, the hub's doorbell */
-    default:      /* a VMM, BAR0, INTx, its unmasking, MSI; what comes with a message, and what is being closed */
-        return 5 + VFIO_USER_MAX_FDS + 1 + HUB_CLOSER_MAX;
+        return HUB_ENTRANCE_DESCRIPTORS + 2; /* a VMM, the hub's doorbell */
+    default: /* a VMM, BAR0, INTx, its unmasking, MSI; what came with a message, or is being closed */
+        return HUB_ENTRANCE_DESCRIPTORS + 5 + VFIO_USER_MAX_FDS;
     }
 }
 
@@ -82,7 +82,7 @@ size_t hub_descriptors(const struct hub_connection_config *config)
     size_t n = config->num_dataports;
 
     for (int i = 0; i < 2; i++) {
-        n += 4; /* doorbell, page, listener, lock */
+        n += 2; /* doorbell, page */
         n += door_descriptors(config->ends[i].door);
     }
     return n;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "../common/message.h"
+#include "../wire/foreign.h"
 
 /* Whether a program listens at the address. It may have a full queue, or not let this process in. */
 static bool is_served(const struct sockaddr_un *address)
@@ -47,7 +48,7 @@ int console_socket_open(struct console_socket *console, const char *path)
 
 static void drop_client(struct console_socket *console)
 {
-    close(console->client);
+    foreign_hang_up(NULL, console->client);
     console->client = -1;
 }
 
@@ -88,7 +89,7 @@ struct pollfd console_socket_client_wishes(const struct console_socket *console)
 static void turn_away(int fd, const char *reason)
 {
     (void)send(fd, reason, strlen(reason), MSG_NOSIGNAL | MSG_DONTWAIT);
-    close(fd);
+    foreign_hang_up(NULL, fd);
 }
 
 int console_socket_welcome(struct console_socket *console, int64_t now)
@@ -110,7 +111,7 @@ int console_socket_welcome(struct console_socket *console, int64_t now)
 
 size_t console_socket_take(struct console_socket *console, char *bytes, size_t size)
 {
-    ssize_t length = console->client < 0 ? 0 : recv(console->client, bytes, size, MSG_DONTWAIT);
+    ssize_t length = console->client < 0 ? 0 : foreign_receive(console->client, bytes, size, NULL, 0, NULL);
 
     if (length > 0)
         return (size_t)length;

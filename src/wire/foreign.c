@@ -3,19 +3,124 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* The most that the kernel lets one message carry (SCM_MAX_FD) */
-#define MOST_FDS 253
+/* --- threads that close --- */
 
-/* --- closing --- */
+struct foreign_closer {
+    unsigned int users; /* atomic: the owner and each thread; the last of them frees it */
+    unsigned int busy;  /* atomic: threads that still have something to close */
+    int ended;          /* an eventfd */
+};
+
+/* What a thread has to do. */
+struct closing {
+    struct foreign_closer *closer;
+    int fd;
+    bool is_client; /* a socket, of which all has to be received */
+};
+
+struct foreign_closer *foreign_closer_create(void)
+{
+    struct foreign_closer *closer = calloc(1, sizeof(*closer));
+
+    if (!closer)
+        return NULL;
+    closer->users = 1;
+    closer->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (closer->ended >= 0)
+        return closer;
+    free(closer);
+    return NULL;
+}
+
+void foreign_closer_free(struct foreign_closer *closer)
+{
+    /* All that a user did comes before the last one frees it. */
+    if (!closer || __atomic_sub_fetch(&closer->users, 1, __ATOMIC_ACQ_REL))
+        return;
+    close(closer->ended);
+    free(closer);
+}
+
+int foreign_closer_fd(const struct foreign_closer *closer)
+{
+    return closer->ended;
+}
+
+bool foreign_closer_is_busy(const struct foreign_closer *closer)
+{
+    return __atomic_load_n(&closer->busy, __ATOMIC_ACQUIRE) != 0;
+}
+
+static void receive_all(int socket);
+
+static void *run(void *argument)
+{
+    struct closing closing = *(struct closing *)argument;
+
+    free(argument);
+    if (closing.is_client)
+        receive_all(closing.fd);
+    close(closing.fd);
+    if (closing.closer) {
+        /* Release: whoever sees the new number, or the signal, sees what was closed as closed. */
+        __atomic_sub_fetch(&closing.closer->busy, 1, __ATOMIC_RELEASE);
+        (void)eventfd_write(closing.closer->ended, 1);
+        foreign_closer_free(closing.closer);
+    }
+    return NULL;
+}
+
+static bool start_thread(struct closing *closing)
+{
+    pthread_attr_t detached;
+    sigset_t all, before;
+    pthread_t thread;
+    int error;
+
+    if (pthread_attr_init(&detached))
+        return false;
+    (void)pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    /* Signals are for the threads that handle them. */
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    error = pthread_create(&thread, &detached, run, closing);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_attr_destroy(&detached);
+    return error == 0;
+}
+
+/* Without memory for a thread it stays open: a descriptor less is better than a process that stands still. */
+static void close_in_thread(struct foreign_closer *closer, int fd, bool is_client)
+{
+    struct closing *closing = malloc(sizeof(*closing));
+
+    if (!closing)
+        return;
+    *closing = (struct closing){closer, fd, is_client};
+    if (closer) {
+        __atomic_add_fetch(&closer->users, 1, __ATOMIC_RELAXED); /* the caller is one, so it is not freed */
+        __atomic_add_fetch(&closer->busy, 1, __ATOMIC_RELAXED);
+    }
+    if (start_thread(closing))
+        return;
+    if (closer) {
+        __atomic_sub_fetch(&closer->users, 1, __ATOMIC_RELAXED);
+        __atomic_sub_fetch(&closer->busy, 1, __ATOMIC_RELAXED);
+    }
+    free(closing);
+}
+
+/* --- descriptors --- */
 
 /* What the kernel calls a file: real paths begin with a slash, so nobody else can give one of these names. */
 static bool is_called(int fd, const char *name)
@@ -39,116 +144,141 @@ static bool closes_at_once(int fd)
     return fcntl(fd, F_GET_SEALS) >= 0 || foreign_is_eventfd(fd) || is_called(fd, "pipe:[");
 }
 
-static void *close_it(void *fd)
-{
-    close((int)(intptr_t)fd);
-    return NULL;
-}
-
-/* Without a thread it stays open: a descriptor less is better than a process that stands still. */
-static void close_in_thread(int fd)
-{
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    pthread_t thread;
-
-    if (pthread_attr_init(&attributes))
-        return;
-    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    /* Signals are for the threads that handle them. */
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    (void)pthread_create(&thread, &attributes, close_it, (void *)(intptr_t)fd);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-}
-
-void foreign_close(int fd)
+void foreign_close(struct foreign_closer *closer, int fd)
 {
     if (closes_at_once(fd))
         close(fd);
     else
-        close_in_thread(fd);
+        close_in_thread(closer, fd, false);
 }
 
 /* --- receiving --- */
 
-/* Takes the first max of the descriptors, and closes the others. Returns how many there were. */
-static size_t take_all(struct msghdr *packet, int *fds, size_t max)
+static ssize_t receive(int socket, struct msghdr *packet, int flags)
 {
-    size_t n = 0;
-
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(packet); c; c = CMSG_NXTHDR(packet, c)) {
-        size_t bytes = c->cmsg_len - CMSG_LEN(0);
-
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-            continue;
-        for (size_t i = 0; i + sizeof(int) <= bytes; i += sizeof(int), n++) {
-            int fd;
-
-            memcpy(&fd, CMSG_DATA(c) + i, sizeof(fd));
-            if (n < max)
-                fds[n] = fd;
-            else
-                foreign_close(fd);
-        }
-    }
-    return n;
-}
-
-/* came: whether there was a message, be it an empty one; known of a socket with SO_PASSCRED */
-static ssize_t receive(int socket, struct iovec part, int *fds, size_t max, size_t *n, bool *came)
-{
-    union {
-        struct cmsghdr header;
-        char room[CMSG_SPACE(MOST_FDS * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
-    } control;
-    struct msghdr packet = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
     ssize_t length;
 
     do
-        length = recvmsg(socket, &packet, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+        length = recvmsg(socket, packet, flags | MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
     while (length < 0 && errno == EINTR);
-    *came = length > 0 || (length == 0 && packet.msg_controllen > 0);
-    *n = length >= 0 ? take_all(&packet, fds, max) : 0;
-    if (length < 0 || !(packet.msg_flags & MSG_CTRUNC))
-        return length;
-    errno = EMFILE; /* there was room for all, but no number */
-    return -1;
-}
-
-ssize_t foreign_receive(int socket, void *to, size_t size, int *fds, size_t max, size_t *n)
-{
-    size_t came_with;
-    bool came;
-    ssize_t length = receive(socket, (struct iovec){to, size}, fds, max, &came_with, &came);
-
-    if (n)
-        *n = came_with;
     return length;
 }
 
-void foreign_hang_up(int socket)
+/* The kernel puts all descriptors of a message into one piece of control data. */
+static size_t copy_fds(struct msghdr *packet, int *fds)
 {
-    static const int yes = 1;
+    const struct cmsghdr *c = CMSG_FIRSTHDR(packet);
+    size_t bytes = c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS ? c->cmsg_len - CMSG_LEN(0) : 0;
+
+    if (bytes)
+        memcpy(fds, CMSG_DATA(c), bytes);
+    return bytes / sizeof(int);
+}
+
+/*
+ * The message is looked at first: that duplicates its descriptors, while the queue keeps them. When it is received
+ * then, they are known, and the queue's are not the last ones. Exactly what was seen is received, since what has come
+ * meanwhile may have others.
+ */
+ssize_t foreign_receive(int socket, void *to, size_t size, int *fds, size_t max, size_t *n)
+{
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(FOREIGN_MAX_FDS * sizeof(int))];
+    } control;
+    struct iovec part = {to, size};
+    struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
+    ssize_t length;
+    size_t came;
+
+    if (max)
+        packet.msg_control = &control;
+    if (max)
+        packet.msg_controllen = CMSG_LEN(max * sizeof(int));
+    length = receive(socket, &packet, MSG_PEEK);
+    came = length >= 0 && max ? copy_fds(&packet, fds) : 0;
+    if (n)
+        *n = came;
+    if (length < 0)
+        return -1;
+    if (packet.msg_flags & MSG_CTRUNC) {
+        errno = came < max ? EMFILE : EBADMSG; /* there was room, but no number */
+        return -1;
+    }
+    return length ? recv(socket, to, (size_t)length, MSG_DONTWAIT) : 0;
+}
+
+/* --- hanging up --- */
+
+/*
+ * Receives a message without its descriptors, or looks at it. False: there is none. A socket of messages has to have
+ * SO_PASSCRED: credentials come with a message that is empty, but not with the end.
+ */
+static bool receive_one(int socket, bool messages, int flags, bool *with_fds)
+{
+    union {
+        struct cmsghdr header;
+        char room[CMSG_SPACE(sizeof(struct ucred))]; /* and for no descriptors */
+    } control;
     char bytes[4096];
+    struct iovec part = {bytes, sizeof(bytes)};
+    struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
+    ssize_t length;
+
+    if (messages)
+        packet.msg_control = &control;
+    if (messages)
+        packet.msg_controllen = sizeof(control);
+    do
+        length = receive(socket, &packet, flags);
+    while (length < 0 && errno == ECONNRESET); /* the client is gone; what it sent comes next */
+    *with_fds = length >= 0 && packet.msg_flags & MSG_CTRUNC;
+    return length > 0 || (length == 0 && messages && packet.msg_controllen > 0);
+}
+
+static bool is_of_messages(int socket)
+{
     socklen_t length = sizeof(int);
     int type = SOCK_STREAM;
-    size_t n;
-    bool came;
+
+    return getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_SEQPACKET;
+}
+
+static void receive_all(int socket)
+{
+    bool messages = is_of_messages(socket), with_fds;
+
+    while (receive_one(socket, messages, 0, &with_fds))
+        ;
+}
+
+/* False: there is one with descriptors. */
+static bool receive_those_without_fds(int socket, bool messages)
+{
+    bool with_fds;
+
+    while (receive_one(socket, messages, MSG_PEEK, &with_fds)) {
+        if (with_fds)
+            return false;
+        (void)receive_one(socket, messages, 0, &with_fds);
+    }
+    return true;
+}
+
+void foreign_hang_up(struct foreign_closer *closer, int socket)
+{
+    bool messages = is_of_messages(socket);
+    static const int yes = 1;
 
     /*
-     * Nothing can be sent from here on, and all that was sent is received. Bytes that nobody received would reset the
-     * client's socket, at which QEMU 11.1 aborts: it expects its end.
+     * The client sees its end at once and can send nothing more; what it has sent is received. Else that would reset
+     * its socket, at which QEMU 11.1 aborts.
      */
-    (void)shutdown(socket, SHUT_RD);
-    /* A stream has no empty messages, but its end has credentials, too. */
-    if (getsockopt(socket, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_SEQPACKET)
+    (void)shutdown(socket, SHUT_RDWR);
+    if (messages)
         (void)setsockopt(socket, SOL_SOCKET, SO_PASSCRED, &yes, sizeof(yes));
-    do {
-        if (receive(socket, (struct iovec){bytes, sizeof(bytes)}, NULL, 0, &n, &came) < 0 && errno == ECONNRESET)
-            came = true; /* the client is gone; what it sent comes next */
-    } while (came);
-    close(socket);
+    if (receive_those_without_fds(socket, messages))
+        close(socket);
+    else
+        close_in_thread(closer, socket, true);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Descriptors that another process sends to one that must not wait for it. The last close() of a descriptor can take as
- * long as its sender likes: of a socket with SO_LINGER and data that nobody receives, or of a file whose file system is
- * a process. The kernel makes that close() also for descriptors that nobody takes out of a socket.
+ * What clients send, to a process that must not wait for them. The last close() of a descriptor can take as long as its
+ * sender likes: of a socket with SO_LINGER and data that nobody receives, or of a file whose file system is a process.
+ * The kernel makes that close() also for descriptors that nobody takes out of a socket.
+ *
+ * So no descriptor leaves the queue of a socket before it is known what it is, and what may wait is closed in threads.
  */
 #pragma once
 
@@ -10,20 +12,44 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/** The threads that close what the clients of one door have sent. */
+struct foreign_closer;
+
+/** NULL with errno when there is no memory or descriptor. */
+struct foreign_closer *foreign_closer_create(void);
+
+/** Threads of it go on. NULL is allowed. */
+void foreign_closer_free(struct foreign_closer *closer);
+
+/** An eventfd, signalled when a thread has ended. Stays the closer's. */
+int foreign_closer_fd(const struct foreign_closer *closer);
+
+/** Whether anything is still to be closed. */
+bool foreign_closer_is_busy(const struct foreign_closer *closer);
+
 /** Whether a descriptor is an eventfd. Asks nobody but the kernel, unlike fstat() or poll(). */
 bool foreign_is_eventfd(int fd);
 
-/** Closes a descriptor that was sent: here if it is a usual one, else in a thread of its own. Never waits. */
-void foreign_close(int fd);
+/**
+ * Closes a descriptor that was sent: here if it is a usual one, else in a thread. Never waits.
+ *
+ * @param closer NULL: nobody asks for what is still to be closed
+ */
+void foreign_close(struct foreign_closer *closer, int fd);
+
+/** The most descriptors that can be received with a message. */
+#define FOREIGN_MAX_FDS 8
 
 /**
- * recv() with MSG_DONTWAIT. Descriptors that come with the message and are not wanted are closed.
+ * recv() with MSG_DONTWAIT, of a message that comes with max descriptors or fewer.
  *
- * @param fds receives the first max of them, close-on-exec, which become the caller's, also on an error
- * @param n   receives how many came; may be NULL
- * @return as recv(); -1 with EMFILE when this process may have no more descriptors
+ * @param fds receives them, close-on-exec; they become the caller's, also on an error
+ * @param max FOREIGN_MAX_FDS or less
+ * @param n   receives how many came; NULL if max is 0
+ * @return as recv(); -1 with EBADMSG when there are more, or EMFILE when this process may have no more: then nothing
+ * was received, and the client is to be hung up on
  */
 ssize_t foreign_receive(int socket, void *to, size_t size, int *fds, size_t max, size_t *n);
 
-/** Closes a client's socket, and all that it has sent and nobody has received. Never waits. */
-void foreign_hang_up(int socket);
+/** Closes a client's socket, and all that it has sent and nobody has received. @param closer as in foreign_close() */
+void foreign_hang_up(struct foreign_closer *closer, int socket);

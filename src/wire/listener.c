@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../common/clock.h"
+#include "foreign.h"
 
 /*
  * A descriptor to give up when the process has no others left. 0: not opened yet; -1: opening it failed. All listeners
@@ -86,7 +87,7 @@ static bool turn_away(const struct listener *listener)
         close(spare);
     fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0)
-        close(fd);
+        foreign_hang_up(NULL, fd);
     spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
     turned_away = fd >= 0 && spare >= 0;
     pthread_mutex_unlock(&spare_lock);

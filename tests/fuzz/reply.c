@@ -32,7 +32,7 @@ static void prepare(void)
 {
     if (address.sun_path[0])
         return;
-    strcpy(address.sun_path, folder_path("x.sock"));
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", folder_path("x.sock"));
     enemy.listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
     REQUIRE(enemy.listener >= 0);
     REQUIRE(bind(enemy.listener, (struct sockaddr *)&address, sizeof(address)) == 0);

@@ -141,7 +141,7 @@ static void prepare(void)
         return;
     prepared = true;
     drop_messages();
-    strcpy(address.sun_path, folder_path("door.sock"));
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", folder_path("door.sock"));
     REQUIRE(shared_event_prepare() == 0);
 }
 

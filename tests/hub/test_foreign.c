@@ -11,10 +11,8 @@
 
 #include <cmocka.h>
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,47 +28,10 @@
 #include "../../src/wire/descriptors.h"
 #include "../../src/wire/foreign.h"
 #include "../../src/wire/vfio_user.h"
-
-#define LINGER_S 36000
+#include "../wire/lingerer.h"
 
 static char folder[] = "/tmp/crossvm-foreign-XXXXXX";
 static struct sockaddr_un address = {.sun_family = AF_UNIX};
-
-/* --- what waits --- */
-
-/* A TCP socket that waits at its last close() until the receiver, which takes nothing, is closed. */
-struct lingerer {
-    int sender, receiver;
-};
-
-static void make(struct lingerer *made)
-{
-    const struct linger linger = {.l_onoff = 1, .l_linger = LINGER_S};
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t length = sizeof(at);
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    static const char bytes[65536];
-
-    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
-    assert_int_equal(listen(listener, 1), 0);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&at, &length), 0);
-    made->sender = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(made->sender, (struct sockaddr *)&at, sizeof(at)), 0);
-    made->receiver = accept(listener, NULL, NULL);
-    assert_true(made->receiver >= 0);
-    close(listener);
-    assert_int_equal(setsockopt(made->sender, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)), 0);
-    while (send(made->sender, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-        ;
-    assert_int_equal(errno, EAGAIN);
-}
-
-/* Sends it: then the receiver's queue has the last reference. */
-static void send_and_close(struct lingerer *sent, int socket, const void *bytes, size_t size)
-{
-    assert_int_equal(cvm_descriptors_send(socket, bytes, size, &sent->sender, 1), 0);
-    close(sent->sender);
-}
 
 /* --- a hub --- */
 
@@ -134,6 +95,8 @@ static int come(enum crossvm_door door)
 
 /* --- cases --- */
 
+static const char no_message[256] = "this is no message of any protocol that a hub speaks";
+
 static const enum crossvm_door doors[] = {CROSSVM_DOOR_HOST, CROSSVM_DOOR_CROSSVM_VM, CROSSVM_DOOR_VFIO_USER,
                                           CROSSVM_DOOR_IVSHMEM};
 
@@ -148,10 +111,10 @@ static void comes_with_a_message(void **state)
         struct served served;
         int client;
 
-        make(&lingerer);
+        lingerer_make(&lingerer);
         start(&served, doors[i]);
         client = come(doors[i]);
-        send_and_close(&lingerer, client, "abcd", 4);
+        lingerer_send(&lingerer, client, "abcd", 4);
         serve(&served);
         close(client);
         serve(&served);
@@ -163,22 +126,20 @@ static void comes_with_a_message(void **state)
 /* Behind messages that end the client's stay, one of them empty: the hub receives it no more. */
 static void comes_behind_others(void **state)
 {
-    static const char no_message[256] = "this is no message of any protocol that a hub speaks";
-
     (void)state;
     for (size_t i = 0; i < DOORS; i++) {
         struct lingerer lingerer;
         struct served served;
         int client;
 
-        make(&lingerer);
+        lingerer_make(&lingerer);
         start(&served, doors[i]);
         client = come(doors[i]);
         assert_int_equal(send(client, no_message, 2, MSG_NOSIGNAL), 2);
         assert_int_equal(send(client, "", 0, MSG_NOSIGNAL), 0);
         assert_int_equal(send(client, no_message, sizeof(no_message), MSG_NOSIGNAL), sizeof(no_message));
         assert_int_equal(send(client, "", 0, MSG_NOSIGNAL), 0);
-        send_and_close(&lingerer, client, no_message, sizeof(no_message));
+        lingerer_send(&lingerer, client, no_message, sizeof(no_message));
         serve(&served);
         end(&served);
         close(client);
@@ -195,12 +156,12 @@ static void comes_to_a_door_that_is_taken(void **state)
         struct served served;
         int first, second;
 
-        make(&lingerer);
+        lingerer_make(&lingerer);
         start(&served, doors[i]);
         first = come(doors[i]);
         serve(&served);
         second = come(doors[i]);
-        send_and_close(&lingerer, second, "abcd", 4);
+        lingerer_send(&lingerer, second, "abcd", 4);
         serve(&served);
         close(first);
         close(second);
@@ -210,39 +171,132 @@ static void comes_to_a_door_that_is_taken(void **state)
     }
 }
 
-/* The one message of vfio-user that brings descriptors: SET_IRQS. It is the last of as many as a message carries here.
- */
-static void comes_among_others_over_vfio_user(void **state)
+/* --- over vfio-user, whose messages bring descriptors --- */
+
+static void send_with(int client, const void *bytes, size_t size, const int *fds, size_t n)
 {
-    static const uint32_t message[] = {8u << 16, 36, 0, 0, 20, 0x24, 1, 0, 1};
-    int fds[VFIO_USER_MAX_FDS + 1];
-    struct lingerer lingerer;
-    struct served served;
     union {
         struct cmsghdr header;
-        char room[CMSG_SPACE(sizeof(fds))];
-    } control = {.header = {CMSG_LEN(sizeof(fds)), SOL_SOCKET, SCM_RIGHTS}};
-    struct iovec part = {.iov_base = (void *)message, .iov_len = sizeof(message)};
-    struct msghdr packet = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control.room)};
+        char room[CMSG_SPACE((VFIO_USER_MAX_FDS + 1) * sizeof(int))];
+    } control = {.header = {CMSG_LEN(n * sizeof(int)), SOL_SOCKET, SCM_RIGHTS}};
+    struct iovec part = {.iov_base = (void *)bytes, .iov_len = size};
+    struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = &control};
+
+    packet.msg_controllen = CMSG_SPACE(n * sizeof(int));
+    memcpy(CMSG_DATA(&control.header), fds, n * sizeof(int));
+    assert_int_equal(sendmsg(client, &packet, MSG_NOSIGNAL), size);
+}
+
+/* A client that has told its version, and has the answer */
+static int come_and_greet(struct served *served)
+{
+    static const uint32_t version[] = {1u << 16 | 1, 20, 0, 0, 0};
+    int client = come(CROSSVM_DOOR_VFIO_USER);
+    char answer[4096];
+
+    assert_int_equal(send(client, version, sizeof(version), MSG_NOSIGNAL), sizeof(version));
+    serve(served);
+    assert_true(recv(client, answer, sizeof(answer), MSG_DONTWAIT) > 16);
+    return client;
+}
+
+static bool has_answer(int client)
+{
+    uint32_t header[4];
+    ssize_t length = recv(client, header, sizeof(header), MSG_DONTWAIT);
+
+    assert_true(length == sizeof(header) || (length < 0 && errno == EAGAIN));
+    return length > 0;
+}
+
+/* SET_IRQS takes eventfds: the first of what comes is something else, or the last of more than can come. */
+static void comes_to_set_irqs(void **state)
+{
+    static const uint32_t message[] = {8u << 16, 36, 0, 0, 20, 0x24, 1, 0, 1};
+
+    (void)state;
+    for (size_t place = 0; place <= VFIO_USER_MAX_FDS; place += VFIO_USER_MAX_FDS) {
+        int fds[VFIO_USER_MAX_FDS + 1], client;
+        struct lingerer lingerer;
+        struct served served;
+        char rest[256];
+
+        lingerer_make(&lingerer);
+        for (size_t i = 0; i <= place; i++)
+            fds[i] = i == place ? lingerer.sender : eventfd(0, EFD_CLOEXEC);
+        start(&served, CROSSVM_DOOR_VFIO_USER);
+        client = come_and_greet(&served);
+        send_with(client, message, sizeof(message), fds, place + 1);
+        for (size_t i = 0; i <= place; i++)
+            close(fds[i]);
+        serve(&served);
+        assert_int_equal(recv(client, rest, sizeof(rest), MSG_DONTWAIT), 0); /* it was put out */
+        close(client);
+        serve(&served);
+        end(&served);
+        close(lingerer.receiver);
+    }
+}
+
+/*
+ * DMA_MAP takes what the guest's memory is of, so anything. A client whose descriptor waits has to wait, too: it cannot
+ * make the hub hold more of them. It goes on when that one is closed.
+ */
+static void comes_to_dma_map(void **state)
+{
+    static const uint32_t map[] = {2u << 16 | 2, 48, 0, 0, 32, 3, 0, 0, 0, 0, 4096, 0},
+                          reset[] = {13u << 16 | 3, 16, 0, 0};
+    struct lingerer lingerer;
+    struct served served;
     int client;
 
     (void)state;
-    make(&lingerer);
-    for (size_t i = 0; i < VFIO_USER_MAX_FDS; i++)
-        fds[i] = eventfd(0, EFD_CLOEXEC);
-    fds[VFIO_USER_MAX_FDS] = lingerer.sender;
-    memcpy(CMSG_DATA(&control.header), fds, sizeof(fds));
+    lingerer_make(&lingerer);
     start(&served, CROSSVM_DOOR_VFIO_USER);
-    client = come(CROSSVM_DOOR_VFIO_USER);
-    assert_int_equal(sendmsg(client, &packet, MSG_NOSIGNAL), sizeof(message));
-    for (size_t i = 0; i <= VFIO_USER_MAX_FDS; i++)
-        close(fds[i]);
+    client = come_and_greet(&served);
+    send_with(client, map, sizeof(map), &lingerer.sender, 1);
+    close(lingerer.sender);
     serve(&served);
+    assert_true(has_answer(client));
+    assert_int_equal(send(client, reset, sizeof(reset), MSG_NOSIGNAL), sizeof(reset));
+    serve(&served);
+    assert_false(has_answer(client));
+    close(lingerer.receiver);
+    while (!has_answer(client))
+        serve(&served);
     close(client);
     serve(&served);
     end(&served);
-    close(lingerer.receiver);
+}
+
+/* Nobody is let in meanwhile: not even one after the other can make the hub hold more and more. */
+static void keeps_the_door_shut(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < DOORS; i++) {
+        struct lingerer lingerer;
+        struct served served;
+        int first, second;
+        char byte;
+
+        lingerer_make(&lingerer);
+        start(&served, doors[i]);
+        first = come(doors[i]);
+        lingerer_send(&lingerer, first, no_message, sizeof(no_message));
+        serve(&served);
+        second = come(doors[i]);
+        assert_int_equal(shutdown(second, SHUT_WR), 0);
+        serve(&served);
+        /* Whoever is let in hears something, or the end. */
+        assert_int_equal(recv(second, &byte, 1, MSG_DONTWAIT), -1);
+        close(lingerer.receiver);
+        while (recv(second, &byte, 1, MSG_DONTWAIT) < 0)
+            serve(&served);
+        close(first);
+        close(second);
+        serve(&served);
+        end(&served);
+    }
 }
 
 static void eventfds_are_told_from_others(void **state)
@@ -264,8 +318,12 @@ static void eventfds_are_told_from_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comes_with_a_message),          cmocka_unit_test(comes_behind_others),
-        cmocka_unit_test(comes_to_a_door_that_is_taken), cmocka_unit_test(comes_among_others_over_vfio_user),
+        cmocka_unit_test(comes_with_a_message),
+        cmocka_unit_test(comes_behind_others),
+        cmocka_unit_test(comes_to_a_door_that_is_taken),
+        cmocka_unit_test(comes_to_set_irqs),
+        cmocka_unit_test(comes_to_dma_map),
+        cmocka_unit_test(keeps_the_door_shut),
         cmocka_unit_test(eventfds_are_told_from_others),
     };
     int failed;

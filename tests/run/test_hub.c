@@ -85,14 +85,14 @@ static void systemd_is_told(void **state)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "notify"};
     int socket_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    char text[64] = "";
+    char text[64], path[80];
     pid_t hub;
 
     (void)state;
     assert_int_equal(bind(socket_fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    assert_non_null(getcwd(text, sizeof(text) - sizeof("/notify")));
-    (void)strcat(text, "/notify");
-    assert_int_equal(setenv("NOTIFY_SOCKET", text, 1), 0);
+    assert_non_null(getcwd(text, sizeof(text)));
+    (void)snprintf(path, sizeof(path), "%s/notify", text);
+    assert_int_equal(setenv("NOTIFY_SOCKET", path, 1), 0);
     hub = start_hub();
     assert_int_equal(unsetenv("NOTIFY_SOCKET"), 0);
     assert_int_equal(recv(socket_fd, text, sizeof(text), 0), 7);
