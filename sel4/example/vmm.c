@@ -2,47 +2,15 @@
 #include "vmm.h"
 
 #include <crossvm/vmm.h>
-#include <sel4vmmplatsupport/drivers/cross_vm_connection.h>
 #include <utils/util.h>
 
 #include "memory.h"
 #include "platform.h"
 
-/* --- "console", by the short interface --- */
+/* --- the connections --- */
 
-static seL4_CPtr console_notification;
-
-/* The short interface passes no cookie, so each connection needs a function of its own. */
-static void emit_console(void)
-{
-    seL4_Signal(console_notification);
-}
-
-static int add_console(vm_t *vm, vmm_pci_space_t *pci, struct vmm_shared *shared)
-{
-    seL4_CPtr guest_frames[CONSOLE_FRAMES];
-    crossvm_dataport_handle_t dataport = {
-        .frame_size_bits = FRAME_BITS,
-        .num_frames = CONSOLE_FRAMES,
-        .frames = guest_frames,
-    };
-    crossvm_handle_t connection = {
-        .dataport = &dataport,
-        .emit_fn = emit_console,
-        .consume_id = BADGE_CONSOLE,
-        .connection_name = "console",
-    };
-
-    if (memory_allocate(vm->vka, shared->console, CONSOLE_FRAMES) ||
-        memory_copy(vm->vka, shared->console, guest_frames, CONSOLE_FRAMES))
-        return -1;
-    return cross_vm_connections_init_common(vm, platform_window.base, &connection, 1, pci, platform_allocate_irq);
-}
-
-/* --- "sensor", by the full interface --- */
-
-static crossvm_connection_t *sensor;
-static seL4_CPtr sensor_notification;
+static struct vmm_doorbells doorbells;
+static crossvm_connection_t *connections[3]; /* echo, text, samples */
 
 /* The cookie is the notification to signal, so that one function is enough for all connections. */
 static int emit(void *cookie)
@@ -53,29 +21,29 @@ static int emit(void *cookie)
     return 0;
 }
 
-static int add_sensor(vm_t *vm, vmm_pci_space_t *pci, struct vmm_shared *shared)
+/* Frames for a component, and copies of their capabilities for the guest. */
+static int share(vm_t *vm, seL4_CPtr *frames, seL4_CPtr *copies, size_t n)
 {
-    seL4_CPtr guest_commands[COMMAND_FRAMES];
-    seL4_CPtr guest_samples[SAMPLE_FRAMES];
+    return memory_allocate(vm->vka, frames, n) || memory_copy(vm->vka, frames, copies, n) ? -1 : 0;
+}
+
+static crossvm_dataport_config_t dataport(const seL4_CPtr *frames, size_t n)
+{
+    return (crossvm_dataport_config_t){.frames = frames, .num_frames = n, .frame_size_bits = FRAME_BITS};
+}
+
+static int add(vm_t *vm, vmm_pci_space_t *pci, struct vmm_shared *shared)
+{
+    seL4_CPtr echo[ECHO_FRAMES], text[TEXT_FRAMES], samples[SAMPLES_FRAMES];
     const crossvm_dataport_config_t dataports[] = {
-        {
-            .frames = guest_commands,
-            .num_frames = COMMAND_FRAMES,
-            .frame_size_bits = FRAME_BITS,
-        },
-        {
-            .frames = guest_samples,
-            .num_frames = SAMPLE_FRAMES,
-            .frame_size_bits = FRAME_BITS,
-            .guest_rights = CROSSVM_RIGHT_READ,
-        },
+        dataport(echo, ECHO_FRAMES),
+        dataport(text, TEXT_FRAMES),
+        dataport(samples, SAMPLES_FRAMES),
     };
-    const crossvm_connection_config_t config = {
-        .name = "sensor",
-        .dataports = dataports,
-        .num_dataports = ARRAY_SIZE(dataports),
-        .emit = emit,
-        .cookie = &sensor_notification,
+    const crossvm_connection_config_t configs[] = {
+        {.name = "echo", .dataports = &dataports[0], .num_dataports = 1, .emit = emit, .cookie = &doorbells.echo},
+        {.name = "text", .dataports = &dataports[1], .num_dataports = 1, .emit = emit, .cookie = &doorbells.text},
+        {.name = "samples", .dataports = &dataports[2], .num_dataports = 1, .emit = emit, .cookie = &doorbells.samples},
     };
     const crossvm_bus_t bus = {
         .vm = vm,
@@ -85,20 +53,25 @@ static int add_sensor(vm_t *vm, vmm_pci_space_t *pci, struct vmm_shared *shared)
         .alloc_irq = platform_allocate_irq,
     };
 
-    if (memory_allocate(vm->vka, shared->commands, COMMAND_FRAMES) ||
-        memory_copy(vm->vka, shared->commands, guest_commands, COMMAND_FRAMES) ||
-        memory_allocate(vm->vka, shared->samples, SAMPLE_FRAMES) ||
-        memory_copy(vm->vka, shared->samples, guest_samples, SAMPLE_FRAMES))
+    if (share(vm, shared->echo, echo, ECHO_FRAMES) || share(vm, shared->text, text, TEXT_FRAMES) ||
+        share(vm, shared->samples, samples, SAMPLES_FRAMES))
         return -1;
-    return crossvm_install(&bus, &config, 1, &sensor);
+    return crossvm_install(&bus, configs, ARRAY_SIZE(configs), connections);
 }
 
-void vmm_component_is_there(bool there)
+void vmm_component_runs(enum vmm_component component, bool runs)
 {
-    crossvm_set_peer_state(sensor, there ? CROSSVM_PEER_READY : CROSSVM_PEER_ABSENT);
+    const uint32_t state = runs ? CROSSVM_PEER_READY : CROSSVM_PEER_ABSENT;
+
+    if (component == VMM_SAMPLES) {
+        crossvm_set_peer_state(connections[2], state);
+        return;
+    }
+    crossvm_set_peer_state(connections[0], state);
+    crossvm_set_peer_state(connections[1], state);
 }
 
-/* --- both --- */
+/* --- events --- */
 
 /*
  * Called when the VMM's notification, which is bound to its thread, is signalled. The badge may come from several
@@ -106,22 +79,23 @@ void vmm_component_is_there(bool there)
  */
 static int notified(vm_t *vm, seL4_Word badge, seL4_MessageInfo_t tag, void *cookie)
 {
+    (void)vm;
     (void)tag;
     (void)cookie;
-    if (badge & BADGE_CONSOLE)
-        consume_connection_event(vm, BADGE_CONSOLE, true);
-    if (badge & BADGE_SENSOR)
-        crossvm_consume_event(sensor);
+    if (badge & BADGE_ECHO)
+        crossvm_consume_event(connections[0]);
+    if (badge & BADGE_TEXT)
+        crossvm_consume_event(connections[1]);
+    if (badge & BADGE_SAMPLES)
+        crossvm_consume_event(connections[2]);
     return 0; /* any other result ends the guest */
 }
 
-int vmm_add_connections(vm_t *vm, vmm_pci_space_t *pci, seL4_CPtr console_doorbell, seL4_CPtr sensor_doorbell,
-                        void *fdt, int gic, struct vmm_shared *shared)
+int vmm_add_connections(vm_t *vm, vmm_pci_space_t *pci, const struct vmm_doorbells *to_signal, void *fdt, int gic,
+                        struct vmm_shared *shared)
 {
-    console_notification = console_doorbell;
-    sensor_notification = sensor_doorbell;
-    if (platform_show_pci(vm, pci) || add_console(vm, pci, shared) || add_sensor(vm, pci, shared) ||
-        platform_describe_pci(vm, pci, fdt, gic))
+    doorbells = *to_signal;
+    if (platform_show_pci(vm, pci) || add(vm, pci, shared) || platform_describe_pci(vm, pci, fdt, gic))
         return -1;
     return vm_register_notification_callback(vm, notified, NULL);
 }

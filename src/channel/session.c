@@ -50,6 +50,34 @@ static void tell(crossvm_channel_t *channel)
     cvm_channel_emit(channel);
 }
 
+/* What an end says of itself. The order matters: the generation makes the rest count. */
+static void announce(crossvm_channel_t *channel)
+{
+    put(channel, CROSSVM_CHANNEL_MAGIC_AT, CROSSVM_CHANNEL_MAGIC);
+    put(channel, CROSSVM_CHANNEL_VERSION_AT, CROSSVM_CHANNEL_VERSION);
+    put(channel, CROSSVM_CHANNEL_FEATURES_AT, CROSSVM_CHANNEL_FEATURES);
+    put(channel, CROSSVM_CHANNEL_MODE_AT, channel->config.mode);
+    put(channel, CROSSVM_CHANNEL_RING_BYTES_AT, channel->ring_bytes);
+    put(channel, CROSSVM_CHANNEL_GENERATION_AT, channel->generation);
+}
+
+static uint32_t own_word(const crossvm_channel_t *channel, unsigned int at)
+{
+    return crossvm_private_load(channel->own + WORD(at));
+}
+
+/* Whether somebody has written over what this end said. Then whoever comes next would find nobody. */
+static bool is_spoiled(const crossvm_channel_t *channel)
+{
+    return own_word(channel, CROSSVM_CHANNEL_GENERATION_AT) != channel->generation ||
+           own_word(channel, CROSSVM_CHANNEL_ACK_AT) != channel->peer_generation ||
+           own_word(channel, CROSSVM_CHANNEL_MAGIC_AT) != CROSSVM_CHANNEL_MAGIC ||
+           own_word(channel, CROSSVM_CHANNEL_VERSION_AT) != CROSSVM_CHANNEL_VERSION ||
+           own_word(channel, CROSSVM_CHANNEL_FEATURES_AT) != CROSSVM_CHANNEL_FEATURES ||
+           own_word(channel, CROSSVM_CHANNEL_MODE_AT) != channel->config.mode ||
+           own_word(channel, CROSSVM_CHANNEL_RING_BYTES_AT) != channel->ring_bytes;
+}
+
 void crossvm_channel_open(crossvm_channel_t *channel)
 {
     uint32_t generation = crossvm_private_load(channel->own + WORD(CROSSVM_CHANNEL_GENERATION_AT)) + 1;
@@ -73,12 +101,7 @@ void crossvm_channel_open(crossvm_channel_t *channel)
 
     /* The order matters: ACK = 0 leaves the old session before the peer can see the new generation. */
     put(channel, CROSSVM_CHANNEL_ACK_AT, 0);
-    put(channel, CROSSVM_CHANNEL_MAGIC_AT, CROSSVM_CHANNEL_MAGIC);
-    put(channel, CROSSVM_CHANNEL_VERSION_AT, CROSSVM_CHANNEL_VERSION);
-    put(channel, CROSSVM_CHANNEL_FEATURES_AT, CROSSVM_CHANNEL_FEATURES);
-    put(channel, CROSSVM_CHANNEL_MODE_AT, channel->config.mode);
-    put(channel, CROSSVM_CHANNEL_RING_BYTES_AT, channel->ring_bytes);
-    put(channel, CROSSVM_CHANNEL_GENERATION_AT, generation);
+    announce(channel);
     tell(channel);
 }
 
@@ -135,6 +158,12 @@ int cvm_channel_join(crossvm_channel_t *channel)
         return -CHANNEL_EPROTO;
     default:
         return 0;
+    }
+    if (is_spoiled(channel)) {
+        put(channel, CROSSVM_CHANNEL_ACK_AT, 0);
+        channel->peer_generation = 0;
+        announce(channel);
+        changed = true;
     }
     generation = peer_word(channel, CROSSVM_CHANNEL_GENERATION_AT);
     ack = peer_word(channel, CROSSVM_CHANNEL_ACK_AT);

@@ -57,8 +57,10 @@ static int echo_session(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 
         if (length < 0)
             return (int)length;
-        if (length == 0 && crossvm_channel_mode(channel) == CROSSVM_CHANNEL_STREAM)
+        if (length == 0 && crossvm_channel_mode(channel) == CROSSVM_CHANNEL_STREAM) {
+            crossvm_channel_close(channel); /* the client finds end of file, too, and not that its peer is gone */
             return 0;
+        }
         sent = crossvm_channel_send(channel, data, (size_t)length, CROSSVM_FOREVER);
         if (sent < 0)
             return (int)sent;

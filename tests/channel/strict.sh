@@ -11,8 +11,8 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 
 "$compiler" -std=gnu11 -O2 -mstrict-align -DCROSSVM_CHANNEL_STRICT_ALIGN -Wall -Wextra -Werror -ffreestanding \
-    -nostdlib -static -fno-stack-protector -Wl,-Ttext=0x40080000 -I "$top/include" -o "$out/program" "$top"/src/channel/*.c \
-    "$top/tests/channel/strict.c"
+    -nostdlib -static -fno-stack-protector -Wl,-Ttext=0x40080000 -I "$top/include" -o "$out/program" \
+    "$top"/src/channel/*.c "$top/tests/channel/strict.c"
 timeout 1000 qemu-system-aarch64 -machine virt -cpu cortex-a53 -m 64 -nodefaults -no-user-config -display none \
     -serial stdio -icount shift=0,sleep=off -kernel "$out/program" </dev/null >"$out/lines"
 cat "$out/lines"

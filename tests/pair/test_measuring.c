@@ -168,6 +168,21 @@ static void echo_serves_the_next(void **state)
     forget(&echo);
 }
 
+static void echo_ends_streams_in_good_order(void **state)
+{
+    struct program echo = start("echo", "--stream", "link.0");
+
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct program client = start_with(make_file("hello", 5), words("cat", "link.1"));
+
+        expect(&client, 0, "hello", "");
+    }
+    end_by_signal(&echo, SIGTERM);
+    assert_int_equal(echo.status, 0);
+    forget(&echo);
+}
+
 static void bench_serves_the_next(void **state)
 {
     struct program serve = start("bench", "--serve", "link.0"), client = start("send", "link.1", "no order");
@@ -245,9 +260,9 @@ static void bench_is_cut_short(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        pair_case(ping_and_echo),     pair_case(ping_nobody),          pair_case(bench),
-        pair_case(bench_of_a_stream), pair_case(echo_serves_the_next), pair_case(bench_serves_the_next),
-        pair_case(bench_needs_bench), pair_case(bench_is_cut_short),
+        pair_case(ping_and_echo),         pair_case(ping_nobody),          pair_case(bench),
+        pair_case(bench_of_a_stream),     pair_case(echo_serves_the_next), pair_case(echo_ends_streams_in_good_order),
+        pair_case(bench_serves_the_next), pair_case(bench_needs_bench),    pair_case(bench_is_cut_short),
     };
 
     if (argc != 2) {

@@ -444,9 +444,10 @@ static void a_peer_without_batches_gets_none(void **state)
 
     crossvm_channel_open(one);
     crossvm_channel_open(two);
-    *pair_word(pair, 1, CROSSVM_CHANNEL_FEATURES_AT) = 0;
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 4; i++) {
+        *pair_word(pair, 1, CROSSVM_CHANNEL_FEATURES_AT) = 0;
         (void)crossvm_channel_connect(&pair->end[i % 2].channel, NOW);
+    }
     assert_int_equal(crossvm_channel_send_many(one, buffer, 16, 4, NOW), 4);
     assert_int_equal(*pair_word(pair, 0, CROSSVM_CHANNEL_PRODUCED_AT), 4 * (8 + 16));
     /* ... and may not send any. */

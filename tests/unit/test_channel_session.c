@@ -244,6 +244,34 @@ static void a_call_that_needs_the_peer_waits_for_it(void **state)
     (void)state;
 }
 
+/* Whoever writes over what an end has said of itself keeps nobody out: it says so again when it looks. */
+static void what_an_end_says_is_said_again(void **state)
+{
+    static const unsigned places[] = {CROSSVM_CHANNEL_MAGIC_AT,      CROSSVM_CHANNEL_VERSION_AT,
+                                      CROSSVM_CHANNEL_FEATURES_AT,   CROSSVM_CHANNEL_MODE_AT,
+                                      CROSSVM_CHANNEL_RING_BYTES_AT, CROSSVM_CHANNEL_GENERATION_AT,
+                                      CROSSVM_CHANNEL_ACK_AT};
+
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+        struct pair *pair = pair_new(8192, CROSSVM_CHANNEL_STREAM, 0);
+        crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+        char byte = 7;
+
+        crossvm_channel_open(two);
+        *pair_word(pair, 1, places[i]) ^= 0x5a;
+        assert_int_equal(crossvm_channel_connect(two, NOW), -EAGAIN);
+        crossvm_channel_open(one);
+        while (crossvm_channel_connect(one, NOW) | crossvm_channel_connect(two, NOW))
+            ;
+        assert_int_equal(crossvm_channel_send(one, &byte, 1, NOW), 1);
+        byte = 0;
+        assert_int_equal(crossvm_channel_recv(two, &byte, 1, NOW), 1);
+        assert_int_equal(byte, 7);
+        pair_free(pair);
+    }
+    (void)state;
+}
+
 static void mismatch(unsigned at, uint32_t value, const char *word)
 {
     struct pair *pair = pair_new(8192, CROSSVM_CHANNEL_STREAM, 0);
@@ -253,7 +281,8 @@ static void mismatch(unsigned at, uint32_t value, const char *word)
     *pair_word(pair, 1, at) = value;
     crossvm_channel_open(one);
     (void)crossvm_channel_connect(one, NOW);
-    (void)crossvm_channel_connect(&pair->end[1].channel, NOW);
+    (void)crossvm_channel_connect(&pair->end[1].channel, NOW); /* this end knows better */
+    *pair_word(pair, 1, at) = value;
     assert_int_equal(crossvm_channel_connect(one, NOW), -EPROTO);
     assert_int_equal(crossvm_channel_state(one), CROSSVM_CHANNEL_BROKEN);
     assert_non_null(strstr(crossvm_channel_reason(one), word));
@@ -520,6 +549,7 @@ int main(void)
         cmocka_unit_test(sessions_have_numbers),
         cmocka_unit_test(ends_meet_in_either_order),
         cmocka_unit_test(a_call_that_needs_the_peer_waits_for_it),
+        cmocka_unit_test(what_an_end_says_is_said_again),
         cmocka_unit_test(ends_that_do_not_fit_say_why),
         cmocka_unit_test(a_newer_minor_version_and_unknown_features_are_welcome),
         cmocka_unit_test(half_close_is_end_of_file_after_the_data),
