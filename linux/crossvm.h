@@ -5,6 +5,7 @@
  *	main.c		the PCI driver: probe, remove, sleep
  *	describe.c	what the device says of itself, and the maps of its UIO device
  *	events.c	interrupts, and waking programs
+ *	line.c		interrupts that devices share
  *	programs.c	who has the device open, and what DRIVER says
  *	mappings.c	what programs have mapped
  *	attributes.c	sysfs, for programs that do not open the device
@@ -26,6 +27,8 @@
 
 #include <crossvm/device.h>
 
+struct crossvm_line;
+
 struct crossvm_device {
 	struct pci_dev *pdev;
 	void *memory;		/* BAR0 up to the driver page, or the region up to the dataports */
@@ -39,9 +42,11 @@ struct crossvm_device {
 	bool msi;		/* or MSI-X */
 
 	/*
-	 * INTx of extended devices: what the handler has claimed so far. No lock, since only the
-	 * handler uses them, and the handlers of an interrupt never run at once.
+	 * INTx of extended devices: the line, and what its handler has claimed so far. No lock, since
+	 * only the handler uses the latter, and it never runs twice at once.
 	 */
+	struct crossvm_line *line;
+	struct list_head on_line;
 	u64 claimed_seq;
 	u64 claimed_peer;
 
@@ -77,10 +82,11 @@ static inline u32 crossvm_read32(const struct crossvm_device *cv, unsigned int r
 	return readl(cv->regs + reg);
 }
 
-static inline u64 crossvm_load64(const void __iomem *address)
+/* Without an order to other loads. */
+static inline u64 crossvm_load64_relaxed(const void __iomem *address)
 {
 #ifdef CONFIG_64BIT
-	return readq(address);
+	return readq_relaxed(address);
 #else
 	/*
 	 * Two halves belong together if the upper one was the same before and after. It changes
@@ -94,6 +100,15 @@ static inline u64 crossvm_load64(const void __iomem *address)
 	if (upper != again)
 		lower = readl(address);
 	return (u64)again << 32 | lower;
+#endif
+}
+
+static inline u64 crossvm_load64(const void __iomem *address)
+{
+#ifdef CONFIG_64BIT
+	return readq(address);
+#else
+	return crossvm_load64_relaxed(address);
 #endif
 }
 
@@ -134,6 +149,15 @@ void crossvm_enable_intx(struct crossvm_device *cv, bool enable);
 
 /* Notifies the UIO device if there are events that no program has seen. */
 void crossvm_notify_unseen(struct crossvm_device *cv);
+
+/* line.c */
+
+/*
+ * Has the interrupt of a device that shares one handled from now on, and no more. The UIO device is
+ * registered meanwhile, since it is notified. No effect with an MSI. 0, or an error after a message.
+ */
+int crossvm_join_line(struct crossvm_device *cv);
+void crossvm_leave_line(struct crossvm_device *cv);
 
 /* programs.c: each takes cv->lock */
 

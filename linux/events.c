@@ -67,23 +67,6 @@ static irqreturn_t crossvm_msi(int irq, struct uio_info *uio)
 	return IRQ_HANDLED;
 }
 
-/*
- * The interrupt may be another device's, so this claims it only if its own device has changed. A
- * change after these loads raises the interrupt again.
- */
-static irqreturn_t crossvm_intx(int irq, struct uio_info *uio)
-{
-	struct crossvm_device *cv = to_crossvm(uio);
-	u64 seq = crossvm_read64(cv, CROSSVM_REG_EVENT_SEQ);
-	u64 peer = crossvm_read64(cv, CROSSVM_REG_PEER);
-
-	if (seq == cv->claimed_seq && peer == cv->claimed_peer)
-		return IRQ_NONE;
-	cv->claimed_seq = seq;
-	cv->claimed_peer = peer;
-	return IRQ_HANDLED;
-}
-
 static irqreturn_t crossvm_intx_base(int irq, struct uio_info *uio)
 {
 	return crossvm_take_count(to_crossvm(uio)) ? IRQ_HANDLED : IRQ_NONE;
@@ -112,11 +95,12 @@ int crossvm_alloc_irq(struct crossvm_device *cv)
 	cv->msi = pci_dev_msi_enabled(cv->pdev);
 	crossvm_enable_intx(cv, false);
 
+	if (!cv->msi && cv->extended) { /* see line.c */
+		cv->uio.irq = UIO_IRQ_CUSTOM;
+		return 0;
+	}
 	cv->uio.irq = pci_irq_vector(cv->pdev, 0);
 	cv->uio.irq_flags = cv->msi ? 0 : IRQF_SHARED;
-	if (cv->msi)
-		cv->uio.handler = crossvm_msi;
-	else
-		cv->uio.handler = cv->extended ? crossvm_intx : crossvm_intx_base;
+	cv->uio.handler = cv->msi ? crossvm_msi : crossvm_intx_base;
 	return 0;
 }

@@ -102,13 +102,19 @@ static int crossvm_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ret = uio_register_device(&pdev->dev, &cv->uio);
 	if (ret) {
 		dev_err(&pdev->dev, "cannot make a UIO device with interrupt %ld: error %d\n",
-			cv->uio.irq, ret);
+			(long)pci_irq_vector(pdev, 0), ret);
 		goto free_irq;
 	}
+	ret = crossvm_join_line(cv);
+	if (ret)
+		goto unregister;
 	pci_set_drvdata(pdev, cv);
 	crossvm_go_live(cv, true);
 	return 0;
 
+unregister:
+	uio_unregister_device(&cv->uio);
+	crossvm_cut_off(cv);
 free_irq:
 	pci_free_irq_vectors(pdev);
 unset_types:
@@ -131,6 +137,7 @@ static void crossvm_remove(struct pci_dev *pdev)
 	struct crossvm_device *cv = pci_get_drvdata(pdev);
 
 	crossvm_go_quiet(cv);
+	crossvm_leave_line(cv);
 	/* Waits for the handler and the hooks. After it, no code accesses the registers. */
 	uio_unregister_device(&cv->uio);
 	crossvm_cut_off(cv);
