@@ -45,6 +45,7 @@ static size_t copy_words(uint8_t *to, const uint8_t *from, size_t length)
     return done;
 }
 
+#ifndef __clang__ /* which has no shuffle by places that it does not know */
 /* Each block of `to` is made of two of `from`. Returns the bytes copied: all but the last few. */
 static size_t copy_shifted(uint8_t *to, const uint8_t *from, size_t length)
 {
@@ -78,6 +79,7 @@ static size_t copy_shifted(uint8_t *to, const uint8_t *from, size_t length)
     }
     return done;
 }
+#endif
 
 void crossvm_private_copy_blocks(void *to, const void *from, size_t length)
 {
@@ -86,8 +88,10 @@ void crossvm_private_copy_blocks(void *to, const void *from, size_t length)
 
     if (words && length >= 2 * sizeof(word_t))
         done = copy_words(to, from, length);
+#ifndef __clang__
     else if (!words && length >= 4 * sizeof(block_t))
         done = copy_shifted(to, from, length);
+#endif
     copy_bytes((uint8_t *)to + done, (const uint8_t *)from + done, length - done);
 }
 #else
