@@ -88,7 +88,7 @@ esac
 run_guests() {
     # Lines of a console end with a carriage return, too.
     # shellcheck disable=SC2086 # an option and its value, or nothing
-    "$top/scripts/with-kvm" --arch "$arch" $gic --timeout 1800 "$bundle" "$@" 2>&1 | sed -u 's/\r$//' | tee "$log"
+    "$top/scripts/with-kvm" --arch "$arch" $gic --timeout 3600 "$bundle" "$@" 2>&1 | sed -u 's/\r$//' | tee "$log"
 }
 
 came_to_its_end() {
