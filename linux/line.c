@@ -16,11 +16,13 @@
 
 struct crossvm_line {
 	struct list_head node;
-	struct list_head devices; /* changed with crossvm_lines_lock held, read by the handler */
+	struct list_head devices; /* the handler reads it, as RCU has it */
 	unsigned int irq;
 };
 
 static LIST_HEAD(crossvm_lines);
+
+/* Guards the list of lines, and changes of a line's devices. Taken with no other lock held. */
 static DEFINE_MUTEX(crossvm_lines_lock);
 
 /*

@@ -36,7 +36,7 @@ struct join {
 /**
  * Installs the connection.
  *
- * @param join     filled in but for what is private; outlives the connection
+ * @param join     with all members set that are not private; outlives the connection
  * @param bus      as of crossvm_install()
  * @param name     of the connection in this guest
  * @param dataport copies of the capabilities to the shared frames, in the same order in both VMMs

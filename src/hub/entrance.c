@@ -118,9 +118,10 @@ void hub_entrance_hang_up(struct hub_entrance *entrance, int fd)
 
 bool hub_entrance_dispose(struct hub_entrance *entrance, int fd)
 {
-    foreign_close(entrance->closer, fd);
+    bool closed = foreign_close(entrance->closer, fd);
+
     watch(entrance);
-    return !foreign_closer_is_busy(entrance->closer);
+    return closed;
 }
 
 /* --- life --- */

@@ -55,7 +55,7 @@ void hub_entrance_cannot_hand_over(struct hub_entrance *entrance, int error);
 /** Closes a client's socket with all that is in it, as foreign_hang_up(). */
 void hub_entrance_hang_up(struct hub_entrance *entrance, int fd);
 
-/** Closes what a client has sent, as foreign_close(). False: that is not at its end yet. */
+/** Closes what a client has sent, as foreign_close(). After false, all_is_closed() will be called. */
 bool hub_entrance_dispose(struct hub_entrance *entrance, int fd);
 
 /** Where it is, for messages. */

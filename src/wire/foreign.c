@@ -144,12 +144,15 @@ static bool closes_at_once(int fd)
     return fcntl(fd, F_GET_SEALS) >= 0 || foreign_is_eventfd(fd) || is_called(fd, "pipe:[");
 }
 
-void foreign_close(struct foreign_closer *closer, int fd)
+bool foreign_close(struct foreign_closer *closer, int fd)
 {
-    if (closes_at_once(fd))
+    bool at_once = closes_at_once(fd);
+
+    if (at_once)
         close(fd);
     else
         close_in_thread(closer, fd, false);
+    return at_once;
 }
 
 /* --- receiving --- */
@@ -191,10 +194,10 @@ ssize_t foreign_receive(int socket, void *to, size_t size, int *fds, size_t max,
     ssize_t length;
     size_t came;
 
-    if (max)
+    if (max) {
         packet.msg_control = &control;
-    if (max)
         packet.msg_controllen = CMSG_LEN(max * sizeof(int));
+    }
     length = receive(socket, &packet, MSG_PEEK);
     came = length >= 0 && max ? copy_fds(&packet, fds) : 0;
     if (n)
@@ -225,10 +228,10 @@ static bool receive_one(int socket, bool messages, int flags, bool *with_fds)
     struct msghdr packet = {.msg_iov = &part, .msg_iovlen = 1};
     ssize_t length;
 
-    if (messages)
+    if (messages) {
         packet.msg_control = &control;
-    if (messages)
         packet.msg_controllen = sizeof(control);
+    }
     do
         length = receive(socket, &packet, flags);
     while (length < 0 && errno == ECONNRESET); /* the client is gone; what it sent comes next */

@@ -34,8 +34,9 @@ bool foreign_is_eventfd(int fd);
  * Closes a descriptor that was sent: here if it is a usual one, else in a thread. Never waits.
  *
  * @param closer NULL: nobody asks for what is still to be closed
+ * @return whether it is closed
  */
-void foreign_close(struct foreign_closer *closer, int fd);
+bool foreign_close(struct foreign_closer *closer, int fd);
 
 /** The most descriptors that can be received with a message. */
 #define FOREIGN_MAX_FDS 8

@@ -269,6 +269,34 @@ static void comes_to_dma_map(void **state)
     end(&served);
 }
 
+/* What another client has sent, which was turned away, holds nobody up who is there. */
+static void comes_beside_a_vmm(void **state)
+{
+    static const uint32_t map[] = {2u << 16 | 2, 48, 0, 0, 32, 3, 0, 0, 0, 0, 4096, 0};
+    int memory = memfd_create("memory", MFD_CLOEXEC), client, other;
+    struct lingerer lingerer;
+    struct served served;
+
+    (void)state;
+    lingerer_make(&lingerer);
+    start(&served, CROSSVM_DOOR_VFIO_USER);
+    client = come_and_greet(&served);
+    other = come(CROSSVM_DOOR_VFIO_USER);
+    lingerer_send(&lingerer, other, no_message, sizeof(no_message));
+    serve(&served);
+    for (int i = 0; i < 2; i++) {
+        send_with(client, map, sizeof(map), &memory, 1);
+        serve(&served);
+        assert_true(has_answer(client));
+    }
+    close(memory);
+    close(other);
+    close(client);
+    serve(&served);
+    end(&served);
+    close(lingerer.receiver);
+}
+
 /* Nobody is let in meanwhile: not even one after the other can make the hub hold more and more. */
 static void keeps_the_door_shut(void **state)
 {
@@ -323,6 +351,7 @@ int main(void)
         cmocka_unit_test(comes_to_a_door_that_is_taken),
         cmocka_unit_test(comes_to_set_irqs),
         cmocka_unit_test(comes_to_dma_map),
+        cmocka_unit_test(comes_beside_a_vmm),
         cmocka_unit_test(keeps_the_door_shut),
         cmocka_unit_test(eventfds_are_told_from_others),
     };

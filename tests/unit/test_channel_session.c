@@ -261,8 +261,8 @@ static void what_an_end_says_is_said_again(void **state)
         *pair_word(pair, 1, places[i]) ^= 0x5a;
         assert_int_equal(crossvm_channel_connect(two, NOW), -EAGAIN);
         crossvm_channel_open(one);
-        while (crossvm_channel_connect(one, NOW) | crossvm_channel_connect(two, NOW))
-            ;
+        for (int k = 0; k < 4; k++)
+            (void)crossvm_channel_connect(&pair->end[k % 2].channel, NOW);
         assert_int_equal(crossvm_channel_send(one, &byte, 1, NOW), 1);
         byte = 0;
         assert_int_equal(crossvm_channel_recv(two, &byte, 1, NOW), 1);
