@@ -29,6 +29,18 @@
 
 struct crossvm_line;
 
+/*
+ * An INTx device on its line. The handler looks at all devices of a line, so what it needs is together.
+ * No lock, since only the handler uses the last two, and it never runs twice at once.
+ */
+struct crossvm_watch {
+	struct list_head node;
+	const void __iomem *seq;  /* EVENT_SEQ */
+	const void __iomem *peer; /* PEER */
+	u64 claimed_seq;
+	u64 claimed_peer;
+};
+
 struct crossvm_device {
 	struct pci_dev *pdev;
 	void *memory;		/* BAR0 up to the driver page, or the region up to the dataports */
@@ -41,14 +53,8 @@ struct crossvm_device {
 	unsigned int num_dataports;
 	bool msi;		/* or MSI-X */
 
-	/*
-	 * INTx of extended devices: the line, and what its handler has claimed so far. No lock, since
-	 * only the handler uses the latter, and it never runs twice at once.
-	 */
-	struct crossvm_line *line;
-	struct list_head on_line;
-	u64 claimed_seq;
-	u64 claimed_peer;
+	struct crossvm_line *line; /* INTx of extended devices */
+	struct crossvm_watch watch;
 
 	/*
 	 * Base block only: 1 if events came since the last open. UIO does not say whether a program

@@ -16,7 +16,7 @@
 
 struct crossvm_line {
 	struct list_head node;
-	struct list_head devices; /* the handler reads it, as RCU has it */
+	struct list_head devices; /* of struct crossvm_watch; the handler reads it, as RCU has it */
 	unsigned int irq;
 };
 
@@ -27,17 +27,19 @@ static DEFINE_MUTEX(crossvm_lines_lock);
 
 /*
  * A change after these loads raises the interrupt again. They need no order among each other; the
- * notification orders them before what the programs that it wakes load.
+ * notification orders them before what the programs that it wakes load. Each interrupt of a line
+ * comes here for each of its devices, so this loads what lies together, and branches once.
  */
-static bool crossvm_claim(struct crossvm_device *cv)
+static bool crossvm_claim(struct crossvm_watch *watch)
 {
-	u64 seq = crossvm_load64_relaxed(cv->regs + CROSSVM_REG_EVENT_SEQ);
-	u64 peer = crossvm_load64_relaxed(cv->regs + CROSSVM_REG_PEER);
+	const void __iomem *seq_register = watch->seq, *peer_register = watch->peer;
+	u64 seq = crossvm_load64_relaxed(seq_register);
+	u64 peer = crossvm_load64_relaxed(peer_register);
 
-	if (seq == cv->claimed_seq && peer == cv->claimed_peer)
+	if (likely((seq == watch->claimed_seq) & (peer == watch->claimed_peer)))
 		return false;
-	cv->claimed_seq = seq;
-	cv->claimed_peer = peer;
+	watch->claimed_seq = seq;
+	watch->claimed_peer = peer;
 	return true;
 }
 
@@ -45,13 +47,13 @@ static irqreturn_t crossvm_handle_line(int irq, void *argument)
 {
 	struct crossvm_line *line = argument;
 	irqreturn_t ret = IRQ_NONE;
-	struct crossvm_device *cv;
+	struct crossvm_watch *watch;
 
 	rcu_read_lock();
-	list_for_each_entry_rcu(cv, &line->devices, on_line) {
-		if (!crossvm_claim(cv))
+	list_for_each_entry_rcu(watch, &line->devices, node) {
+		if (!crossvm_claim(watch))
 			continue;
-		uio_event_notify(&cv->uio);
+		uio_event_notify(&container_of(watch, struct crossvm_device, watch)->uio);
 		ret = IRQ_HANDLED;
 	}
 	rcu_read_unlock();
@@ -98,7 +100,9 @@ int crossvm_join_line(struct crossvm_device *cv)
 		line = crossvm_make_line(pci_irq_vector(cv->pdev, 0));
 	if (!IS_ERR(line)) {
 		cv->line = line;
-		list_add_tail_rcu(&cv->on_line, &line->devices);
+		cv->watch.seq = cv->regs + CROSSVM_REG_EVENT_SEQ;
+		cv->watch.peer = cv->regs + CROSSVM_REG_PEER;
+		list_add_tail_rcu(&cv->watch.node, &line->devices);
 	}
 	mutex_unlock(&crossvm_lines_lock);
 	if (!IS_ERR(line))
@@ -116,7 +120,7 @@ void crossvm_leave_line(struct crossvm_device *cv)
 		return;
 	cv->line = NULL;
 	mutex_lock(&crossvm_lines_lock);
-	list_del_rcu(&cv->on_line);
+	list_del_rcu(&cv->watch.node);
 	if (list_empty(&line->devices)) {
 		list_del(&line->node);
 		free_irq(line->irq, line);

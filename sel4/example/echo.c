@@ -94,6 +94,7 @@ void echo_serve(const struct echo *echo)
 {
     static struct service datagrams, bytes;
     crossvm_component_t self = {.notification = echo->notification};
+    seL4_Word came = BADGE_GUEST_ECHO | BADGE_GUEST_TEXT; /* what was before this component is found by a first look */
 
     start(&datagrams, &self,
           &(crossvm_component_channel_config_t){
@@ -113,8 +114,10 @@ void echo_serve(const struct echo *echo)
           },
           serve_bytes);
     for (;;) {
-        go_on(&datagrams);
-        go_on(&bytes);
-        (void)crossvm_component_wait(&self);
+        if (came & BADGE_GUEST_ECHO)
+            go_on(&datagrams);
+        if (came & BADGE_GUEST_TEXT)
+            go_on(&bytes);
+        came = crossvm_component_wait(&self);
     }
 }
