@@ -79,7 +79,7 @@ boot)
     guest_image guest.cpio "$tests/cases/init" "$built/guest-cases"
     cp "$built/guest-vmm" "$bundle"
     set -- ./guest-vmm vmlinux guest.cpio \
-        "console=ttyS0 panic=-1 oops=panic softlockup_panic=1 quiet rcupdate.rcu_expedited=1" "$scenario"
+        "console=ttyS0 panic=-1 oops=panic softlockup_panic=1 watchdog_thresh=60 quiet rcupdate.rcu_expedited=1" "$scenario"
     [ "$scenario" != pair ] || set -- "$@" pair
     ;;
 esac

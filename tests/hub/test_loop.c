@@ -14,12 +14,14 @@
 #include "../../src/hub/loop.h"
 
 #define TIMERS 1000
+#define CALLS 3 /* of a timer that comes again */
 
 static struct {
     struct hub_loop *loop;
     int stop;
     struct hub_timer timers[TIMERS], last;
     int calls[TIMERS];
+    int ends;
 } test;
 
 static size_t number_of(const struct hub_timer *timer)
@@ -34,7 +36,7 @@ static void called(struct hub_timer *timer, int64_t now)
     test.calls[number_of(timer)]++;
 }
 
-/* Stops the one after it, and itself comes again until it was there thrice. */
+/* Stops the one after it, and itself comes again. */
 static void called_with_consequences(struct hub_timer *timer, int64_t now)
 {
     size_t number = number_of(timer);
@@ -42,15 +44,17 @@ static void called_with_consequences(struct hub_timer *timer, int64_t now)
     called(timer, now);
     if (number + 1 < TIMERS)
         hub_timer_stop(&test.timers[number + 1]);
-    if (test.calls[number] < 3)
+    if (test.calls[number] < CALLS)
         hub_timer_set(test.loop, timer, now);
 }
 
+/* Comes again as often as the others, which may all be due at its first call. */
 static void end(struct hub_timer *timer, int64_t now)
 {
-    (void)timer;
-    (void)now;
-    assert_int_equal(eventfd_write(test.stop, 1), 0);
+    if (++test.ends <= CALLS)
+        hub_timer_set(test.loop, timer, now);
+    else
+        assert_int_equal(eventfd_write(test.stop, 1), 0);
 }
 
 static int set_up(void **state)
@@ -59,6 +63,7 @@ static int set_up(void **state)
     test.loop = hub_loop_create();
     test.stop = eventfd(0, EFD_CLOEXEC);
     test.last = HUB_TIMER(end);
+    test.ends = 0;
     for (size_t i = 0; i < TIMERS; i++) {
         test.timers[i] = HUB_TIMER(called);
         test.calls[i] = 0;
@@ -113,10 +118,10 @@ static void handlers_stop_and_set(void **state)
     }
     run(now + 1);
     for (size_t i = 0; i < TIMERS; i++) {
-        assert_true(test.calls[i] == 0 || test.calls[i] == 3 || (i > 0 && test.calls[i - 1] > 0));
-        neighbours += i > 0 && test.calls[i] == 3 && test.calls[i - 1] == 3;
+        assert_true(test.calls[i] == 0 || test.calls[i] == CALLS || (i > 0 && test.calls[i - 1] > 0));
+        neighbours += i > 0 && test.calls[i] == CALLS && test.calls[i - 1] == CALLS;
     }
-    assert_int_equal(test.calls[0], 3);
+    assert_int_equal(test.calls[0], CALLS);
     assert_int_equal(neighbours, 0);
 }
 

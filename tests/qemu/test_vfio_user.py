@@ -64,7 +64,7 @@ class Driver(QemuTest):
         self.assertEqual(self.vm.run("crossvm wait -t 0 link", status=1), "0\n")
 
     def it_is_listed(self):
-        self.assertEqual(self.vm.run("nproc"), "2\n")
+        self.assertEqual(self.vm.run("nproc"), f"{self.vm.cpus}\n")
         info = self.vm.run("crossvm info link")
         self.assertRegex(info, r"via +driver\n")
         self.assertRegex(info, r"device +version 1\.2\n")
