@@ -30,7 +30,7 @@ PATIENCE = int(os.environ.get("CROSSVM_PATIENCE", "600"))  # seconds; a guest bo
 def cpus_to_use(emulator):
     """Of a guest's two. Before 8.1, QEMU may keep what one CPU has translated while the other changed that code: the
     breakpoint that Linux sets while it patches a jump then stays, and the guest stands still. (One thread for both would
-    not do: QEMU then leaves out their barriers, which order stores for the process at the other end, too.)"""
+    not do: wake-ups are lost then, as if QEMU left out their barriers, which the process at the other end needs, too.)"""
     said = subprocess.run([emulator, "--version"], stdout=subprocess.PIPE, check=True, text=True).stdout
     version = re.search(r"version (\d+)\.(\d+)", said).groups()
     return 1 if tuple(map(int, version)) < (8, 1) else 2

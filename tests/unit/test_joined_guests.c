@@ -97,6 +97,7 @@ static void each_learns_of_the_other(void **state)
     expect(0, CROSSVM_PEER_PRESENT, 1);
     store_driver(1, CROSSVM_DRIVER_OPEN);
     expect(0, CROSSVM_PEER_READY, 2);
+    badges[0] |= BADGE_JOIN_NEWS; /* that are none: nobody else has come */
     expect(0, CROSSVM_PEER_READY, 2);
     store_driver(1, CROSSVM_DRIVER_OPEN); /* another program */
     expect(0, CROSSVM_PEER_READY, 3);
