@@ -40,7 +40,10 @@ static inline ptrdiff_t cvm_channel_result(crossvm_channel_t *channel, ptrdiff_t
  */
 
 /** How far the channel has come. */
-int cvm_channel_state(const crossvm_channel_t *channel);
+static inline int cvm_channel_state(const crossvm_channel_t *channel)
+{
+    return __atomic_load_n(&channel->state, __ATOMIC_RELAXED);
+}
 
 /** Takes one step towards a session if there is none. Returns 0 in a session, also one that ended; -EAGAIN, -EPROTO or
  * -ENOTCONN. */
@@ -81,6 +84,9 @@ void cvm_channel_alarm_sender(crossvm_channel_t *channel);
 /** Whether a sending call would not block. Looks at the peer's index. */
 bool cvm_channel_can_send(crossvm_channel_t *channel);
 
+/** Whether the peer has taken something, or there is space, at first sight. In a session. */
+bool cvm_channel_has_space(const crossvm_channel_t *channel);
+
 /** Asks for an event when the peer's CONSUMED reaches `want`. Look at it again after this. */
 void cvm_channel_arm_space(crossvm_channel_t *channel, uint32_t want);
 
@@ -105,6 +111,10 @@ void cvm_channel_give_space(crossvm_channel_t *channel);
 
 /** Whether a receiving call would not block. Looks at the peer's index. */
 bool cvm_channel_can_receive(crossvm_channel_t *channel);
+
+/** Whether there is data, at first sight: without a check of the peer's index, or of whether more can come. In a
+ * session. */
+bool cvm_channel_has_data(const crossvm_channel_t *channel);
 
 /** Asks for an event when there is data, and tells the peer of all space. Look at PRODUCED again after this. */
 void cvm_channel_arm_data(crossvm_channel_t *channel);

@@ -297,6 +297,13 @@ static int await_data(crossvm_channel_t *channel, crossvm_deadline_t deadline)
     return 0;
 }
 
+bool cvm_channel_has_data(const crossvm_channel_t *channel)
+{
+    const struct crossvm_private_receiver *recv = &channel->recv;
+
+    return recv_there(recv) > 0 || crossvm_private_load(recv->peer_produced) != recv->produced;
+}
+
 bool cvm_channel_can_receive(crossvm_channel_t *channel)
 {
     struct crossvm_private_receiver *recv = &channel->recv;

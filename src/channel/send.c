@@ -246,6 +246,19 @@ static int make_room(crossvm_channel_t *channel, uint32_t record, crossvm_deadli
     return 0;
 }
 
+/* Whether the space that is known is enough for what was refused, or for a short datagram. */
+static bool has_room(const crossvm_channel_t *channel)
+{
+    const uint32_t refused = channel->send.refused;
+
+    return send_free(channel) >= (refused ? refused : needed(channel, CROSSVM_CHANNEL_RECORD_HEADER + 8));
+}
+
+bool cvm_channel_has_space(const crossvm_channel_t *channel)
+{
+    return has_room(channel) || crossvm_private_load(channel->send.peer_consumed) != channel->send.consumed;
+}
+
 bool cvm_channel_can_send(crossvm_channel_t *channel)
 {
     struct crossvm_private_sender *send = &channel->send;
@@ -257,8 +270,7 @@ bool cvm_channel_can_send(crossvm_channel_t *channel)
         return false;
     if (look_at_consumed(channel) < 0)
         return true;
-    return send_free(channel) >= (send->refused ? send->refused : needed(channel, CROSSVM_CHANNEL_RECORD_HEADER + 8)) ||
-           is_over(channel);
+    return has_room(channel) || is_over(channel);
 }
 
 /* Waits until a datagram of that length can be written at `at`. */

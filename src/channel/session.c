@@ -9,11 +9,6 @@
 
 #define WORD(at) ((at) / 4)
 
-int cvm_channel_state(const crossvm_channel_t *channel)
-{
-    return __atomic_load_n(&channel->state, __ATOMIC_RELAXED);
-}
-
 /* Atomic, because sender and receiver may be two threads, and both may find that the session is over. */
 static void set_state(crossvm_channel_t *channel, int state)
 {

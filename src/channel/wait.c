@@ -29,15 +29,28 @@ static void flush_for(crossvm_channel_t *channel, unsigned int events)
         crossvm_channel_flush(channel);
 }
 
+/*
+ * Whether a request may be unnecessary. Most callers come from a call that found nothing, so this is less than ready():
+ * what it misses is found after the request.
+ */
+static bool may_be_ready(const crossvm_channel_t *channel, unsigned int events)
+{
+    return cvm_channel_state(channel) != CROSSVM_CHANNEL_CONNECTED ||
+           (events & CROSSVM_CHANNEL_IN && cvm_channel_has_data(channel)) ||
+           (events & CROSSVM_CHANNEL_OUT && cvm_channel_has_space(channel));
+}
+
 unsigned int crossvm_channel_arm(crossvm_channel_t *channel, unsigned int events, crossvm_channel_sleep_t *sleep)
 {
     unsigned int found;
 
     flush_for(channel, events);
-    found = ready(channel, events);
     *sleep = (crossvm_channel_sleep_t){0};
-    if (found || cvm_channel_state(channel) == CROSSVM_CHANNEL_OPENING)
-        return found; /* a peer that comes emits without a request */
+    if (may_be_ready(channel, events)) {
+        found = ready(channel, events);
+        if (found || cvm_channel_state(channel) == CROSSVM_CHANNEL_OPENING)
+            return found; /* a peer that comes emits without a request */
+    }
     if (events & CROSSVM_CHANNEL_IN) {
         cvm_channel_arm_data(channel);
         *sleep = cvm_channel_next_sleep(channel);
