@@ -241,7 +241,7 @@ static int print_messages(crossvm_channel_t *channel, const struct recv_request 
     while (status == STATUS_OK && count < request->count) {
         ptrdiff_t length = crossvm_channel_recv(channel, buffer, size, deadline);
 
-        if (length == -EPIPE && request->count == UINT64_MAX)
+        if (length == -EPIPE && request->count == UINT64_MAX && !channel_is_gone(channel))
             return STATUS_OK;
         if (length < 0)
             return channel_error(length);

@@ -177,6 +177,7 @@ failed:
 /* --- read --- */
 
 #define LINE 16
+#define PIECE 4096 /* bytes that are copied at a time: whole lines */
 
 static void print_line(uint64_t offset, const uint8_t *bytes, size_t length)
 {
@@ -195,40 +196,50 @@ static void print_line(uint64_t offset, const uint8_t *bytes, size_t length)
     puts("|");
 }
 
-static void print_hex(uint64_t offset, const uint8_t *bytes, size_t length)
+/* What of a dump is printed so far. */
+struct dump {
+    uint64_t offset; /* of the next line */
+    uint8_t line[LINE];
+    bool has_line; /* that one, whole, came before */
+    bool repeats;
+};
+
+static void print_hex(struct dump *dump, const uint8_t *bytes, size_t length)
 {
-    bool repeats = false;
+    for (size_t i = 0; i < length; i += LINE, dump->offset += LINE) {
+        size_t rest = length - i < LINE ? length - i : LINE;
 
-    for (size_t i = 0; i < length; i += LINE) {
-        size_t rest = length - i;
-
-        if (i && rest >= LINE && memcmp(bytes + i, bytes + i - LINE, LINE) == 0) {
-            if (!repeats)
+        if (rest == LINE && dump->has_line && memcmp(bytes + i, dump->line, LINE) == 0) {
+            if (!dump->repeats)
                 puts("*");
-            repeats = true;
+            dump->repeats = true;
             continue;
         }
-        repeats = false;
-        print_line(offset + i, bytes + i, rest < LINE ? rest : LINE);
+        dump->repeats = false;
+        print_line(dump->offset, bytes + i, rest);
+        memcpy(dump->line, bytes + i, rest);
+        dump->has_line = rest == LINE;
     }
-    printf("%08" PRIx64 "\n", offset + length);
 }
 
-/* Copies first and writes then: write() fails for memory of a device. */
+/* Copies piece by piece and writes then: write() fails for memory of a device. */
 static int read_dataport(const struct request *request, const crossvm_dataport_t *dataport, size_t length)
 {
-    uint8_t *copy = malloc(length ? length : 1);
+    static uint8_t piece[PIECE];
+    struct dump dump = {.offset = request->offset};
 
-    if (!copy) {
-        message("no memory to read %zu bytes", length);
-        return STATUS_ERROR;
+    for (size_t done = 0, step; done < length; done += step) {
+        step = length - done < PIECE ? length - done : PIECE;
+        copy_from_dataport(piece, (const uint8_t *)dataport->address + done, step);
+        if (request->hex) {
+            print_hex(&dump, piece, step);
+        } else if (fwrite(piece, 1, step, stdout) < step) {
+            standard_output_failed(errno);
+            return STATUS_ERROR;
+        }
     }
-    copy_from_dataport(copy, dataport->address, length);
     if (request->hex)
-        print_hex(request->offset, copy, length);
-    else if (fwrite(copy, 1, length, stdout) < length)
-        standard_output_failed(errno);
-    free(copy);
+        printf("%08" PRIx64 "\n", request->offset + length);
     return STATUS_OK;
 }
 

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "pair_fixture.h"
 #include "program.h"
@@ -106,6 +107,19 @@ static void datagrams_that_do_not_go(void **state)
     free(large);
 }
 
+static void a_connection_that_ends_is_an_error(void **state)
+{
+    struct program recv = start("recv", "link.0"), send = start_open(words("send", "link.1"));
+
+    (void)state;
+    assert_int_equal(write(send.in, "last\n", 5), 5);
+    await_text(&recv, "last", NULL);
+    pair_kill_server();
+    expect(&recv, 2, "last\n", "has ended; open it again when that is back");
+    dismiss(&send);
+    pair_start_server();
+}
+
 /* --- what a pair is not --- */
 
 static void info_of_a_pair(void **state)
@@ -137,8 +151,11 @@ static void info_of_a_pair(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        pair_case(help),           pair_case(wrong_command_lines),
-        pair_case(datagrams),      pair_case(datagrams_that_do_not_go),
+        pair_case(help),
+        pair_case(wrong_command_lines),
+        pair_case(datagrams),
+        pair_case(datagrams_that_do_not_go),
+        pair_case(a_connection_that_ends_is_an_error),
         pair_case(info_of_a_pair),
     };
 
