@@ -32,7 +32,12 @@ static int add_pair(struct vm_command *command, const char *option, const char *
     return vm_command_add(command, "%s", option) | vm_command_add(command, "%s", value);
 }
 
-/* The guest's CPUs, memory and console. The user's own arguments come later, and so they win. */
+/*
+ * The guest's CPUs, memory and console. The user's own arguments come later, and so they win.
+ *
+ * There is always room for a second CPU. Without it, a QEMU without KVM runs locked instructions in pieces and leaves
+ * out barriers, since no other CPU would see that. The other end of a connection does, and wake-ups are lost.
+ */
 static int add_machine(struct vm_command *command, const struct topology_vm *vm, const struct target *target)
 {
     return vm_command_add(command, "%s", vm->program ? vm->program : target->program) |
@@ -40,8 +45,9 @@ static int add_machine(struct vm_command *command, const struct topology_vm *vm,
            vm_command_add(command, "-machine") | vm_command_add(command, "%s,accel=kvm:tcg", target->machine) |
            add_pair(command, "-cpu", "max") | vm_command_add(command, "-m") |
            vm_command_add(command, "%lluM", (unsigned long long)vm->memory >> 20) | vm_command_add(command, "-smp") |
-           vm_command_add(command, "%u", vm->vcpus) | add_pair(command, "-display", "none") |
-           add_pair(command, "-monitor", "none") | add_pair(command, "-serial", "stdio");
+           vm_command_add(command, "%u,maxcpus=%u", vm->vcpus, vm->vcpus > 1 ? vm->vcpus : 2) |
+           add_pair(command, "-display", "none") | add_pair(command, "-monitor", "none") |
+           add_pair(command, "-serial", "stdio");
 }
 
 static int add_linux(struct vm_command *command, const struct topology_vm *vm, const struct target *target)

@@ -27,10 +27,9 @@ DRIVER = TOP / "build/driver" / ARCH
 PATIENCE = int(os.environ.get("CROSSVM_PATIENCE", "600"))  # seconds; a guest boots in a few
 
 
-def cpus_to_use(emulator):
-    """Of a guest's two. Before 8.1, QEMU may keep what one CPU has translated while the other changed that code: the
-    breakpoint that Linux sets while it patches a jump then stays, and the guest stands still. (One thread for both would
-    not do: wake-ups are lost then, as if QEMU left out their barriers, which the process at the other end needs, too.)"""
+def cpus_of(emulator):
+    """How many a guest has. Before 8.1, QEMU may keep what one CPU has translated while the other changed that code: the
+    breakpoint that Linux sets while it patches a jump then stays, and the guest stands still."""
     said = subprocess.run([emulator, "--version"], stdout=subprocess.PIPE, check=True, text=True).stdout
     version = re.search(r"version (\d+)\.(\d+)", said).groups()
     return 1 if tuple(map(int, version)) < (8, 1) else 2
@@ -93,7 +92,7 @@ def plug(number, door, path):
 
 
 class Guest:
-    """A Linux guest in a QEMU with two CPUs, and a shell in it."""
+    """A Linux guest in a QEMU, and a shell in it."""
 
     def __init__(self, directory, initramfs, ends, command_line="", options=()):
         """ends are doors and sockets of connections."""
@@ -115,11 +114,11 @@ class Guest:
             port = ["-serial", "chardev:shell"]
             ports = "console=ttyS0 port=ttyS1 tsc=reliable no_timer_check"
         command = [emulator, *machine, "-nodefaults", "-no-user-config", "-display", "none"]
-        command += ["-accel", "tcg,thread=multi", "-smp", "2", "-m", "256"]
+        self.cpus = cpus_of(emulator)
+        # Without room for a second CPU, TCG leaves out what makes accesses atomic and ordered for other processes.
+        command += ["-accel", "tcg,thread=multi", "-smp", f"{self.cpus},maxcpus=2", "-m", "256"]
         command += ["-kernel", KERNEL / "vmlinux", "-initrd", initramfs, "-serial", f"file:{self.log}"]
         command += ["-chardev", f"socket,id=shell,path={directory}/shell", *port]
-        self.cpus = cpus_to_use(emulator)
-        command_line = f"maxcpus={self.cpus} {command_line}"
         command += ["-append", f"{ports} quiet mitigations=off nokaslr panic=-1 {command_line}"]
         for i, (door, path) in enumerate(ends):
             command += plug(i, door, path)

@@ -147,25 +147,27 @@ static void arguments_for_qemu(void **state)
         "vms:\n"
         "  - {name: a, vmm: qemu, program: ./qemu-system-x86_64, kernel: kernel, initramfs: initramfs, memory: 1G,\n"
         "     command_line: quiet, arguments: [-drive, 'file=a b.img']}\n"
-        "  - {name: b, vmm: qemu, program: ./qemu-system-x86_64, door: ivshmem}\n"
+        "  - {name: b, vmm: qemu, program: ./qemu-system-x86_64, door: ivshmem, vcpus: 4}\n"
         "connections:\n"
         "  - {name: x, ends: [host, a], dataports: [{size: 8K, writer: host}]}\n"
         "  - {name: y, ends: [b, a]}\n");
     assert_int_equal(RUN("run", "-d", "sockets", "t.yaml"), 0);
-    assert_non_null(strstr(
-        file_read("out"),
-        "a | <-name> <guest=a> <-machine> <q35,accel=kvm:tcg> <-cpu> <max> <-m> <1024M> <-smp> <1> <-display> <none> "
-        "<-monitor> <none> <-serial> <stdio> <-kernel> <./kernel> <-append> <console=ttyS0 quiet> <-initrd> "
-        "<./initramfs> <-device> "
-        "<{\"driver\":\"vfio-user-pci\",\"id\":\"crossvm-x\",\"socket\":{\"type\":\"unix\",\"path\":\"sockets/"
-        "x@a.vfio-user\"}}> <-device> "
-        "<{\"driver\":\"vfio-user-pci\",\"id\":\"crossvm-y\",\"socket\":{\"type\":\"unix\",\"path\":\"sockets/"
-        "y@a.vfio-user\"}}> <-drive> <file=a b.img> \n"));
-    assert_non_null(strstr(file_read("out"),
-                           "b | <-name> <guest=b> <-machine> <q35,accel=kvm:tcg> <-cpu> <max> <-m> <256M> <-smp> <1> "
-                           "<-display> <none> <-monitor> <none> <-serial> <stdio> <-chardev> "
-                           "<socket,id=crossvm-y,path=sockets/y@b.ivshmem> <-device> "
-                           "<ivshmem-doorbell,id=crossvm-y,vectors=1,chardev=crossvm-y> \n"));
+    assert_non_null(
+        strstr(file_read("out"),
+               "a | <-name> <guest=a> <-machine> <q35,accel=kvm:tcg> <-cpu> <max> <-m> <1024M> <-smp> <1,maxcpus=2> "
+               "<-display> <none> "
+               "<-monitor> <none> <-serial> <stdio> <-kernel> <./kernel> <-append> <console=ttyS0 quiet> <-initrd> "
+               "<./initramfs> <-device> "
+               "<{\"driver\":\"vfio-user-pci\",\"id\":\"crossvm-x\",\"socket\":{\"type\":\"unix\",\"path\":\"sockets/"
+               "x@a.vfio-user\"}}> <-device> "
+               "<{\"driver\":\"vfio-user-pci\",\"id\":\"crossvm-y\",\"socket\":{\"type\":\"unix\",\"path\":\"sockets/"
+               "y@a.vfio-user\"}}> <-drive> <file=a b.img> \n"));
+    assert_non_null(
+        strstr(file_read("out"),
+               "b | <-name> <guest=b> <-machine> <q35,accel=kvm:tcg> <-cpu> <max> <-m> <256M> <-smp> <4,maxcpus=4> "
+               "<-display> <none> <-monitor> <none> <-serial> <stdio> <-chardev> "
+               "<socket,id=crossvm-y,path=sockets/y@b.ivshmem> <-device> "
+               "<ivshmem-doorbell,id=crossvm-y,vectors=1,chardev=crossvm-y> \n"));
 }
 
 static void a_vmm_that_is_not_there(void **state)
