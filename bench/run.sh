@@ -25,5 +25,5 @@ echo
 echo "[bench] the same, instructions of the hub for an event (two minutes)"
 "$top/bench/hub/count-instructions" "$top/build/bench/bench/hub/hub_bench"
 echo
-echo "[bench] a guest and a program of its host, in each VMM (a minute and a half)"
+echo "[bench] a guest and a program of its host, in each VMM, and over virtio-vsock (two minutes)"
 "$top/bench/guest/run.sh"

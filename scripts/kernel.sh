@@ -8,10 +8,10 @@
 #   vmlinuz    the kernel as distributed
 #   vmlinux    the same in the form that a VM starts fastest: on amd64 an ELF file, on arm64 an uncompressed Image
 #   config     how it was configured
-#   modules/   the modules that test guests and the emulated machine need, flat
+#   modules/   the modules that guests and the emulated machine need, flat
 #   headers    to build drivers: make -C build/kernel/ARCH/headers M=... modules
 #
-# Does nothing when they are there. To take a newer kernel, remove build/kernel/ARCH first.
+# Does nothing when all of them are there. To take a newer kernel, remove build/kernel/ARCH first.
 set -eu
 
 top=$(cd "$(dirname "$0")/.." && pwd)
@@ -22,7 +22,8 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 target_select "$@"
 PATH=$PATH:/usr/sbin:/sbin # where depmod and modprobe are; users do not have it
 
-modules="uio uio_pci_generic"
+modules="uio uio_pci_generic virtio_pci"
+modules="$modules vhost_vsock vmw_vsock_virtio_transport" # of a host and of a guest: what bench/guest compares with
 if [ "$arch" = amd64 ]; then
     modules="$modules kvm-amd" # on arm64 KVM is built in
 fi
@@ -120,10 +121,22 @@ unpack_headers() {
     ln -s "tree/usr/src/linux-headers-$release" products/headers
 }
 
-[ ! -e "$kernel/version" ] || exit 0
+# Also false for a folder of an older version of this script, which kept fewer modules
+is_complete() {
+    [ -e "$kernel/version" ] || return 1
+    for module in $modules; do
+        [ -e "$kernel/modules/$module.ko" ] || return 1
+    done
+}
+
+if is_complete; then
+    exit 0
+fi
 
 archive_open "$arch"
-[ ! -e "$kernel/version" ] || exit 0 # another run made it while this one waited
+if is_complete; then # another run made it while this one waited
+    exit 0
+fi
 
 mkdir -p "$top/build/kernel"
 work=$(mktemp -d "$top/build/kernel/.work.XXXXXX")

@@ -4,7 +4,8 @@
 # run.sh [ARCH [VMM...]]: the cost of a channel between a guest and its host, in instructions of both with their kernels,
 # which an emulated machine counts. Counts repeat within a few per mille; times do not. ARCH is arm64 by default: while
 # QEMU counts, its emulation of AMD SVM delivers interrupts twice, so an amd64 guest can hang, and with two CPUs always
-# does. VMM is crossvm-vm, or a door of a stock QEMU: ivshmem or vfio-user. Without one, all that are there for ARCH.
+# does. VMM is crossvm-vm, or a door of a stock QEMU: ivshmem or vfio-user; virtio-vsock is what one would use there without
+# crossvm. Without one, all that are there for ARCH.
 set -eu
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -13,7 +14,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 target_select "${1:-arm64}"
 [ $# -eq 0 ] || shift
 if [ $# -eq 0 ] && [ "$arch" = arm64 ]; then
-    set -- crossvm-vm ivshmem vfio-user
+    set -- crossvm-vm ivshmem vfio-user virtio-vsock
 elif [ $# -eq 0 ]; then
     set -- crossvm-vm
 fi
@@ -31,24 +32,43 @@ add_qemu() {
         mkdir "$bundle/qemu"
         cp -RL "$qemu/bin" "$qemu/lib" "$qemu/qemu-system-aarch64" "$bundle/qemu"
     fi
-    {
-        sed '/^    vmm:/,$d' "$top/bench/guest/topology.yaml"
-        cat <<TEXT
+}
+
+# topology DOOR: with a QEMU as the VMM
+topology() {
+    sed '/^    vmm:/,$d' "$top/bench/guest/topology.yaml"
+    cat <<TEXT
     vmm: qemu
     door: $1
     program: qemu/qemu-system-aarch64
     arguments: [-cpu, "host,pmu=off,kvm-steal-time=off", -nic, none]
 TEXT
-        sed '1,/^    vmm:/d' "$top/bench/guest/topology.yaml"
-    } >"$bundle/$1.yaml"
+    sed '1,/^    vmm:/d' "$top/bench/guest/topology.yaml"
 }
 
+# The same, with a socket instead of connections
+vsock_topology() {
+    topology ivshmem | sed '/^connections:/,$d
+        s/\(command_line: .*\)/\1 vsock=5000/
+        s/-nic, none/&, -device, "vhost-vsock-pci,guest-cid=3"/'
+}
+
+# The host's modules and program
+add_vsock() {
+    mkdir -p "$bundle/modules"
+    for module in vhost_iotlb vhost vsock vmw_vsock_virtio_transport_common vhost_vsock; do
+        cp "$kernel/modules/$module.ko" "$bundle/modules"
+    done
+    cp "$programs/bench/guest/vsock_bench" "$bundle"
+}
+
+"$top/scripts/quietly" "[bench] building the rival" cmake --build "$programs" --target vsock_bench
 rm -rf "$bundle"
 mkdir -p "$bundle"
 "$top/scripts/busybox-tree" "$bundle/guest" "$top/bench/guest/guest-init" "$sysroot/bin/busybox"
 mkdir -p "$bundle/guest/lib/modules"
-cp "$kernel/modules/uio.ko" "$driver/crossvm.ko" "$bundle/guest/lib/modules"
-cp "$programs/src/tool/crossvm" "$bundle/guest/bin"
+cp "$kernel"/modules/*.ko "$driver/crossvm.ko" "$bundle/guest/lib/modules"
+cp "$programs/src/tool/crossvm" "$programs/bench/guest/vsock_bench" "$bundle/guest/bin"
 "$top/scripts/make-initramfs" "$bundle/guest.cpio" "$bundle/guest"
 rm -rf "$bundle/guest"
 ln -s "$kernel/vmlinux" "$bundle"
@@ -56,9 +76,17 @@ cp "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" "$top/bench/guest/
 for vmm; do
     case $vmm in
     crossvm-vm) cp "$top/bench/guest/topology.yaml" "$bundle/$vmm.yaml" ;;
-    ivshmem | vfio-user) add_qemu "$vmm" ;;
+    ivshmem | vfio-user)
+        add_qemu
+        topology "$vmm" >"$bundle/$vmm.yaml"
+        ;;
+    virtio-vsock)
+        add_qemu
+        add_vsock
+        vsock_topology >"$bundle/$vmm.yaml"
+        ;;
     *)
-        echo "run.sh: '$vmm' is no VMM to measure: it can be crossvm-vm, ivshmem or vfio-user" >&2
+        echo "run.sh: '$vmm' is nothing to measure: it can be crossvm-vm, ivshmem, vfio-user or virtio-vsock" >&2
         exit 2
         ;;
     esac
@@ -71,7 +99,7 @@ measure() {
     "$top/scripts/with-kvm" --arch "$arch" --icount --smp "$cpus" --memory 2048 --timeout 1800 "$bundle" ./host-run "$@"
 }
 
-printf '%-52s %12s %8s\n' "guest and host, $arch" instructions exits
+printf '%-58s %12s %8s\n' "guest and host, $arch" instructions exits
 echo "on one CPU"
 measure 1 one "$@"
 [ "$arch" != amd64 ] || exit 0
