@@ -324,27 +324,32 @@ static int break_record(crossvm_channel_t *channel, const char *reason)
     return channel->recv.error = cvm_channel_break(channel, reason);
 }
 
+/* What is there in one piece, up to the point where the peer must be told of the space: the fast path may take it. */
+static uint8_t *fast_end(const crossvm_channel_t *channel, uint32_t there)
+{
+    uint32_t most = channel->withhold - recv_withheld(&channel->recv);
+
+    return channel->recv.at + (there < most ? there : most);
+}
+
 /*
- * Lets the fast path take the record at `at` and the records after it: those that are there in one piece, up to the
- * point where the peer must be told of the space. A longer record is left to the slow path. So is a batch, by its
- * header.
+ * Lets the fast path take the record at `at` and the records after it. The slow path takes a longer record. It takes a
+ * batch, too: the fast path would load the header again, which the peer may have changed since it was checked.
  */
 static void open_fast_path(crossvm_channel_t *channel, uint32_t record, uint32_t there, bool is_batch)
 {
     struct crossvm_private_receiver *recv = &channel->recv;
-    uint32_t most;
 
     if (recv_withheld(recv) > 0 && recv_withheld(recv) + record > channel->withhold)
         cvm_channel_give_space(channel);
-    most = channel->withhold - recv_withheld(recv);
-    if (record > most) {
+    if (is_batch || record > channel->withhold - recv_withheld(recv)) {
         recv->end = recv->next = recv->at;
         recv->shown = record;
         return;
     }
-    recv->end = recv->at + (there < most ? there : most);
-    recv->next = is_batch ? recv->at : recv->at + record;
-    recv->shown = is_batch ? record : 0;
+    recv->end = fast_end(channel, there);
+    recv->next = recv->at + record;
+    recv->shown = 0;
 }
 
 /* Whether a record of that length can be a batch of datagrams of `each` bytes. */
@@ -424,8 +429,14 @@ static void take_record(crossvm_channel_t *channel, uint64_t record)
 
 void crossvm_private_end_batch(crossvm_channel_t *channel)
 {
-    channel->recv.part = NULL;
-    take_record(channel, channel->recv.shown);
+    struct crossvm_private_receiver *recv = &channel->recv;
+    uint32_t there, tail;
+
+    recv->part = NULL;
+    take_record(channel, recv->shown);
+    there = recv_there(recv);
+    tail = recv_tail(channel);
+    recv->end = fast_end(channel, there < tail ? there : tail);
 }
 
 /* Moves past the datagram that find_record() found. If it is no part of a batch, its record has so many bytes. */

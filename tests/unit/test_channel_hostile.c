@@ -155,6 +155,46 @@ static void every_length_with_every_each(void **state)
     (void)state;
 }
 
+/* At the end of the ring, behind which nothing is mapped. The batch is checked once; then its header says something
+ * else. */
+static void a_batch_whose_header_changes(void **state)
+{
+    static const uint32_t headers[][2] = {{184, 0}, {0, 0}, {8, 0}, {184, 16}, {0xffffffff, 0}};
+    struct pair *pair = pair_at(1472);
+    crossvm_channel_t *channel = &pair->end[0].channel;
+    const crossvm_channel_t before = *channel;
+    uint32_t *header = (uint32_t *)(void *)channel->recv.at;
+    uint32_t *produced = pair_word(pair, 1, CROSSVM_CHANNEL_PRODUCED_AT);
+    const uint32_t index = *produced;
+
+    for (size_t i = 0; i < ARRAY_SIZE(headers); i++) {
+        for (int way = 0; way < 3; way++) {
+            const void *shown;
+
+            *channel = before;
+            *produced = index + 192;
+            header[0] = 184;
+            header[1] = 8;
+            assert_int_equal(crossvm_channel_recv(channel, buffer, sizeof(buffer), NOW), 8);
+            header[0] = headers[i][0];
+            header[1] = headers[i][1];
+            for (int left = 22; left > 0; left--) {
+                if (way == 0) {
+                    assert_int_equal(crossvm_channel_recv(channel, buffer, sizeof(buffer), NOW), 8);
+                } else if (way == 1) {
+                    assert_int_equal(crossvm_channel_recv(channel, buffer, 8, NOW), 8);
+                } else {
+                    assert_int_equal(crossvm_channel_peek(channel, &shown, NOW), 8);
+                    assert_int_equal(crossvm_channel_release(channel, 8), 0);
+                }
+            }
+            assert_int_equal(crossvm_channel_recv(channel, buffer, sizeof(buffer), NOW), -EAGAIN);
+        }
+    }
+    pair_free(pair);
+    (void)state;
+}
+
 static void skips_lead_to_a_record_or_to_nothing(void **state)
 {
     struct pair *pair = pair_at(1600);
@@ -360,6 +400,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_index_with_every_length),
         cmocka_unit_test(every_length_with_every_each),
+        cmocka_unit_test(a_batch_whose_header_changes),
         cmocka_unit_test(skips_lead_to_a_record_or_to_nothing),
         cmocka_unit_test(produced_is_a_multiple_of_8_and_within_the_ring),
         cmocka_unit_test(consumed_is_between_what_was_known_and_what_was_sent),
