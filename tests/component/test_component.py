@@ -17,7 +17,7 @@ import crossvm
 
 TOOL = os.environ["CROSSVM_TOOL"]
 COMPONENT = os.environ["CROSSVM_COMPONENT"]
-PATIENCE = 120  # seconds
+PATIENCE = 600  # seconds
 SIZES = {"echo": "256K", "text": "256K", "samples": "64K"}
 
 

@@ -15,7 +15,7 @@
 #include "neighbour.h"
 #include "vmm.h"
 
-#define PATIENCE crossvm_deadline_after_ms(60000) /* only bounds a hang */
+#define PATIENCE crossvm_deadline_after_ms(600000) /* only bounds a hang */
 
 static struct {
     crossvm_end_t *end;

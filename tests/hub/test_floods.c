@@ -30,7 +30,7 @@
 #include "vmm.h"
 
 #define EVENTS 1000
-#define PATIENCE_MS 60000 /* only bounds a hang */
+#define PATIENCE_MS 600000 /* only bounds a hang */
 #define CLIENTS 40        /* more than a door serves */
 
 static uint64_t seed = 1;

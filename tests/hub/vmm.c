@@ -21,7 +21,7 @@
 #include "hub_fixture.h"
 #include "vmm.h"
 
-#define PATIENCE_MS 60000 /* only bounds a hang */
+#define PATIENCE_MS 600000 /* only bounds a hang */
 
 struct header {
     uint16_t id, command;

@@ -15,7 +15,7 @@
 
 #include "topology_file.h"
 
-#define PATIENCE_MS 60000 /* only bounds a hang */
+#define PATIENCE_MS 600000 /* only bounds a hang */
 
 const char *tool;
 

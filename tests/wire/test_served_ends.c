@@ -22,7 +22,7 @@
 #include "folder.h"
 #include "served_end.h"
 
-#define PATIENCE_MS 60000 /* only bounds a hang */
+#define PATIENCE_MS 600000 /* only bounds a hang */
 
 static int come(void)
 {
