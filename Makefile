@@ -29,7 +29,7 @@ help:
 	@echo "make test-long  repeat for long what goes wrong seldom: VMMs, guests and programs that are killed, races"
 	@echo "make bench      measure channels: beside what one would use instead, and between a guest and its host"
 	@echo "make fuzz       search for inputs that break what receives something (SECONDS=60 for each TARGET, or one)"
-	@echo "make model      explore every order of a channel's accesses, further than 'make test' does (some minutes)"
+	@echo "make model      explore channels in a weak memory, further than 'make test' does (some minutes)"
 	@echo "make build      build the programs, the tests and the guest driver"
 	@echo "make lint       check format, style and common mistakes"
 	@echo "make install    install the programs and libraries (PREFIX=$(PREFIX), DESTDIR)"
@@ -80,9 +80,9 @@ fuzz:
 	@scripts/fuzz "$(SECONDS)" $(TARGET)
 
 model:
-	@scripts/setup.sh
+	@scripts/setup.sh --check
 	@scripts/build-tree host
-	@build/host/tests/channel/test_channel_explore
+	@build/host/tests/model/test_model_channel
 
 lint:
 	@scripts/build.sh $(tested)

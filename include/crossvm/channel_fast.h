@@ -11,13 +11,6 @@
 #ifndef CROSSVM_CHANNEL_FAST_H
 #define CROSSVM_CHANNEL_FAST_H
 
-#ifdef CROSSVM_CHANNEL_EXPLORE
-/* A test runs this code in every order of its accesses to shared words, and so defines these. */
-uint32_t crossvm_private_load(const crossvm_private_word_t *word);
-uint32_t crossvm_private_load_acquire(const crossvm_private_word_t *word);
-void crossvm_private_store_release(crossvm_private_word_t *word, uint32_t value);
-void crossvm_private_fence(void);
-#else
 static inline uint32_t crossvm_private_load(const crossvm_private_word_t *word)
 {
     return __atomic_load_n(word, __ATOMIC_RELAXED);
@@ -38,7 +31,6 @@ static inline void crossvm_private_fence(void)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
-#endif
 
 ptrdiff_t crossvm_private_send_slow(crossvm_channel_t *channel, const void *data, size_t length,
                                     crossvm_deadline_t deadline);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Sleeping and waking: when a channel emits, and when not. test_explore.c has the orders of memory accesses. */
+/* Sleeping and waking: when a channel emits, and when not. tests/model has the orders of memory accesses. */
 #include <errno.h>
 #include <string.h>
 
