@@ -66,14 +66,28 @@ static inline void cvmm_event_page_put32(struct event_page *page, size_t offset,
 }
 
 /**
- * Shows a register of 8 bytes, or two of 4.
+ * Stores a register of 8 bytes, or two of 4.
+ *
+ * Release: orders what came before, the peer's stores to dataports too, before the register. Pairs with a guest's
+ * acquire of it without an interrupt between: a guest that was woken for one event may find the next one here.
  *
  * On a 64-bit machine this is one store, so the guest never sees one half new and one half old. On a 32-bit machine the
  * compiler makes two stores of it; docs/device.md, section 4.2 tells drivers how to load.
  */
+static inline void cvmm_event_page_store64(volatile uint8_t *memory, size_t offset, uint64_t value)
+{
+#if UINTPTR_MAX > UINT32_MAX
+    __atomic_store_n((volatile uint64_t *)(memory + offset), value, __ATOMIC_RELEASE);
+#else
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    *(volatile uint64_t *)(memory + offset) = value;
+#endif
+}
+
+/** Shows a register of 8 bytes, or two of 4. */
 static inline void cvmm_event_page_put64(struct event_page *page, size_t offset, uint64_t value)
 {
-    *(volatile uint64_t *)(page->memory + offset) = value;
+    cvmm_event_page_store64(page->memory, offset, value);
 }
 
 /** COUNT. Only for atomic operations. */
@@ -82,10 +96,10 @@ static inline volatile uint32_t *cvmm_event_page_count_word(const struct event_p
     return (volatile uint32_t *)(page->memory + CROSSVM_REG_COUNT);
 }
 
-/** Sets COUNT. */
+/** Sets COUNT. Relaxed: the exit that brought the guest's store has ordered it already. */
 static inline void cvmm_event_page_set_count(struct event_page *page, uint32_t count)
 {
-    __atomic_store_n(cvmm_event_page_count_word(page), count, __ATOMIC_SEQ_CST);
+    __atomic_store_n(cvmm_event_page_count_word(page), count, __ATOMIC_RELAXED);
 }
 
 /** Part of cvmm_event_page_store(): the registers that are not on the path of each event. */
@@ -112,12 +126,14 @@ static inline enum event_page_action cvmm_event_page_store(struct event_page *pa
 /** Adds events of the peer to COUNT and EVENT_SEQ. */
 static inline void cvmm_event_page_count(struct event_page *page, uint32_t events)
 {
+    volatile uint8_t *const memory = page->memory; /* loaded once; after a barrier the compiler would load it anew */
+
     /* Orders the peer's stores to dataports before COUNT. Pairs with a guest's load of COUNT before its loads of
      * dataports, without an interrupt between. */
-    (void)__atomic_fetch_add(cvmm_event_page_count_word(page), events, __ATOMIC_RELEASE);
+    (void)__atomic_fetch_add((volatile uint32_t *)(memory + CROSSVM_REG_COUNT), events, __ATOMIC_RELEASE);
     page->events += events;
     if (page->extended)
-        cvmm_event_page_put64(page, CROSSVM_REG_EVENT_SEQ, page->events);
+        cvmm_event_page_store64(memory, CROSSVM_REG_EVENT_SEQ, page->events);
     /* Orders the peer's data, COUNT and EVENT_SEQ before the interrupt that the caller raises next. Pairs with the
      * guest's load of the counters in its interrupt handler. */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
