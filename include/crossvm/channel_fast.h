@@ -21,6 +21,11 @@ static inline uint32_t crossvm_private_load_acquire(const crossvm_private_word_t
     return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
 
+static inline void crossvm_private_store(crossvm_private_word_t *word, uint32_t value)
+{
+    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
 static inline void crossvm_private_store_release(crossvm_private_word_t *word, uint32_t value)
 {
     __atomic_store_n(word, value, __ATOMIC_RELEASE);

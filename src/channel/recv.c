@@ -52,9 +52,9 @@ void cvm_channel_receiver_begin(crossvm_channel_t *channel)
     recv->delay = 0;
     recv->relaxed = false;
     recv->settling = 0;
-    crossvm_private_store_release(recv->consumed, 0);
-    crossvm_private_store_release(recv->wake, recv->epoch | CROSSVM_CHANNEL_WAKE_FENCE);
-    crossvm_private_store_release(recv->stop, 0);
+    crossvm_private_store(recv->consumed, 0);
+    crossvm_private_store(recv->wake, recv->epoch | CROSSVM_CHANNEL_WAKE_FENCE);
+    crossvm_private_store(recv->stop, 0);
 }
 
 static uint32_t recv_withheld(const struct crossvm_private_receiver *recv)
@@ -82,11 +82,11 @@ void cvm_channel_give_space(crossvm_channel_t *channel)
     crossvm_private_store_release(recv->consumed, index);
     recv->released = index;
     /*
-     * Orders the store of CONSUMED before the load of the sender's wake word. Pairs with the fence in
-     * cvm_channel_arm_space(). So either the sender sees the space, or this end sees the request.
+     * Orders the store of CONSUMED before the loads of the sender's wake word and SEND_WANT. Pairs with the fence in
+     * cvm_channel_arm_space(). So either the sender sees the space, or this end sees the whole request.
      */
     crossvm_private_fence();
-    wake = crossvm_private_load_acquire(recv->peer_wake);
+    wake = crossvm_private_load(recv->peer_wake);
     if (!(wake & CROSSVM_CHANNEL_WAKE_EMIT) || wake == recv->answered)
         return;
     if ((int32_t)(index - crossvm_private_load(recv->peer_want)) < 0)
@@ -153,7 +153,7 @@ void cvm_channel_arm_data(crossvm_channel_t *channel)
         recv->relaxed = false;
         recv->settling = wake;
     }
-    crossvm_private_store_release(recv->wake, wake);
+    crossvm_private_store(recv->wake, wake);
     /* Orders the store of the wake word before the load of PRODUCED that follows. Pairs with the fence in
      * crossvm_private_wake_receiver(). */
     crossvm_private_fence();
@@ -161,7 +161,7 @@ void cvm_channel_arm_data(crossvm_channel_t *channel)
 
 void cvm_channel_disarm_data(crossvm_channel_t *channel)
 {
-    crossvm_private_store_release(channel->recv.wake, channel->recv.epoch | CROSSVM_CHANNEL_WAKE_FENCE);
+    crossvm_private_store(channel->recv.wake, channel->recv.epoch | CROSSVM_CHANNEL_WAKE_FENCE);
 }
 
 crossvm_channel_sleep_t cvm_channel_next_sleep(const crossvm_channel_t *channel)
@@ -186,7 +186,7 @@ static void note_data(crossvm_channel_t *channel)
     if (recv->relaxed || !(channel->config.flags & CROSSVM_CHANNEL_RELAXED) || ++recv->busy < BUSY_ENOUGH)
         return;
     recv->relaxed = true;
-    crossvm_private_store_release(recv->wake, recv->epoch);
+    crossvm_private_store(recv->wake, recv->epoch);
 }
 
 /* Looks for a while whether data comes. A pause counts as a look because it takes longer. True when data came. */
@@ -235,8 +235,7 @@ static int wait_for_data(crossvm_channel_t *channel, crossvm_deadline_t deadline
     if (spin_for_data(channel))
         return 0;
     cvm_channel_arm_data(channel);
-    if (crossvm_private_load(recv->peer_produced) == recv->produced && end_of_receiving(channel) == 0 &&
-        recv_there(recv) == 0) {
+    if (crossvm_private_load(recv->peer_produced) == recv->produced) {
         recv->busy = 0;
         recv->failed_spins++;
         recv->waits++;

@@ -48,9 +48,9 @@ void cvm_channel_sender_begin(crossvm_channel_t *channel)
     send->answered = 0;
     send->held = 0;
     send->refused = 0;
-    crossvm_private_store_release(channel->own + CROSSVM_CHANNEL_PRODUCED_AT / 4, 0);
-    crossvm_private_store_release(send->wake, send->epoch);
-    crossvm_private_store_release(send->fin, send->shut ? channel->generation : 0);
+    crossvm_private_store(channel->own + CROSSVM_CHANNEL_PRODUCED_AT / 4, 0);
+    crossvm_private_store(send->wake, send->epoch);
+    crossvm_private_store(send->fin, send->shut ? channel->generation : 0);
 }
 
 void cvm_channel_close_fast_path(crossvm_channel_t *channel)
@@ -133,8 +133,8 @@ void cvm_channel_arm_space(crossvm_channel_t *channel, uint32_t want)
     struct crossvm_private_sender *send = &channel->send;
 
     send->epoch += CROSSVM_CHANNEL_WAKE_STEP;
-    crossvm_private_store_release(send->want, want);
-    crossvm_private_store_release(send->wake, send->epoch | CROSSVM_CHANNEL_WAKE_EMIT);
+    crossvm_private_store(send->want, want);
+    crossvm_private_store(send->wake, send->epoch | CROSSVM_CHANNEL_WAKE_EMIT);
     /* Orders the stores of the wake word and SEND_WANT before the load of CONSUMED that follows. Pairs with the fence
      * in cvm_channel_give_space(). */
     crossvm_private_fence();
@@ -142,7 +142,7 @@ void cvm_channel_arm_space(crossvm_channel_t *channel, uint32_t want)
 
 void cvm_channel_disarm_space(crossvm_channel_t *channel)
 {
-    crossvm_private_store_release(channel->send.wake, channel->send.epoch);
+    crossvm_private_store(channel->send.wake, channel->send.epoch);
 }
 
 /* Half of the ring, or more where more is needed: an event for each piece of space would cost more than it gives. */
@@ -199,7 +199,7 @@ static int wait_for_space(crossvm_channel_t *channel, uint32_t want, crossvm_dea
     if (spin_for_space(channel))
         return 0;
     cvm_channel_arm_space(channel, want);
-    if (crossvm_private_load(send->peer_consumed) == send->consumed && !is_over(channel)) {
+    if (crossvm_private_load(send->peer_consumed) == send->consumed) {
         send->failed_spins++;
         send->waits++;
         result = cvm_channel_sleep(channel, deadline, 0);

@@ -17,14 +17,35 @@ static void set_state(crossvm_channel_t *channel, int state)
 
 static uint32_t peer_word(const crossvm_channel_t *channel, unsigned int at)
 {
-    return crossvm_private_load_acquire(channel->peer + WORD(at));
+    return crossvm_private_load(channel->peer + WORD(at));
+}
+
+/* Acquire: orders the load of GENERATION before the next load of ACK. Pairs with the release in announce(): a new
+ * generation is never seen with the acknowledgement of the one before. */
+static uint32_t peer_generation(const crossvm_channel_t *channel)
+{
+    return crossvm_private_load_acquire(channel->peer + WORD(CROSSVM_CHANNEL_GENERATION_AT));
+}
+
+/* Acquire: orders the load of ACK before those of all that the peer stored before it, its parameters, indices and
+ * GENERATION. Pairs with the releases in acknowledge() and crossvm_channel_open(). */
+static uint32_t peer_ack(const crossvm_channel_t *channel)
+{
+    return crossvm_private_load_acquire(channel->peer + WORD(CROSSVM_CHANNEL_ACK_AT));
 }
 
 static void put(crossvm_channel_t *channel, unsigned int at, uint32_t value)
 {
+    crossvm_private_store(channel->own + WORD(at), value);
+}
+
+static void put_release(crossvm_channel_t *channel, unsigned int at, uint32_t value)
+{
     crossvm_private_store_release(channel->own + WORD(at), value);
 }
 
+/* The callback orders this end's stores before the event. So session words, for which the peer may be waiting without a
+ * request, need no fence of their own: who is woken sees them. */
 void cvm_channel_emit(crossvm_channel_t *channel)
 {
     if (channel->config.emit(channel->config.cookie) < 0)
@@ -36,16 +57,8 @@ int cvm_channel_sleep(crossvm_channel_t *channel, crossvm_deadline_t deadline, u
     return channel->config.wait(channel->config.cookie, deadline, limit_us);
 }
 
-/* Words of the session have changed. The peer may be waiting for them without a request, so this always emits. */
-static void tell(crossvm_channel_t *channel)
-{
-    /* Orders this end's stores of session words before its next loads of the peer's. Pairs with the same fence at the
-     * peer: of two ends that store and then look, at least one sees the other's store. */
-    crossvm_private_fence();
-    cvm_channel_emit(channel);
-}
-
-/* What an end says of itself. The order matters: the generation makes the rest count. */
+/* What an end says of itself. Release: orders all of that before GENERATION, which makes it count. Pairs with the
+ * acquire in peer_generation(). */
 static void announce(crossvm_channel_t *channel)
 {
     put(channel, CROSSVM_CHANNEL_MAGIC_AT, CROSSVM_CHANNEL_MAGIC);
@@ -53,7 +66,7 @@ static void announce(crossvm_channel_t *channel)
     put(channel, CROSSVM_CHANNEL_FEATURES_AT, CROSSVM_CHANNEL_FEATURES);
     put(channel, CROSSVM_CHANNEL_MODE_AT, channel->config.mode);
     put(channel, CROSSVM_CHANNEL_RING_BYTES_AT, channel->ring_bytes);
-    put(channel, CROSSVM_CHANNEL_GENERATION_AT, channel->generation);
+    put_release(channel, CROSSVM_CHANNEL_GENERATION_AT, channel->generation);
 }
 
 static uint32_t own_word(const crossvm_channel_t *channel, unsigned int at)
@@ -94,19 +107,20 @@ void crossvm_channel_open(crossvm_channel_t *channel)
     cvm_channel_receiver_forget(channel);
     set_state(channel, CROSSVM_CHANNEL_OPENING);
 
-    /* The order matters: ACK = 0 leaves the old session before the peer can see the new generation. */
-    put(channel, CROSSVM_CHANNEL_ACK_AT, 0);
+    /* ACK = 0 leaves the old session before the peer can see the new generation. Release: orders the last PRODUCED of
+     * that session before it. Pairs with the acquire in peer_ack(). */
+    put_release(channel, CROSSVM_CHANNEL_ACK_AT, 0);
     announce(channel);
-    tell(channel);
+    cvm_channel_emit(channel);
 }
 
-/* Starts at index 0, and then says so: the peer reads the indices after it has seen the acknowledgement. */
-static void acknowledge(crossvm_channel_t *channel, uint32_t peer_generation)
+/* Starts at index 0, and then says so. Release: orders the indices before ACK. Pairs with the acquire in peer_ack(). */
+static void acknowledge(crossvm_channel_t *channel, uint32_t generation)
 {
     cvm_channel_sender_begin(channel);
     cvm_channel_receiver_begin(channel);
-    channel->peer_generation = peer_generation;
-    put(channel, CROSSVM_CHANNEL_ACK_AT, peer_generation);
+    channel->peer_generation = generation;
+    put_release(channel, CROSSVM_CHANNEL_ACK_AT, generation);
 }
 
 static const char *misfit(crossvm_channel_t *channel)
@@ -160,8 +174,8 @@ int cvm_channel_join(crossvm_channel_t *channel)
         announce(channel);
         changed = true;
     }
-    generation = peer_word(channel, CROSSVM_CHANNEL_GENERATION_AT);
-    ack = peer_word(channel, CROSSVM_CHANNEL_ACK_AT);
+    generation = peer_generation(channel);
+    ack = peer_ack(channel);
     if (channel->peer_generation != 0 && channel->peer_generation != generation) {
         /* The peer began anew before both ends acknowledged each other. */
         put(channel, CROSSVM_CHANNEL_ACK_AT, 0);
@@ -173,9 +187,9 @@ int cvm_channel_join(crossvm_channel_t *channel)
         changed = true;
     }
     if (changed) {
-        tell(channel);
-        ack = peer_word(channel, CROSSVM_CHANNEL_ACK_AT);
-        generation = peer_word(channel, CROSSVM_CHANNEL_GENERATION_AT);
+        cvm_channel_emit(channel);
+        generation = peer_generation(channel);
+        ack = peer_ack(channel);
     }
     if (channel->peer_generation == 0 || channel->peer_generation != generation || ack != channel->generation)
         return -CHANNEL_EAGAIN;
@@ -206,8 +220,7 @@ int crossvm_channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadl
 bool cvm_channel_peer_left(const crossvm_channel_t *channel)
 {
     return __atomic_load_n(&channel->peer_lost, __ATOMIC_RELAXED) ||
-           peer_word(channel, CROSSVM_CHANNEL_GENERATION_AT) != channel->peer_generation ||
-           peer_word(channel, CROSSVM_CHANNEL_ACK_AT) != channel->generation;
+           peer_generation(channel) != channel->peer_generation || peer_ack(channel) != channel->generation;
 }
 
 void cvm_channel_end(crossvm_channel_t *channel)
@@ -223,9 +236,9 @@ int cvm_channel_break(crossvm_channel_t *channel, const char *reason)
     set_state(channel, CROSSVM_CHANNEL_BROKEN);
     cvm_channel_alarm_sender(channel);
     /* A peer that made a mistake should learn that nobody listens any more. */
-    crossvm_private_store_release(channel->recv.stop, channel->generation);
+    crossvm_private_store(channel->recv.stop, channel->generation);
     crossvm_private_store_release(channel->send.fin, channel->generation);
-    tell(channel);
+    cvm_channel_emit(channel);
     return -CHANNEL_EPROTO;
 }
 
@@ -247,8 +260,9 @@ void crossvm_channel_shutdown(crossvm_channel_t *channel)
     if (!channel->send.error)
         channel->send.error = -CHANNEL_EPIPE;
     cvm_channel_close_fast_path(channel);
+    /* Release: orders the last PRODUCED before FIN. Pairs with the acquire in end_of_receiving(). */
     crossvm_private_store_release(channel->send.fin, channel->generation);
-    tell(channel);
+    cvm_channel_emit(channel);
 }
 
 void crossvm_channel_close(crossvm_channel_t *channel)
@@ -259,8 +273,9 @@ void crossvm_channel_close(crossvm_channel_t *channel)
     if (cvm_channel_state(channel) == CROSSVM_CHANNEL_CONNECTED)
         cvm_channel_give_space(channel);
     crossvm_channel_shutdown(channel);
-    crossvm_private_store_release(channel->recv.stop, channel->generation);
-    tell(channel);
+    /* The fence in cvm_channel_give_space() orders CONSUMED before STOP, and the data, too. */
+    crossvm_private_store(channel->recv.stop, channel->generation);
+    cvm_channel_emit(channel);
     set_state(channel, CROSSVM_CHANNEL_CLOSED);
     channel->send.produced = NULL;
     channel->send.error = channel->recv.error = -CHANNEL_ENOTCONN;
