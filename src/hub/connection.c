@@ -142,7 +142,8 @@ void hub_end_leave(struct hub_end *end)
 
 void hub_end_emit(struct hub_end *end, uint64_t events)
 {
-    /* Orders the occupant's memory accesses before the count. Pairs with hub_end_peer_count(). */
+    /* Orders the occupant's memory accesses before the count. Pairs with the acquire of a peer that loads PEER_SEQ, and
+     * with the fence in cvmm_event_page_count() behind hub_end_peer_count(). */
     (void)__atomic_fetch_add(end->count, events, __ATOMIC_RELEASE);
     if (end->peer->occupant && end->peer->occupant->woken)
         end->peer->occupant->woken(end->peer->occupant);

@@ -117,8 +117,11 @@ bool hub_end_base_block_only(const struct hub_end *end);
 /** Counts events of the occupant, if it has not counted them itself, and wakes the peer. */
 void hub_end_emit(struct hub_end *end, uint64_t events);
 
-/** Events of the peer so far, modulo 2^64, as it counts them. An acquire: what it wrote before is visible after. */
+/**
+ * Events of the peer so far, modulo 2^64, as it counts them. Relaxed: who tells the occupant of them has a fence before
+ * that, which orders the peer's data, too (cvmm_event_page_count()).
+ */
 static inline uint64_t hub_end_peer_count(const struct hub_end *end)
 {
-    return __atomic_load_n(end->peer->count, __ATOMIC_ACQUIRE);
+    return __atomic_load_n(end->peer->count, __ATOMIC_RELAXED);
 }

@@ -45,12 +45,14 @@ static uint64_t events_between(uint64_t before, uint64_t now)
 
 /* --- state page --- */
 
+/* Relaxed: the fences at the end of cvmm_event_page_count() and cvmm_event_page_set_peer() order the peer's data before
+ * what is shown after them. They pair with the acquires in src/lib/registers.h. */
 static void show64(const struct pci_device *device, size_t reg)
 {
     uint64_t value;
 
     memcpy(&value, device->registers + reg, sizeof(value));
-    __atomic_store_n((volatile uint64_t *)(device->bar0_memory + CROSSVM_STATE_PAGE + reg), value, __ATOMIC_RELEASE);
+    __atomic_store_n((volatile uint64_t *)(device->bar0_memory + CROSSVM_STATE_PAGE + reg), value, __ATOMIC_RELAXED);
 }
 
 static void show32(const struct pci_device *device, size_t reg)
@@ -58,7 +60,7 @@ static void show32(const struct pci_device *device, size_t reg)
     uint32_t value;
 
     memcpy(&value, device->registers + reg, sizeof(value));
-    __atomic_store_n((volatile uint32_t *)(device->bar0_memory + CROSSVM_STATE_PAGE + reg), value, __ATOMIC_RELEASE);
+    __atomic_store_n((volatile uint32_t *)(device->bar0_memory + CROSSVM_STATE_PAGE + reg), value, __ATOMIC_RELAXED);
 }
 
 /* Copies what changes to where the guest can load it without a trap. */

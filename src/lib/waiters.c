@@ -108,8 +108,8 @@ int cvm_waiters_wait(struct crossvm_end *end, uint32_t *known, deadline_t deadli
             return 0;
         }
         if (try_to_lead(waiters)) {
-            /* Another thread may have led since the load above. */
-            if (__atomic_load_n(&waiters->wake_ups, __ATOMIC_ACQUIRE) == now)
+            /* Another thread may have led since the load above. The acquire in try_to_lead() orders this one. */
+            if (__atomic_load_n(&waiters->wake_ups, __ATOMIC_RELAXED) == now)
                 return lead(end, known, deadline);
             stop_leading(waiters, known);
             return 0;
