@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * As much of Linux as the driver's handlers of interrupts need, for a program: linux/line.c and linux/events.c are
+ * compiled with it as they are.
+ *
+ * Barriers have their meaning on the architectures that order the least: readl() is ordered before later accesses,
+ * writel() after earlier ones, and an atomic operation that returns a value is a full barrier on both sides. smp_wmb()
+ * is a release fence, which orders earlier loads, too: the kernel's name promises less.
+ */
+#pragma once
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+typedef uint32_t u32;
+typedef int32_t s32;
+typedef uint64_t u64;
+typedef uint64_t resource_size_t;
+
+#define CONFIG_64BIT
+#define KBUILD_MODNAME "crossvm"
+#define __iomem
+#define __force
+#define likely(condition) (condition)
+#define container_of(member_address, type, member) ((type *)((char *)(member_address)-offsetof(type, member)))
+
+/*
+ * Accesses
+ */
+
+static inline u64 readq_relaxed(const void *address)
+{
+    return __atomic_load_n((const u64 *)address, __ATOMIC_RELAXED);
+}
+
+static inline u64 readq(const void *address)
+{
+    const u64 value = readq_relaxed(address);
+
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return value;
+}
+
+static inline u32 readl(const void *address)
+{
+    const u32 value = __atomic_load_n((const u32 *)address, __ATOMIC_RELAXED);
+
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return value;
+}
+
+/** The story's: stores to registers exit to the VMM. */
+void kernel_store(u32 value, void *address);
+
+static inline void writel(u32 value, void *address)
+{
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+    kernel_store(value, address);
+}
+
+#define smp_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
+
+typedef struct {
+    int32_t counter;
+} atomic_t;
+
+static inline void atomic_set(atomic_t *atomic, int32_t value)
+{
+    __atomic_store_n(&atomic->counter, value, __ATOMIC_RELAXED);
+}
+
+static inline int32_t atomic_xchg(atomic_t *atomic, int32_t value)
+{
+    int32_t before;
+
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    before = __atomic_exchange_n(&atomic->counter, value, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return before;
+}
+
+/*
+ * Lists. They do not change while a handler runs.
+ */
+
+struct list_head {
+    struct list_head *next, *prev;
+};
+
+#define LIST_HEAD(name) struct list_head name = {&(name), &(name)}
+
+static inline void INIT_LIST_HEAD(struct list_head *list)
+{
+    list->next = list->prev = list;
+}
+
+static inline void list_add_tail_rcu(struct list_head *node, struct list_head *list)
+{
+    *node = (struct list_head){.next = list, .prev = list->prev};
+    list->prev->next = node;
+    list->prev = node;
+}
+
+#define list_add list_add_tail_rcu
+
+static inline void list_del(struct list_head *node)
+{
+    node->prev->next = node->next;
+    node->next->prev = node->prev;
+}
+
+#define list_del_rcu list_del
+
+static inline bool list_empty(const struct list_head *list)
+{
+    return list->next == list;
+}
+
+#define list_for_each_entry(entry, list, member)                                                                       \
+    for ((entry) = container_of((list)->next, __typeof__(*(entry)), member); &(entry)->member != (list);               \
+         (entry) = container_of((entry)->member.next, __typeof__(*(entry)), member))
+#define list_for_each_entry_rcu list_for_each_entry
+
+static inline void rcu_read_lock(void)
+{
+}
+
+static inline void rcu_read_unlock(void)
+{
+}
+
+/*
+ * Locks: handlers take none.
+ */
+
+struct mutex {
+    char unused;
+};
+
+#define DEFINE_MUTEX(name) struct mutex name
+
+static inline void mutex_lock(struct mutex *mutex)
+{
+    (void)mutex;
+}
+
+static inline void mutex_unlock(struct mutex *mutex)
+{
+    (void)mutex;
+}
+
+/*
+ * Devices and their interrupts
+ */
+
+struct device {
+    char unused;
+};
+
+struct pci_dev {
+    struct device dev;
+};
+
+struct inode;
+struct vm_area_struct;
+
+struct attribute_group {
+    char unused;
+};
+
+typedef enum { IRQ_NONE, IRQ_HANDLED } irqreturn_t;
+
+#define IRQF_SHARED 1
+#define PCI_IRQ_MSI 1
+#define PCI_IRQ_MSIX 2
+#define PCI_IRQ_INTX 4
+#define PCI_IRQ_LEGACY 4
+#define UIO_IRQ_CUSTOM (-1)
+#define MAX_UIO_MAPS 5
+
+struct uio_info {
+    long irq;
+    unsigned long irq_flags;
+    irqreturn_t (*handler)(int irq, struct uio_info *uio);
+};
+
+/** The story's. */
+void uio_event_notify(struct uio_info *uio);
+
+typedef irqreturn_t (*irq_handler_t)(int irq, void *argument);
+
+/** The handler of the line. */
+struct kernel_line {
+    irq_handler_t handler;
+    void *argument;
+};
+extern struct kernel_line kernel_line;
+
+static inline int request_irq(unsigned int irq, irq_handler_t handler, unsigned long flags, const char *name,
+                              void *argument)
+{
+    (void)irq;
+    (void)flags;
+    (void)name;
+    kernel_line = (struct kernel_line){handler, argument};
+    return 0;
+}
+
+static inline void free_irq(unsigned int irq, void *argument)
+{
+    (void)irq;
+    (void)argument;
+}
+
+static inline void synchronize_irq(unsigned int irq)
+{
+    (void)irq;
+}
+
+static inline int pci_irq_vector(const struct pci_dev *pdev, unsigned int number)
+{
+    (void)pdev;
+    (void)number;
+    return 1;
+}
+
+static inline int pci_alloc_irq_vectors(struct pci_dev *pdev, unsigned int least, unsigned int most, unsigned int kinds)
+{
+    (void)pdev;
+    (void)least;
+    (void)most;
+    (void)kinds;
+    return 1;
+}
+
+static inline bool pci_dev_msi_enabled(const struct pci_dev *pdev)
+{
+    (void)pdev;
+    return false;
+}
+
+static inline void pci_intx(struct pci_dev *pdev, int enable)
+{
+    (void)pdev;
+    (void)enable;
+}
+
+#define dev_err(device, ...) ((void)(device))
+
+#define GFP_KERNEL 0
+
+static inline void *kzalloc(size_t size, int flags)
+{
+    (void)flags;
+    return calloc(1, size);
+}
+
+static inline void kfree(void *memory)
+{
+    free(memory);
+}
+
+static inline void *ERR_PTR(long error)
+{
+    return (void *)(intptr_t)error;
+}
+
+static inline long PTR_ERR(const void *pointer)
+{
+    return (long)(intptr_t)pointer;
+}
+
+static inline bool IS_ERR(const void *pointer)
+{
+    return (uintptr_t)pointer >= (uintptr_t)-4095;
+}
