@@ -29,7 +29,7 @@ help:
 	@echo "make test-long  repeat for long what goes wrong seldom: VMMs, guests and programs that are killed, races"
 	@echo "make bench      measure channels: beside what one would use instead, and between a guest and its host"
 	@echo "make fuzz       search for inputs that break what receives something (SECONDS=60 for each TARGET, or one)"
-	@echo "make model      explore channels in a weak memory, further than 'make test' does (some minutes)"
+	@echo "make model      explore channels and events in a weak memory, further than 'make test' does, and without each order"
 	@echo "make build      build the programs, the tests and the guest driver"
 	@echo "make lint       check format, style and common mistakes"
 	@echo "make install    install the programs and libraries (PREFIX=$(PREFIX), DESTDIR)"
@@ -82,7 +82,8 @@ fuzz:
 model:
 	@scripts/setup.sh --check
 	@scripts/build-tree host
-	@build/host/tests/model/test_model_channel
+	@set -e; for test in litmus events waiters driver channel; do build/host/tests/model/test_model_$$test; done
+	@tests/model/weaken.py build/model
 
 lint:
 	@scripts/build.sh $(tested)
