@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The library's end of a host program: its structure is private to this file. */
-#include "../../src/lib/host.c"
+#include "../../src/lib/host.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include "events.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The hub's device: what it does when it looks and is woken is private to this file. */
-#include "../../src/hub/pci_device.c"
+#include "../../src/hub/pci_device.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include "events.h"
 

@@ -63,20 +63,20 @@ void __tsan_write_range(void *address, unsigned long bytes)
     uint##bits##_t __tsan_atomic##bits##_##name(volatile uint##bits##_t *address, uint##bits##_t value, int order);    \
     uint##bits##_t __tsan_atomic##bits##_##name(volatile uint##bits##_t *address, uint##bits##_t value, int order)     \
     {                                                                                                                  \
-        return (uint##bits##_t)access_update(address, bits / 8, update, (uint##bits##_t)(operand), order);             \
+        return (uint##bits##_t)access_update(address, sizeof(*address), update, (uint##bits##_t)(operand), order);     \
     }
 
 #define ATOMIC_OF_SIZE(bits)                                                                                           \
     uint##bits##_t __tsan_atomic##bits##_load(const volatile uint##bits##_t *address, int order);                      \
     uint##bits##_t __tsan_atomic##bits##_load(const volatile uint##bits##_t *address, int order)                       \
     {                                                                                                                  \
-        return (uint##bits##_t)access_load(address, bits / 8, order);                                                  \
+        return (uint##bits##_t)access_load(address, sizeof(*address), order);                                          \
     }                                                                                                                  \
                                                                                                                        \
     void __tsan_atomic##bits##_store(volatile uint##bits##_t *address, uint##bits##_t value, int order);               \
     void __tsan_atomic##bits##_store(volatile uint##bits##_t *address, uint##bits##_t value, int order)                \
     {                                                                                                                  \
-        access_store(address, bits / 8, value, order);                                                                 \
+        access_store(address, sizeof(*address), value, order);                                                         \
     }                                                                                                                  \
                                                                                                                        \
     UPDATE(bits, exchange, UPDATE_EXCHANGE, value)                                                                     \

@@ -181,8 +181,8 @@ static void begin(const struct story *story)
     world_share_data(&stage.data, 8);
 }
 
-#define END -1
-#define RACE -2 /* instead of outcomes: the program has a race of data */
+#define END (-1)
+#define RACE (-2) /* instead of outcomes: the program has a race of data */
 
 struct litmus {
     const char *name;

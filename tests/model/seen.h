@@ -8,6 +8,12 @@
 void *seen_copy(void *to, const void *from, size_t length);
 void *seen_set(void *to, int byte, size_t length);
 
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer)
+#define __SANITIZE_THREAD__ /* as gcc has it */
+#endif
+#endif
+
 #ifdef __SANITIZE_THREAD__
 #undef memcpy
 #undef memmove

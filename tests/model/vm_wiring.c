@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* crossvm-vm's relay of events: what it does with them is private to this file. */
-#include "../../src/vm/wiring.c"
+#include "../../src/vm/wiring.c" /* NOLINT(bugprone-suspicious-include) */
 
 #include "events.h"
 

@@ -89,7 +89,8 @@ CHANNEL = [
     ),
     (
         "space before a sleep", RECV,
-        "    if (recv_withheld(recv) > 0)\n        cvm_channel_give_space(channel);\n    recv->epoch", "    recv->epoch",
+        "    if (recv_withheld(recv) > 0)\n        cvm_channel_give_space(channel);\n    recv->epoch",
+        "    recv->epoch",
         "channel", "drain, and no more comes",
     ),
     ("space at a look", RECV, "        give_wanted_space(channel);\n", "", "channel", "drain, by a look"),

@@ -11,7 +11,7 @@
 
 #define STACK_BYTES 8192
 #define MAX_DEPTH 3000
-#define VISITED_BITS 24
+#define VISITED_AT_FIRST 0x10000 /* a power of two */
 #define MAX_RANGES 8
 #define RANGE_WORDS 8192
 
@@ -519,8 +519,8 @@ enum choice { STEP, NAP_ENDS, KILL, NUM_CHOICES };
 
 static const char learn_more[] = "begin again";
 static bool quiet;
-static uint64_t *visited;
-static uint64_t num_visited, num_ends;
+static uint64_t *visited; /* hashes of states, each at the first place from its own that was free */
+static uint64_t visited_places, num_visited, num_ends;
 
 static bool can_go_on(const struct actor *actor)
 {
@@ -648,27 +648,52 @@ static uint64_t state_of_world(void)
     return hash ? hash : 1;
 }
 
+static void make_places(uint64_t places)
+{
+    visited_places = places;
+    visited = calloc(places, sizeof(*visited));
+    if (visited)
+        return;
+    fprintf(stderr, "%s: more states than there is memory for: let it have fewer switches\n", story->name);
+    exit(1);
+}
+
+/* Where a state is, or where it goes. */
+static uint64_t *place_of(uint64_t state)
+{
+    uint64_t place = state & (visited_places - 1);
+
+    while (visited[place] != 0 && visited[place] != state)
+        place = (place + 1) & (visited_places - 1);
+    return &visited[place];
+}
+
+static void make_more_places(void)
+{
+    const uint64_t before = visited_places;
+    uint64_t *const old = visited;
+
+    make_places(2 * before);
+    for (uint64_t i = 0; i < before; i++)
+        if (old[i] != 0)
+            *place_of(old[i]) = old[i];
+    free(old);
+}
+
 /* Whether this state is new. */
 static bool visit(void)
 {
-    const uint64_t mask = (1u << VISITED_BITS) - 1;
-    uint64_t state, slot;
+    uint64_t state;
 
     memory_tidy(&world.memory);
     if (story->forget)
         story->forget();
     state = state_of_world();
-    slot = state & mask;
-    while (visited[slot] != 0) {
-        if (visited[slot] == state)
-            return false;
-        slot = (slot + 1) & mask;
-    }
-    if (++num_visited > mask / 4 * 3) {
-        fprintf(stderr, "%s: more states than there is memory for\n", story->name);
-        exit(1);
-    }
-    visited[slot] = state;
+    if (*place_of(state) == state)
+        return false;
+    if (++num_visited > visited_places / 4 * 3)
+        make_more_places();
+    *place_of(state) = state;
     return true;
 }
 
@@ -774,9 +799,7 @@ static const char *explore_all(const struct story *what)
     relaxes = false;
     memset(number_at, 0, sizeof(number_at));
     do {
-        visited = calloc(1u << VISITED_BITS, sizeof(*visited));
-        if (!visited)
-            abort();
+        make_places(VISITED_AT_FIRST);
         learned = false;
         num_visited = num_ends = 0;
         begin_world();

@@ -36,7 +36,7 @@ struct story {
 };
 
 /** The memory in which stories take place. It is copied and compared whole. Call it before explore(). */
-void world_stage(void *stage, size_t bytes);
+void world_stage(void *memory, size_t bytes);
 
 /** Parts of the stage that threads share. For begin(). */
 void world_share_words(const volatile void *from, size_t bytes);
@@ -46,14 +46,14 @@ void world_share_data(const volatile void *from, size_t bytes);
 void world_share_doorbell(const volatile void *word, unsigned int bell);
 
 /** Explores all orders. Prints what it found; returns whether all was well. */
-bool explore(const struct story *story);
+bool explore(const struct story *what);
 
 /** Explores those that the command line names: "quick" are the first of them, and none are all. Returns what main()
  * returns. */
 int explore_stories(const struct story *stories, size_t count, size_t quick, int argc, char **argv);
 
 /** As explore(), without a word. Returns NULL or the reason of a failure. */
-const char *explore_quietly(const struct story *story);
+const char *explore_quietly(const struct story *what);
 
 /** Ends the order that is being explored as a failure. Called by threads. */
 void world_fail(const char *reason);
