@@ -121,6 +121,24 @@ int kvm_ioeventfd_assign(vm_t *vm, uintptr_t address, int eventfd);
 /** Undoes kvm_ioeventfd_assign() with the same arguments. */
 int kvm_ioeventfd_deassign(vm_t *vm, uintptr_t address, int eventfd);
 
+/* --- its threads --- */
+
+/** Kinds of threads that a VM has while it runs. */
+typedef enum kvm_thread_kind {
+    KVM_THREAD_RUN,            /**< the one that called vm_run(): it waits for the others, and ends the VM */
+    KVM_THREAD_VCPU,           /**< one for each */
+    KVM_THREAD_CONSOLE,        /**< moves the console's bytes */
+    KVM_THREAD_INTERRUPT_ENDS, /**< hears of ends of interrupts */
+} kvm_thread_kind_t;
+
+/**
+ * Chooses a function with which each thread of a VM begins; for KVM_THREAD_RUN, with which it goes on once it has
+ * started all others. No guest runs before. So it is the place to confine threads.
+ *
+ * @param started NULL: none
+ */
+void kvm_threads_on_start(void (*started)(kvm_thread_kind_t kind));
+
 /* --- a VM's life --- */
 
 /**

@@ -256,7 +256,7 @@ int kvm_console_start(vm_t *vm)
 {
     struct kvm_console *console = kvm_vm_of(vm)->console;
 
-    return console ? kvm_thread_start(&console->thread, "console", move_bytes, console) : 0;
+    return console ? kvm_thread_start(&console->thread, KVM_THREAD_CONSOLE, "console", move_bytes, console) : 0;
 }
 
 void kvm_console_stop(vm_t *vm)

@@ -148,7 +148,9 @@ int kvm_irq_inputs_start(vm_t *vm)
 {
     int error = wire_all(vm);
 
-    return error ? error : kvm_thread_start(&inputs_of(vm)->thread, "interrupt-ends", acknowledge_until_stopped, vm);
+    return error ? error
+                 : kvm_thread_start(&inputs_of(vm)->thread, KVM_THREAD_INTERRUPT_ENDS, "interrupt-ends",
+                                    acknowledge_until_stopped, vm);
 }
 
 void kvm_irq_inputs_stop(vm_t *vm)

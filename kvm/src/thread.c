@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "resource.h"
@@ -11,6 +12,7 @@
 #define INTERRUPT_INTERVAL_NS 10000000
 
 static pthread_once_t handler_once = PTHREAD_ONCE_INIT;
+static void (*on_start)(kvm_thread_kind_t kind);
 
 /* The signal needs a handler, since only a signal with one interrupts a system call without ending the process. */
 static void interrupted(int signal)
@@ -26,7 +28,29 @@ static void install_handler(void)
     sigaction(INTERRUPT_SIGNAL, &action, NULL);
 }
 
-int kvm_thread_start(struct kvm_thread *thread, const char *name, void *(*main)(void *), void *argument)
+void kvm_threads_on_start(void (*started)(kvm_thread_kind_t kind))
+{
+    on_start = started;
+}
+
+void kvm_thread_enter(kvm_thread_kind_t kind)
+{
+    if (on_start)
+        on_start(kind);
+}
+
+/* A thread names itself: for another one's name, the C library opens a file. */
+static void *begin(void *argument)
+{
+    const struct kvm_thread *thread = argument;
+
+    (void)pthread_setname_np(pthread_self(), thread->name);
+    kvm_thread_enter(thread->kind);
+    return thread->main(thread->argument);
+}
+
+int kvm_thread_start(struct kvm_thread *thread, kvm_thread_kind_t kind, const char *name, void *(*main)(void *),
+                     void *argument)
 {
     sigset_t mine, before;
     int error;
@@ -34,17 +58,20 @@ int kvm_thread_start(struct kvm_thread *thread, const char *name, void *(*main)(
     if (kvm_resource_fails())
         return -ENOMEM;
     pthread_once(&handler_once, install_handler);
+    thread->kind = kind;
+    (void)snprintf(thread->name, sizeof(thread->name), "%s", name);
+    thread->main = main;
+    thread->argument = argument;
 
     /* The new thread inherits the mask. */
     sigfillset(&mine);
     sigdelset(&mine, INTERRUPT_SIGNAL);
     pthread_sigmask(SIG_SETMASK, &mine, &before);
-    error = pthread_create(&thread->id, NULL, main, argument);
+    error = pthread_create(&thread->id, NULL, begin, thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error)
         return -error;
     thread->started = true;
-    pthread_setname_np(thread->id, name);
     return 0;
 }
 

@@ -10,13 +10,23 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include <sel4vm_kvm.h>
+
 struct kvm_thread {
     pthread_t id;
     bool started;
+    kvm_thread_kind_t kind;
+    char name[16]; /**< as the kernel has it */
+    void *(*main)(void *);
+    void *argument;
 };
 
-/** Starts a thread. Returns 0 or a negative errno value. */
-int kvm_thread_start(struct kvm_thread *thread, const char *name, void *(*main)(void *), void *argument);
+/** Starts a thread, which begins with what kvm_threads_on_start() chose. Returns 0 or a negative errno value. */
+int kvm_thread_start(struct kvm_thread *thread, kvm_thread_kind_t kind, const char *name, void *(*main)(void *),
+                     void *argument);
+
+/** Lets the calling thread begin with what kvm_threads_on_start() chose. */
+void kvm_thread_enter(kvm_thread_kind_t kind);
 
 /** Interrupts the system call in which a started thread blocks. */
 void kvm_thread_interrupt(struct kvm_thread *thread);

@@ -155,6 +155,9 @@ static void *run_until_stopped(void *argument)
     struct kvm_vcpu *cpu = kvm_vcpu_of(vcpu);
 
     bind_to_core(vcpu);
+    /* Until all threads are there, and have begun as kvm_threads_on_start() says: the guest must not run before. */
+    pthread_mutex_lock(&kvm->run_mutex);
+    pthread_mutex_unlock(&kvm->run_mutex);
     while (!atomic_load(&kvm->stop_requested)) {
         if (ioctl(cpu->fd, KVM_RUN, 0)) {
             if (errno != EINTR && errno != EAGAIN)
@@ -175,7 +178,7 @@ int kvm_vcpu_start(vm_vcpu_t *vcpu)
     char name[16];
 
     snprintf(name, sizeof(name), "vcpu%u", vcpu->vcpu_id);
-    return kvm_thread_start(&kvm_vcpu_of(vcpu)->thread, name, run_until_stopped, vcpu);
+    return kvm_thread_start(&kvm_vcpu_of(vcpu)->thread, KVM_THREAD_VCPU, name, run_until_stopped, vcpu);
 }
 
 void kvm_vcpu_stop(vm_vcpu_t *vcpu)

@@ -237,6 +237,7 @@ static int start_cpus(vm_t *vm)
     kvm->state = KVM_STATE_RUNNING;
     for (unsigned int i = 0; i < vm->num_vcpus && !error && !kvm->stop_requested; i++)
         error = kvm_vcpu_start(vm->vcpus[i]);
+    kvm_thread_enter(KVM_THREAD_RUN); /* the vCPUs wait for the mutex */
     pthread_mutex_unlock(&kvm->run_mutex);
     if (error)
         kvm_vm_stop(vm, KVM_VM_CRASHED);
