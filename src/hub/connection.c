@@ -21,6 +21,7 @@ struct hub_connection {
     char name[CROSSVM_FULL_NAME_BYTES];
     struct dataport_spec specs[CROSSVM_MAX_DATAPORTS];
     struct hub_memory dataports[CROSSVM_MAX_DATAPORTS];
+    int read_only[CROSSVM_MAX_DATAPORTS]; /* descriptors for an end that may only read; -1: there is none */
     size_t num_dataports;
     struct region region; /* without one, each memory has a memfd of its own */
     bool base_block_only;
@@ -64,6 +65,14 @@ const struct region *hub_end_region(const struct hub_end *end)
 struct hub_memory hub_end_dataport(const struct hub_end *end, size_t dataport)
 {
     return end->connection->dataports[dataport];
+}
+
+int hub_end_dataport_fd(const struct hub_end *end, size_t dataport)
+{
+    const struct hub_connection *connection = end->connection;
+
+    return hub_end_rights(end, dataport) & CROSSVM_RIGHT_WRITE ? connection->dataports[dataport].memfd
+                                                               : connection->read_only[dataport];
 }
 
 bool hub_end_base_block_only(const struct hub_end *end)
@@ -186,6 +195,11 @@ static bool make_memories(struct hub_connection *connection)
         connection->dataports[i].memfd = memory_create(connection->name, connection->specs[i].size, F_SEAL_SEAL);
         if (connection->dataports[i].memfd < 0)
             return false;
+        if (connection->specs[i].writer == WRITER_BOTH)
+            continue;
+        connection->read_only[i] = memory_open_read_only(connection->dataports[i].memfd);
+        if (connection->read_only[i] < 0)
+            return false;
     }
     for (size_t i = 0; i < 2; i++) {
         connection->ends[i].page.memfd = memory_create(connection->name, CROSSVM_PAGE_SIZE, F_SEAL_SEAL);
@@ -253,7 +267,7 @@ struct hub_connection *hub_connection_create(struct hub_loop *loop, const struct
     connection->region = REGION_NONE;
     connection->base_block_only = config->base_block_only;
     for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
-        connection->dataports[i].memfd = -1;
+        connection->dataports[i].memfd = connection->read_only[i] = -1;
     for (unsigned int i = 0; i < 2; i++) {
         const char *vm = config->ends[i].vm;
 
@@ -302,8 +316,11 @@ void hub_connection_destroy(struct hub_connection *connection)
         if (connection->region.memfd < 0)
             close_if_open(end->page.memfd);
     }
-    for (size_t i = 0; connection->region.memfd < 0 && i < CROSSVM_MAX_DATAPORTS; i++)
-        close_if_open(connection->dataports[i].memfd);
+    for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++) {
+        close_if_open(connection->read_only[i]);
+        if (connection->region.memfd < 0)
+            close_if_open(connection->dataports[i].memfd);
+    }
     region_destroy(&connection->region);
     free(connection);
 }

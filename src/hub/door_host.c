@@ -17,7 +17,6 @@
 #include "../wire/descriptors.h"
 #include "../wire/foreign.h"
 #include "../wire/hang_up.h"
-#include "../wire/memory.h"
 #include "../wire/wire.h"
 #include "door.h"
 #include "entrance.h"
@@ -116,22 +115,12 @@ static void describe(const struct host_door *door, struct crossvm_wire_reply *re
 static int send_end(const struct client *client, const struct crossvm_wire_reply *reply)
 {
     const struct hub_end *end = client->door->end;
-    size_t opened = CROSSVM_WIRE_FIXED_FDS, all = opened + reply->num_dataports;
     int fds[CROSSVM_WIRE_MAX_FDS] = {end->doorbell.fd, end->peer->doorbell.fd, end->page.memfd};
-    int error = -1;
 
-    for (; opened < all; opened++) {
-        size_t i = opened - CROSSVM_WIRE_FIXED_FDS;
-
-        fds[opened] = memory_open(hub_end_dataport(end, i).memfd, hub_end_rights(end, i));
-        if (fds[opened] < 0)
-            goto cleanup;
-    }
-    error = cvm_descriptors_send(client->source.fd, reply, sizeof(*reply), fds, opened);
-cleanup:
-    while (opened > CROSSVM_WIRE_FIXED_FDS)
-        close(fds[--opened]);
-    return error;
+    for (size_t i = 0; i < reply->num_dataports; i++)
+        fds[CROSSVM_WIRE_FIXED_FDS + i] = hub_end_dataport_fd(end, i);
+    return cvm_descriptors_send(client->source.fd, reply, sizeof(*reply), fds,
+                                CROSSVM_WIRE_FIXED_FDS + reply->num_dataports);
 }
 
 /* Makes a client the owner of the end, unless there is another. 0 or an errno value for the reply. */

@@ -82,6 +82,9 @@ const struct region *hub_end_region(const struct hub_end *end);
 /** Memory of a dataport. */
 struct hub_memory hub_end_dataport(const struct hub_end *end, size_t dataport);
 
+/** A descriptor of it with no more rights than the end has, to be handed over; it stays the connection's. */
+int hub_end_dataport_fd(const struct hub_end *end, size_t dataport);
+
 /**
  * Takes an end for an occupant. Events that nobody has taken yet wake it.
  *

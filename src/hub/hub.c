@@ -81,6 +81,8 @@ size_t hub_descriptors(const struct hub_connection_config *config)
 {
     size_t n = config->num_dataports;
 
+    for (size_t i = 0; i < config->num_dataports; i++)
+        n += config->dataports[i].writer != WRITER_BOTH; /* one for reading only */
     for (int i = 0; i < 2; i++) {
         n += 2; /* doorbell, page */
         n += door_descriptors(config->ends[i].door);

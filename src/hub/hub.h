@@ -25,9 +25,8 @@ bool hub_socket_path(char path[PATH_MAX], const char *dir, const char *connectio
 /** How many descriptors a hub takes for a connection at most, whoever comes to its doors and whatever they do. */
 size_t hub_descriptors(const struct hub_connection_config *config);
 
-/** ... and besides: standard ones, the loop and what ends it, asynchronous I/O, a spare one, four dataports on their
- * way. */
-#define HUB_DESCRIPTORS 14
+/** ... and besides: standard ones, the loop and what ends it, asynchronous I/O, a spare one. */
+#define HUB_DESCRIPTORS 10
 
 /**
  * Makes a hub without connections.

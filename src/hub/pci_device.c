@@ -161,11 +161,7 @@ static bool tell_peer(struct pci_device *device, bool doorbell)
  */
 static bool may_be_awake(const struct pci_device *device)
 {
-    static long cpus;
-
-    if (!cpus)
-        cpus = sysconf(_SC_NPROCESSORS_ONLN);
-    return cpus > 1 && pci_interrupts_use_msi(&device->interrupts);
+    return device->has_cpus && pci_interrupts_use_msi(&device->interrupts);
 }
 
 /*
@@ -408,7 +404,7 @@ static int choose_bars(struct pci_device *device, const struct hub_end *end)
 
 int pci_device_init(struct pci_device *device, struct hub_end *end)
 {
-    *device = (struct pci_device){.end = end, .bar0 = -1};
+    *device = (struct pci_device){.end = end, .bar0 = -1, .has_cpus = sysconf(_SC_NPROCESSORS_ONLN) > 1};
     pci_interrupts_init(&device->interrupts, hub_end_loop(end), &device->config, &device->page);
     device->look.again = look_again;
     device->occupant = (struct hub_occupant){.peer_changed = peer_changed, .woken = woken};

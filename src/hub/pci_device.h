@@ -31,6 +31,7 @@ struct pci_device {
     int bar0;             /**< memfd of BAR0: the pages of it that are mapped */
     uint8_t *bar0_memory; /**< mapped here; the guest writes there what it likes */
     struct pci_interrupts interrupts;
+    bool has_cpus;          /**< more than one: the guest can run while the device looks */
     bool driver_alone;      /**< DRIVER is stored to in the driver page only */
     bool looked;            /**< events were told since the last doorbell */
     uint64_t counted;       /**< the peer's count that EVENT_SEQ includes */

@@ -2,10 +2,10 @@
 #include "listener.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,11 +20,17 @@
 static int spare;
 static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* Any kind will do: a process that is confined can make this one still. */
+static int open_spare(void)
+{
+    return eventfd(0, EFD_CLOEXEC);
+}
+
 static void take_spare(void)
 {
     pthread_mutex_lock(&spare_lock);
     if (spare <= 0)
-        spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+        spare = open_spare();
     pthread_mutex_unlock(&spare_lock);
 }
 
@@ -88,7 +94,7 @@ static bool turn_away(const struct listener *listener)
     fd = accept4(listener->fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0)
         foreign_hang_up(NULL, fd);
-    spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    spare = open_spare();
     turned_away = fd >= 0 && spare >= 0;
     pthread_mutex_unlock(&spare_lock);
     return turned_away;

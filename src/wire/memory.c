@@ -10,8 +10,6 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 
-#include <crossvm/device.h>
-
 uint64_t memory_most(void)
 {
     struct sysinfo info;
@@ -41,12 +39,10 @@ int memory_create(const char *name, uint64_t size, int seals)
     return -1;
 }
 
-int memory_open(int memfd, uint32_t rights)
+int memory_open_read_only(int memfd)
 {
     char path[32];
 
-    if (rights & CROSSVM_RIGHT_WRITE)
-        return fcntl(memfd, F_DUPFD_CLOEXEC, 0);
     (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", memfd);
     return open(path, O_RDONLY | O_CLOEXEC);
 }

@@ -18,8 +18,8 @@ uint64_t memory_most(void);
  */
 int memory_create(const char *name, uint64_t size, int seals);
 
-/** A descriptor of it with the given CROSSVM_RIGHT_*, for the caller to close; -1 with errno. */
-int memory_open(int memfd, uint32_t rights);
+/** A descriptor of it for reading only, for the caller to close; -1 with errno. */
+int memory_open_read_only(int memfd);
 
 /** Maps size bytes from an offset on, both multiples of the page size, for reading and writing. NULL with errno. */
 void *memory_map(int memfd, uint64_t offset, uint64_t size);

@@ -234,9 +234,9 @@ static void too_few_descriptors(void **state)
     assert_int_equal(shell_run("ulimit -n 10; exec \"$0\" run t.yaml"), 2);
     assert_string_equal(
         file_read("err"),
-        "crossvm: this topology (VMs: 1, connections: 1) needs 59 descriptors, and this process may have "
-        "10; raise the limit with `ulimit -n 59`\n");
-    assert_int_equal(shell_run("ulimit -n 59; exec \"$0\" run t.yaml"), 0);
+        "crossvm: this topology (VMs: 1, connections: 1) needs 55 descriptors, and this process may have "
+        "10; raise the limit with `ulimit -n 55`\n");
+    assert_int_equal(shell_run("ulimit -n 55; exec \"$0\" run t.yaml"), 0);
 }
 
 /* poll() fails when the limit is lowered later. */
