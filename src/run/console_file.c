@@ -2,31 +2,27 @@
 #include "console_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define OLDER ".1"
-
-/* O_NONBLOCK: a FIFO that nobody reads is an error, instead of holding up all VMs. */
-static int open_path(struct console_file *file, int flags)
+/* Takes a descriptor that the starter gave. 0, or -1 with errno. */
+static int take(struct console_file *file, int fd)
 {
     struct stat status;
 
-    file->fd =
-        open(file->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW | flags, 0666);
-    if (file->fd < 0)
+    if (fd < 0) {
+        errno = -fd;
         return -1;
-    file->size = fstat(file->fd, &status) == 0 && S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
+    }
+    file->fd = fd;
+    file->size = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
     return 0;
 }
 
-int console_file_open(struct console_file *file, const char *path, uint64_t max_size, bool anew)
+int console_file_open(struct console_file *file, struct starter *starter, size_t vm, uint64_t max_size, bool anew)
 {
-    *file = (struct console_file){.path = path, .fd = -1, .max_size = max_size};
-    return open_path(file, anew ? O_TRUNC : 0);
+    *file = (struct console_file){.fd = -1, .starter = starter, .vm = vm, .max_size = max_size};
+    return take(file, starter_open_console(starter, vm, anew));
 }
 
 bool console_file_is_regular(const struct console_file *file)
@@ -43,25 +39,13 @@ void console_file_close(struct console_file *file)
     file->fd = -1;
 }
 
-/* Makes the file the older one, and begins another. 0, or -1 with errno, and then the file is still there. */
+/* Begins another file. 0, or -1 with errno, and then the file is still there. */
 static int rotate(struct console_file *file)
 {
-    char older[PATH_MAX];
     struct console_file next = *file;
-    int error, length = snprintf(older, sizeof(older), "%s" OLDER, file->path);
 
-    if (length < 0 || (size_t)length >= sizeof(older)) {
-        errno = ENAMETOOLONG;
+    if (take(&next, starter_rotate_console(file->starter, file->vm)))
         return -1;
-    }
-    if (rename(file->path, older))
-        return -1;
-    if (open_path(&next, O_EXCL)) {
-        error = errno;
-        (void)rename(older, file->path);
-        errno = error;
-        return -1;
-    }
     console_file_close(file);
     *file = next;
     return 0;

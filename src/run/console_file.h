@@ -9,9 +9,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "starter.h"
+
 struct console_file {
-    const char *path;
-    int fd; /**< -1: closed */
+    int fd;                  /**< -1: closed */
+    struct starter *starter; /**< opens it */
+    size_t vm;               /**< whose console it is */
     uint64_t size;
     uint64_t max_size;
     bool failing; /**< output is lost; the owner was told */
@@ -20,13 +23,13 @@ struct console_file {
 #define CONSOLE_FILE_CLOSED ((struct console_file){.fd = -1})
 
 /**
- * Opens the file without waiting, and not through a symbolic link.
+ * Opens the file, as console_path_open() has it.
  *
- * @param anew     empties it; otherwise what comes is appended
+ * @param starter  opens it, and others later. It must outlive the file
  * @param max_size in bytes
  * @return 0, or -1 with errno
  */
-int console_file_open(struct console_file *file, const char *path, uint64_t max_size, bool anew);
+int console_file_open(struct console_file *file, struct starter *starter, size_t vm, uint64_t max_size, bool anew);
 
 /** Whether it is a regular file. Others, such as FIFOs, are for the VM itself: they do not grow, but writing may block.
  */

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "../common/clock.h"
@@ -17,6 +16,7 @@
 #include "../common/end_signals.h"
 #include "../common/exit_status.h"
 #include "../common/message.h"
+#include "starter.h"
 #include "topology_hub.h"
 #include "vm_process.h"
 
@@ -26,19 +26,21 @@
 #define LAST_PATIENCE_MS 1000 /* for the reader, after a second signal */
 #define SAME_SIGNAL_MS 500    /* a second signal within this time counts as the first: timeout(1) sends each twice */
 
-/* Where in the list for poll() what is: signals and the two outputs; then of each VM. */
-enum { AT_SIGNALS, AT_OUT, AT_MESSAGES, AT_FIRST_VM };
+/* Where in the list for poll() what is: signals, ends of VMs and the two outputs; then of each VM. */
+enum { AT_SIGNALS, AT_ENDS, AT_OUT, AT_MESSAGES, AT_FIRST_VM };
 enum { AT_CONSOLE, AT_ERRORS, AT_LISTENER, AT_CLIENT, AT_PER_VM };
 
-/* Besides those of VMs and the hub: standard ones, signals, the listeners' spare one, those of a VM that is being made
- */
+/* Besides those of VMs and the hub: standard ones, signals, the starter's, the listeners' spare one, those of a VM that
+ * is being made */
 #define OTHER_DESCRIPTORS 12
 
 struct runner {
     const struct topology *topology;
     const struct vm_command_options *options;
     struct vm_process *processes; /**< one a VM */
-    struct hub *hub;              /**< serves connections in its own thread, whatever VMs print */
+    struct starter starter;       /**< starts them */
+    bool starter_ended;
+    struct hub *hub; /**< serves connections in its own thread, whatever VMs print */
     struct pollfd *polled;
     int signals;
     int ending;         /**< the signal that came last, or 0 */
@@ -67,37 +69,12 @@ static void say(struct runner *runner, const char *format, ...)
 
 /* --- starting --- */
 
-/* Lists the sockets at which a VM finds its ends, for the caller to free. NULL after a message. */
-static struct vmm_socket *list_sockets(const struct runner *runner, size_t vm, size_t *n)
-{
-    const struct topology *topology = runner->topology;
-    struct vmm_socket *sockets = calloc(topology->num_connections + 1, sizeof(*sockets));
-
-    *n = 0;
-    for (size_t i = 0; sockets && i < topology->num_connections; i++) {
-        int end = connection_end_of(&topology->connections[i], vm);
-
-        if (end >= 0)
-            topology_vmm_socket(topology, i, end, runner->options->socket_dir, &sockets[(*n)++]);
-    }
-    if (!sockets)
-        message("no memory for the connections of VM %s", topology->vms[vm].name);
-    return sockets;
-}
-
 static int start_vm(struct runner *runner, size_t i)
 {
-    struct vm_command command = {0};
-    size_t n;
-    struct vmm_socket *sockets = list_sockets(runner, i, &n);
-    int error = sockets ? vm_command_make(&command, &runner->topology->vms[i], sockets, n, runner->options) : -1;
+    int error = vm_process_start(&runner->processes[i]);
 
-    if (!error)
-        error = vm_process_start(&runner->processes[i], &command);
     runner->processes[i].start_ms = now_ms();
     runner->processes[i].restart.due_ms = 0;
-    vm_command_free(&command);
-    free(sockets);
     return error;
 }
 
@@ -113,15 +90,19 @@ static int longest_name(const struct topology *topology)
     return (int)longest;
 }
 
+static size_t descriptors_of(const struct topology *topology)
+{
+    return OTHER_DESCRIPTORS + topology->num_vms * VM_PROCESS_DESCRIPTORS + topology_hub_descriptors(topology);
+}
+
 /* poll() may be given no more entries than the process may have descriptors. 0, or -1 after a message. */
 static int check_descriptors(const struct topology *topology)
 {
-    size_t vms = topology->num_vms, needed;
     char what[80];
 
-    needed = OTHER_DESCRIPTORS + vms * VM_PROCESS_DESCRIPTORS + topology_hub_descriptors(topology);
-    (void)snprintf(what, sizeof(what), "this topology (VMs: %zu, connections: %zu)", vms, topology->num_connections);
-    return descriptor_limit_check(what, needed);
+    (void)snprintf(what, sizeof(what), "this topology (VMs: %zu, connections: %zu)", topology->num_vms,
+                   topology->num_connections);
+    return descriptor_limit_check(what, descriptors_of(topology));
 }
 
 static int watch_signals(struct runner *runner)
@@ -129,7 +110,6 @@ static int watch_signals(struct runner *runner)
     sigset_t set;
 
     end_signals(&set);
-    sigaddset(&set, SIGCHLD);
     (void)signal(SIGPIPE, SIG_IGN); /* write() reports that the reader has left */
     if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
         runner->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -144,7 +124,7 @@ static int prepare(struct runner *runner)
     const struct topology *topology = runner->topology;
     int width = longest_name(topology);
 
-    if (check_descriptors(topology))
+    if (check_descriptors(topology) || starter_create(&runner->starter, topology, runner->options))
         return -1;
     runner->processes = calloc(topology->num_vms, sizeof(*runner->processes));
     runner->polled = calloc(AT_FIRST_VM + AT_PER_VM * topology->num_vms, sizeof(struct pollfd));
@@ -155,7 +135,8 @@ static int prepare(struct runner *runner)
     for (size_t i = 0; i < topology->num_vms; i++)
         runner->processes[i] = (struct vm_process){.console = -1, .messages = -1, .file = CONSOLE_FILE_CLOSED};
     for (size_t i = 0; i < topology->num_vms; i++) {
-        if (vm_process_create(&runner->processes[i], &topology->vms[i], width, &runner->out, &runner->messages))
+        if (vm_process_create(&runner->processes[i], topology, i, width, &runner->starter, &runner->out,
+                              &runner->messages))
             return -1;
     }
     if (watch_signals(runner))
@@ -166,11 +147,11 @@ static int prepare(struct runner *runner)
 
 /* --- ending --- */
 
-static void signal_all(const struct runner *runner, int number)
+static void signal_all(struct runner *runner, int number)
 {
     for (size_t i = 0; i < runner->topology->num_vms; i++) {
-        if (runner->processes[i].pid)
-            (void)kill(runner->processes[i].pid, number);
+        if (runner->processes[i].running)
+            (void)starter_signal(&runner->starter, i, number);
     }
 }
 
@@ -258,24 +239,21 @@ static bool is_busy(const struct runner *runner)
 
         if (process->vm->vmm == VMM_EXTERNAL && !runner->ending)
             return true;
-        if (process->pid || (process->draining && runner->output_counts) ||
+        if (process->running || (process->draining && runner->output_counts) ||
             (process->restart.due_ms && !runner->ending))
             return true;
     }
     return runner->output_counts && (runner->out.used || runner->messages.used);
 }
 
-static void reap(struct runner *runner)
+static void take_ends(struct runner *runner)
 {
-    int status;
-    pid_t pid;
+    int status, taken;
+    size_t vm;
 
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        for (size_t i = 0; i < runner->topology->num_vms; i++) {
-            if (runner->processes[i].pid == pid)
-                vm_ended(runner, i, status);
-        }
-    }
+    while ((taken = starter_take_end(&runner->starter, &vm, &status)) > 0)
+        vm_ended(runner, vm, status);
+    runner->starter_ended = taken < 0;
 }
 
 static void take_signals(struct runner *runner)
@@ -283,11 +261,8 @@ static void take_signals(struct runner *runner)
     int64_t now = now_ms(); /* of all that are here: they came together */
     struct signalfd_siginfo info;
 
-    while (read(runner->signals, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-        if (info.ssi_signo != SIGCHLD)
-            end_all(runner, (int)info.ssi_signo, now);
-    }
-    reap(runner);
+    while (read(runner->signals, &info, sizeof(info)) == (ssize_t)sizeof(info))
+        end_all(runner, (int)info.ssi_signo, now);
 }
 
 /* --- the loop --- */
@@ -298,6 +273,7 @@ static size_t gather(struct runner *runner, int64_t now, int64_t *next_ms)
     struct pollfd *next = runner->polled;
 
     next[AT_SIGNALS] = (struct pollfd){.fd = runner->signals, .events = POLLIN};
+    next[AT_ENDS] = (struct pollfd){.fd = runner->starter.ends, .events = POLLIN};
     next[AT_OUT] = output_wishes(&runner->out);
     next[AT_MESSAGES] = output_wishes(&runner->messages);
     next += AT_FIRST_VM;
@@ -334,7 +310,7 @@ static void serve_vm(struct vm_process *process, const struct pollfd *polled)
     }
 }
 
-/* Signals last, since they change what is there. */
+/* Signals and ends last, since they change what is there. */
 static void serve(struct runner *runner)
 {
     const struct pollfd *vms = runner->polled + AT_FIRST_VM;
@@ -347,6 +323,8 @@ static void serve(struct runner *runner)
         output_write(&runner->messages);
     if (runner->polled[AT_SIGNALS].revents)
         take_signals(runner);
+    if (runner->polled[AT_ENDS].revents)
+        take_ends(runner);
 }
 
 /* Starts a VM that ended. When that fails, the next attempt is planned as after a run. */
@@ -398,6 +376,10 @@ static int loop(struct runner *runner)
             message("cannot wait for the VMs, and ends them: %s", error_reason(errno));
             return -1;
         }
+        if (runner->starter_ended) {
+            message("the process that starts VMs was killed, and so they end, too");
+            return -1;
+        }
     }
 }
 
@@ -410,6 +392,7 @@ static void destroy(struct runner *runner)
             vm_process_destroy(&runner->processes[i]);
     }
     hub_destroy(runner->hub);
+    starter_end(&runner->starter);
     if (runner->signals >= 0)
         close(runner->signals);
     free(runner->processes);
@@ -440,6 +423,7 @@ int runner_run(const struct topology *topology, const struct vm_command_options 
     runner->topology = topology;
     runner->options = options;
     runner->signals = -1;
+    runner->starter = STARTER_NONE;
     runner->output_counts = true;
     runner->out.fd = STDOUT_FILENO;
     runner->messages.fd = STDERR_FILENO;

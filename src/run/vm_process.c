@@ -3,12 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,10 +18,13 @@
 
 /* --- making --- */
 
-int vm_process_create(struct vm_process *process, const struct topology_vm *vm, int width, struct output *out,
-                      struct output *messages)
+int vm_process_create(struct vm_process *process, const struct topology *topology, size_t index, int width,
+                      struct starter *starter, struct output *out, struct output *messages)
 {
-    *process = (struct vm_process){.vm = vm, .console = -1, .messages = -1, .file = CONSOLE_FILE_CLOSED};
+    const struct topology_vm *vm = &topology->vms[index];
+
+    *process = (struct vm_process){
+        .vm = vm, .index = index, .starter = starter, .console = -1, .messages = -1, .file = CONSOLE_FILE_CLOSED};
     (void)snprintf(process->prefix, sizeof(process->prefix), "%-*s | ", width, vm->name);
     process->lines = (struct lines){.output = out, .prefix = process->prefix};
     process->message_lines = (struct lines){.output = messages, .prefix = process->prefix};
@@ -60,9 +61,8 @@ void vm_process_destroy(struct vm_process *process)
 
 /* --- starting --- */
 
-/* What the new process gets as standard input, output and error. */
+/* What the new process gets as standard output and error. */
 struct standard {
-    int in;
     int out;
     int error;
 };
@@ -85,7 +85,8 @@ static int open_file(struct vm_process *process, struct standard *standard)
     const struct topology_vm *vm = process->vm;
 
     console_file_close(&process->file);
-    if (console_file_open(&process->file, vm->console_path, vm->console_max_size, process->start_ms == 0))
+    if (console_file_open(&process->file, process->starter, process->index, vm->console_max_size,
+                          process->start_ms == 0))
         return -1;
     if (console_file_is_regular(&process->file))
         return 0;
@@ -107,8 +108,6 @@ static int open_console(struct vm_process *process, struct standard *standard)
         return -1;
     process->console = pair[0];
     standard->out = pair[1];
-    if (both_ways)
-        standard->in = pair[1];
     return fcntl(pair[0], F_SETFL, O_NONBLOCK);
 }
 
@@ -121,9 +120,7 @@ static int open_standard(struct vm_process *process, struct standard *standard)
                 process->vm->console_path ? process->vm->console_path : "", open_fault());
         return -1;
     }
-    if (standard->in < 0)
-        standard->in = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (standard->in < 0 || pipe2(pair, O_CLOEXEC)) {
+    if (pipe2(pair, O_CLOEXEC)) {
         message("VM %s: cannot make pipes: %s", process->vm->name, error_reason(errno));
         return -1;
     }
@@ -134,58 +131,28 @@ static int open_standard(struct vm_process *process, struct standard *standard)
 
 static void close_standard(const struct standard *standard)
 {
-    if (standard->in >= 0 && standard->in != standard->out)
-        close(standard->in);
     if (standard->out >= 0)
         close(standard->out);
     if (standard->error >= 0)
         close(standard->error);
 }
 
-/* In the new process. A process group of its own keeps the terminal's Ctrl-C from it: the runner ends it in good order.
- */
-__attribute__((noreturn)) static void become_vm(const struct standard *standard, const struct vm_command *command,
-                                                pid_t parent)
+int vm_process_start(struct vm_process *process)
 {
-    sigset_t none;
-
-    (void)setpgid(0, 0);
-    (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != parent)
-        _exit(EXIT_FAILURE); /* the runner ended before the call above */
-    (void)dup2(standard->in, STDIN_FILENO);
-    (void)dup2(standard->out, STDOUT_FILENO);
-    (void)dup2(standard->error, STDERR_FILENO);
-    (void)signal(SIGPIPE, SIG_DFL);
-    /* Also where this program ignores a signal, since it may have to end the VM with one. */
-    (void)signal(SIGINT, SIG_DFL);
-    (void)signal(SIGTERM, SIG_DFL);
-    (void)signal(SIGHUP, SIG_DFL);
-    sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
-    vm_command_execute(command);
-}
-
-int vm_process_start(struct vm_process *process, const struct vm_command *command)
-{
-    struct standard standard = {-1, -1, -1};
-    pid_t parent = getpid();
+    struct standard standard = {-1, -1};
     int error = open_standard(process, &standard);
 
     if (!error) {
-        process->pid = fork();
-        if (process->pid == 0)
-            become_vm(&standard, command, parent);
-        if (process->pid < 0) {
-            message("VM %s: cannot start a process: %s", process->vm->name, error_reason(errno));
-            process->pid = 0;
-            error = -1;
-        }
+        error = starter_start(process->starter, process->index, standard.out, process->vm->console == CONSOLE_SOCKET,
+                              standard.error);
+        if (error)
+            message("VM %s: cannot start a process: %s", process->vm->name, error_reason(-error));
+        process->running = error == 0;
     }
     close_standard(&standard);
     if (error)
         close_pipes(process);
-    return error;
+    return error ? -1 : 0;
 }
 
 /* --- its output --- */
@@ -244,7 +211,7 @@ static void put_file(struct vm_process *process, const char *bytes, size_t n)
     int error = console_file_put(&process->file, bytes, n);
 
     if (error)
-        vm_process_say(process, "its console's output is lost for now: cannot write %s: %s", process->file.path,
+        vm_process_say(process, "its console's output is lost for now: cannot write %s: %s", process->vm->console_path,
                        error_reason(error));
 }
 
@@ -321,7 +288,7 @@ static void describe_end(struct vm_process *process, int status)
 
 void vm_process_ended(struct vm_process *process, int status)
 {
-    process->pid = 0;
+    process->running = false;
     process->draining = true;
     describe_end(process, status);
 }

@@ -7,18 +7,19 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "console_file.h"
 #include "console_socket.h"
 #include "output.h"
 #include "restart.h"
+#include "starter.h"
 #include "topology.h"
-#include "vm_command.h"
 
 struct vm_process {
     const struct topology_vm *vm;
-    pid_t pid;        /**< 0: it does not run */
+    size_t index;            /**< of the VM in its topology */
+    struct starter *starter; /**< starts it */
+    bool running;
     int64_t start_ms; /**< when its start was tried last (src/common/clock.h); 0: never */
     bool draining;    /**< it has ended, and not all that it printed is passed on */
     bool failed;      /**< how it ended last */
@@ -42,17 +43,19 @@ struct vm_process {
 /**
  * Prepares to run a VM: opens its console's socket.
  *
- * @param width of prefixes: of the longest name
+ * @param index   of the VM in its topology
+ * @param width   of prefixes: of the longest name
+ * @param starter starts it; it must outlive the process
  * @return 0, or -1 after a message; vm_process_destroy() frees, also after a failure
  */
-int vm_process_create(struct vm_process *process, const struct topology_vm *vm, int width, struct output *out,
-                      struct output *messages);
+int vm_process_create(struct vm_process *process, const struct topology *topology, size_t index, int width,
+                      struct starter *starter, struct output *out, struct output *messages);
 
 /** Frees a VM that does not run. */
 void vm_process_destroy(struct vm_process *process);
 
 /** Starts a VM that neither runs nor drains. 0, or -1 after a message. */
-int vm_process_start(struct vm_process *process, const struct vm_command *command);
+int vm_process_start(struct vm_process *process);
 
 /** Takes note of the VM's end, with the status that wait() gave. From now on it drains. */
 void vm_process_ended(struct vm_process *process, int status);

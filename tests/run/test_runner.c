@@ -203,6 +203,24 @@ static void an_empty_command_line(void **state)
                         "a | <--name=a> <--memory=256M> <--vcpus=1> <--kernel=./kernel> <--command-line=> \n");
 }
 
+/* A starter that is killed takes the VMs along, and the runner says so. */
+static void a_starter_that_is_killed(void **state)
+{
+    char line[128];
+    pid_t runner;
+
+    (void)state;
+    file_write("a", "trap 'echo ended >ended; exit 0' TERM\necho ready >ready\nwhile :; do sleep 0.1; done\n");
+    runner = start(VM("a", ""));
+    file_await("ready", "ready");
+    (void)snprintf(line, sizeof(line), "kill -KILL $(cat /proc/%d/task/%d/children)", (int)runner, (int)runner);
+    assert_int_equal(system(line), 0);
+    assert_int_equal(tool_finish(runner), 2);
+    assert_non_null(
+        strstr(file_read("err"), "crossvm: the process that starts VMs was killed, and so they end, too\n"));
+    file_await("ended", "ended");
+}
+
 /* More than a low limit, of those that programs start with, has room for. */
 static void many_descriptors(void **state)
 {
@@ -743,6 +761,7 @@ int main(int argc, char **argv)
         RUNNER_TEST(a_vmm_that_is_not_there),
         RUNNER_TEST(with_a_vm_that_others_start),
         RUNNER_TEST(an_empty_command_line),
+        RUNNER_TEST(a_starter_that_is_killed),
         RUNNER_TEST(many_descriptors),
         RUNNER_TEST(too_few_descriptors),
         RUNNER_TEST(a_loop_that_cannot_wait_ends),
