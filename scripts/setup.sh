@@ -69,6 +69,7 @@ LIST
 libraries() { # ARCH
     names <<'LIST'
 libjansson-dev     # JSON: output of the crossvm tool, and what it says to QEMU
+libseccomp-dev     # which system calls a program may make
 libyaml-dev        # topologies
 LIST
     if [ "$1" = arm64 ]; then
