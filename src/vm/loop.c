@@ -17,6 +17,7 @@ struct loop {
     int epoll;
     struct source stop; /* an eventfd, which run() handles itself */
     pthread_t thread;
+    void (*begin)(void);
     bool has_thread;
 };
 
@@ -42,6 +43,9 @@ static void *run(void *argument)
 {
     struct loop *loop = argument;
 
+    (void)pthread_setname_np(pthread_self(), "loop");
+    if (loop->begin)
+        loop->begin();
     for (;;) {
         struct epoll_event event;
         struct source *source;
@@ -63,10 +67,12 @@ static void *run(void *argument)
     }
 }
 
-int loop_start(struct loop *loop)
+int loop_start(struct loop *loop, void (*begin)(void))
 {
-    int error = pthread_create(&loop->thread, NULL, run, loop);
+    int error;
 
+    loop->begin = begin;
+    error = pthread_create(&loop->thread, NULL, run, loop);
     if (error) {
         message("cannot start a thread: %s", error_reason(error));
         return -1;

@@ -18,8 +18,8 @@ struct source {
 /** Makes a loop. Returns NULL after a message. */
 struct loop *loop_create(void);
 
-/** Starts the thread. Returns 0, or -1 after a message. */
-int loop_start(struct loop *loop);
+/** Starts the thread, which begins with a function, or NULL. Returns 0, or -1 after a message. */
+int loop_start(struct loop *loop, void (*begin)(void));
 
 /** Ends the thread if it runs. Sources stay watched. Must not be called with the VMM's lock held, for which the thread
  * may wait. */

@@ -121,7 +121,7 @@ int machine_create(struct machine *machine, const struct options *options)
     return machine->loop && create_vm(machine, options) == 0 ? create_connections(machine, options) : -1;
 }
 
-int machine_serve(struct machine *machine)
+int machine_serve(struct machine *machine, void (*begin_loop)(void))
 {
     int error = 0;
 
@@ -129,7 +129,7 @@ int machine_serve(struct machine *machine)
     for (size_t i = 0; i < machine->num_connections && !error; i++)
         error = join_start(&machine->joins[i]);
     kvm_vmm_unlock();
-    return error ? error : loop_start(machine->loop);
+    return error ? error : loop_start(machine->loop, begin_loop);
 }
 
 void machine_destroy(struct machine *machine)

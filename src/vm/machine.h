@@ -29,8 +29,10 @@ struct machine {
  * after a failure. */
 int machine_create(struct machine *machine, const struct options *options);
 
-/** Lets the hub tell of peers, and starts the loop. Returns 0, or -1 after a message. */
-int machine_serve(struct machine *machine);
+/** Lets the hub tell of peers, and starts the loop, whose thread begins with a function. Returns 0, or -1 after a
+ * message.
+ */
+int machine_serve(struct machine *machine, void (*begin_loop)(void));
 
 /** Ends the loop and frees the VM with its connections. */
 void machine_destroy(struct machine *machine);

@@ -18,6 +18,7 @@
 #include "../common/message.h"
 #include "../common/standard_streams.h"
 #include "../wire/wire.h"
+#include "confinement.h"
 #include "dump.h"
 #include "machine.h"
 #include "options.h"
@@ -59,13 +60,16 @@ static int boot(struct machine *machine, const kvm_linux_t *linux_image)
 
 static int run_linux(struct machine *machine, const struct options *options, kvm_linux_t *linux_image)
 {
+    struct confinement confinement;
     int status = CROSSVM_EXIT_NOT_STARTED;
 
     /* All that can be checked without KVM is, so that a mistake is not hidden by its absence. */
-    if (kvm_linux_check(linux_image, options->memory) || machine_create(machine, options))
+    if (confinement_choose(&confinement, options) || kvm_linux_check(linux_image, options->memory) ||
+        machine_create(machine, options))
         goto cleanup;
     linux_image->pci = machine->pci;
-    if (boot(machine, linux_image) || signals_watch(machine->loop, &machine->vm) || machine_serve(machine))
+    if (boot(machine, linux_image) || signals_watch(machine->loop, &machine->vm) ||
+        confinement_begin(&confinement, options) || machine_serve(machine, confinement_enter_loop))
         goto cleanup;
     (void)vm_run(&machine->vm); /* how it ended is in the status */
     status = exit_status(&machine->vm);

@@ -22,6 +22,8 @@ enum {
     OPTION_DUMP,
     OPTION_GIC,
     OPTION_JSON,
+    OPTION_USER,
+    OPTION_NO_SANDBOX,
 };
 
 static const struct argp_option known[] = {
@@ -38,6 +40,12 @@ static const struct argp_option known[] = {
      0},
     {"gic", OPTION_GIC, "VERSION", 0,
      "arm64: the guest's interrupt controller, 3 (with MSI) or 2 (without); default is the best that KVM has", 0},
+    {"user", OPTION_USER, "USER", 0,
+     "as root: the user to go on as once all is open, a name or a number (default: a number of its own)", 0},
+    {"no-sandbox", OPTION_NO_SANDBOX, NULL, 0,
+     "do not confine this program: for debugging, or where the kernel cannot. A guest that takes it over then has all "
+     "that its user has",
+     0},
     {"stats", OPTION_STATS, NULL, 0, "print counters of exits at the end", 0},
     {"dump", OPTION_DUMP, NULL, 0, "print the devices that the guest would see, and end; needs no KVM", 0},
     {"json", OPTION_JSON, NULL, 0, "... as JSON", 0},
@@ -108,6 +116,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_JSON:
         options->json = true;
+        return 0;
+    case OPTION_USER:
+        options->user = argument;
+        return 0;
+    case OPTION_NO_SANDBOX:
+        options->no_sandbox = true;
         return 0;
     case OPTION_STATS:
         options->stats = true;

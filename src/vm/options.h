@@ -19,7 +19,9 @@ struct options {
     const char *command_line; /**< what follows COMMAND_LINE_START; both fit into KVM_COMMAND_LINE_MAX */
     size_t memory;            /**< bytes */
     unsigned int vcpus;
-    int gic; /**< version, or 0 for the best */
+    int gic;          /**< version, or 0 for the best */
+    const char *user; /**< to go on as, when root started the program; NULL: one of its own */
+    bool no_sandbox;
     bool stats;
     bool dump;
     bool json;          /**< dump as JSON */

@@ -72,7 +72,7 @@ peers)
 boot)
     guest_image boot.cpio "$tests/boot/init"
     ln -s "$kernel/vmlinuz" "$bundle"
-    cp "$tests/boot/boot-cases" "$programs/src/vm/crossvm-vm" "$bundle"
+    cp "$tests/boot/boot-cases" "$programs/src/vm/crossvm-vm" "$programs/tests/sandbox/make-call" "$bundle"
     set -- ./boot-cases "$arch"
     ;;
 *)
