@@ -31,6 +31,7 @@ struct hub {
     struct served_connection *connections;
     uint64_t dataport_bytes; /* of all connections */
     pthread_t thread;
+    void (*begin)(void);
     int stop; /* an eventfd that ends the thread; -1: there is no thread */
 };
 
@@ -88,6 +89,11 @@ size_t hub_descriptors(const struct hub_connection_config *config)
         n += door_descriptors(config->ends[i].door);
     }
     return n;
+}
+
+uint64_t hub_file_bytes(const struct hub_connection_config *config)
+{
+    return region_bytes(config->dataports, config->num_dataports);
 }
 
 struct hub *hub_create(const char *dir, bool stats)
@@ -181,18 +187,24 @@ int hub_serve(struct hub *hub, int stop)
     return hub_loop_run(hub->loop, stop);
 }
 
-static void *serve_in_thread(void *hub)
+static void *serve_in_thread(void *argument)
 {
-    if (hub_serve(hub, ((struct hub *)hub)->stop))
+    struct hub *hub = argument;
+
+    (void)pthread_setname_np(pthread_self(), "hub");
+    if (hub->begin)
+        hub->begin();
+    if (hub_serve(hub, hub->stop))
         (void)kill(getpid(), SIGTERM);
     return NULL;
 }
 
-int hub_start(struct hub *hub)
+int hub_start(struct hub *hub, void (*begin)(void))
 {
     sigset_t all, before;
     int error;
 
+    hub->begin = begin;
     hub->stop = eventfd(0, EFD_CLOEXEC);
     if (hub->stop < 0) {
         message("cannot make an eventfd for the hub's thread: %s", error_reason(errno));

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "connection.h"
 
@@ -25,7 +26,10 @@ bool hub_socket_path(char path[PATH_MAX], const char *dir, const char *connectio
 /** How many descriptors a hub takes for a connection at most, whoever comes to its doors and whatever they do. */
 size_t hub_descriptors(const struct hub_connection_config *config);
 
-/** ... and besides: standard ones, the loop and what ends it, asynchronous I/O, a spare one. */
+/** Bytes of the largest file that it makes for a connection. */
+uint64_t hub_file_bytes(const struct hub_connection_config *config);
+
+/** Descriptors that a hub takes besides: standard ones, the loop and what ends it, asynchronous I/O, a spare one. */
 #define HUB_DESCRIPTORS 10
 
 /**
@@ -46,9 +50,10 @@ int hub_serve(struct hub *hub, int stop);
 /**
  * Serves in a thread until hub_destroy(). When that fails, the process gets SIGTERM after a message.
  *
+ * @param begin what the thread begins with; may be NULL
  * @return 0, or -1 after a message
  */
-int hub_start(struct hub *hub);
+int hub_start(struct hub *hub, void (*begin)(void));
 
 /** Puts out everybody and frees it. NULL is allowed. */
 void hub_destroy(struct hub *hub);

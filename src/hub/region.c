@@ -23,6 +23,13 @@ static uint64_t lay_out(struct region *region, const struct dataport_spec *datap
     return bar_bytes(end);
 }
 
+uint64_t region_bytes(const struct dataport_spec *dataports, size_t n)
+{
+    struct region region;
+
+    return lay_out(&region, dataports, n);
+}
+
 int region_create(struct region *region, const char *name, const struct dataport_spec *dataports, size_t n)
 {
     *region = REGION_NONE;

@@ -22,6 +22,9 @@ struct region {
 /** No region: region_destroy() may have it. */
 #define REGION_NONE ((struct region){.memfd = -1})
 
+/** Bytes of a region with these dataports, and so no less than any of them has. */
+uint64_t region_bytes(const struct dataport_spec *dataports, size_t n);
+
 /**
  * Makes a region of zeros.
  *

@@ -16,6 +16,7 @@
 #include "../common/end_signals.h"
 #include "../common/exit_status.h"
 #include "../common/message.h"
+#include "confinement.h"
 #include "starter.h"
 #include "topology_hub.h"
 #include "vm_process.h"
@@ -142,7 +143,11 @@ static int prepare(struct runner *runner)
     if (watch_signals(runner))
         return -1;
     runner->hub = topology_hub_create(topology, runner->options->socket_dir, runner->options->stats);
-    return runner->hub ? hub_start(runner->hub) : -1;
+    if (!runner->hub || confinement_begin(topology, runner->options, descriptors_of(topology)) ||
+        hub_start(runner->hub, confinement_enter_hub))
+        return -1;
+    confinement_enter_main();
+    return 0;
 }
 
 /* --- ending --- */

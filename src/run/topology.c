@@ -60,6 +60,7 @@ void topology_free(struct topology *topology)
         free(vm->kernel);
         free(vm->initramfs);
         free(vm->command_line);
+        free(vm->user);
         free(vm->console_path);
     }
     for (size_t i = 0; i < topology->num_connections; i++)

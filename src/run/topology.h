@@ -48,6 +48,7 @@ struct topology_vm {
     char *kernel;       /**< NULL: none, but crossvm-vm needs one */
     char *initramfs;    /**< NULL: none */
     char *command_line; /**< NULL: none */
+    char *user;         /**< whom root's VM goes on as; NULL: a user of its own */
     uint64_t memory;    /**< bytes, a multiple of 1 MiB */
     unsigned int vcpus;
     enum console_kind console;

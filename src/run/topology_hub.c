@@ -55,6 +55,18 @@ size_t topology_hub_descriptors(const struct topology *topology)
     return n;
 }
 
+uint64_t topology_hub_file_bytes(const struct topology *topology)
+{
+    struct hub_connection_config config;
+    uint64_t most = 0;
+
+    for (size_t i = 0; i < topology->num_connections; i++) {
+        topology_describe(topology, i, &config);
+        most = hub_file_bytes(&config) > most ? hub_file_bytes(&config) : most;
+    }
+    return most;
+}
+
 struct hub *topology_hub_create(const struct topology *topology, const char *dir, bool stats)
 {
     struct hub *hub = hub_create(dir, stats);

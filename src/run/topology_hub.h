@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "../hub/hub.h"
 #include "../qmp/vmm_device.h"
@@ -22,6 +23,9 @@ void topology_vmm_socket(const struct topology *topology, size_t connection, int
 
 /** How many descriptors a hub takes for the connections. */
 size_t topology_hub_descriptors(const struct topology *topology);
+
+/** Bytes of the largest file that it makes for one of them. */
+uint64_t topology_hub_file_bytes(const struct topology *topology);
 
 /**
  * Makes a hub with all connections.

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include "../common/size.h"
 #include "../common/vm_limits.h"
@@ -59,6 +60,16 @@ static void read_command_line(const struct part *part, struct topology_vm *vm)
         part_error(part, "this has %zu bytes, and at most %d fit", strlen(text), VM_MAX_COMMAND_LINE);
     else if (text)
         vm->command_line = copy_text(text);
+}
+
+static void read_user(const struct part *part, struct topology_vm *vm)
+{
+    const char *text = part_text(part);
+
+    if (text && geteuid() != 0)
+        part_error(part, "only root can start VMs as another user; leave it out");
+    else if (text)
+        vm->user = copy_text(text);
 }
 
 static void read_vcpus(const struct part *part, struct topology_vm *vm)
@@ -154,8 +165,8 @@ static void read_program(const char *folder, const struct part *part, struct top
 
 static void read_vm(struct topology *topology, const char *folder, const struct part *part)
 {
-    static const char *const keys_of_crossvm_vm[] = {"name",   "vmm",   "kernel",  "initramfs", "command_line",
-                                                     "memory", "vcpus", "console", "restart",   NULL};
+    static const char *const keys_of_crossvm_vm[] = {
+        "name", "vmm", "kernel", "initramfs", "command_line", "user", "memory", "vcpus", "console", "restart", NULL};
     static const char *const keys_of_qemu[] = {"name",      "vmm",          "door",   "program", "arguments", "kernel",
                                                "initramfs", "command_line", "memory", "vcpus",   "console",   "restart",
                                                NULL};
@@ -188,6 +199,8 @@ static void read_vm(struct topology *topology, const char *folder, const struct 
         vm->initramfs = read_input(folder, &value);
     if (part_find(part, "command_line", &value))
         read_command_line(&value, vm);
+    if (part_find(part, "user", &value))
+        read_user(&value, vm);
     if (part_find(part, "memory", &value))
         read_size(&value, MIB, MIN_MEMORY, vm->vmm == VMM_CROSSVM_VM ? VM_MAX_MEMORY : QEMU_MAX_MEMORY, &vm->memory);
     if (part_find(part, "vcpus", &value))

@@ -17,6 +17,7 @@ struct vm_command_options {
     bool stats;
     bool dump; /**< show the devices instead of running */
     bool json; /**< ... as JSON */
+    bool no_sandbox;
 };
 
 struct vm_command {

@@ -12,6 +12,10 @@ int vmm_crossvm_vm_arguments(struct vm_command *command, const struct topology_v
         error |= vm_command_add(command, "--initramfs=%s", vm->initramfs);
     if (vm->command_line)
         error |= vm_command_add(command, "--command-line=%s", vm->command_line);
+    if (vm->user)
+        error |= vm_command_add(command, "--user=%s", vm->user);
+    if (options->no_sandbox)
+        error |= vm_command_add(command, "--no-sandbox");
     if (options->stats)
         error |= vm_command_add(command, "--stats");
     if (options->dump)

@@ -7,18 +7,21 @@
 #include "../common/descriptor_limit.h"
 #include "../common/standard_streams.h"
 #include "../run/topology_hub.h"
+#include "../sandbox/lock_down.h"
 #include "../wire/socket_directory.h"
 #include "command.h"
 #include "serve.h"
 
 enum {
     OPTION_STATS = 256,
+    OPTION_NO_SANDBOX,
 };
 
 struct request {
     const char *file;
     const char *dir;
     bool stats;
+    bool no_sandbox;
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -31,6 +34,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         return 0;
     case OPTION_STATS:
         request->stats = true;
+        return 0;
+    case OPTION_NO_SANDBOX:
+        request->no_sandbox = true;
         return 0;
     default:
         return command_line_take_file(key, argument, state, &request->file);
@@ -45,6 +51,8 @@ static const struct argp argp = {
              "$XDG_RUNTIME_DIR/crossvm)",
              0},
             {"stats", OPTION_STATS, NULL, 0, "tell what each VMM asked for, when it leaves", 0},
+            {"no-sandbox", OPTION_NO_SANDBOX, NULL, 0,
+             "do not confine this program: for debugging, or where the kernel cannot", 0},
             {0},
         },
     .parser = parse,
@@ -67,6 +75,25 @@ static void print_sockets(const struct topology *topology, const char *dir)
     }
 }
 
+/* All sockets are in one directory. */
+static int confine(const struct topology *topology, const struct request *request)
+{
+    char socket[PATH_MAX];
+    const char *const sockets[] = {socket};
+    struct serve_needs needs = {
+        .sockets = sockets,
+        .num_sockets = topology->num_connections ? 1 : 0,
+        .descriptors = topology_hub_descriptors(topology),
+        .file_bytes = topology_hub_file_bytes(topology),
+    };
+
+    if (request->no_sandbox || !lock_down_is_possible())
+        return 0;
+    if (needs.num_sockets)
+        (void)topology_socket(topology, 0, 0, request->dir, socket);
+    return serve_confine(&needs);
+}
+
 static int serve(const struct topology *topology, const struct request *request, int stop)
 {
     struct hub *hub = NULL;
@@ -74,10 +101,12 @@ static int serve(const struct topology *topology, const struct request *request,
 
     if (descriptor_limit_check("this topology", topology_hub_descriptors(topology)) == 0)
         hub = topology_hub_create(topology, request->dir, request->stats);
-    if (hub) {
+    if (hub && confine(topology, request) == 0) {
         print_sockets(topology, request->dir);
-        if (standard_output_flush() && serve_tell_ready() && hub_serve(hub, stop) == 0)
-            status = STATUS_OK;
+        if (standard_output_flush() && serve_tell_ready()) {
+            serve_enter_filter();
+            status = hub_serve(hub, stop) ? STATUS_ERROR : STATUS_OK;
+        }
     }
     hub_destroy(hub);
     return status;

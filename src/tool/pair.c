@@ -11,18 +11,20 @@
 #include "../common/name.h"
 #include "../common/standard_streams.h"
 #include "../hub/hub.h"
+#include "../sandbox/lock_down.h"
 #include "../wire/socket_directory.h"
 #include "command.h"
 #include "serve.h"
 
 #define DEFAULT_SIZE 0x10000
 
-enum { OPTION_END0 = 0x100, OPTION_END1, OPTION_STATS };
+enum { OPTION_END0 = 0x100, OPTION_END1, OPTION_STATS, OPTION_NO_SANDBOX };
 
 struct pair_options {
     struct hub_connection_config connection;
     const char *dir; /* of the sockets */
     bool stats;
+    bool no_sandbox;
 };
 
 static void add_dataport(struct argp_state *state, struct hub_connection_config *connection, const char *text)
@@ -78,6 +80,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_STATS:
         options->stats = true;
         return 0;
+    case OPTION_NO_SANDBOX:
+        options->no_sandbox = true;
+        return 0;
     case ARGP_KEY_ARG:
         if (!is_name(argument))
             command_line_error(state, "\"%s\" is no name: it has 1 to %d of the characters A-Z a-z 0-9 . _ -", argument,
@@ -101,6 +106,8 @@ static const struct argp_option options[] = {
     {"stats", OPTION_STATS, NULL, 0, "tell what each VMM asked for, when it leaves", 0},
     {"socket-dir", 'd', "DIR", 0,
      "where programs find the ends (default $CROSSVM_DIR, /run/crossvm or $XDG_RUNTIME_DIR/crossvm)", 0},
+    {"no-sandbox", OPTION_NO_SANDBOX, NULL, 0, "do not confine this program: for debugging, or where the kernel cannot",
+     0},
     {0},
 };
 
@@ -114,12 +121,31 @@ static const struct argp argp = {
         "Prints the names or the sockets of the ends when they can be taken. Ends on SIGINT, SIGTERM or SIGHUP.",
 };
 
+static size_t descriptors_of(const struct hub_connection_config *connection)
+{
+    return HUB_DESCRIPTORS + hub_descriptors(connection);
+}
+
 static int check_descriptors(const struct hub_connection_config *connection)
 {
     char what[CROSSVM_FULL_NAME_BYTES + 16];
 
     (void)snprintf(what, sizeof(what), "connection \"%s\"", connection->name);
-    return descriptor_limit_check(what, HUB_DESCRIPTORS + hub_descriptors(connection));
+    return descriptor_limit_check(what, descriptors_of(connection));
+}
+
+static int confine(const struct pair_options *options)
+{
+    const struct hub_connection_config *connection = &options->connection;
+    const char *const sockets[] = {connection->ends[0].path, connection->ends[1].path};
+    const struct serve_needs needs = {
+        .sockets = sockets,
+        .num_sockets = 2,
+        .descriptors = descriptors_of(connection),
+        .file_bytes = hub_file_bytes(connection),
+    };
+
+    return options->no_sandbox || !lock_down_is_possible() ? 0 : serve_confine(&needs);
 }
 
 /* What an end is called, and where its socket is, when they were not given. In texts is what takes them. */
@@ -163,10 +189,12 @@ int cmd_pair(int argc, char **argv)
         return STATUS_ERROR;
     if (check_descriptors(&chosen.connection) == 0)
         hub = hub_create(chosen.dir, chosen.stats);
-    if (hub && hub_add(hub, &chosen.connection) == 0) {
+    if (hub && hub_add(hub, &chosen.connection) == 0 && confine(&chosen) == 0) {
         printf("%s %s\n", texts[0], texts[1]);
-        if (standard_output_flush() && hub_serve(hub, stop) == 0)
-            status = STATUS_OK;
+        if (standard_output_flush()) {
+            serve_enter_filter();
+            status = hub_serve(hub, stop) ? STATUS_ERROR : STATUS_OK;
+        }
     }
     hub_destroy(hub);
     close(stop);

@@ -14,6 +14,7 @@ enum {
     OPTION_CHECK = 256,
     OPTION_DUMP,
     OPTION_STATS,
+    OPTION_NO_SANDBOX,
 };
 
 struct request {
@@ -39,6 +40,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_STATS:
         request->program.stats = true;
         return 0;
+    case OPTION_NO_SANDBOX:
+        request->program.no_sandbox = true;
+        return 0;
     case 'd':
         request->program.socket_dir = argument;
         return 0;
@@ -60,6 +64,8 @@ static const struct argp_option options[] = {
      "$XDG_RUNTIME_DIR/crossvm)",
      0},
     {"stats", OPTION_STATS, NULL, 0, "print counters of each VM's exits at its end", 0},
+    {"no-sandbox", OPTION_NO_SANDBOX, NULL, 0,
+     "confine neither this program nor crossvm-vm: for debugging, or where the kernel cannot", 0},
     {0},
 };
 

@@ -2,6 +2,7 @@
 #include "serve.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,11 @@
 #include "../common/descriptor.h"
 #include "../common/end_signals.h"
 #include "../common/message.h"
+#include "../hub/confinement.h"
+#include "../sandbox/libc_calls.h"
+#include "../sandbox/lock_down.h"
+
+static struct filter filter;
 
 int serve_catch_signals(void)
 {
@@ -55,4 +61,35 @@ bool serve_tell_ready(void)
     if (fd >= 0)
         close(fd);
     return sent;
+}
+
+int serve_confine(const struct serve_needs *needs)
+{
+    const struct filter_list lists[] = {hub_calls(), libc_calls(), libc_thread_calls()};
+    const struct limits limits = hub_limits(needs->descriptors, needs->file_bytes);
+    size_t n = needs->num_sockets;
+    char(*names)[PATH_MAX] = calloc(n, sizeof(*names));
+    struct landlock_folder *folders = calloc(n, sizeof(*folders));
+    int error = -1;
+
+    if (names && folders) {
+        for (size_t i = 0; i < n; i++) {
+            hub_folder_of(names[i], needs->sockets[i]);
+            folders[i] = (struct landlock_folder){.path = names[i], .use = LANDLOCK_REMOVE};
+        }
+        /* The filter is made in a file, which the limits may forbid. */
+        if (filter_make(&filter, "main", lists, sizeof(lists) / sizeof(lists[0])) == 0 && limits_set(&limits) == 0)
+            error = lock_down(&(struct lock_down){.folders = folders, .num_folders = n});
+    } else {
+        message("no memory for the folders of sockets");
+    }
+    free(names);
+    free(folders);
+    return error;
+}
+
+void serve_enter_filter(void)
+{
+    if (filter.program)
+        filter_enter(&filter);
 }

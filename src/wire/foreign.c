@@ -90,8 +90,10 @@ static bool start_thread(struct closing *closing)
     if (pthread_attr_init(&detached))
         return false;
     (void)pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+    (void)pthread_attr_setstacksize(&detached, FOREIGN_THREAD_BYTES);
     /* Signals are for the threads that handle them. */
     sigfillset(&all);
+    sigdelset(&all, SIGSYS); /* of this thread, if it makes a system call that is forbidden */
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     error = pthread_create(&thread, &detached, run, closing);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -12,6 +12,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/** The stack of a thread that closes. */
+#define FOREIGN_THREAD_BYTES 0x20000u
+
 /** The threads that close what the clients of one door have sent. */
 struct foreign_closer;
 

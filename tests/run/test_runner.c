@@ -203,6 +203,27 @@ static void an_empty_command_line(void **state)
                         "a | <--name=a> <--memory=256M> <--vcpus=1> <--kernel=./kernel> <--command-line=> \n");
 }
 
+/* Only root can choose users. */
+static void what_crossvm_vm_is_told_of_confinement(void **state)
+{
+    (void)state;
+    file_write("a", "printf '<%s> ' \"$@\"\n");
+    file_write("t.yaml", "vms:\n" VM("a", ""));
+    assert_int_equal(RUN("run", "--no-sandbox", "t.yaml"), 0);
+    assert_string_equal(file_read("out"),
+                        "a | <--name=a> <--memory=256M> <--vcpus=1> <--kernel=./kernel> <--no-sandbox> \n");
+    file_write("t.yaml", "vms:\n" VM("a", ", user: nobody"));
+    if (geteuid() == 0) {
+        assert_int_equal(RUN("run", "t.yaml"), 0);
+        assert_string_equal(file_read("out"),
+                            "a | <--name=a> <--memory=256M> <--vcpus=1> <--kernel=./kernel> <--user=nobody> \n");
+    } else {
+        assert_int_equal(RUN("run", "t.yaml"), 2);
+        assert_non_null(
+            strstr(file_read("err"), "vms[0].user: only root can start VMs as another user; leave it out\n"));
+    }
+}
+
 /* A starter that is killed takes the VMs along, and the runner says so. */
 static void a_starter_that_is_killed(void **state)
 {
@@ -761,6 +782,7 @@ int main(int argc, char **argv)
         RUNNER_TEST(a_vmm_that_is_not_there),
         RUNNER_TEST(with_a_vm_that_others_start),
         RUNNER_TEST(an_empty_command_line),
+        RUNNER_TEST(what_crossvm_vm_is_told_of_confinement),
         RUNNER_TEST(a_starter_that_is_killed),
         RUNNER_TEST(many_descriptors),
         RUNNER_TEST(too_few_descriptors),

@@ -24,7 +24,7 @@ void serve_end(void)
     hub = hub_create(folder, false);
     assert_non_null(hub);
     assert_int_equal(hub_add(hub, &config), 0);
-    assert_int_equal(hub_start(hub), 0);
+    assert_int_equal(hub_start(hub, NULL), 0);
 }
 
 void end_service(void)
