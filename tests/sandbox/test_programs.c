@@ -10,12 +10,15 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "../../src/wire/descriptors.h"
@@ -126,6 +129,42 @@ static void the_runners_hub_is_confined(void **state)
     attack_runner("hub", "crossvm: the thread hub made the system call openat (");
 }
 
+static int connect_to(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+
+    assert_true(fd >= 0);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
+    return fd;
+}
+
+/* A client that breaks the protocol and leaves files in its queue: a thread closes them, which is started then. */
+static void what_clients_send_is_closed_in_threads(void **state)
+{
+    pid_t program = start("pair link --socket-dir .");
+    const int file = open("kernel", O_RDONLY);
+    int client;
+    char byte;
+
+    (void)state;
+    file_await("log", "link.0 link.1");
+    assert_int_equal(kill(program, SIGSTOP), 0); /* all is sent before it looks */
+    client = connect_to("link.0.sock");
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(cvm_descriptors_send(client, "", 1, &file, 1), 0);
+    assert_int_equal(kill(program, SIGCONT), 0);
+    assert_int_equal(recv(client, &byte, 1, 0), 0);
+    assert_int_equal(setenv("CROSSVM_DIR", ".", 1), 0);
+    assert_int_equal(RUN("info", "link.0"), 0);
+    close(client);
+    close(file);
+    assert_int_equal(kill(program, SIGTERM), 0);
+    assert_int_equal(tool_finish(program), 0);
+    assert_string_equal(file_read("log"), "link.0 link.1\n");
+}
+
 /* Whoever floods sockets with descriptors, as the same user, keeps no VM from starting. */
 static void descriptors_of_others_do_not_count(void **state)
 {
@@ -168,6 +207,7 @@ int main(int argc, char **argv)
         FOLDER_TEST(hub_is_confined),
         FOLDER_TEST(the_runner_is_confined),
         FOLDER_TEST(the_runners_hub_is_confined),
+        FOLDER_TEST(what_clients_send_is_closed_in_threads),
         FOLDER_TEST(descriptors_of_others_do_not_count),
         FOLDER_TEST(without_a_sandbox_the_call_is_made),
     };
