@@ -38,10 +38,13 @@ check_tools() {
 clang              # the test that builds with it
 clang-format       # format of C
 clang-tidy         # mistakes of C
+fish               # the test of what it completes
 g++                # the public headers are for C++, too
 git                # which files are the project's own
 libclang-rt-dev    # the same: its sanitizers
 libcmocka-dev      # unit tests
+man-db             # mistakes of the manual, as groff sees them
+mandoc             # the same, as mdoc's own formatter sees them
 musl-tools         # the test that builds with another C library
 pkgconf            # the test that uses what is installed
 python3            # tests of the Python module
@@ -49,6 +52,7 @@ python3-setuptools # the test that installs it
 python3-venv       # the same
 python3-wheel      # the same
 shellcheck         # mistakes of shell scripts
+zsh                # the test of what it completes
 LIST
 }
 

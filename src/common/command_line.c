@@ -11,6 +11,7 @@
 
 #include <crossvm/version.h>
 
+#include "completion.h"
 #include "message.h"
 #include "size.h"
 
@@ -66,6 +67,10 @@ void command_line_parse(const struct argp *argp, unsigned int flags, int argc, c
     char *slash = strrchr(argv[0], '/');
     error_t error;
 
+    if (argc > 1 && strcmp(argv[1], COMPLETION_OPTION) == 0) {
+        completion_print(&all, argc - 2, argv + 2);
+        exit(0);
+    }
     if (slash)
         argv[0] = slash + 1; /* messages begin with the program's name, not its path */
     error = argp_parse(&all, argc, argv, flags | ARGP_NO_HELP, NULL, input);

@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 /**
- * Parses a command line. Ends the process after --help and --version, and with argp_err_exit_status after an error.
+ * Parses a command line. Ends the process after --help, --version and a shell's question (completion.h), and with
+ * argp_err_exit_status after an error.
  *
  * @param argp  the command's own options and arguments; -h, --help, --usage, -V and --version are added
  * @param flags ARGP_IN_ORDER or 0

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../common/standard_streams.h"
+#include "candidates.h"
 #include "command.h"
 
 static command_function cmd_help, cmd_version;
@@ -104,6 +105,26 @@ static int run(int argc, char **argv)
     return STATUS_ERROR;
 }
 
+/* --- completion --- */
+
+static void offer_value(const struct completion *completion, const char *placeholder)
+{
+    if (strcmp(placeholder, "COMMAND") != 0) {
+        candidates_offer(completion, placeholder);
+        return;
+    }
+    for (size_t i = 0; i < NUM_COMMANDS; i++)
+        completion_offer(completion, commands[i].name, commands[i].summary);
+}
+
+/* `crossvm --complete COMMAND WORD...` is a question to the command; with one word it is one of the commands. */
+static int complete(int argc, char **argv)
+{
+    argv[1] = argv[2];
+    argv[2] = COMPLETION_OPTION;
+    return run(argc - 1, argv + 1);
+}
+
 /* --- crossvm help, crossvm version --- */
 
 static error_t parse_help(int key, char *argument, struct argp_state *state)
@@ -143,6 +164,9 @@ int main(int argc, char **argv)
 
     standard_streams_set_up(STATUS_ERROR);
     argp_err_exit_status = STATUS_ERROR;
+    completion_offer_value = offer_value;
+    if (argc > 3 && strcmp(argv[1], COMPLETION_OPTION) == 0)
+        return complete(argc, argv);
     command_line_parse(&argp, ARGP_IN_ORDER, argc, argv, &command);
     return run(argc - command, argv + command);
 }

@@ -22,13 +22,13 @@ struct request {
 
 /* --- command line --- */
 
+const char *const vmm_words[] = {
+    [QEMU] = "qemu", [CLOUD_HYPERVISOR] = "cloud-hypervisor", [LIBVIRT] = "libvirt", NULL};
+
 static enum vmm choose_vmm(struct argp_state *state, const char *text)
 {
-    static const char *const names[] = {
-        [QEMU] = "qemu", [CLOUD_HYPERVISOR] = "cloud-hypervisor", [LIBVIRT] = "libvirt"};
-
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(text, names[i]) == 0)
+    for (size_t i = 0; vmm_words[i]; i++) {
+        if (strcmp(text, vmm_words[i]) == 0)
             return (enum vmm)i;
     }
     command_line_error(state, "--vmm: \"%s\" is none of qemu, cloud-hypervisor and libvirt", text);
