@@ -51,8 +51,11 @@ static int stem_length(const char *path)
 
 /* --- the directory --- */
 
-/* Makes it if it is missing, and checks it. 0, or -1 after a message. */
-static int prepare_directory(const char *dir)
+/*
+ * Makes it if it is missing, and checks it. is_for_group receives whether it gives its group to the files in it. 0, or
+ * -1 after a message.
+ */
+static int prepare_directory(const char *dir, bool *is_for_group)
 {
     const char *fault;
     struct stat status;
@@ -72,6 +75,7 @@ static int prepare_directory(const char *dir)
         return -1;
     }
     close(fd);
+    *is_for_group = status.st_mode & S_ISGID;
     fault = cvm_socket_directory_status_fault(&status, true);
     if (fault)
         message("the directory %s for sockets %s", dir, fault);
@@ -131,6 +135,7 @@ static void release_lock(struct door *door)
 int door_open_at(struct door *door, int type, const char *path, const char *name)
 {
     char directory[DOOR_PATH_BYTES];
+    bool is_for_group;
     int length;
 
     *door = DOOR_CLOSED;
@@ -138,13 +143,15 @@ int door_open_at(struct door *door, int type, const char *path, const char *name
     if (check_length((int)strlen(path), path, name) || check_length(length, path, name))
         return -1;
     copy_directory(directory, path);
-    if (prepare_directory(directory) || take_lock(door, path, name))
+    if (prepare_directory(directory, &is_for_group) || take_lock(door, path, name))
         return -1;
     (void)unlink(path); /* what a dead process left */
-    if (listener_open(&door->listener, type, path) == 0)
+    /* Whoever set the bit chose the group. bind() obeys the umask, which would keep the group out. */
+    if (listener_open(&door->listener, type, path) == 0 &&
+        (!is_for_group || listener_admit_group(&door->listener) == 0))
         return 0;
     message("connection \"%s\": cannot serve %s: %s", name, path, error_reason(errno));
-    release_lock(door);
+    door_close(door);
     return -1;
 }
 

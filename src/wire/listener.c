@@ -68,6 +68,11 @@ int listener_open(struct listener *listener, int type, const char *path)
     return -1;
 }
 
+int listener_admit_group(const struct listener *listener)
+{
+    return chmod(listener->address.sun_path, S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP);
+}
+
 void listener_close(struct listener *listener)
 {
     if (listener->fd < 0)

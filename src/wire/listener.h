@@ -32,6 +32,9 @@ struct listener {
  */
 int listener_open(struct listener *listener, int type, const char *path);
 
+/** Lets the file's group in, too. 0, or -1 with errno. */
+int listener_admit_group(const struct listener *listener);
+
 /** Closes it and removes its file. A closed one is allowed. */
 void listener_close(struct listener *listener);
 

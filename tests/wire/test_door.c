@@ -200,6 +200,28 @@ static void others_must_not_write(void **state)
     }
 }
 
+/* Its set-group-ID bit gives the sockets to its group, whatever the umask says; the lock is for nobody else. */
+static void a_group_may_be_let_in(void **state)
+{
+    mode_t mask = umask(0077);
+    struct door door;
+
+    (void)state;
+    require_root();
+    assert_int_equal(chown(folder, 0, STRANGERS), 0);
+    assert_int_equal(chmod(folder, 02775), 0);
+    assert_int_equal(door_open(&door, folder, "x"), 0);
+    (void)umask(mask);
+    assert_int_equal(folder_stat("x.sock").st_mode, S_IFSOCK | 0660);
+    assert_int_equal(folder_stat("x.sock").st_gid, STRANGERS);
+    assert_int_equal(folder_stat("x.lock").st_mode, S_IFREG | 0600);
+    door_close(&door);
+    assert_int_equal(chmod(folder, 0775), 0);
+    assert_int_equal(door_open(&door, folder, "x"), 0);
+    assert_int_equal(folder_stat("x.sock").st_mode, S_IFSOCK | 0600);
+    door_close(&door);
+}
+
 static int open_as_stranger(void *argument)
 {
     struct door door;
@@ -244,7 +266,7 @@ int main(void)
         FOLDER_TEST(what_a_dead_process_left), FOLDER_TEST(owners_that_come_and_go),
         FOLDER_TEST(links_are_not_followed),   FOLDER_TEST(it_is_made),
         FOLDER_TEST(others_must_not_write),    FOLDER_TEST(others_must_not_own_it),
-        FOLDER_TEST(a_path_that_is_too_long),
+        FOLDER_TEST(a_group_may_be_let_in),    FOLDER_TEST(a_path_that_is_too_long),
     };
 
     return cmocka_run_group_tests_name("door", tests, NULL, NULL);
