@@ -74,7 +74,9 @@ static int connect_error(const char *path, int error)
                         path);
     case EACCES:
     case EPERM:
-        return cvm_fail(error, "no permission to connect to %s: run this as root, or as the user that it belongs to",
+        return cvm_fail(error,
+                        "no permission to connect to %s: run this as root, as the user that it belongs to, or as a "
+                        "member of its group if that may write it",
                         path);
     case EPROTOTYPE:
         return cvm_fail(EPROTO, "%s is a socket of something else than a connection", path);
