@@ -9,6 +9,7 @@
 #   setup.sh --check              only what 'make check' needs
 #   setup.sh --bench              only what 'make bench' compares channels with
 #   setup.sh --fuzz               only what 'make fuzz' needs
+#   setup.sh --deb                only what 'make deb' needs
 #   setup.sh --list-sysroot ARCH  prints the packages that sysroot.sh unpacks for another architecture
 #   setup.sh --update-lists       fetches new package lists for apt
 set -eu
@@ -128,12 +129,28 @@ llvm               # tells which lines the inputs reach
 LIST
 }
 
+# What Debian packages are built with, beside what debian/control asks for
+deb_tools() {
+    names <<'LIST'
+debhelper               # the steps of a package
+dh-dkms                 # of the guest driver's
+dh-python               # of the Python module's
+dpkg-dev                # dpkg-buildpackage
+g++                     # it wants build-essential's packages
+lintian                 # mistakes of packages
+pybuild-plugin-pyproject # builds a module with a pyproject.toml
+python3-all             # the Pythons that a module is for
+python3-setuptools      # builds the module
+LIST
+}
+
 # All to build and test for an architecture; this machine's own is always among what can be built
 packages() {
     case $purpose in
     --install) build_tools && libraries "$host_arch" ;;
     --check) build_tools && check_tools && libraries "$host_arch" ;;
     --bench) bench_tools ;;
+    --deb) build_tools && deb_tools && libraries "$host_arch" ;;
     --fuzz) build_tools && fuzz_tools && libraries "$host_arch" ;;
     esac
     [ -z "$purpose" ] || return 0
@@ -192,7 +209,7 @@ apt_failed() {
 
 purpose=
 case ${1:-} in
---install | --check | --bench | --fuzz)
+--install | --check | --bench | --fuzz | --deb)
     purpose=$1
     shift
     ;;
