@@ -106,6 +106,7 @@ deb:
 	@scripts/deb $(ARCH)
 
 test-deb:
+	@scripts/setup.sh --test-deb
 	@tests/packages/run
 
 sel4-check:

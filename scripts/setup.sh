@@ -10,6 +10,7 @@
 #   setup.sh --bench              only what 'make bench' compares channels with
 #   setup.sh --fuzz               only what 'make fuzz' needs
 #   setup.sh --deb                only what 'make deb' needs
+#   setup.sh --test-deb           only what 'make test-deb' needs
 #   setup.sh --list-sysroot ARCH  prints the packages that sysroot.sh unpacks for another architecture
 #   setup.sh --update-lists       fetches new package lists for apt
 set -eu
@@ -144,6 +145,15 @@ python3-setuptools      # builds the module
 LIST
 }
 
+# What tries packages in clean systems
+deb_test_tools() {
+    names <<'LIST'
+debian-archive-keyring  # the keys of the systems' packages
+git                     # which files are the project's own
+mmdebstrap              # makes the systems
+LIST
+}
+
 # All to build and test for an architecture; this machine's own is always among what can be built
 packages() {
     case $purpose in
@@ -151,6 +161,7 @@ packages() {
     --check) build_tools && check_tools && libraries "$host_arch" ;;
     --bench) bench_tools ;;
     --deb) build_tools && deb_tools && libraries "$host_arch" ;;
+    --test-deb) deb_test_tools ;;
     --fuzz) build_tools && fuzz_tools && libraries "$host_arch" ;;
     esac
     [ -z "$purpose" ] || return 0
@@ -209,7 +220,7 @@ apt_failed() {
 
 purpose=
 case ${1:-} in
---install | --check | --bench | --fuzz | --deb)
+--install | --check | --bench | --fuzz | --deb | --test-deb)
     purpose=$1
     shift
     ;;
