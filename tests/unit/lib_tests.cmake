@@ -6,7 +6,7 @@ find_package(Threads REQUIRED)
 add_library(lib_fixture STATIC ${CMAKE_CURRENT_LIST_DIR}/../tool/fake_vm.c ${CMAKE_CURRENT_LIST_DIR}/../tool/lib_fixture.c)
 target_link_libraries(lib_fixture PUBLIC crossvm-static ${CMOCKA_LIBRARIES} Threads::Threads)
 
-foreach(name guest host list process protocol)
+foreach(name guest host list process protocol registers)
     add_executable(test_lib_${name} ${CMAKE_CURRENT_LIST_DIR}/test_lib_${name}.c)
     target_link_libraries(test_lib_${name} PRIVATE lib_fixture)
     add_test(NAME lib/${name} COMMAND test_lib_${name})
