@@ -96,7 +96,7 @@ void cvm_channel_give_space(crossvm_channel_t *channel)
     cvm_channel_emit(channel);
 }
 
-/* Learns what the peer has sent: at most what there is space for, and no part of a record. */
+/* With an empty ring: learns what the peer has sent, at most what there is space for, and no part of a record. */
 static int look_at_produced(crossvm_channel_t *channel)
 {
     struct crossvm_private_receiver *recv = &channel->recv;
@@ -105,7 +105,7 @@ static int look_at_produced(crossvm_channel_t *channel)
      * crossvm_private_publish(). */
     uint32_t produced = crossvm_private_load_acquire(recv->peer_produced);
 
-    if (produced - index > channel->ring_bytes || produced - index < recv->produced - index)
+    if (produced - index > channel->ring_bytes)
         return cvm_channel_break(channel, "the other end claims to have sent more than there is space for");
     if (channel->config.mode == CROSSVM_CHANNEL_DATAGRAM && produced % CROSSVM_CHANNEL_RECORD_ALIGN != 0)
         return cvm_channel_break(channel, "the other end claims to have sent a part of a datagram");

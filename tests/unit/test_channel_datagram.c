@@ -155,6 +155,28 @@ static void batches_keep_order_and_boundaries(void **state)
     (void)state;
 }
 
+/* A batch on the fast path, which a datagram before it has opened, goes into the buffer as far as that has room. */
+static void of_a_batch_no_more_are_taken_than_are_wanted(void **state)
+{
+    for (size_t wanted = 2; wanted <= 6; wanted++) {
+        struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
+        crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+        uint64_t out[4][2] = {{1}, {2}, {3}, {4}}, in[7][2] = {{0}};
+        const size_t first = wanted < 5 ? wanted : 5;
+
+        assert_int_equal(crossvm_channel_send(one, "0123456789abcdef", 16, NOW), 16);
+        assert_int_equal(crossvm_channel_send_many(one, out, 16, 4, NOW), 4);
+        assert_int_equal(crossvm_channel_recv_many(two, in, 16, NULL, wanted, NOW), first);
+        for (size_t i = 1; i < 7; i++)
+            assert_int_equal(in[i][0], i < first ? i : 0);
+        if (first < 5)
+            assert_int_equal(crossvm_channel_recv_many(two, in, 16, NULL, 7, NOW), 5 - first);
+        assert_int_equal(crossvm_channel_recv_many(two, in, 16, NULL, 7, NOW), -EAGAIN);
+        pair_free(pair);
+    }
+    (void)state;
+}
+
 static void batches_stop_where_a_message_does_not_fit(void **state)
 {
     struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
@@ -228,6 +250,47 @@ static void commit_more_tells_nothing_before_flush(void **state)
     while (crossvm_channel_reserve(one, &room, 64, NOW) == 64)
         assert_int_equal(crossvm_channel_commit_more(one, 64), 0);
     assert_int_equal(crossvm_channel_recv(two, buffer, 64, NOW), 64);
+    pair_free(pair);
+    (void)state;
+}
+
+/* The sender is ahead as far as it can be, so that no byte which was not taken is written over. */
+static void every_length_is_kept_while_the_ring_is_full(void **state)
+{
+    struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    const size_t most = crossvm_channel_max_message(one);
+    uint8_t *out = malloc(most), *in = malloc(most);
+    size_t sent = 0;
+
+    for (size_t received = 0; received < 5000; received++) {
+        const size_t length = received * 37 % (most + 1);
+
+        for (;; sent++) {
+            const size_t next = sent * 37 % (most + 1);
+
+            fill(out, next, (unsigned)sent);
+            if (crossvm_channel_send(one, out, next, NOW) != (ptrdiff_t)next)
+                break;
+        }
+        assert_int_equal(crossvm_channel_recv(two, in, most, NOW), length);
+        assert_filled(in, length, (unsigned)received);
+    }
+    free(out);
+    free(in);
+    pair_free(pair);
+    (void)state;
+}
+
+static void no_room_for_what_is_too_long(void **state)
+{
+    struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel;
+    void *room;
+
+    assert_int_equal(crossvm_channel_reserve(one, &room, crossvm_channel_max_message(one) + 1, FOREVER), -EMSGSIZE);
+    assert_int_equal(crossvm_channel_reserve(one, &room, too_long, FOREVER), -EMSGSIZE);
+    assert_int_equal(crossvm_channel_reserve(one, &room, too_long - 7, FOREVER), -EMSGSIZE);
     pair_free(pair);
     (void)state;
 }
@@ -469,9 +532,12 @@ int main(void)
         cmocka_unit_test(a_full_ring_refuses_and_loses_nothing),
         cmocka_unit_test(a_buffer_that_is_too_small_leaves_the_message),
         cmocka_unit_test(batches_keep_order_and_boundaries),
+        cmocka_unit_test(of_a_batch_no_more_are_taken_than_are_wanted),
         cmocka_unit_test(batches_stop_where_a_message_does_not_fit),
         cmocka_unit_test(messages_are_written_and_read_in_place),
         cmocka_unit_test(commit_more_tells_nothing_before_flush),
+        cmocka_unit_test(every_length_is_kept_while_the_ring_is_full),
+        cmocka_unit_test(no_room_for_what_is_too_long),
         cmocka_unit_test(commit_without_reserve_is_refused),
         cmocka_unit_test(drain_waits_until_all_is_taken),
         cmocka_unit_test(indices_wrap_at_two_to_the_thirty_second),

@@ -104,6 +104,37 @@ static void every_index_with_every_length(void **state)
     (void)state;
 }
 
+/* The same on the fast path, which a record before it has opened. */
+static void every_length_behind_another(void **state)
+{
+    struct pair *pair = pair_at(832);
+    crossvm_channel_t *channel = &pair->end[0].channel;
+    const crossvm_channel_t before = *channel;
+    uint32_t *header = (uint32_t *)(void *)channel->recv.at;
+    uint32_t *produced = pair_word(pair, 1, CROSSVM_CHANNEL_PRODUCED_AT);
+    const uint32_t most = (uint32_t)crossvm_channel_max_message(channel), index = *produced;
+
+    for (uint32_t more = 8; more <= 400; more += 8) {
+        for (uint32_t length = 0; length <= most + 16; length++) {
+            const bool fits = length <= most && ((length + 15) & ~7u) <= more;
+            uint32_t lengths[2];
+
+            *channel = before;
+            *produced = index + 24 + more;
+            header[0] = 16;
+            header[6] = length;
+            header[1] = header[7] = 0;
+            assert_int_equal(crossvm_channel_recv(channel, buffer, sizeof(buffer), NOW), 16);
+            assert_int_equal(crossvm_channel_recv(channel, buffer, sizeof(buffer), NOW), fits ? (int)length : -EPROTO);
+
+            *channel = before;
+            assert_int_equal(crossvm_channel_recv_many(channel, buffer, SIZE / 2, lengths, 2, NOW), fits ? 2 : 1);
+        }
+    }
+    pair_free(pair);
+    (void)state;
+}
+
 /* Every LENGTH with every EACH, taken one by one and all at once. */
 static void every_length_with_every_each(void **state)
 {
@@ -215,6 +246,9 @@ static void skips_lead_to_a_record_or_to_nothing(void **state)
             *header = lengths[i];
             assert_int_equal(crossvm_channel_recv(channel, buffer, sizeof(buffer), NOW),
                              fits ? (int)lengths[i] : -EPROTO);
+            if (more <= 64)
+                assert_string_equal(crossvm_channel_reason(channel),
+                                    "the other end skips the rest of the ring, and nothing follows");
         }
     }
     pair_free(pair);
@@ -399,6 +433,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_index_with_every_length),
+        cmocka_unit_test(every_length_behind_another),
         cmocka_unit_test(every_length_with_every_each),
         cmocka_unit_test(a_batch_whose_header_changes),
         cmocka_unit_test(skips_lead_to_a_record_or_to_nothing),

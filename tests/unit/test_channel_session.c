@@ -291,9 +291,30 @@ static void mismatch(unsigned at, uint32_t value, const char *word)
     pair_free(pair);
 }
 
+/* Both ends leave the rest of a huge dataport alone. Nothing of it is touched here. */
+static void a_ring_is_no_longer_than_an_index_tells(void **state)
+{
+    const size_t most = CROSSVM_CHANNEL_RINGS_AT + 2 * (size_t)CROSSVM_CHANNEL_MAX_RING;
+    struct pair *pair = pair_new(4096, CROSSVM_CHANNEL_STREAM, 0);
+    crossvm_channel_config_t config = pair->end[0].channel.config;
+    crossvm_channel_t channel;
+
+    for (size_t more = 0; more < 1000; more++) {
+        config.size = most + 64 * more;
+        assert_int_equal(crossvm_channel_init(&channel, &config), 0);
+        assert_int_equal(crossvm_channel_ring_bytes(&channel), CROSSVM_CHANNEL_MAX_RING);
+    }
+    config.size = most - 1;
+    assert_int_equal(crossvm_channel_init(&channel, &config), 0);
+    assert_int_equal(crossvm_channel_ring_bytes(&channel), CROSSVM_CHANNEL_MAX_RING - 64);
+    pair_free(pair);
+    (void)state;
+}
+
 static void ends_that_do_not_fit_say_why(void **state)
 {
     mismatch(CROSSVM_CHANNEL_MAGIC_AT, 0, "magic");
+    mismatch(CROSSVM_CHANNEL_MAGIC_AT, CROSSVM_CHANNEL_MAGIC + 1, "magic");
     mismatch(CROSSVM_CHANNEL_VERSION_AT, CROSSVM_CHANNEL_VERSION + 0x10000, "version");
     mismatch(CROSSVM_CHANNEL_MODE_AT, CROSSVM_CHANNEL_DATAGRAM, "stream");
     mismatch(CROSSVM_CHANNEL_RING_BYTES_AT, 4096, "sizes");
@@ -550,6 +571,7 @@ int main(void)
         cmocka_unit_test(ends_meet_in_either_order),
         cmocka_unit_test(a_call_that_needs_the_peer_waits_for_it),
         cmocka_unit_test(what_an_end_says_is_said_again),
+        cmocka_unit_test(a_ring_is_no_longer_than_an_index_tells),
         cmocka_unit_test(ends_that_do_not_fit_say_why),
         cmocka_unit_test(a_newer_minor_version_and_unknown_features_are_welcome),
         cmocka_unit_test(half_close_is_end_of_file_after_the_data),

@@ -119,6 +119,31 @@ static void bytes_are_written_and_read_in_place(void **state)
     (void)state;
 }
 
+/* No further than to the end of the ring, and not over what was not taken. */
+static void no_more_is_committed_than_there_is_room(void **state)
+{
+    struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_STREAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    const size_t ring = crossvm_channel_ring_bytes(one);
+    uint8_t buffer[4096] = {0};
+    void *room;
+
+    assert_int_equal(crossvm_channel_send(one, buffer, ring - 100, NOW), ring - 100);
+    assert_int_equal(crossvm_channel_commit(one, 101), -EINVAL);
+    assert_int_equal(crossvm_channel_commit(one, 100), 0);
+    assert_int_equal(crossvm_channel_commit(one, 1), -EINVAL);
+    assert_int_equal(crossvm_channel_recv(two, buffer, ring, NOW), ring);
+    assert_int_equal(crossvm_channel_send(one, buffer, ring - 100, NOW), ring - 100);
+    assert_int_equal(crossvm_channel_recv(two, buffer, ring, NOW), ring - 100);
+    assert_int_equal(crossvm_channel_reserve(one, &room, 200, NOW), 100); /* the rest is at the start */
+    assert_int_equal(crossvm_channel_commit(one, 101), -EINVAL);
+    assert_int_equal(crossvm_channel_commit(one, 100), 0);
+    assert_int_equal(crossvm_channel_reserve(one, &room, 4096, NOW), ring - 100);
+    assert_int_equal(crossvm_channel_commit(one, ring - 99), -EINVAL);
+    pair_free(pair);
+    (void)state;
+}
+
 static void batches_of_datagrams_are_refused(void **state)
 {
     struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_STREAM);
@@ -160,6 +185,7 @@ int main(void)
         cmocka_unit_test(a_full_ring_takes_a_part),
         cmocka_unit_test(without_a_deadline_everything_goes),
         cmocka_unit_test(bytes_are_written_and_read_in_place),
+        cmocka_unit_test(no_more_is_committed_than_there_is_room),
         cmocka_unit_test(batches_of_datagrams_are_refused),
         cmocka_unit_test(a_release_after_another_receive_is_refused),
     };

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../../src/channel/internal.h"
 #include "channel_fixture.h"
 
 static void nobody_emits_while_nobody_sleeps(void **state)
@@ -330,9 +331,23 @@ static void waiting_for_space_tells_of_what_is_committed(void **state)
     (void)state;
 }
 
+/* A spin that found nothing several times is left out, and tried again now and then. */
+static void spins_that_fail_become_rare(void **state)
+{
+    struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_STREAM);
+    crossvm_channel_t *channel = &pair->end[0].channel;
+
+    channel->config.spin = 1000;
+    for (unsigned int failed = 0; failed < 200; failed++)
+        assert_int_equal(cvm_channel_looks(channel, failed), failed < 4 || failed % 32 == 0 ? 1000 : 0);
+    pair_free(pair);
+    (void)state;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(spins_that_fail_become_rare),
         cmocka_unit_test(nobody_emits_while_nobody_sleeps),
         cmocka_unit_test(a_sleeping_receiver_is_woken_once),
         cmocka_unit_test(a_sleeping_sender_is_woken_when_half_is_free),
