@@ -29,7 +29,6 @@ struct story {
     void (*ended)(void);                              /* called at each end, after the threads; or NULL */
     bool naps;                                        /* a sleep may end because its time is over */
     int switches;                        /* how often a thread is stopped though it could go on; 0: no limit */
-    int stale;                           /* how often a load may return an older message; 0: no limit */
     int kills;                           /* how many threads may be killed, in all */
     void (*killed)(unsigned int thread); /* a successor is about to begin */
     unsigned int mode, flags, spin;      /* of a channel */
