@@ -133,11 +133,11 @@ LIST
 # What Debian packages are built with, beside what debian/control asks for
 deb_tools() {
     names <<'LIST'
+build-essential         # what dpkg-buildpackage takes for granted
 debhelper               # the steps of a package
 dh-dkms                 # of the guest driver's
 dh-python               # of the Python module's
 dpkg-dev                # dpkg-buildpackage
-g++                     # it wants build-essential's packages
 lintian                 # mistakes of packages
 pybuild-plugin-pyproject # builds a module with a pyproject.toml
 python3-all             # the Pythons that a module is for

@@ -22,8 +22,7 @@ struct request {
 
 /* --- command line --- */
 
-const char *const vmm_words[] = {
-    [QEMU] = "qemu", [CLOUD_HYPERVISOR] = "cloud-hypervisor", [LIBVIRT] = "libvirt", NULL};
+const char *const vmm_words[] = {[QEMU] = "qemu", [CLOUD_HYPERVISOR] = "cloud-hypervisor", [LIBVIRT] = "libvirt", NULL};
 
 static enum vmm choose_vmm(struct argp_state *state, const char *text)
 {
