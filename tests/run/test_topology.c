@@ -154,13 +154,12 @@ static void wrong_vms(void **state)
         {"vms: []\n", "t.yaml:1: vms: there is no VM; give at least one\n"},
         {"vms:\n  - a\n",
          "t.yaml:2: vms[0]: this must be a mapping, with the keys name, vmm, kernel, initramfs, command_line, "
-         "memory, vcpus, console, restart\n"},
+         "user, memory, vcpus, console, restart\n"},
         {"vms:\n  - name: a\n", "t.yaml:2: vms[0]: the key \"kernel\" is missing\n"},
         {"vms:\n  - kernel: kernel\n", "t.yaml:2: vms[0]: the key \"name\" is missing\n"},
         {"vms:\n  - {name: a, kernel: kernel,\n     initrd: x}\n",
-         "t.yaml:3: vms[0]: there is no key \"initrd\"; there are name, vmm, kernel, initramfs, command_line, memory, "
-         "vcpus, "
-         "console, restart\n"},
+         "t.yaml:3: vms[0]: there is no key \"initrd\"; there are name, vmm, kernel, initramfs, command_line, user, "
+         "memory, vcpus, console, restart\n"},
         {"vms:\n  - {name: a, kernl: kernel, kernel: kernel}\n",
          "t.yaml:2: vms[0]: there is no key \"kernl\"; did you mean \"kernel\"?\n"},
         {"vms:\n  - {name: a/b, kernel: kernel}\n", "t.yaml:2: vms[0].name: \"a/b\" is no name: a name has 1 to 63 of "
@@ -344,8 +343,8 @@ static void other_vmms(void **state)
         {"vms:\n  - {name: a, vmm: external, kernel: kernel}\n",
          "t.yaml:2: vms[0]: there is no key \"kernel\"; there are name, vmm, door\n"},
         {"vms:\n  - {name: a, kernel: kernel, door: ivshmem}\n",
-         "t.yaml:2: vms[0]: there is no key \"door\"; there are name, vmm, kernel, initramfs, command_line, memory, "
-         "vcpus, console, restart\n"},
+         "t.yaml:2: vms[0]: there is no key \"door\"; there are name, vmm, kernel, initramfs, command_line, user, "
+         "memory, vcpus, console, restart\n"},
         {"vms:\n  - {name: a, vmm: qemu, door: crossvm-vm}\n",
          "t.yaml:2: vms[0].door: QEMU has no such door; choose vfio-user or ivshmem\n"},
         {"vms:\n  - {name: a, vmm: external, door: ivshmem}\nconnections:\n"
