@@ -31,7 +31,7 @@
 
 #define EVENTS 1000
 #define PATIENCE_MS 600000 /* only bounds a hang */
-#define CLIENTS 40        /* more than a door serves */
+#define CLIENTS 40         /* more than a door serves */
 
 static uint64_t seed = 1;
 
