@@ -53,6 +53,7 @@ typedef struct crossvm_component_channel {
     crossvm_channel_t channel;
     crossvm_component_t *component;
     seL4_CPtr emit;
+    void (*emit_fn)(void);
     seL4_Word badge;
 } crossvm_component_channel_t;
 
@@ -67,7 +68,10 @@ typedef struct crossvm_component_channel_config {
     unsigned int end;  /**< CROSSVM_CHANNEL_END(1) is the default, since the guest has end 0 */
     unsigned int spin; /**< as in crossvm_channel_config_t: useful only if the guest has another core */
     seL4_CPtr emit;    /**< signals the VMM, with the connection's badge; signalled for each event */
-    seL4_Word badge;   /**< bits with which the VMM signals the component's notification for this connection; not 0 */
+    /** Called for each event instead of signalling emit, where a framework hides the capability, as CAmkES does. NULL:
+     * emit is signalled. */
+    void (*emit_fn)(void);
+    seL4_Word badge; /**< bits with which the VMM signals the component's notification for this connection; not 0 */
 } crossvm_component_channel_config_t;
 
 /**

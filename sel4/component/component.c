@@ -41,6 +41,15 @@ static int emit(void *cookie)
     return 0;
 }
 
+static int emit_by_function(void *cookie)
+{
+    const crossvm_component_channel_t *channel = cookie;
+
+    __atomic_thread_fence(__ATOMIC_RELEASE); /* as in emit() */
+    channel->emit_fn();
+    return 0;
+}
+
 /* 0, or why a wait must not begin. Sets the timer for one that may. */
 static int check_deadline(crossvm_component_t *component, crossvm_deadline_t deadline)
 {
@@ -84,7 +93,7 @@ int crossvm_component_channel_init(crossvm_component_channel_t *channel, crossvm
         .end = config->end ? config->end : CROSSVM_CHANNEL_END(1),
         .mode = config->mode,
         .spin = config->spin,
-        .emit = emit,
+        .emit = config->emit_fn ? emit_by_function : emit,
         .wait = wait_for_event,
         .cookie = channel,
     };
@@ -93,6 +102,7 @@ int crossvm_component_channel_init(crossvm_component_channel_t *channel, crossvm
         return -EINVAL_OF_LINUX;
     channel->component = component;
     channel->emit = config->emit;
+    channel->emit_fn = config->emit_fn;
     channel->badge = config->badge;
     return crossvm_channel_init(&channel->channel, &inner);
 }

@@ -3,13 +3,14 @@
  * The components of sel4/example as processes on Linux, at host programs' ends of connections: what a guest's programs
  * do to them can be tried with a program at the other end.
  *
- * usage: component echo ECHO TEXT | component samples SAMPLES
+ * usage: component echo ECHO TEXT | component samples SAMPLES | component camkes ECHO
  */
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <crossvm/component.h>
 #include <crossvm/crossvm.h>
 
 #include "echo.h"
@@ -74,6 +75,40 @@ static uint32_t measure(void)
     return sample++;
 }
 
+static void emit(void)
+{
+    seL4_Signal(0);
+}
+
+/* Sends datagrams back, as docs/sel4.md shows it for CAmkES: emits by a function, since it has no capability. */
+static _Noreturn void serve_as_of_camkes(const char *name)
+{
+    static crossvm_component_channel_t channel;
+    static char message[65536];
+    crossvm_component_t self = {.notification = 0};
+    const crossvm_component_channel_config_t config = {
+        .dataport = open_end(name, ECHO_FRAMES),
+        .size = ECHO_FRAMES << FRAME_BITS,
+        .mode = CROSSVM_CHANNEL_DATAGRAM,
+        .emit_fn = emit,
+        .emit = MAX_ENDS, /* no end: a signal of this one would be noticed */
+        .badge = BADGE_GUEST_ECHO,
+    };
+
+    if (crossvm_component_channel_init(&channel, &self, &config))
+        fail();
+    for (;;) {
+        ptrdiff_t length;
+
+        crossvm_channel_open(&channel.channel);
+        do {
+            length = crossvm_channel_recv(&channel.channel, message, sizeof(message), CROSSVM_FOREVER);
+            if (length >= 0)
+                length = crossvm_channel_send(&channel.channel, message, (size_t)length, CROSSVM_FOREVER);
+        } while (length >= 0);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 4 && strcmp(argv[1], "echo") == 0) {
@@ -89,6 +124,8 @@ int main(int argc, char **argv)
         samples.dataport = open_end(argv[2], SAMPLES_FRAMES);
         samples_serve(&samples);
     }
-    (void)fprintf(stderr, "usage: component echo ECHO TEXT | component samples SAMPLES\n");
+    if (argc == 3 && strcmp(argv[1], "camkes") == 0)
+        serve_as_of_camkes(argv[2]);
+    (void)fprintf(stderr, "usage: component echo ECHO TEXT | component samples SAMPLES | component camkes ECHO\n");
     return 2;
 }

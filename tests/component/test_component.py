@@ -73,6 +73,14 @@ class Answers(Case):
         for _ in range(3):
             self.ping()
 
+    def test_ping_of_camkes(self):
+        """A component that emits by a function."""
+        self.kill(self.echo)
+        self.echo = subprocess.Popen([COMPONENT, "camkes", "echo.1"])
+        self.addCleanup(self.kill, self.echo)
+        for _ in range(3):
+            self.ping()
+
     def test_cat(self):
         for size in (0, 1, 100, 65536, 1000003):
             self.send_text(size)
