@@ -17,6 +17,9 @@ static int emit(void *cookie)
 {
     const seL4_CPtr *notification = cookie;
 
+    /* Orders the guest's stores to the dataport, which this store's exit followed, before the signal: the component may
+     * run on another core. */
+    __atomic_thread_fence(__ATOMIC_RELEASE);
     seL4_Signal(*notification);
     return 0;
 }
