@@ -327,6 +327,29 @@ static void keeps_the_door_shut(void **state)
     }
 }
 
+/* Neither when they are kept nor while they are looked at. */
+static void programs_do_not_inherit_what_comes(void **state)
+{
+    int ends[2], fds[FOREIGN_MAX_FDS], events[FOREIGN_MAX_FDS];
+    char bytes[4];
+    size_t n;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    for (size_t i = 0; i < FOREIGN_MAX_FDS; i++)
+        events[i] = eventfd(0, EFD_CLOEXEC);
+    send_with(ends[0], "abc", sizeof(bytes), events, FOREIGN_MAX_FDS);
+    assert_int_equal(foreign_receive(ends[1], bytes, sizeof(bytes), fds, FOREIGN_MAX_FDS, &n), sizeof(bytes));
+    assert_int_equal(n, FOREIGN_MAX_FDS);
+    for (size_t i = 0; i < FOREIGN_MAX_FDS; i++) {
+        assert_int_equal(fcntl(fds[i], F_GETFD), FD_CLOEXEC);
+        close(fds[i]);
+        close(events[i]);
+    }
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void eventfds_are_told_from_others(void **state)
 {
     int kinds[] = {memfd_create("anon_inode:[eventfd]", MFD_CLOEXEC), open("/dev/null", O_RDONLY | O_CLOEXEC),
@@ -353,6 +376,7 @@ int main(void)
         cmocka_unit_test(comes_to_dma_map),
         cmocka_unit_test(comes_beside_a_vmm),
         cmocka_unit_test(keeps_the_door_shut),
+        cmocka_unit_test(programs_do_not_inherit_what_comes),
         cmocka_unit_test(eventfds_are_told_from_others),
     };
     int failed;

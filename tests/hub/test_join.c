@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -281,8 +282,114 @@ static void a_full_doorbell_stops_nobody(void **state)
             store(&pair.a, CROSSVM_REG_EMIT, 1);
         serve_all(&pair);
         assert_int_equal(load(&pair.b, CROSSVM_REG_COUNT), 100);
+        serve_all(&pair); /* nor does an empty one */
         pair_end(&pair);
     }
+}
+
+/* Whether the guest sees an interrupt pending. */
+static bool is_pending(const struct guest *guest)
+{
+    crossvm_connection_info_t info;
+    const vmm_pci_entry_t *function;
+    uint32_t status = 0;
+
+    crossvm_get_connection_info(guest->connection, &info);
+    function = guest->pci->bus0[info.pci.dev][info.pci.fun];
+    assert_int_equal(function->ioread(function->cookie, 0x06, 2, &status), 0);
+    return status & 0x8;
+}
+
+/* A store to configuration space. */
+static void configure(const struct guest *guest, int offset, int size, uint32_t value)
+{
+    crossvm_connection_info_t info;
+    const vmm_pci_entry_t *function;
+
+    crossvm_get_connection_info(guest->connection, &info);
+    function = guest->pci->bus0[info.pci.dev][info.pci.fun];
+    assert_int_equal(function->iowrite(function->cookie, offset, size, value), 0);
+}
+
+/* On a shared line nobody would claim it. */
+static void without_news_there_is_no_interrupt(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_start(&pair, false);
+    serve_all(&pair);
+    assert_false(is_pending(&pair.b));
+    guest_emit(&pair.a);
+    serve_all(&pair);
+    assert_true(is_pending(&pair.b));
+    pair_end(&pair);
+}
+
+static void without_its_hub_nobody_is_there(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_start(&pair, false);
+    store(&pair.b, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
+    serve_all(&pair);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_READY);
+    hub_door_close(pair.doors[0]);
+    pair.a.join.source.handle(&pair.a.join.source, EPOLLIN);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_ABSENT);
+    pair.doors[0] = hub_door_vm_open(pair.loop, hub_connection_end(pair.connection, 0), socket_path(0));
+    assert_non_null(pair.doors[0]);
+    pair_end(&pair);
+}
+
+/* One that was given by its number is no more than what it is for. */
+static void programs_do_not_inherit_the_socket(void **state)
+{
+    struct pair pair;
+    int socket;
+
+    (void)state;
+    pair_start(&pair, false);
+    guest_end(&pair.b);
+    hub_serve_all(&pair);
+    socket = connect_to_hub(&pair, 1);
+    assert_int_equal(fcntl(socket, F_SETFD, 0), 0);
+    guest_start(&pair.b, socket);
+    assert_int_equal(pair.b.join.source.fd, socket);
+    assert_int_equal(fcntl(socket, F_GETFD), FD_CLOEXEC);
+    pair_end(&pair);
+}
+
+/* With MSI, KVM has the doorbell, and the guest looks at the peer's count by itself. Without it, it is told of all. */
+static void what_came_while_kvm_had_the_doorbell_counts(void **state)
+{
+    struct pair pair;
+
+    (void)state;
+    pair_start(&pair, false);
+    configure(&pair.b, 0x04, 2, 0x6); /* memory, bus master */
+    configure(&pair.b, 0x44, 4, 0xfee00000);
+    configure(&pair.b, 0x4c, 2, 0x31);
+    configure(&pair.b, 0x42, 2, 0x1);
+    assert_int_equal(load(&pair.b, CROSSVM_REG_STATUS), CROSSVM_STATUS_PEER_COUNTS);
+    assert_non_null(pair.b.wiring.irqfd);
+    guest_emit(&pair.a);
+    guest_emit(&pair.a);
+    assert_int_equal(load(&pair.b, CROSSVM_REG_EVENT_SEQ), 0);
+
+    configure(&pair.b, 0x42, 2, 0x0);
+    assert_int_equal(load(&pair.b, CROSSVM_REG_STATUS), 0);
+    assert_null(pair.b.wiring.irqfd);
+    assert_int_equal(load(&pair.b, CROSSVM_REG_EVENT_SEQ), 2);
+
+    /* From now on, the VM's process is told, and nobody else. */
+    assert_int_equal(loop_start(pair.b.loop), 0);
+    guest_emit(&pair.a);
+    while (load(&pair.b, CROSSVM_REG_EVENT_SEQ) != 3)
+        sched_yield();
+    loop_stop(pair.b.loop);
+    pair_end(&pair);
 }
 
 static void each_is_told_of_the_other(void **state)
@@ -332,6 +439,7 @@ static void a_vm_that_comes_again(void **state)
     guest_emit(&pair.a); /* stops nobody */
 
     guest_start(&pair.b, connect_to_hub(&pair, 1));
+    assert_int_equal(load(&pair.b, CROSSVM_REG_EVENT_SEQ), 2); /* before anything is served */
     store(&pair.b, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
     serve_all(&pair);
     assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_READY);
@@ -341,6 +449,11 @@ static void a_vm_that_comes_again(void **state)
     guest_emit(&pair.b);
     serve_all(&pair);
     assert_int_equal(load(&pair.a, CROSSVM_REG_EVENT_SEQ), 1);
+
+    /* A program that comes where one is said to be is another one. */
+    store(&pair.b, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
+    serve_all(&pair);
+    assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_GENERATION), generation + 2);
     pair_end(&pair);
 }
 
@@ -498,6 +611,10 @@ int main(void)
         cmocka_unit_test(both_have_what_they_should),
         cmocka_unit_test(events_go_from_guest_to_guest),
         cmocka_unit_test(plain_stores_are_counted),
+        cmocka_unit_test(without_news_there_is_no_interrupt),
+        cmocka_unit_test(without_its_hub_nobody_is_there),
+        cmocka_unit_test(programs_do_not_inherit_the_socket),
+        cmocka_unit_test(what_came_while_kvm_had_the_doorbell_counts),
         cmocka_unit_test(each_is_told_of_the_other),
         cmocka_unit_test(a_full_doorbell_stops_nobody),
         cmocka_unit_test(a_vm_that_comes_again),

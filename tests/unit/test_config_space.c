@@ -211,6 +211,7 @@ static void interrupts_follow_command_and_msi(void **state)
     assert_false(cvmm_config_space_msi_enabled(&config, &msi));
     assert_int_equal(cvmm_config_space_read(&config, 0x04, 2), 0);
     assert_int_equal(cvmm_config_space_read(&config, 0x44, 4), 0);
+    assert_int_equal(cvmm_config_space_read(&config, 0x42, 2), 0x0080);
 }
 
 static void pending_shows_in_status(void **state)

@@ -194,7 +194,10 @@ static void reset_keeps_events(void **state)
     set_up(&page);
     cvmm_event_page_count(&page, 4);
     assert_int_equal(cvmm_event_page_store(&page, CROSSVM_REG_SEEN, 4, 3), EVENT_PAGE_NOTHING);
+    assert_int_equal(cvmm_event_page_store(&page, CROSSVM_REG_DRIVER, 4, 2), EVENT_PAGE_DRIVER_CHANGED);
+    assert_int_equal(cvmm_event_page_store(&page, CROSSVM_REG_DRIVER, 4, 2), EVENT_PAGE_DRIVER_CHANGED);
     assert_int_equal(cvmm_event_page_store(&page, CROSSVM_REG_DRIVER, 4, 1), EVENT_PAGE_DRIVER_CHANGED);
+    assert_int_equal(cvmm_event_page_store(&page, CROSSVM_REG_DRIVER, 4, 1), EVENT_PAGE_NOTHING);
     cvmm_event_page_reset(&page);
     assert_int_equal(word(CROSSVM_REG_SEEN), 0);
     assert_int_equal(word(CROSSVM_REG_DRIVER), 0);

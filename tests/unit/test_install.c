@@ -153,7 +153,7 @@ static void bad_dataports(void **state)
 {
     struct fixture *f = *state;
     seL4_CPtr some[4] = {1, 2, 3, 4};
-    seL4_CPtr with_null[2] = {1, seL4_CapNull};
+    seL4_CPtr with_null[2] = {1, seL4_CapNull}, null_first[2] = {seL4_CapNull, 1};
     crossvm_dataport_config_t d[5];
     crossvm_connection_config_t config = {.name = "a", .dataports = d, .num_dataports = 1};
 
@@ -165,8 +165,11 @@ static void bad_dataports(void **state)
     one_refused(f, &config, "0 frames");
     d[0] = (crossvm_dataport_config_t){.frames = some, .num_frames = 1, .frame_size_bits = 11, .guest_rights = RW};
     one_refused(f, &config, "not of 4 KiB to 1 GiB");
-    d[0] = (crossvm_dataport_config_t){.frames = some, .num_frames = 1, .frame_size_bits = 64, .guest_rights = RW};
-    one_refused(f, &config, "not of 4 KiB to 1 GiB");
+    for (size_t bits = 31; bits < 70; bits++) {
+        d[0] =
+            (crossvm_dataport_config_t){.frames = some, .num_frames = 1, .frame_size_bits = bits, .guest_rights = RW};
+        one_refused(f, &config, "not of 4 KiB to 1 GiB");
+    }
     d[0] =
         (crossvm_dataport_config_t){.frames = some, .num_frames = SIZE_MAX, .frame_size_bits = 12, .guest_rights = RW};
     one_refused(f, &config, "exceed 2 GiB");
@@ -175,6 +178,9 @@ static void bad_dataports(void **state)
     one_refused(f, &config, "exceed 2 GiB");
     d[0] = (crossvm_dataport_config_t){.frames = with_null, .num_frames = 2, .frame_size_bits = 12, .guest_rights = RW};
     one_refused(f, &config, "frame 1 is a null capability");
+    d[0] =
+        (crossvm_dataport_config_t){.frames = null_first, .num_frames = 2, .frame_size_bits = 12, .guest_rights = RW};
+    one_refused(f, &config, "frame 0 is a null capability");
     d[0] = (crossvm_dataport_config_t){
         .frames = some, .num_frames = 4, .frame_size_bits = 12, .guest_rights = CROSSVM_RIGHT_WRITE};
     one_refused(f, &config, "rights");
