@@ -11,6 +11,8 @@ set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 # shellcheck source=target.sh
 . "$top/scripts/target.sh"
+# shellcheck source=suites.sh
+. "$top/scripts/suites.sh"
 target_select "$@"
 
 if [ "$arch" = "$host_arch" ]; then
@@ -44,33 +46,6 @@ has_vfio_user() {
     fi
 }
 
-# apt with lists, a cache and a (lack of) installed packages of our own: neither the system's sources nor what is installed
-# counts, so that it names all that the emulators need.
-private_apt() {
-    program=$1
-    shift
-    "$program" -q -y -o APT::Sandbox::User=root -o APT::Install-Recommends=false -o Acquire::Languages=none \
-        -o APT::Architecture="$arch" -o APT::Architectures="$arch" \
-        -o Dir::Etc::sourcelist="$work/sources.list" -o Dir::Etc::sourceparts=/dev/null \
-        -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
-        -o Dir::State="$work/apt" -o Dir::State::status="$work/status" -o Dir::Cache="$work/cache" "$@"
-}
-
-fetch_packages() {
-    mkdir -p apt/lists/partial cache/archives/partial
-    : >status
-    for suite in trixie trixie-backports; do
-        echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $suite main"
-    done >sources.list
-    say "downloading QEMU for $arch and its libraries from Debian 13's backports (about 60 MB)"
-    # shellcheck disable=SC2086 # a list of packages
-    if ! private_apt apt-get update >log 2>&1 ||
-        ! private_apt apt-get install --download-only -t trixie-backports $packages >>log 2>&1; then
-        cat log >&2
-        fail "QEMU could not be downloaded: is the network there?"
-    fi
-}
-
 # What runs an emulator with the unpacked libraries, firmware and modules, wherever the folder is moved to
 write_command() {
     cat >"products/$1" <<COMMAND
@@ -83,10 +58,12 @@ COMMAND
 }
 
 unpack() {
-    say "unpacking it"
-    for package in cache/archives/*.deb; do
-        dpkg -x "$package" root
-    done
+    say "downloading QEMU for $arch and its libraries from Debian 13's backports (about 60 MB)"
+    # shellcheck disable=SC2086 # a list of packages
+    if ! suites_resolve "$arch" "trixie trixie-backports" $packages; then
+        cat log >&2
+        fail "QEMU could not be downloaded: is the network there?"
+    fi
     mkdir -p products/bin products/firmware
     mv root/usr/lib/*-linux-gnu/qemu products/modules
     mv root/usr/lib/*-linux-gnu products/lib
@@ -126,7 +103,6 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 if ! link_installed; then
     rm -rf products
-    fetch_packages
     unpack
 fi
 for emulator in $emulators; do
