@@ -10,13 +10,16 @@ ARCH ?=
 SECONDS ?= 60
 TARGET ?=
 SEL4_WORKSPACE ?=
+LISTS ?=
+PROOFS ?=
 
 # Architectures to test: ARCH or, without it, all that this machine can build for. Other targets take ARCH or this machine's.
 tested = $(or $(ARCH),$(shell . scripts/target.sh && target_all))
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help tools build check test test-long demo bench fuzz model lint install uninstall deb test-deb sel4-check clean distclean
+.PHONY: help tools build check test test-long demo bench fuzz model prove mutants lint install uninstall deb test-deb
+.PHONY: sel4-check clean distclean
 
 # Warnings are errors where we look for them. A user's compiler may know more.
 check test test-long lint: export CROSSVM_WERROR ?= ON
@@ -30,6 +33,8 @@ help:
 	@echo "make bench      measure channels: beside what one would use instead, and between a guest and its host"
 	@echo "make fuzz       search for inputs that break what receives something (SECONDS=60 for each TARGET, or one)"
 	@echo "make model      explore channels and events in a weak memory, further than 'make test' does, and without each order"
+	@echo "make prove      prove that what a peer says leads no access astray (PROOFS='send wire' for some)"
+	@echo "make mutants    break the project in one place at a time, and say what no test notices (LISTS='hub vmm' for some)"
 	@echo "make build      build the programs, the tests and the guest driver"
 	@echo "make lint       check format, style and common mistakes"
 	@echo "make install    install the programs and libraries (PREFIX=$(PREFIX), DESTDIR)"
@@ -87,6 +92,17 @@ model:
 	@set -e; for test in litmus events waiters driver channel; do build/host/tests/model/test_model_$$test; done
 	@tests/model/weaken.py build/model
 
+prove:
+	@scripts/setup.sh --prove
+	@scripts/cbmc.sh
+	@scripts/prove $(PROOFS)
+
+mutants:
+	@scripts/setup.sh
+	@scripts/setup.sh --prove
+	@scripts/cbmc.sh
+	@scripts/mutants $(LISTS)
+
 lint:
 	@scripts/build.sh $(tested)
 	@scripts/lint
@@ -114,7 +130,7 @@ sel4-check:
 
 # All but what was downloaded, and the list of what is installed
 clean:
-	@[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name archive ! -name kernel ! -name sysroot ! -name installed \
+	@[ ! -d build ] || find build -mindepth 1 -maxdepth 1 ! -name archive ! -name cbmc ! -name kernel ! -name sysroot ! -name installed \
 		-exec rm -rf {} +
 
 distclean:

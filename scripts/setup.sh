@@ -11,6 +11,7 @@
 #   setup.sh --fuzz               only what 'make fuzz' needs
 #   setup.sh --deb                only what 'make deb' needs
 #   setup.sh --test-deb           only what 'make test-deb' needs
+#   setup.sh --prove              only what 'make prove' needs
 #   setup.sh --list-sysroot ARCH  prints the packages that sysroot.sh unpacks for another architecture
 #   setup.sh --update-lists       fetches new package lists for apt
 set -eu
@@ -154,6 +155,15 @@ mmdebstrap              # makes the systems
 LIST
 }
 
+# What proofs are made with
+prove_tools() {
+    names <<LIST
+gcc                # CBMC's preprocessor
+libc6-dev          # the headers that the sources include
+$cbmc               # proves; Debian 12 has none, see cbmc.sh
+LIST
+}
+
 # All to build and test for an architecture; this machine's own is always among what can be built
 packages() {
     case $purpose in
@@ -163,6 +173,7 @@ packages() {
     --deb) build_tools && deb_tools && libraries "$host_arch" ;;
     --test-deb) deb_test_tools ;;
     --fuzz) build_tools && fuzz_tools && libraries "$host_arch" ;;
+    --prove) prove_tools ;;
     esac
     [ -z "$purpose" ] || return 0
     build_tools
@@ -220,7 +231,7 @@ apt_failed() {
 
 purpose=
 case ${1:-} in
---install | --check | --bench | --fuzz | --deb | --test-deb)
+--install | --check | --bench | --fuzz | --deb | --test-deb | --prove)
     purpose=$1
     shift
     ;;
@@ -230,9 +241,10 @@ if [ -r /etc/os-release ]; then
     . /etc/os-release
 fi
 t64= # suffix of libraries that Debian built again for a time_t of 64 bits
+cbmc=
 case ${ID:-}-${VERSION_ID:-} in
 debian-12) ;;
-debian-13) t64=t64 ;;
+debian-13) t64=t64 cbmc=cbmc ;;
 *)
     host_arch=$(uname -m | sed -e 's/x86_64/amd64/' -e 's/aarch64/arm64/')
     arch=${1:-$host_arch}
