@@ -40,7 +40,7 @@ help:
 	@echo "make install    install the programs and libraries (PREFIX=$(PREFIX), DESTDIR)"
 	@echo "make uninstall  remove what 'make install' put there (the same PREFIX and DESTDIR)"
 	@echo "make deb        build Debian packages, in build/deb (ARCH=arm64 for another architecture)"
-	@echo "make test-deb   install, use and remove them in clean systems of Debian 12 and 13 (needs root; half an hour)"
+	@echo "make test-deb   install, use and remove them in clean systems of Debian 12 and 13 (needs root)"
 	@echo "make sel4-check compile the module with a seL4 workspace's headers (SEL4_WORKSPACE=dir)"
 	@echo "make clean      remove what was built; 'make distclean' what was downloaded, too"
 	@echo

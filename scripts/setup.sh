@@ -155,6 +155,7 @@ mmdebstrap              # makes the systems
 LIST
 }
 
+
 # What proofs are made with
 prove_tools() {
     names <<LIST
