@@ -384,7 +384,7 @@ static void what_came_while_kvm_had_the_doorbell_counts(void **state)
     assert_int_equal(load(&pair.b, CROSSVM_REG_EVENT_SEQ), 2);
 
     /* From now on, the VM's process is told, and nobody else. */
-    assert_int_equal(loop_start(pair.b.loop), 0);
+    assert_int_equal(loop_start(pair.b.loop, NULL), 0);
     guest_emit(&pair.a);
     while (load(&pair.b, CROSSVM_REG_EVENT_SEQ) != 3)
         sched_yield();
