@@ -100,10 +100,10 @@ typedef struct crossvm_end_info {
 /**
  * Opens an end by name and maps its dataports.
  *
- * @param end  receives the handle, which crossvm_close() frees; NULL on an error
  * A host end is used only if nobody else can have made its socket: the socket's directory must not be writable for all
  * users, and the process that serves it must run as root, as this user, or as the owner of that directory.
  *
+ * @param end  receives the handle, which crossvm_close() frees; NULL on an error
  * @param name of a connection: looked up among this machine's devices, then as a socket in $CROSSVM_DIR. If that is not
  *             set, in /run/crossvm and then in $XDG_RUNTIME_DIR/crossvm. A name with a slash is the path of a /dev/uioN
  *             or /dev/crossvm/NAME, or of a socket.
