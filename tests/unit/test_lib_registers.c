@@ -46,7 +46,7 @@ static void all_is_copied(void **state)
     struct device_description *description;
 
     (void)state;
-    strcpy((char *)memory + CROSSVM_REG_FULL_NAME, "alpha");
+    memcpy(memory + CROSSVM_REG_FULL_NAME, "alpha", sizeof("alpha"));
     store32(CROSSVM_REG_VERSION, 0x10002);
     store32(CROSSVM_REG_END, 1);
     store32(CROSSVM_REG_NUM_DATAPORTS, CROSSVM_MAX_DATAPORTS);
@@ -135,8 +135,8 @@ static void a_name_leads_nowhere(void **state)
         struct device_description *description;
 
         memset(memory, 0, sizeof(memory));
-        strcpy((char *)memory + CROSSVM_REG_FULL_NAME, names[i]);
-        strcpy((char *)memory + CROSSVM_REG_NAME, names[i]);
+        memcpy(memory + CROSSVM_REG_FULL_NAME, names[i], strlen(names[i]));
+        memcpy(memory + CROSSVM_REG_NAME, names[i], strlen(names[i]));
         description = describe(&page, 0);
         assert_string_equal(description->name, "");
         free(description);

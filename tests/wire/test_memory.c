@@ -73,7 +73,7 @@ static void who_may_read_does_not_write(void **state)
     assert_int_equal(errno, EACCES);
     written = memory_map(memfd, 0, PAGE);
     assert_non_null(written);
-    strcpy(written, "seen");
+    memcpy(written, "seen", sizeof("seen"));
     assert_string_equal(seen, "seen");
     /* Other users cannot open it anew by /proc/self/fd. */
     assert_int_equal(fstat(memfd, &status), 0);
