@@ -52,7 +52,6 @@ ssize_t __wrap_read(int fd, void *to, size_t length);
 ssize_t __wrap_write(int fd, const void *from, size_t length);
 int __wrap_poll(struct pollfd *fds, nfds_t count, int timeout_ms);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *now);
-long __wrap_sysconf(int name);
 
 /* UIO: ends when the kernel has counted an interrupt since the last read(). */
 ssize_t __wrap_read(int fd, void *to, size_t length)
@@ -95,12 +94,6 @@ int __wrap_clock_gettime(clockid_t clock, struct timespec *now)
     stage.now_ns += 50000;
     *now = (struct timespec){.tv_nsec = stage.now_ns};
     return 0;
-}
-
-long __wrap_sysconf(int name)
-{
-    (void)name;
-    return 2; /* CPUs */
 }
 
 void __wrap_hub_look_start(struct hub_loop *loop, struct hub_look *look);

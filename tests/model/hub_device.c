@@ -11,6 +11,7 @@ void hub_device_make(struct pci_device *device, struct hub_end *end, uint8_t *ba
 
     device->end = end;
     device->bar0_memory = bar0;
+    device->has_cpus = true; /* so it looks, and AWAKE spares the guest its doorbell */
     device->look.again = look_again;
     device->occupant.woken = woken;
     end->occupant = &device->occupant;
