@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Rights to files (Landlock): a process keeps the files that it has open, and can open no others, but for what is
- * allowed here by folder. Linux has it since 5.13, if it is enabled.
+ * Rights to files (Landlock): a process keeps the files that it has open, and can open no others except
+ * what is allowed here by folder. Linux has it since 5.13, if it is enabled.
  */
 #pragma once
 

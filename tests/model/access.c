@@ -34,8 +34,8 @@ static void store(unsigned int word, uint64_t value, int order)
 
     note_order(order);
     world.actor[current].pick = 0;
-    /* A store earlier than it need be leaves each choice, for who could load the message before it still can: except
-     * where time passes, and in the order of what is sequentially consistent. */
+    /* An early store takes no choice away: whoever could load the message before it still can. That does not hold where
+     * time passes, nor for the order of what is sequentially consistent. */
     if (known.words[word].writers & others ||
         (known.words[word].users & others && (world.kills > 0 || story->naps || order == __ATOMIC_SEQ_CST)))
         stop_for(STORES, word, order);

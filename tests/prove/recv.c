@@ -6,8 +6,9 @@
  *
  * Bounds: a dataport of 4 KiB, the smallest; a batch of at most four datagrams of up to 1 KiB.
  */
+#include "channel.h" /* first: what atomic accesses and copies become */
+
 #include "../../src/channel/recv.c"
-#include "channel.h"
 
 #include "world.h"
 

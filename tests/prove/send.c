@@ -6,8 +6,9 @@
  *
  * Bounds: a dataport of 4 KiB, the smallest; a call looks at shared words at most eight times, and sleeps at most once.
  */
+#include "channel.h" /* first: what atomic accesses and copies become */
+
 #include "../../src/channel/send.c"
-#include "channel.h"
 
 #include "world.h"
 

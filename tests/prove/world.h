@@ -19,7 +19,7 @@ static uint8_t blocks[CROSSVM_CHANNEL_RINGS_AT] __attribute__((aligned(64))); /*
 static size_t own_block; /* where this end's begins */
 static bool slept;
 
-uint32_t crossvm_private_load(const crossvm_private_word_t *word)
+uint32_t world_load(const uint32_t *word)
 {
     static unsigned int loads;
 
@@ -28,28 +28,13 @@ uint32_t crossvm_private_load(const crossvm_private_word_t *word)
     return nondet_u32();
 }
 
-uint32_t crossvm_private_load_acquire(const crossvm_private_word_t *word)
-{
-    return crossvm_private_load(word);
-}
-
-void crossvm_private_store_release(crossvm_private_word_t *word, uint32_t value)
+void world_store(const uint32_t *word, uint32_t value)
 {
     (void)value;
     prove(__CPROVER_same_object(word, blocks) && __CPROVER_POINTER_OFFSET(word) >= own_block &&
               __CPROVER_POINTER_OFFSET(word) - own_block < CROSSVM_CHANNEL_BLOCK_AT(1) &&
               __CPROVER_POINTER_OFFSET(word) % 4 == 0,
           "only words of this end are stored");
-}
-
-void crossvm_private_fence(void)
-{
-}
-
-int cvm_channel_state(const crossvm_channel_t *channel)
-{
-    (void)channel;
-    return nondet_int();
 }
 
 bool cvm_channel_peer_left(const crossvm_channel_t *channel)

@@ -433,12 +433,13 @@ static void read_shows_hex(void **state)
                   "00000050  00 00 00                                          |...|\n"
                   "00000053\n",
                   "");
-    memcpy(lib_fixture_vm(state)->dataports[0] + 0x1fee, "two pieces", 10); /* of 4 KiB from the offset on */
+    /* Pieces of 4 KiB from the offset on: the second begins with a line equal to the one before. */
+    memset(lib_fixture_vm(state)->dataports[0] + 0x1fe0, 'a', 32);
     assert_result(run("read", "alpha", "--hex", "-o", "4080", "-l", "8240"), 0,
                   "00000ff0  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|\n"
                   "*\n"
-                  "00001fe0  00 00 00 00 00 00 00 00  00 00 00 00 00 00 74 77  |..............tw|\n"
-                  "00001ff0  6f 20 70 69 65 63 65 73  00 00 00 00 00 00 00 00  |o pieces........|\n"
+                  "00001fe0  61 61 61 61 61 61 61 61  61 61 61 61 61 61 61 61  |aaaaaaaaaaaaaaaa|\n"
+                  "*\n"
                   "00002000  00 00 00 00 00 00 00 00  00 00 00 00 00 00 00 00  |................|\n"
                   "*\n"
                   "00003020\n",
