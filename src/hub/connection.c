@@ -249,11 +249,25 @@ static int check_writers(const struct hub_connection_config *config)
     return 0;
 }
 
+/* A region has parts of 4 KiB that are mapped alone. 0, or -1 after a message. */
+static int check_pages(const struct hub_connection_config *config)
+{
+    long page_size = sysconf(_SC_PAGESIZE);
+
+    if (!over_ivshmem(config) || page_size <= CROSSVM_PAGE_SIZE)
+        return 0;
+    message(
+        "connection \"%s\": ivshmem shares memory in pages of %d KiB, and this machine's have %ld KiB: take the ends "
+        "by another door, such as vfio-user",
+        config->name, CROSSVM_PAGE_SIZE / 1024, page_size / 1024);
+    return -1;
+}
+
 struct hub_connection *hub_connection_create(struct hub_loop *loop, const struct hub_connection_config *config)
 {
     struct hub_connection *connection;
 
-    if (check_writers(config))
+    if (check_writers(config) || check_pages(config))
         return NULL;
     connection = calloc(1, sizeof(*connection));
     if (!connection) {

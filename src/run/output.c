@@ -26,16 +26,29 @@ struct pollfd output_wishes(const struct output *output)
     return (struct pollfd){.fd = output->used ? output->fd : -1, .events = POLLOUT};
 }
 
+/*
+ * What to write at once: whole lines, as many as a pipe takes whole. Other threads and processes print on the same
+ * pipe, and nothing of theirs may land within a line.
+ */
+static size_t next_piece(const struct output *output)
+{
+    const char *end;
+
+    if (output->used <= PIECE_BYTES)
+        return output->used;
+    end = memrchr(output->bytes, '\n', PIECE_BYTES); /* there is one: a line is shorter */
+    return end ? (size_t)(end - output->bytes) + 1 : PIECE_BYTES;
+}
+
 void output_write(struct output *output)
 {
-    size_t piece = output->used < PIECE_BYTES ? output->used : PIECE_BYTES;
     struct pollfd writable = output_wishes(output);
     ssize_t written;
 
     /* Both outputs may be the same pipe, and writing one may have filled it. */
     if (poll(&writable, 1, 0) != 1)
         return;
-    written = write(output->fd, output->bytes, piece);
+    written = write(output->fd, output->bytes, next_piece(output));
     if (written < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (written < 0) {
