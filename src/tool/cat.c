@@ -19,7 +19,6 @@
 #include "channel_command.h"
 
 #define BUFFER_BYTES 0x20000
-#define RETRY_NS 50000000 /* between attempts to open a connection that went away */
 
 enum {
     OPTION_SEND_ONLY = 256,
@@ -389,18 +388,6 @@ static int run_session(struct cat *cat)
     return STATUS_OK;
 }
 
-/* Opens the connection again when it is back. */
-static void open_again(struct cat *cat)
-{
-    const struct timespec pause = {.tv_nsec = RETRY_NS};
-    crossvm_end_t *end;
-
-    channel_close(cat->channel);
-    while (crossvm_open(&end, cat->request.choice.name))
-        (void)nanosleep(&pause, NULL);
-    cat->channel = channel_create(end, &cat->request.choice);
-}
-
 static void begin_session(struct cat *cat)
 {
     cat->out_ended = cat->request.no_recv;
@@ -420,13 +407,10 @@ static int run(struct cat *cat)
         if (status != STATUS_OK)
             return status;
         goes_on = cat->request.keep_open && !(cat->request.no_recv && cat->in_ended && is_empty(&cat->in));
-        if (goes_on && channel_is_gone(cat->channel)) {
-            open_again(cat);
-            if (!cat->channel)
-                return STATUS_ERROR;
-        } else if (goes_on) {
-            goes_on = channel_serve_next(cat->channel, cat->error, cat->sentence);
-        }
+        if (goes_on)
+            goes_on = channel_await_next(&cat->channel, &cat->request.choice, cat->error, cat->sentence, NULL);
+        if (!cat->channel)
+            return STATUS_ERROR;
     }
     return report_error(cat);
 }

@@ -3,11 +3,15 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "../common/end_signals.h"
 #include "ends.h"
+
+#define MOST_LOOKS 100
+#define RETRY_NS 50000000 /* between attempts to open a connection that went away */
 
 /* --- command line --- */
 
@@ -117,8 +121,14 @@ int channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadline)
 
 bool channel_is_gone(crossvm_channel_t *channel)
 {
-    int result = crossvm_wait(crossvm_channel_get_end(channel), CROSSVM_NOW);
+    crossvm_end_t *end = crossvm_channel_get_end(channel);
+    struct pollfd ready = {.fd = crossvm_fd(end), .events = POLLIN};
+    int looks = 0, result;
 
+    /* Events and news of the peer may be in front of the end. A peer that goes on with them is looked at later. */
+    do
+        result = crossvm_wait(end, CROSSVM_NOW);
+    while (result >= 0 && ++looks < MOST_LOOKS && poll(&ready, 1, 0) == 1);
     return result < 0 && result != -EINTR;
 }
 
@@ -145,6 +155,32 @@ bool channel_serve_next(crossvm_channel_t *channel, int error, const char *sente
         return false;
     crossvm_channel_open(channel);
     return true;
+}
+
+/* Opens a connection again as soon as it is back. NULL after a message, or when it was stopped. */
+static crossvm_channel_t *open_again(const struct channel_choice *choice, const volatile int *stop)
+{
+    const struct timespec pause = {.tv_nsec = RETRY_NS};
+    crossvm_end_t *end;
+
+    while (crossvm_open(&end, choice->name)) {
+        (void)nanosleep(&pause, NULL);
+        if (stop && *stop)
+            return NULL;
+    }
+    return channel_create(end, choice);
+}
+
+bool channel_await_next(crossvm_channel_t **channel, const struct channel_choice *choice, int error,
+                        const char *sentence, const volatile int *stop)
+{
+    if (channel_serve_next(*channel, error, sentence))
+        return true;
+    if (!channel_is_gone(*channel))
+        return false;
+    channel_close(*channel);
+    *channel = open_again(choice, stop);
+    return *channel;
 }
 
 /* --- signals --- */

@@ -27,6 +27,7 @@ static const struct {
     {"ping", "measure round trips to `crossvm echo`", cmd_ping},
     {"echo", "send back what comes", cmd_echo},
     {"bench", "measure latency and throughput", cmd_bench},
+    {"net", "join network interfaces", cmd_net},
     {"pair", "serve a connection to programs and VMMs of this machine", cmd_pair},
     {"hub", "serve the connections of a topology to VMMs that others start", cmd_hub},
     {"run", "start the VMs of a topology and join their connections", cmd_run},
