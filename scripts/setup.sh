@@ -44,6 +44,8 @@ clang-tidy         # mistakes of C
 fish               # the test of what it completes
 g++                # the public headers are for C++, too
 git                # which files are the project's own
+iperf3             # long tests of network interfaces
+iproute2           # tests of network interfaces
 libclang-rt-dev    # the same: its sanitizers
 libcmocka-dev      # unit tests
 man-db             # mistakes of the manual, as groff sees them

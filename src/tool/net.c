@@ -61,8 +61,7 @@ static const struct argp argp = {
         (const struct argp_option[]){
             {"address", 'a', "ADDRESS/PREFIX", 0,
              "give the interface this address and start it; IPv4 or IPv6, and may be given again", 0},
-            {"interface", 'i', "INTERFACE", 0, "its name (default: the first of crossvm0, crossvm1, ... that is free)",
-             0},
+            {"interface", 'i', "INTERFACE", 0, "its name (default: crossvm0, or the next number that is free)", 0},
             {"mtu", OPTION_MTU, "BYTES", 0, "the longest packet (default 1500); the same at both ends", 0},
             {"tun", OPTION_TUN, NULL, 0, "carry packets of IP (TUN), not frames of Ethernet (TAP), at both ends", 0},
             {0},
@@ -71,7 +70,8 @@ static const struct argp argp = {
     .args_doc = "NAME",
     .doc = "Makes a network interface and joins it to that of `crossvm net` at the other end, until Ctrl-C.\v"
            "Prints the interface's name. Without --address it stays as it is: down, if it is new. It needs the right "
-           "CAP_NET_ADMIN, or an interface that `ip tuntap add` made for this user. docs/net.md says more.",
+           "CAP_NET_ADMIN, or an interface that `ip tuntap add` made for this user. docs/net.md says more. "
+           "Exit status: 0 after a signal, 1 when the timeout passed first, 2 for an error.",
     .children = (const struct argp_child[]){{&channel_argp, 0, NULL, 0}, {0}},
 };
 
