@@ -13,6 +13,7 @@
 
 #include <sel4vm/guest_memory.h>
 #include <sel4vm/guest_vm.h>
+#include <sel4vm_kvm.h>
 
 /** Makes VMs that are initialised from now on do without KVM. Returns 0. */
 int kvm_use_backend_none(void);
@@ -58,6 +59,9 @@ void kvm_test_irq_acknowledge(vm_t *vm, int irq);
 /** Enables or disables an interrupt in the guest's place; at first it is enabled. Enabling one that is not pending
  * calls the acknowledgement, as libsel4vm does. Returns 0, or -1 if the interrupt is not registered. */
 int kvm_test_irq_enable(vm_t *vm, int irq, bool enabled);
+
+/** The number that KVM has for the message of an eventfd: no two of a VM are equal. */
+uint32_t kvm_test_irqfd_number(const kvm_irqfd_t *irqfd);
 
 /** How much a VM holds. */
 typedef struct kvm_test_snapshot {

@@ -11,6 +11,8 @@
 
 #include <utils/util.h>
 
+#include <sel4vm_kvm_test.h>
+
 #include "arch.h"
 #include "resource.h"
 #include "vm.h"
@@ -210,4 +212,9 @@ void kvm_msis_destroy(vm_t *vm)
 {
     while (kvm_vm_of(vm)->msis.first)
         kvm_irqfd_destroy(kvm_vm_of(vm)->msis.first);
+}
+
+uint32_t kvm_test_irqfd_number(const kvm_irqfd_t *irqfd)
+{
+    return irqfd->gsi;
 }

@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 #include <sel4vm/guest_irq_controller.h>
 #include <sel4vmmplatsupport/drivers/pci_helper.h>
 
+#include "../../kvm/src/pci_layers.h"
 #include "kvm_fixture.h"
 #include "kvm_platform.h"
 
@@ -151,6 +153,26 @@ static void message_eventfds_come_and_go(void **state)
     close(doorbell);
 }
 
+static void messages_have_numbers_of_their_own(void **state)
+{
+    int doorbell = eventfd(0, EFD_CLOEXEC);
+    kvm_irqfd_t *irqfds[3], *another;
+    uint32_t freed;
+
+    (void)state;
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(kvm_irqfd_create(&vm, doorbell, 0xfee00000, 0x41, 8, &irqfds[i]), 0);
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(kvm_test_irqfd_number(irqfds[i]) > KVM_LAST_IRQ);
+        assert_int_not_equal(kvm_test_irqfd_number(irqfds[i]), kvm_test_irqfd_number(irqfds[(i + 1) % 3]));
+    }
+    freed = kvm_test_irqfd_number(irqfds[1]);
+    kvm_irqfd_destroy(irqfds[1]);
+    assert_int_equal(kvm_irqfd_create(&vm, doorbell, 0xfee00000, 0x41, 8, &another), 0);
+    assert_int_equal(kvm_test_irqfd_number(another), freed); /* KVM has so many */
+    close(doorbell);
+}
+
 /* --- PCI --- */
 
 static vmm_pci_device_def_t *add_header(vmm_pci_space_t *pci, uint16_t device_id, vmm_pci_address_t *address)
@@ -261,14 +283,77 @@ static void layers_emulate_bars_interrupt_and_capabilities(void **state)
     assert_int_equal(config_read(&entry, PCI_BASE_ADDRESS_1, 4), 0xfff00000);
     assert_int_equal(config_read(&entry, PCI_BASE_ADDRESS_1 + 2, 1), 0xf0);
     assert_int_equal(config_read(&entry, PCI_BASE_ADDRESS_2, 4), 0);
+    entry.iowrite(entry.cookie, PCI_BASE_ADDRESS_1 + 2, 2, 0x1230);
+    assert_int_equal(config_read(&entry, PCI_BASE_ADDRESS_1, 4), 0x12300000);
+    assert_int_equal(header.bar0, 0); /* the stores went no deeper */
+    assert_int_equal(header.bar1, 0);
 
     entry.iowrite(entry.cookie, PCI_INTERRUPT_LINE, 1, 3);
     assert_int_equal(config_read(&entry, PCI_INTERRUPT_LINE, 4), 1 << 8 | 17);
     assert_int_equal(config_read(&entry, PCI_COMMAND, 4) >> 16, PCI_STATUS_CAP_LIST);
     assert_int_equal(config_read(&entry, PCI_CAPABILITY_LIST, 1), 0x40);
     assert_int_equal(config_read(&entry, 0x41, 1), 0x50);
-    assert_int_equal(config_read(&entry, 0x64, 4), 0);
+    assert_int_equal(config_read(&entry, 0x51, 1), 0);
+    assert_int_equal(header.interrupt_line, 0);
     kvm_pci_free(pci);
+}
+
+/* What a layer does not emulate is the device's below. */
+static uint8_t below[64];
+
+static int load_below(void *cookie, int offset, int size, uint32_t *result)
+{
+    (void)cookie;
+    *result = 0;
+    memcpy(result, below + offset % sizeof(below), (size_t)size);
+    return 0;
+}
+
+static int store_below(void *cookie, int offset, int size, uint32_t value)
+{
+    (void)cookie;
+    memcpy(below + offset % sizeof(below), &value, (size_t)size);
+    return 0;
+}
+
+static void what_is_hidden_reads_as_0_and_takes_no_stores(void **state)
+{
+    const vmm_pci_entry_t device = {.ioread = load_below, .iowrite = store_below};
+    uint8_t hidden_start[] = {0x10, 0x20}, hidden_end[] = {0x10, 0x23};
+    vmm_pci_entry_t entry = vmm_pci_create_cap_emulation(device, 0, NULL, 2, hidden_start, hidden_end);
+
+    (void)state;
+    memset(below, 0xee, sizeof(below));
+    for (int offset = 0x0c; offset < 0x28; offset += 4) {
+        bool hidden = offset == 0x10 || offset == 0x20;
+
+        assert_int_equal(config_read(&entry, offset, 4), hidden ? 0 : 0xeeeeeeee);
+        entry.iowrite(entry.cookie, offset, 4, 0x11111111);
+        assert_int_equal(below[offset], hidden ? 0xee : 0x11);
+    }
+    assert_int_equal(config_read(&entry, 0x23, 1), 0);
+    assert_int_equal(config_read(&entry, 0x24, 1), 0x11);
+    kvm_pci_layers_free(entry);
+}
+
+static void accesses_that_are_not_of_one_bar_go_below(void **state)
+{
+    const vmm_pci_entry_t device = {.ioread = load_below, .iowrite = store_below};
+    vmm_pci_bar_t bars[7] = {{NON_MEM, 0x1000, 4}};
+    vmm_pci_entry_t entry = vmm_pci_create_bar_emulation(device, 1, bars);
+
+    (void)state;
+    memset(below, 0xee, sizeof(below));
+    assert_int_equal(config_read(&entry, PCI_BASE_ADDRESS_0, 4), 0x1000 | PCI_BASE_ADDRESS_SPACE_IO);
+    assert_int_equal(config_read(&entry, PCI_BASE_ADDRESS_0 + 2, 4), 0xeeeeeeee); /* across two */
+    assert_int_equal(config_read(&entry, PCI_BASE_ADDRESS_0 - 1, 1), 0xee);
+    assert_int_equal(config_read(&entry, PCI_BASE_ADDRESS_5 + 4, 4), 0xeeeeeeee);
+    kvm_pci_layers_free(entry);
+    assert_null(vmm_pci_create_bar_emulation(device, 7, bars).ioread);
+    assert_null(vmm_pci_create_bar_emulation(device, -1, bars).ioread);
+    assert_null(vmm_pci_create_irq_emulation(device, 256).ioread);
+    assert_null(vmm_pci_create_irq_emulation(device, -1).ioread);
+    assert_null(vmm_pci_create_cap_emulation(device, -1, NULL, 0, NULL, NULL).ioread);
 }
 
 /* --- the console --- */
@@ -305,6 +390,36 @@ static void the_serial_port_answers_a_driver_that_probes(void **state)
     assert_true(kvm_test_irq_pending(&vm, platform_console_irq));
 }
 
+static void bytes_that_come_back_wait_in_their_order(void **state)
+{
+    enum { FIFO = 16 };
+
+    (void)state;
+    assert_int_equal(kvm_console_create(&vm, -1, -1), 0);
+    serial_store(2, 1, 0x01); /* FIFOs */
+    serial_store(1, 1, 0x05); /* interrupts for bytes, and for the state of the line */
+    serial_store(4, 1, 0x10); /* loopback */
+    for (int i = 0; i < FIFO; i++)
+        serial_store(0, 1, 'a' + (uint32_t)i);
+    assert_int_equal(serial_load(2, 1), 0xc4);
+    assert_int_equal(serial_load(5, 1), 0x61);
+    serial_store(0, 1, 'z'); /* one too many */
+    assert_int_equal(serial_load(2, 1), 0xc6);
+    assert_int_equal(serial_load(5, 1), 0x63);
+    assert_int_equal(serial_load(5, 1), 0x61); /* it is told once */
+    for (int i = 0; i < FIFO; i++) {
+        assert_true(kvm_test_irq_pending(&vm, platform_console_irq));
+        assert_int_equal(serial_load(0, 1), 'a' + i);
+    }
+    assert_false(kvm_test_irq_pending(&vm, platform_console_irq));
+    assert_int_equal(serial_load(2, 1), 0xc1);
+    assert_int_equal(serial_load(0, 1), 0);
+
+    serial_store(0, 1, 'a');
+    serial_store(2, 1, 0x03); /* clear what was received */
+    assert_int_equal(serial_load(5, 1), 0x60);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -315,11 +430,15 @@ int main(void)
         IN_VM(numbers_are_given_out_once),
         IN_VM(a_doorbell_takes_stores_of_any_width),
         IN_VM(message_eventfds_come_and_go),
+        IN_VM(messages_have_numbers_of_their_own),
         IN_VM(configuration_space_takes_all_widths),
         IN_VM(absent_functions_read_as_all_ones),
         IN_VM(a_full_bus_refuses_the_next_device),
         IN_VM(layers_emulate_bars_interrupt_and_capabilities),
+        IN_VM(what_is_hidden_reads_as_0_and_takes_no_stores),
+        IN_VM(accesses_that_are_not_of_one_bar_go_below),
         IN_VM(the_serial_port_answers_a_driver_that_probes),
+        IN_VM(bytes_that_come_back_wait_in_their_order),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

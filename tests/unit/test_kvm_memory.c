@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Memory of a VM of libsel4vm on Linux KVM: reservations and the accesses that reach them, frames, RAM.
+ * Memory of a VM of libsel4vm on Linux KVM: reservations and the accesses that reach them, and frames.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <sel4vm/boot.h>
 #include <sel4vm/guest_memory_helpers.h>
-#include <sel4vm/guest_ram.h>
 #include <sel4vmmplatsupport/guest_memory_util.h>
 #include <utils/util.h>
 
@@ -210,7 +211,8 @@ static void frames_of_one_memfd_share_a_slot(void **state)
 
     (void)state;
     assert_int_equal(kvm_frames_create("test", 4, seL4_PageBits, frames, &memfd), 0);
-    assert_int_equal(fcntl(memfd, F_GET_SEALS) & (F_SEAL_SHRINK | F_SEAL_GROW), F_SEAL_SHRINK | F_SEAL_GROW);
+    assert_int_equal(fcntl(memfd, F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+    assert_int_equal(fcntl(memfd, F_GETFD), FD_CLOEXEC);
     assert_int_equal(snapshot().frames, 4);
     ours = kvm_frames_map(frames, 4);
     theirs = mmap(NULL, 4 << 12, PROT_READ, MAP_SHARED, memfd, 0);
@@ -304,6 +306,92 @@ static void frames_that_do_not_fit_leave_nothing_mapped(void **state)
     kvm_frames_free(large, 1);
 }
 
+static vm_frame_t frame_for_the_next_page(uintptr_t address, void *cookie)
+{
+    const seL4_CPtr *frame = cookie;
+
+    return (vm_frame_t){
+        .cptr = *frame, .rights = seL4_AllRights, .vaddr = address + 4096, .size_bits = seL4_PageBits};
+}
+
+static void a_frame_that_is_meant_for_another_address_is_refused(void **state)
+{
+    vm_memory_reservation_t *reservation = vm_reserve_memory_at(&vm, WINDOW, 4096, default_error_fault_callback, NULL);
+    seL4_CPtr frame;
+
+    (void)state;
+    assert_int_equal(kvm_frames_create("test", 1, seL4_PageBits, &frame, NULL), 0);
+    assert_int_equal(vm_map_reservation(&vm, reservation, frame_for_the_next_page, &frame), -1);
+    assert_int_equal(snapshot().memslots, 0);
+    kvm_frames_free(&frame, 1);
+}
+
+/* The first two have slots by the time the third is looked at. */
+static void frames_before_one_that_is_refused_are_unmapped(void **state)
+{
+    const seL4_CapRights_t rights[] = {seL4_AllRights, seL4_CanRead, seL4_AllRights};
+    seL4_CPtr frames[3];
+    struct page_rights pages = {.frames = frames, .rights = rights};
+    vm_memory_reservation_t *reservation =
+        vm_reserve_memory_at(&vm, WINDOW, 3 << 12, default_error_fault_callback, NULL);
+
+    (void)state;
+    assert_int_equal(kvm_frames_create("test", 2, seL4_PageBits, frames, NULL), 0);
+    frames[2] = seL4_CapNull;
+    assert_int_equal(vm_map_reservation(&vm, reservation, frame_with_rights, &pages), -1);
+    assert_int_equal(snapshot().memslots, 0);
+    kvm_frames_free(frames, 2);
+}
+
+/* As many as a VM without KVM has, and one more. The same frame again does not follow itself in its memfd. */
+static void numbers_of_slots_are_used_once(void **state)
+{
+    enum { SLOTS = 4096 };
+    vm_memory_reservation_t *all, *more;
+    seL4_CPtr frame, frames[SLOTS];
+
+    (void)state;
+    assert_int_equal(kvm_frames_create("test", 1, seL4_PageBits, &frame, NULL), 0);
+    for (size_t i = 0; i < SLOTS; i++)
+        frames[i] = frame;
+    all = vm_reserve_memory_at(&vm, WINDOW, SLOTS << 12, default_error_fault_callback, NULL);
+    more = vm_reserve_memory_at(&vm, WINDOW + (SLOTS << 12), 4096, default_error_fault_callback, NULL);
+    assert_int_equal(vm_map_reservation_frames(&vm, all, frames, SLOTS, seL4_PageBits), 0);
+    assert_int_equal(snapshot().memslots, SLOTS);
+    assert_int_equal(vm_map_reservation_frames(&vm, more, frames, 1, seL4_PageBits), -1);
+    assert_int_equal(vm_free_reserved_memory(&vm, all), 0);
+    assert_int_equal(vm_map_reservation_frames(&vm, more, frames, 1, seL4_PageBits), 0);
+    kvm_frames_free(&frame, 1);
+}
+
+/* Whether this process has a memfd of a name mapped. */
+static bool is_mapped(const char *memfd)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512];
+    bool found = false;
+
+    assert_non_null(maps);
+    while (fgets(line, sizeof(line), maps))
+        found = found || strstr(line, memfd);
+    fclose(maps);
+    return found;
+}
+
+static void what_a_vm_has_mapped_goes_with_it(void **state)
+{
+    struct access access = {0};
+    vm_t other;
+
+    (void)state;
+    assert_int_equal(vm_init(&other, NULL, NULL, (vspace_t){0}, NULL, seL4_CapNull, "other"), 0);
+    assert_non_null(create_allocated_reservation_frame(&other, WINDOW, seL4_CanRead, note_access, &access));
+    assert_true(is_mapped("memfd:guest-frame"));
+    kvm_vm_destroy(&other);
+    assert_false(is_mapped("memfd:guest-frame"));
+    assert_int_equal(snapshot().frames, 0);
+}
+
 static void imported_memory_must_be_sealed_and_large_enough(void **state)
 {
     int memfd = memfd_create("test", MFD_ALLOW_SEALING | MFD_CLOEXEC);
@@ -316,6 +404,8 @@ static void imported_memory_must_be_sealed_and_large_enough(void **state)
     assert_int_equal(kvm_frames_import(memfd, 0, 4, seL4_PageBits, frames), -EINVAL);
     assert_int_equal(kvm_frames_import(memfd, 2 << 12, 2, seL4_PageBits, frames), -EINVAL);
     assert_int_equal(kvm_frames_import(memfd, 1, 1, seL4_PageBits, frames), -EINVAL);
+    assert_int_equal(kvm_frames_import(memfd, -4096, 1, seL4_PageBits, frames), -EINVAL);
+    assert_int_equal(kvm_frames_import(memfd, 0, (size_t)1 << 52, seL4_PageBits, frames), -EINVAL); /* 2^64 bytes */
     assert_int_equal(kvm_frames_import(memfd, 0, 1, 13, frames), -EINVAL);
     assert_int_equal(kvm_frames_import(memfd, 0, 0, seL4_PageBits, frames), -EINVAL);
     assert_int_equal(kvm_frames_import(memfd, 1 << 12, 2, seL4_PageBits, frames), 0);
@@ -379,70 +469,6 @@ static void an_access_is_done_again_on_memory_mapped_meanwhile(void **state)
     assert_int_equal(snapshot().memslots, 1);
 }
 
-/* --- RAM --- */
-
-#define RAM KVM_RAM_BASE
-
-static int add_up(vm_t *its_vm, uintptr_t address, void *memory, size_t size, size_t offset, void *cookie)
-{
-    size_t *sum = cookie;
-
-    (void)its_vm;
-    (void)memory;
-    assert_int_equal(address, RAM + 4000 + offset);
-    assert_true(size <= 4096);
-    assert_int_equal(*sum, offset);
-    *sum += size;
-    return 0;
-}
-
-static void ram_can_be_touched_and_allocated(void **state)
-{
-    char text[] = "text", back[sizeof(text)] = "";
-    uintptr_t address;
-    size_t size, sum = 0;
-
-    (void)state;
-    assert_int_equal(vm_ram_register_at(&vm, RAM, RAM_SIZE, false), 0);
-    assert_int_equal(vm_ram_register_at(&vm, RAM + RAM_SIZE - 4096, 4096, false), -1);
-    assert_int_equal(vm_ram_register_at(&vm, WINDOW - 4096, 8192, false), -1); /* where devices are */
-    assert_int_equal(vm.mem.num_ram_regions, 1);
-
-    assert_int_equal(vm_ram_touch(&vm, RAM + 5000, sizeof(text), vm_guest_ram_write_callback, text), 0);
-    assert_int_equal(vm_ram_touch(&vm, RAM + 5000, sizeof(text), vm_guest_ram_read_callback, back), 0);
-    assert_string_equal(back, text);
-    assert_int_equal(vm_ram_touch(&vm, RAM + 4000, 10000, add_up, &sum), 0);
-    assert_int_equal(sum, 10000);
-    assert_int_equal(vm_ram_touch(&vm, RAM + RAM_SIZE - 1, 2, vm_guest_ram_read_callback, back), -1);
-
-    vm_ram_mark_allocated(&vm, RAM, 0x100000);
-    assert_int_equal(vm.mem.num_ram_regions, 2);
-    address = vm_ram_allocate(&vm, 0x1000);
-    assert_int_equal(address, RAM + 0x100000);
-    assert_int_equal(vm_ram_find_largest_free_region(&vm, &address, &size), 0);
-    assert_int_equal(address, RAM + 0x101000);
-    vm_ram_free(&vm, RAM, 0x101000);
-    assert_int_equal(vm.mem.num_ram_regions, 1);
-    assert_int_equal(vm_ram_allocate(&vm, RAM_SIZE + 1), 0);
-}
-
-static void anonymous_memory_is_given_out_once(void **state)
-{
-    uintptr_t first, second, ram;
-
-    (void)state;
-    assert_int_equal(vm_memory_make_anon(&vm, RAM + 0x100000, 0x4000), 0);
-    assert_int_equal(vm_memory_make_anon(&vm, RAM + 0x103000, 0x4000), -1);
-    assert_null(vm_reserve_memory_at(&vm, RAM + 0x102000, 4096, default_error_fault_callback, NULL));
-    assert_non_null(vm_reserve_anon_memory(&vm, 1, 4096, default_error_fault_callback, NULL, &first));
-    assert_non_null(vm_reserve_anon_memory(&vm, 4096, 0x2000, default_error_fault_callback, NULL, &second));
-    assert_int_equal(first, RAM + 0x100000);
-    assert_int_equal(second, RAM + 0x102000);
-    ram = vm_ram_register(&vm, 4096);
-    assert_int_equal(ram, RAM + 0x103000);
-    assert_int_equal(vm_ram_register(&vm, 4096), 0);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -459,12 +485,14 @@ int main(void)
         IN_VM(frames_in_another_order_get_slots_of_their_own),
         IN_VM(each_frame_has_its_rights),
         IN_VM(frames_that_do_not_fit_leave_nothing_mapped),
+        IN_VM(a_frame_that_is_meant_for_another_address_is_refused),
+        IN_VM(frames_before_one_that_is_refused_are_unmapped),
+        IN_VM(numbers_of_slots_are_used_once),
+        IN_VM(what_a_vm_has_mapped_goes_with_it),
         IN_VM(imported_memory_must_be_sealed_and_large_enough),
         IN_VM(memory_of_huge_pages_is_not_imported),
         IN_VM(an_allocated_frame_is_the_guests_and_ours),
         IN_VM(an_access_is_done_again_on_memory_mapped_meanwhile),
-        IN_VM(ram_can_be_touched_and_allocated),
-        IN_VM(anonymous_memory_is_given_out_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
