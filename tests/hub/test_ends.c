@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * What a hub hands over, and what it tells later: a program at one end, the process of a VM at the other, and both are
- * the test, as is the loop of the hub.
+ * What a hub hands over, what it tells later, and who takes an end after another. Whoever comes is the test, as is the
+ * loop of the hub: so the order in which the hub sees things is known.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,13 +32,21 @@
 #define READ_WRITE (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE)
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
-static const struct hub_connection_config config = {
+static const struct hub_connection_config mixed = {
     .name = "link",
     .ends = {[VM] = {.door = CROSSVM_DOOR_CROSSVM_VM, .vm = "alpha"}, [PROGRAM] = {.door = CROSSVM_DOOR_HOST}},
     .dataports = {{.size = 0x1000, .writer = VM},
                   {.size = 0x2000, .writer = PROGRAM},
                   {.size = 0x3000, .writer = WRITER_BOTH}},
     .num_dataports = 3,
+};
+
+/* VMMs that others have made */
+static const struct hub_connection_config stock = {
+    .name = "link",
+    .ends = {{.door = CROSSVM_DOOR_VFIO_USER}, {.door = CROSSVM_DOOR_IVSHMEM}},
+    .dataports = {{.size = 0x1000, .writer = WRITER_BOTH}},
+    .num_dataports = 1,
 };
 
 static struct {
@@ -57,28 +65,55 @@ static const char *path_of(int end)
     return path;
 }
 
-static int set_up(void **state)
+static struct hub_door *open_door(enum crossvm_door door, int end)
 {
-    (void)state;
+    struct hub_end *opened = hub_connection_end(hub.connection, (unsigned int)end);
+
+    switch (door) {
+    case CROSSVM_DOOR_HOST:
+        return hub_door_host_open(hub.loop, opened, path_of(end), "link.1");
+    case CROSSVM_DOOR_CROSSVM_VM:
+        return hub_door_vm_open(hub.loop, opened, path_of(end));
+    case CROSSVM_DOOR_VFIO_USER:
+        return hub_door_vfio_user_open(hub.loop, opened, path_of(end), false);
+    default:
+        return hub_door_ivshmem_open(hub.loop, opened, path_of(end));
+    }
+}
+
+static void serve_connection(const struct hub_connection_config *config)
+{
     strcpy(hub.folder, "/tmp/crossvm-ends-XXXXXX");
     assert_non_null(mkdtemp(hub.folder));
     hub.stop = eventfd(1, EFD_CLOEXEC);
     hub.loop = hub_loop_create();
-    hub.connection = hub_connection_create(hub.loop, &config);
+    hub.connection = hub_connection_create(hub.loop, config);
     assert_non_null(hub.connection);
-    hub.doors[VM] = hub_door_vm_open(hub.loop, hub_connection_end(hub.connection, VM), path_of(VM));
-    hub.doors[PROGRAM] =
-        hub_door_host_open(hub.loop, hub_connection_end(hub.connection, PROGRAM), path_of(PROGRAM), "link.1");
-    assert_non_null(hub.doors[VM]);
-    assert_non_null(hub.doors[PROGRAM]);
+    for (int end = 0; end < 2; end++) {
+        hub.doors[end] = open_door(config->ends[end].door, end);
+        assert_non_null(hub.doors[end]);
+    }
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    serve_connection(&mixed);
+    return 0;
+}
+
+static int set_up_stock(void **state)
+{
+    (void)state;
+    serve_connection(&stock);
     return 0;
 }
 
 static int tear_down(void **state)
 {
     (void)state;
-    hub_door_close(hub.doors[VM]);
-    hub_door_close(hub.doors[PROGRAM]);
+    hub_door_close(hub.doors[0]);
+    hub_door_close(hub.doors[1]);
     hub_connection_destroy(hub.connection);
     hub_loop_destroy(hub.loop);
     close(hub.stop);
@@ -98,14 +133,19 @@ static void serve(void)
 /* --- a client --- */
 
 /* Waits in the queue of the socket until the hub is served. */
-static int come(int end)
+static int come_by(int type, int end)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
     (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path_of(end));
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     return fd;
+}
+
+static int come(int end)
+{
+    return come_by(SOCK_SEQPACKET, end);
 }
 
 static void ask(int fd, uint16_t type)
@@ -191,6 +231,7 @@ static void rights_are_those_of_the_end(void **state)
     assert_string_equal(reply.vm, "alpha");
     assert_int_equal(joined.num_dataports, 3);
     assert_int_equal(joined.end, VM);
+    assert_int_equal(joined.peer_is_host, true);
     assert_int_equal(reply.dataports[0].rights, CROSSVM_RIGHT_READ);
     assert_int_equal(joined.dataports[0].rights, READ_WRITE);
     assert_int_equal(reply.dataports[1].rights, READ_WRITE);
@@ -348,6 +389,7 @@ static void a_vm_hears_late_news_and_questions_when_it_reads(void **state)
 /* Who asks is answered also if the VM ends instead. */
 static void a_question_is_answered_when_the_vm_ends(void **state)
 {
+    struct crossvm_wire_driver question;
     struct crossvm_wire_reply reply;
     struct crossvm_wire_join joined;
     int vm = join(&joined), asker = come(PROGRAM);
@@ -358,6 +400,8 @@ static void a_question_is_answered_when_the_vm_ends(void **state)
     serve();
     ask(asker, CROSSVM_WIRE_INFO);
     serve();
+    assert_int_equal(receive(vm, &question, sizeof(question)), CROSSVM_WIRE_DRIVER); /* of before */
+    assert_int_equal(receive(vm, &question, sizeof(question)), CROSSVM_WIRE_INFO);
     assert_int_equal(receive(asker, &reply, sizeof(reply)), 0);
     close(vm);
     serve();
@@ -404,6 +448,38 @@ static void a_vm_that_is_gone_makes_room_for_the_next(void **state)
     close(second);
 }
 
+static bool is_closed(int fd)
+{
+    char bytes[256];
+    ssize_t length;
+
+    do
+        length = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+    while (length > 0);
+    return length == 0;
+}
+
+static void a_stock_vmm_that_is_gone_makes_room_for_the_next(void **state)
+{
+    (void)state;
+    for (int end = 0; end < 2; end++) {
+        int first = come_by(SOCK_STREAM, end), second, third;
+
+        serve();
+        assert_false(is_closed(first));
+        second = come_by(SOCK_STREAM, end);
+        close(first);
+        serve();
+        assert_false(is_closed(second));
+        third = come_by(SOCK_STREAM, end);
+        serve();
+        assert_true(is_closed(third));
+        assert_false(is_closed(second));
+        close(third);
+        close(second);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -415,6 +491,7 @@ int main(void)
         ENDS_TEST(a_question_is_answered_when_the_vm_ends),
         ENDS_TEST(an_end_whose_program_is_gone_is_free),
         ENDS_TEST(a_vm_that_is_gone_makes_room_for_the_next),
+        cmocka_unit_test_setup_teardown(a_stock_vmm_that_is_gone_makes_room_for_the_next, set_up_stock, tear_down),
     };
 
     return cmocka_run_group_tests_name("ends", tests, NULL, NULL);

@@ -55,6 +55,7 @@ int __wrap_vm_register_irq(vm_vcpu_t *vcpu, int irq, irq_ack_fn_t ack, void *coo
 {
     (void)vcpu;
     assert_true(irq >= 0 && irq < NUMBERS);
+    assert_null(vgic.irq[irq].ack); /* libsel4vm on Arm registers a number once, and refuses it later */
     vgic.irq[irq].ack = ack;
     vgic.irq[irq].cookie = cookie;
     return 0;
