@@ -160,8 +160,18 @@ struct device {
     char unused;
 };
 
+struct resource {
+    resource_size_t start, end;
+    unsigned long flags;
+    struct resource *parent;
+};
+
 struct pci_dev {
     struct device dev;
+    struct resource resource[6];
+    unsigned int msi_offered; /**< PCI_IRQ_MSI, PCI_IRQ_MSIX, both or none */
+    unsigned int irq_kinds;   /**< that pci_alloc_irq_vectors() was asked for */
+    int intx;                 /**< what pci_intx() said last */
 };
 
 struct inode;
@@ -179,12 +189,27 @@ typedef enum { IRQ_NONE, IRQ_HANDLED } irqreturn_t;
 #define PCI_IRQ_INTX 4
 #define PCI_IRQ_LEGACY 4
 #define UIO_IRQ_CUSTOM (-1)
+#define UIO_MEM_PHYS 1
+#define UIO_MEM_IOVA 5
 #define MAX_UIO_MAPS 5
 
+struct uio_mem {
+    const char *name;
+    resource_size_t addr, size;
+    int memtype;
+};
+
 struct uio_info {
+    const char *name;
+    const char *version;
+    struct uio_mem mem[MAX_UIO_MAPS];
     long irq;
     unsigned long irq_flags;
     irqreturn_t (*handler)(int irq, struct uio_info *uio);
+    int (*mmap)(struct uio_info *uio, struct vm_area_struct *vma);
+    int (*open)(struct uio_info *uio, struct inode *inode);
+    int (*release)(struct uio_info *uio, struct inode *inode);
+    int (*irqcontrol)(struct uio_info *uio, s32 value);
 };
 
 /** The story's. */
@@ -229,23 +254,20 @@ static inline int pci_irq_vector(const struct pci_dev *pdev, unsigned int number
 
 static inline int pci_alloc_irq_vectors(struct pci_dev *pdev, unsigned int least, unsigned int most, unsigned int kinds)
 {
-    (void)pdev;
     (void)least;
     (void)most;
-    (void)kinds;
-    return 1;
+    pdev->irq_kinds = kinds;
+    return kinds & (pdev->msi_offered | PCI_IRQ_INTX) ? 1 : -ENOSPC;
 }
 
 static inline bool pci_dev_msi_enabled(const struct pci_dev *pdev)
 {
-    (void)pdev;
-    return false;
+    return pdev->irq_kinds & pdev->msi_offered;
 }
 
 static inline void pci_intx(struct pci_dev *pdev, int enable)
 {
-    (void)pdev;
-    (void)enable;
+    pdev->intx = enable;
 }
 
 #define dev_err(device, ...) ((void)(device))

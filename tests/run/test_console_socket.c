@@ -53,9 +53,41 @@ static void what_waits(void **state)
     }
 }
 
+/* A program that comes is shown the last of what was printed, and one that does not read holds up nobody. */
+static void what_was_printed_before(void **state)
+{
+    static struct console_socket console;
+    static char printed[3 * BACKLOG_BYTES], shown[BACKLOG_BYTES + 1];
+    size_t used = 0;
+    ssize_t length;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(printed); i++)
+        printed[i] = (char)('a' + i % 23);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/crossvm-console-%d", (int)getpid());
+    assert_int_equal(console_socket_open(&console, address.sun_path), 0);
+    console_socket_put(&console, printed, 100);
+    console_socket_put(&console, printed + 100, 2 * BACKLOG_BYTES); /* more than is kept */
+    for (size_t i = 2 * BACKLOG_BYTES + 100; i + 7 < sizeof(printed); i += 7)
+        console_socket_put(&console, printed + i, 7);
+    assert_int_equal(console.used, BACKLOG_BYTES);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(console_socket_welcome(&console, 0), 0);
+    while (used < sizeof(shown) && (length = recv(fd, shown + used, sizeof(shown) - used, MSG_DONTWAIT)) > 0)
+        used += (size_t)length;
+    assert_int_equal(used, BACKLOG_BYTES);
+    assert_memory_equal(shown, printed + 2 * BACKLOG_BYTES + 100 + (BACKLOG_BYTES - 101) / 7 * 7 - BACKLOG_BYTES,
+                        BACKLOG_BYTES);
+    for (int i = 0; i < 1000; i++)
+        console_socket_put(&console, printed, BACKLOG_BYTES);
+    console_socket_close(&console);
+    close(fd);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits), cmocka_unit_test(what_was_printed_before)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,11 +10,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -489,6 +491,27 @@ static void flood_of_messages_does_not_prolong_a_wait(void **state)
     crossvm_close(end);
 }
 
+/* A wait whose time is over takes one lot of news and leaves the rest: a hub that tells the same without end would else
+ * keep it. */
+static void the_same_news_again_do_not_prolong_a_wait(void **state)
+{
+    struct crossvm_wire_driver same = {.header = {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_DRIVER}};
+    struct fake_vm *vm = lib_fixture_vm(state);
+    crossvm_end_t *end;
+    int waiting = 0; /* bytes in the socket */
+
+    fake_vm_start(vm);
+    end = lib_fixture_open(state);
+    same.driver_state = vm->reply.driver_state;
+    same.generation = vm->reply.generation;
+    for (int i = 0; i < 100; i++)
+        fake_vm_send(vm, &same, sizeof(same), -1);
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
+    assert_int_equal(ioctl(vm->owner, SIOCOUTQ, &waiting), 0);
+    assert_true(waiting > 0);
+    crossvm_close(end);
+}
+
 /* A descriptor without file type passes for an eventfd until it is read. */
 static void epoll_for_events(void **state)
 {
@@ -695,6 +718,7 @@ int main(void)
         lib_case_unserved(name_of_the_vm_is_cleaned),
         lib_case_unserved(wrong_driver_messages_are_ignored),
         lib_case_unserved(flood_of_messages_does_not_prolong_a_wait),
+        lib_case_unserved(the_same_news_again_do_not_prolong_a_wait),
         lib_case_unserved(epoll_for_events),
         lib_case_unserved(epoll_for_signals),
         lib_case_unserved(silent_vm_is_given_up),
