@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -25,6 +26,7 @@
 #include "../../src/hub/connection.h"
 #include "../../src/hub/door.h"
 #include "../../src/wire/descriptors.h"
+#include "../../src/wire/vfio_user.h"
 #include "../../src/wire/wire.h"
 
 #define VM 0
@@ -370,7 +372,8 @@ static void a_vm_hears_late_news_and_questions_when_it_reads(void **state)
     told = take_news(vm, &news);
     assert_in_range(told, 1, 2 * MANY - 1);
     serve();
-    assert_int_equal(take_news(vm, &news), 1); /* what is true now, and then take_news() takes the question */
+    assert_int_equal(receive(vm, &news, sizeof(news)), CROSSVM_WIRE_DRIVER); /* what is true now */
+    assert_int_equal(receive(vm, &question, sizeof(question)), CROSSVM_WIRE_INFO);
     assert_int_equal(news.driver_state, CROSSVM_DRIVER_OPEN);
     assert_int_equal(news.generation, MANY);
     assert_int_equal(receive(other, &reply, sizeof(reply)), 0); /* the VM has not answered yet */
@@ -411,6 +414,27 @@ static void a_question_is_answered_when_the_vm_ends(void **state)
     assert_int_equal(reply.vm_exits, 0);
     assert_int_equal(reply.owned, false);
     close(asker);
+}
+
+static void both_hear_of_the_end_of_the_hub(void **state)
+{
+    struct crossvm_wire_driver news = {0};
+    struct crossvm_wire_reply reply;
+    struct crossvm_wire_join joined;
+    int vm = join(&joined), program = attach(&reply);
+
+    (void)state;
+    report(vm, CROSSVM_DRIVER_OPEN, 1);
+    serve();
+    (void)take_news(vm, &news);
+    (void)take_news(program, &news);
+    hub_connection_hang_up(hub.connection);
+    assert_int_equal(take_news(vm, &news), 1);
+    assert_int_equal(news.driver_state, CROSSVM_DRIVER_NONE);
+    assert_int_equal(take_news(program, &news), 1);
+    assert_int_equal(news.driver_state, CROSSVM_DRIVER_NONE);
+    close(vm);
+    close(program);
 }
 
 /* --- who is gone --- */
@@ -480,6 +504,82 @@ static void a_stock_vmm_that_is_gone_makes_room_for_the_next(void **state)
     }
 }
 
+/* --- a VMM that speaks vfio-user, in messages of a header and up to 20 bytes --- */
+
+/* Sends a command with a body of that many bytes, which begin with words, and a descriptor unless it is -1. */
+static void command(int vmm, uint16_t number, size_t body, const uint32_t words[5], int fd)
+{
+    uint32_t message[VFIO_USER_HEADER_BYTES / 4 + 5] = {(uint32_t)number << 16};
+
+    message[1] = (uint32_t)(VFIO_USER_HEADER_BYTES + body);
+    memcpy(message + VFIO_USER_HEADER_BYTES / 4, words, body);
+    assert_int_equal(cvm_descriptors_send(vmm, message, VFIO_USER_HEADER_BYTES + body, &fd, fd >= 0), 0);
+}
+
+/* A VMM that has told its version, and has taken the answer. */
+static int greet(void)
+{
+    int vmm = come_by(SOCK_STREAM, 0);
+
+    command(vmm, VFIO_USER_VERSION, 4, (const uint32_t[5]){0}, -1);
+    serve();
+    assert_false(is_closed(vmm));
+    return vmm;
+}
+
+static void a_vmm_that_breaks_the_order_is_put_out(void **state)
+{
+    const uint32_t trigger_by_eventfd[5] = {20, 0x24, VFIO_USER_MSI, 0, 1}, nothing[5] = {0};
+    int vmm = come_by(SOCK_STREAM, 0), memory = memfd_create("no eventfd", MFD_CLOEXEC);
+    int doorbell = eventfd(0, EFD_CLOEXEC);
+
+    (void)state;
+    command(vmm, VFIO_USER_RESET, 0, nothing, -1); /* before its version */
+    serve();
+    assert_true(is_closed(vmm));
+    close(vmm);
+    vmm = greet();
+    command(vmm, VFIO_USER_VERSION, 4, nothing, -1);
+    serve();
+    assert_true(is_closed(vmm));
+    close(vmm);
+    vmm = greet();
+    command(vmm, VFIO_USER_SET_IRQS, 20, trigger_by_eventfd, doorbell);
+    serve();
+    assert_false(is_closed(vmm));
+    command(vmm, VFIO_USER_SET_IRQS, 20, trigger_by_eventfd, memory);
+    serve();
+    assert_true(is_closed(vmm));
+    close(vmm);
+    close(memory);
+    close(doorbell);
+}
+
+/* It reads when it likes, and misses nothing. */
+static void a_vmm_gets_late_replies_when_it_reads(void **state)
+{
+    const uint32_t question[5] = {16};
+    int vmm = greet();
+    enum { MANY = 1000, AT_ONCE = 100, REPLY_BYTES = VFIO_USER_HEADER_BYTES + 16 }; /* more than a socket holds */
+    size_t received = 0, sent = 0;
+    char bytes[4096];
+
+    (void)state;
+    while (received < MANY * (size_t)REPLY_BYTES) {
+        ssize_t length;
+
+        for (; sent < MANY && sent - received / REPLY_BYTES < AT_ONCE; sent++)
+            command(vmm, VFIO_USER_GET_INFO, 16, question, -1);
+        for (int i = 0; i < AT_ONCE / 8; i++)
+            serve();
+        length = recv(vmm, bytes, sizeof(bytes), MSG_DONTWAIT);
+        assert_true(length > 0);
+        received += (size_t)length;
+    }
+    assert_int_equal(sent, MANY);
+    close(vmm);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -489,9 +589,12 @@ int main(void)
         ENDS_TEST(a_program_hears_late_news_when_it_reads),
         ENDS_TEST(a_vm_hears_late_news_and_questions_when_it_reads),
         ENDS_TEST(a_question_is_answered_when_the_vm_ends),
+        ENDS_TEST(both_hear_of_the_end_of_the_hub),
         ENDS_TEST(an_end_whose_program_is_gone_is_free),
         ENDS_TEST(a_vm_that_is_gone_makes_room_for_the_next),
         cmocka_unit_test_setup_teardown(a_stock_vmm_that_is_gone_makes_room_for_the_next, set_up_stock, tear_down),
+        cmocka_unit_test_setup_teardown(a_vmm_that_breaks_the_order_is_put_out, set_up_stock, tear_down),
+        cmocka_unit_test_setup_teardown(a_vmm_gets_late_replies_when_it_reads, set_up_stock, tear_down),
     };
 
     return cmocka_run_group_tests_name("ends", tests, NULL, NULL);

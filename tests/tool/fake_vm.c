@@ -136,6 +136,16 @@ static void send_reply(const struct fake_vm *vm, int client, const struct crossv
     send_with(client, bytes, vm->reply_bytes, vm->fds, num_fds);
 }
 
+static void send_driver(struct fake_vm *vm, uint32_t driver_state, int fd)
+{
+    struct crossvm_wire_driver message = {
+        {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_DRIVER}, driver_state, vm->reply.generation};
+
+    if (driver_state != CROSSVM_DRIVER_NONE)
+        message.generation = ++vm->reply.generation;
+    fake_vm_send(vm, &message, sizeof(message), fd);
+}
+
 /* Forgets the owner once it has closed its socket. */
 static bool is_owned(struct fake_vm *vm)
 {
@@ -175,7 +185,7 @@ static void answer_attach(struct fake_vm *vm, int client)
     vm->owner = client;
     vm->attaches++;
     if (vm->send_driver_first)
-        fake_vm_send_driver(vm, CROSSVM_DRIVER_NONE);
+        send_driver(vm, CROSSVM_DRIVER_NONE, vm->fds[0]);
     send_reply(vm, client, &reply, vm->num_fds);
     __atomic_store_n(&vm->has_replied, true, __ATOMIC_RELEASE);
 }
@@ -306,10 +316,5 @@ void fake_vm_await_taken(const struct fake_vm *vm)
 
 void fake_vm_send_driver(struct fake_vm *vm, uint32_t driver_state)
 {
-    struct crossvm_wire_driver message = {
-        {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_DRIVER}, driver_state, vm->reply.generation};
-
-    if (driver_state != CROSSVM_DRIVER_NONE)
-        message.generation = ++vm->reply.generation;
-    fake_vm_send(vm, &message, sizeof(message), NO_FD);
+    send_driver(vm, driver_state, NO_FD);
 }

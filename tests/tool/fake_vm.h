@@ -26,7 +26,7 @@ struct fake_vm {
     size_t reply_bytes;              /* how much of it is sent */
     int fds[16];                     /* closed at the end; -1: none */
     size_t num_fds;                  /* how many are sent with the reply to ATTACH */
-    bool send_driver_first;          /* a driver message comes before the reply */
+    bool send_driver_first;          /* a driver message comes before the reply, with a descriptor */
 
     char path[256];
     uint64_t *peer_page;

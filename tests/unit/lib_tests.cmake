@@ -13,6 +13,7 @@ foreach(name guest host list process protocol registers)
 endforeach()
 
 target_link_options(test_lib_process PRIVATE -Wl,--wrap=getsockopt,--wrap=geteuid)
+target_link_options(test_lib_protocol PRIVATE -Wl,--wrap=poll)
 
 add_executable(test_tool ${CMAKE_CURRENT_LIST_DIR}/../tool/test_tool.c)
 target_include_directories(test_tool PRIVATE ${JANSSON_INCLUDE_DIR})

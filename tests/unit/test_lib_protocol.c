@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -387,12 +388,15 @@ static void driver_message_before_the_reply(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
     crossvm_end_t *end;
+    size_t held;
 
     vm->send_driver_first = true;
     fake_vm_start(vm);
+    held = lib_fixture_count_held();
     end = lib_fixture_open(state);
     assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_PRESENT); /* as the later reply says */
     crossvm_close(end);
+    assert_int_equal(lib_fixture_count_held(), held + 1); /* the VM's socket of its owner, and nothing that came along */
 }
 
 static void larger_memory_than_needed(void **state)
@@ -509,6 +513,37 @@ static void the_same_news_again_do_not_prolong_a_wait(void **state)
     assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
     assert_int_equal(ioctl(vm->owner, SIOCOUTQ, &waiting), 0);
     assert_true(waiting > 0);
+    crossvm_close(end);
+}
+
+/* A program that had the end before, and took a count after it polled readable. */
+static int rival = -1; /* the eventfd */
+
+int __real_poll(struct pollfd *fds, nfds_t n, int timeout);
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout);
+
+int __wrap_poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+    int ready = __real_poll(fds, n, timeout);
+    eventfd_t count;
+
+    if (rival >= 0)
+        (void)eventfd_read(rival, &count);
+    rival = -1;
+    return ready;
+}
+
+static void a_count_that_another_took_is_not_waited_for(void **state)
+{
+    struct fake_vm *vm = lib_fixture_vm(state);
+    crossvm_end_t *end;
+
+    fake_vm_start(vm);
+    end = lib_fixture_open(state);
+    fake_vm_emit(vm, 1);
+    rival = vm->fds[0]; /* which waits */
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
+    assert_int_equal(rival, -1);
     crossvm_close(end);
 }
 
@@ -719,6 +754,7 @@ int main(void)
         lib_case_unserved(wrong_driver_messages_are_ignored),
         lib_case_unserved(flood_of_messages_does_not_prolong_a_wait),
         lib_case_unserved(the_same_news_again_do_not_prolong_a_wait),
+        lib_case_unserved(a_count_that_another_took_is_not_waited_for),
         lib_case_unserved(epoll_for_events),
         lib_case_unserved(epoll_for_signals),
         lib_case_unserved(silent_vm_is_given_up),
