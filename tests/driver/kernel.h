@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * More of Linux than ../model/kernel.h has: what the guest driver needs to find out what a device is. A resource lies at
- * the address of memory of the test.
+ * More of Linux than ../model/kernel.h has: what the guest driver needs to find out what a device is. A resource lies
+ * at the address of memory of the test.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The guest driver's files, compiled with kernel.h for Linux. The VMM is not trusted with the guest's memory, nor is the
- * peer with a region: a device that describes itself wrongly is refused, and leaves nothing mapped.
+ * The guest driver's files, compiled with kernel.h for Linux. The VMM is not trusted with the guest's memory, nor is
+ * the peer with a region: a device that describes itself wrongly is refused, and leaves nothing mapped.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -95,7 +95,8 @@ static void set_bar(unsigned int number, unsigned int bar, void *memory, size_t 
 {
     resource_size_t start = (uintptr_t)memory;
 
-    devices[number].pci.resource[bar] = (struct resource){.start = start, .end = start + size - 1, .flags = IORESOURCE_MEM};
+    devices[number].pci.resource[bar] =
+        (struct resource){.start = start, .end = start + size - 1, .flags = IORESOURCE_MEM};
 }
 
 static void put32(size_t offset, u32 value)
@@ -405,9 +406,9 @@ static void wrong_parts_of_a_region_are_refused(void **state)
         {0, 0x7000},
         {0x800, 0x7000},
         {0x1000, 0x7800},
-        {0x1000, 0x6000},      /* over the driver page of end 1 */
-        {0x1000, BAR_BYTES},   /* behind the end */
-        {0x2000, 0x7000},      /* beyond it */
+        {0x1000, 0x6000},    /* over the driver page of end 1 */
+        {0x1000, BAR_BYTES}, /* behind the end */
+        {0x2000, 0x7000},    /* beyond it */
         {0x1000, UINT64_MAX - 0xfff},
         {UINT64_MAX - 0xfff, 0x7000},
     };

@@ -61,8 +61,7 @@ static inline int console_vms_tear_down(void **state)
     return 0;
 }
 
-#define CONSOLE_VMS_TEST(function)                                                                                     \
-    cmocka_unit_test_setup_teardown(function, console_vms_set_up, console_vms_tear_down)
+#define CONSOLE_VMS_TEST(function) cmocka_unit_test_setup_teardown(function, console_vms_set_up, console_vms_tear_down)
 
 /** How many descriptors a process has. */
 static inline int count_descriptors(pid_t process)

@@ -39,9 +39,9 @@ static void sizes_have_binary_suffixes(void **state)
     static const struct {
         const char *text;
         uint64_t bytes;
-    } good[] = {{"0", 0},           {"4096", 4096},     {"64K", 0x10000},  {"64k", 0x10000},
-                {"64KiB", 0x10000}, {"64kib", 0x10000}, {"2M", 2u << 20},  {"3GiB", 3ull << 30},
-                {"17179869183G", UINT64_MAX >> 30 << 30}};
+    } good[] = {{"0", 0},         {"4096", 4096},       {"64K", 0x10000},
+                {"64k", 0x10000}, {"64KiB", 0x10000},   {"64kib", 0x10000},
+                {"2M", 2u << 20}, {"3GiB", 3ull << 30}, {"17179869183G", UINT64_MAX >> 30 << 30}};
     static const char *const wrong[] = {"", "K", "64KB", "64KiBs", "64T", "17179869184G", "-1K", "0x1K", "1.5M"};
     uint64_t bytes;
 
@@ -72,9 +72,9 @@ static void dataports_have_a_size_and_a_writer(void **state)
 {
     static const char *const ends[] = {"guest", "host"};
     static const char *const wrong[][2] = {
-        {"64K:", "names no writer"},  {"64K:nobody", "names no writer"},   {"0", "no multiple"},
-        {"4097", "no multiple"},      {"0:host", "no multiple"},           {"64Khost", "is not SIZE"},
-        {"x", "is not SIZE"},         {"17179869184G", "is not SIZE"},
+        {"64K:", "names no writer"}, {"64K:nobody", "names no writer"}, {"0", "no multiple"},
+        {"4097", "no multiple"},     {"0:host", "no multiple"},         {"64Khost", "is not SIZE"},
+        {"x", "is not SIZE"},        {"17179869184G", "is not SIZE"},
     };
     struct dataport_spec spec;
     char reason[128];

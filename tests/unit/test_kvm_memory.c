@@ -310,8 +310,7 @@ static vm_frame_t frame_for_the_next_page(uintptr_t address, void *cookie)
 {
     const seL4_CPtr *frame = cookie;
 
-    return (vm_frame_t){
-        .cptr = *frame, .rights = seL4_AllRights, .vaddr = address + 4096, .size_bits = seL4_PageBits};
+    return (vm_frame_t){.cptr = *frame, .rights = seL4_AllRights, .vaddr = address + 4096, .size_bits = seL4_PageBits};
 }
 
 static void a_frame_that_is_meant_for_another_address_is_refused(void **state)

@@ -396,7 +396,8 @@ static void driver_message_before_the_reply(void **state)
     end = lib_fixture_open(state);
     assert_int_equal(crossvm_peer_state(end, NULL), CROSSVM_PEER_PRESENT); /* as the later reply says */
     crossvm_close(end);
-    assert_int_equal(lib_fixture_count_held(), held + 1); /* the VM's socket of its owner, and nothing that came along */
+    assert_int_equal(lib_fixture_count_held(),
+                     held + 1); /* the VM's socket of its owner, and nothing that came along */
 }
 
 static void larger_memory_than_needed(void **state)

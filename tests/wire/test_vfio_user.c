@@ -303,8 +303,8 @@ static void regions(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(headers),        cmocka_unit_test(questions),      cmocka_unit_test(accesses),
-        cmocka_unit_test(interrupts),     cmocka_unit_test(other_commands), cmocka_unit_test(replies),
+        cmocka_unit_test(headers),    cmocka_unit_test(questions),      cmocka_unit_test(accesses),
+        cmocka_unit_test(interrupts), cmocka_unit_test(other_commands), cmocka_unit_test(replies),
         cmocka_unit_test(regions),
     };
 
