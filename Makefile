@@ -101,6 +101,8 @@ mutants:
 	@scripts/setup.sh
 	@scripts/setup.sh --prove
 	@scripts/cbmc.sh
+	@scripts/kernel.sh
+	@scripts/qemu.sh
 	@scripts/mutants $(LISTS)
 
 lint:
