@@ -12,6 +12,7 @@
 #   setup.sh --deb                only what 'make deb' needs
 #   setup.sh --test-deb           only what 'make test-deb' needs
 #   setup.sh --prove              only what 'make prove' needs
+#   setup.sh --docs               only what 'make docs' needs, beside what 'make tools' does
 #   setup.sh --list-sysroot ARCH  prints the packages that sysroot.sh unpacks for another architecture
 #   setup.sh --update-lists       fetches new package lists for apt
 set -eu
@@ -167,6 +168,20 @@ $cbmc               # proves; Debian 12 has none, see cbmc.sh
 LIST
 }
 
+# What the site and the pictures are made with
+docs_tools() {
+    names <<'LIST'
+doxygen                # reads the headers
+fossil                 # has pikchr, which draws
+furo                   # how pages look, on a screen of any width, in the light and in the dark
+git                    # which files are the project's own
+mandoc                 # makes HTML of the manual
+python3-breathe        # the headers' reference, from what doxygen read
+python3-myst-parser    # reads Markdown
+python3-sphinx         # makes the site
+LIST
+}
+
 # All to build and test for an architecture; this machine's own is always among what can be built
 packages() {
     case $purpose in
@@ -177,6 +192,7 @@ packages() {
     --test-deb) deb_test_tools ;;
     --fuzz) build_tools && fuzz_tools && libraries "$host_arch" ;;
     --prove) prove_tools ;;
+    --docs) docs_tools ;;
     esac
     [ -z "$purpose" ] || return 0
     build_tools
@@ -234,7 +250,7 @@ apt_failed() {
 
 purpose=
 case ${1:-} in
---install | --check | --bench | --fuzz | --deb | --test-deb | --prove)
+--install | --check | --bench | --fuzz | --deb | --test-deb | --prove | --docs)
     purpose=$1
     shift
     ;;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Ends of crossvm connections, in a guest and beside it, and channels through them.
+"""Ends of crossvm connections, in a guest and beside it, and channels through them::
 
     with crossvm.End("sensor") as end, end.datagram() as channel:
         channel.send(b"how warm is it?", timeout=5)
