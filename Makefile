@@ -19,7 +19,7 @@ tested = $(or $(ARCH),$(shell . scripts/target.sh && target_all))
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
 .PHONY: help tools build check test test-long demo bench fuzz model prove mutants lint install uninstall deb test-deb
-.PHONY: docs sel4-check clean distclean
+.PHONY: docs recording sel4-check clean distclean
 
 # Warnings are errors where we look for them. A user's compiler may know more.
 check test test-long lint: export CROSSVM_WERROR ?= ON
@@ -42,6 +42,7 @@ help:
 	@echo "make deb        build Debian packages, in build/deb (ARCH=arm64 for another architecture)"
 	@echo "make test-deb   install, use and remove them in clean systems of Debian 12 and 13 (needs root)"
 	@echo "make docs       build the documentation as a site, in build/docs/html, with a reference of all calls"
+	@echo "make recording  run the demonstration in a terminal, and record it for the README"
 	@echo "make sel4-check compile the module with a seL4 workspace's headers (SEL4_WORKSPACE=dir)"
 	@echo "make clean      remove what was built; 'make distclean' what was downloaded, too"
 	@echo
@@ -131,6 +132,11 @@ test-deb:
 docs: tools
 	@scripts/setup.sh --docs
 	@scripts/docs
+
+# What the README shows: the terminal of a demonstration that ran
+recording: build
+	@scripts/setup.sh --recording
+	@scripts/recording
 
 sel4-check:
 	@scripts/sel4-check "$(SEL4_WORKSPACE)"

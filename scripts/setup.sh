@@ -13,6 +13,7 @@
 #   setup.sh --test-deb           only what 'make test-deb' needs
 #   setup.sh --prove              only what 'make prove' needs
 #   setup.sh --docs               only what 'make docs' needs, beside what 'make tools' does
+#   setup.sh --recording          only what 'make recording' needs, beside what 'make demo' does
 #   setup.sh --list-sysroot ARCH  prints the packages that sysroot.sh unpacks for another architecture
 #   setup.sh --update-lists       fetches new package lists for apt
 set -eu
@@ -182,6 +183,14 @@ python3-sphinx         # makes the site
 LIST
 }
 
+# What records a terminal
+recording_tools() {
+    names <<'LIST'
+asciinema          # writes down what a terminal shows, and when
+python3            # makes a picture of it
+LIST
+}
+
 # All to build and test for an architecture; this machine's own is always among what can be built
 packages() {
     case $purpose in
@@ -193,6 +202,7 @@ packages() {
     --fuzz) build_tools && fuzz_tools && libraries "$host_arch" ;;
     --prove) prove_tools ;;
     --docs) docs_tools ;;
+    --recording) recording_tools ;;
     esac
     [ -z "$purpose" ] || return 0
     build_tools
@@ -250,7 +260,7 @@ apt_failed() {
 
 purpose=
 case ${1:-} in
---install | --check | --bench | --fuzz | --deb | --test-deb | --prove | --docs)
+--install | --check | --bench | --fuzz | --deb | --test-deb | --prove | --docs | --recording)
     purpose=$1
     shift
     ;;
