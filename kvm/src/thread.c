@@ -97,13 +97,13 @@ void kvm_thread_end(struct kvm_thread *thread)
         struct timespec until;
 
         kvm_thread_interrupt(thread);
-        clock_gettime(CLOCK_REALTIME, &until);
+        clock_gettime(CLOCK_MONOTONIC, &until); /* another clock may jump back, and make this one long wait */
         until.tv_nsec += INTERRUPT_INTERVAL_NS;
         if (until.tv_nsec >= 1000000000) {
             until.tv_sec++;
             until.tv_nsec -= 1000000000;
         }
-        if (pthread_timedjoin_np(thread->id, NULL, &until) != ETIMEDOUT)
+        if (pthread_clockjoin_np(thread->id, NULL, CLOCK_MONOTONIC, &until) != ETIMEDOUT)
             break;
     }
     thread->started = false;

@@ -25,3 +25,12 @@ static inline const char *error_reason(int error)
         return strerror(error);
     }
 }
+
+/** The same for what starts a thread or a process, where EAGAIN may be any of these shortages. */
+static inline const char *start_error_reason(int error)
+{
+    return error == EAGAIN
+               ? "there are as many threads and processes as may be, or too little memory is left; raise the "
+                 "limit with `ulimit -u`, or free some"
+               : error_reason(error);
+}

@@ -182,4 +182,5 @@ void hub_entrance_close(struct hub_entrance *entrance)
         hub_loop_unwatch(entrance->loop, &entrance->closed);
     foreign_closer_free(entrance->closer);
     door_close(&entrance->door);
+    *entrance = HUB_ENTRANCE_CLOSED; /* a door whose entrance could not be opened closes it once more */
 }

@@ -31,7 +31,7 @@ struct hub {
     struct served_connection *connections;
     uint64_t dataport_bytes; /* of all connections */
     pthread_t thread;
-    void (*begin)(void);
+    int (*begin)(void);
     int stop; /* an eventfd that ends the thread; -1: there is no thread */
 };
 
@@ -192,14 +192,12 @@ static void *serve_in_thread(void *argument)
     struct hub *hub = argument;
 
     (void)pthread_setname_np(pthread_self(), "hub");
-    if (hub->begin)
-        hub->begin();
-    if (hub_serve(hub, hub->stop))
+    if ((hub->begin && hub->begin()) || hub_serve(hub, hub->stop))
         (void)kill(getpid(), SIGTERM);
     return NULL;
 }
 
-int hub_start(struct hub *hub, void (*begin)(void))
+int hub_start(struct hub *hub, int (*begin)(void))
 {
     sigset_t all, before;
     int error;
@@ -217,7 +215,7 @@ int hub_start(struct hub *hub, void (*begin)(void))
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error == 0)
         return 0;
-    message("cannot start the hub's thread: %s", error_reason(error));
+    message("cannot start the hub's thread: %s", start_error_reason(error));
     close(hub->stop);
     hub->stop = -1;
     return -1;

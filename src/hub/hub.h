@@ -50,10 +50,10 @@ int hub_serve(struct hub *hub, int stop);
 /**
  * Serves in a thread until hub_destroy(). When that fails, the process gets SIGTERM after a message.
  *
- * @param begin what the thread begins with; may be NULL
+ * @param begin what the thread begins with: returns 0, or -1 after a message; may be NULL
  * @return 0, or -1 after a message
  */
-int hub_start(struct hub *hub, void (*begin)(void));
+int hub_start(struct hub *hub, int (*begin)(void));
 
 /** Puts out everybody and frees it. NULL is allowed. */
 void hub_destroy(struct hub *hub);

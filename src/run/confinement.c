@@ -91,14 +91,12 @@ int confinement_begin(const struct topology *topology, const struct vm_command_o
     return 0;
 }
 
-void confinement_enter_hub(void)
+int confinement_enter_hub(void)
 {
-    if (confined)
-        filter_enter(&hub_filter);
+    return confined ? filter_enter(&hub_filter) : 0;
 }
 
-void confinement_enter_main(void)
+int confinement_enter_main(void)
 {
-    if (confined)
-        filter_enter(&main_filter);
+    return confined ? filter_enter(&main_filter) : 0;
 }

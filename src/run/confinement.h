@@ -17,6 +17,9 @@
  */
 int confinement_begin(const struct topology *topology, const struct vm_command_options *options, size_t descriptors);
 
-/* What each kind of thread then gives up; nothing if the process is not confined. The main thread is the last one. */
-void confinement_enter_hub(void);
-void confinement_enter_main(void);
+/*
+ * What each kind of thread then gives up; nothing if the process is not confined. The main thread is the last one. They
+ * return 0, or -1 after a message.
+ */
+int confinement_enter_hub(void);
+int confinement_enter_main(void);

@@ -71,8 +71,8 @@ static int parse_error(const char *file, const yaml_parser_t *parser)
     if (parser->error == YAML_READER_ERROR)
         (void)fprintf(stderr, "%s: %s at byte %zu; YAML is text in UTF-8\n", file, parser->problem,
                       parser->problem_offset);
-    else if (parser->error == YAML_MEMORY_ERROR)
-        (void)fprintf(stderr, "%s: no memory to read it\n", file);
+    else if (parser->error == YAML_MEMORY_ERROR || !parser->problem) /* libyaml does not always say so */
+        return no_memory_for(file);
     else if (parser->context)
         (void)fprintf(stderr, "%s:%zu: %s, %s that began at line %zu; is the indentation right?\n", file, line,
                       parser->problem, parser->context, parser->context_mark.line + 1);

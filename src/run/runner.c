@@ -146,8 +146,7 @@ static int prepare(struct runner *runner)
     if (!runner->hub || confinement_begin(topology, runner->options, descriptors_of(topology)) ||
         hub_start(runner->hub, confinement_enter_hub))
         return -1;
-    confinement_enter_main();
-    return 0;
+    return confinement_enter_main();
 }
 
 /* --- ending --- */

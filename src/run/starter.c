@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -79,9 +80,10 @@ __attribute__((noreturn)) static void become_vm(int in, const int fds[START_FDS]
     (void)prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (getppid() != parent)
         _exit(EXIT_FAILURE); /* the starter ended before the call above */
-    (void)dup2(in, STDIN_FILENO);
-    (void)dup2(fds[0], STDOUT_FILENO);
-    (void)dup2(fds[1], STDERR_FILENO);
+    if (dup2(in, STDIN_FILENO) < 0 || dup2(fds[0], STDOUT_FILENO) < 0 || dup2(fds[1], STDERR_FILENO) < 0) {
+        (void)dprintf(fds[1], "cannot give it its console: %s\n", error_reason(errno));
+        _exit(VM_COMMAND_NOT_FOUND);
+    }
     (void)signal(SIGPIPE, SIG_DFL);
     /* Also where this program ignores a signal, since it may have to end the VM with one. */
     (void)signal(SIGINT, SIG_DFL);
@@ -253,7 +255,7 @@ int starter_create(struct starter *starter, const struct topology *topology, con
         serve(&side);
     }
     if (pid < 0)
-        message("cannot start the process that starts VMs: %s", error_reason(errno));
+        message("cannot start the process that starts VMs: %s", start_error_reason(errno));
     else
         *starter = (struct starter){.pid = pid, .orders = sockets[0], .ends = pipes[0]};
     for (size_t i = pid < 0 ? 0 : 1; i < 2; i++) {

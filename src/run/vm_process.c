@@ -120,13 +120,14 @@ static int open_standard(struct vm_process *process, struct standard *standard)
                 process->vm->console_path ? process->vm->console_path : "", open_fault());
         return -1;
     }
-    if (pipe2(pair, O_CLOEXEC)) {
-        message("VM %s: cannot make pipes: %s", process->vm->name, error_reason(errno));
-        return -1;
+    if (pipe2(pair, O_CLOEXEC) == 0) {
+        process->messages = pair[0];
+        standard->error = pair[1];
+        if (fcntl(pair[0], F_SETFL, O_NONBLOCK) == 0)
+            return 0;
     }
-    process->messages = pair[0];
-    standard->error = pair[1];
-    return fcntl(pair[0], F_SETFL, O_NONBLOCK);
+    message("VM %s: cannot make pipes: %s", process->vm->name, error_reason(errno));
+    return -1;
 }
 
 static void close_standard(const struct standard *standard)
@@ -146,7 +147,7 @@ int vm_process_start(struct vm_process *process)
         error = starter_start(process->starter, process->index, standard.out, process->vm->console == CONSOLE_SOCKET,
                               standard.error);
         if (error)
-            message("VM %s: cannot start a process: %s", process->vm->name, error_reason(-error));
+            message("VM %s: cannot start a process: %s", process->vm->name, start_error_reason(-error));
         process->running = error == 0;
     }
     close_standard(&standard);

@@ -73,14 +73,21 @@ static int take_program(struct filter *filter, scmp_filter_ctx context)
         size_t bytes = (size_t)status.st_size;
 
         filter->program = malloc(bytes);
+        errno = EIO; /* if it is shorter than it was */
         filter->num_instructions = bytes / sizeof(*filter->program);
         if (!filter->program)
             error = -ENOMEM;
         else if (pread(fd, filter->program, bytes, 0) != (ssize_t)bytes)
-            error = -EIO;
+            error = -errno;
     }
     close(fd);
     return error;
+}
+
+static const char *reason(int error)
+{
+    return error == EINVAL ? "this kernel refuses what libseccomp asks of it; --no-sandbox does without"
+                           : error_reason(error);
 }
 
 static int fill(struct filter *filter, scmp_filter_ctx context, const struct filter_list *lists, size_t num_lists)
@@ -88,6 +95,8 @@ static int fill(struct filter *filter, scmp_filter_ctx context, const struct fil
     /* A call by another architecture's numbers. */
     int error = seccomp_attr_set(context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 
+    if (!error)
+        error = seccomp_attr_set(context, SCMP_FLTATR_API_SYSRAWRC, 1); /* the kernel's own errors, not ECANCELED */
     for (size_t i = 0; i < num_lists && !error; i++)
         error = add_rules(context, &lists[i]);
     if (!error)
@@ -106,7 +115,7 @@ int filter_make(struct filter *filter, const char *thread, const struct filter_l
     seccomp_release(context);
     if (!error)
         return 0;
-    message("cannot make the list of system calls of the thread %s: %s", thread, error_reason(-error));
+    message("cannot make the list of system calls of the thread %s: %s", thread, reason(-error));
     return -1;
 }
 
@@ -118,13 +127,13 @@ void filter_free(struct filter *filter)
 
 /* --- entering --- */
 
-void filter_enter(const struct filter *filter)
+int filter_enter(const struct filter *filter)
 {
     struct sock_fprog program = {.len = (unsigned short)filter->num_instructions, .filter = filter->program};
 
     violation_expect(filter->thread);
     if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) == 0)
-        return;
+        return 0;
     message("cannot confine the thread %s: %s", filter->thread, error_reason(errno));
-    abort();
+    return -1;
 }

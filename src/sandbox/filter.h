@@ -76,6 +76,8 @@ void filter_free(struct filter *filter);
  * A thread that has two filters runs both at each system call. So a thread starts those that have filters of their own
  * before it enters its own.
  *
- * lock_down() comes first. If the kernel refuses the filter, the process ends after a message.
+ * lock_down() comes first.
+ *
+ * @return 0, or -1 after a message if the kernel refuses the filter: the caller must end the process
  */
-void filter_enter(const struct filter *filter);
+int filter_enter(const struct filter *filter);

@@ -103,10 +103,8 @@ static int serve(const struct topology *topology, const struct request *request,
         hub = topology_hub_create(topology, request->dir, request->stats);
     if (hub && confine(topology, request) == 0) {
         print_sockets(topology, request->dir);
-        if (standard_output_flush() && serve_tell_ready()) {
-            serve_enter_filter();
+        if (standard_output_flush() && serve_tell_ready() && serve_enter_filter() == 0)
             status = hub_serve(hub, stop) ? STATUS_ERROR : STATUS_OK;
-        }
     }
     hub_destroy(hub);
     return status;

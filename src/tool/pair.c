@@ -191,10 +191,8 @@ int cmd_pair(int argc, char **argv)
         hub = hub_create(chosen.dir, chosen.stats);
     if (hub && hub_add(hub, &chosen.connection) == 0 && confine(&chosen) == 0) {
         printf("%s %s\n", texts[0], texts[1]);
-        if (standard_output_flush()) {
-            serve_enter_filter();
+        if (standard_output_flush() && serve_enter_filter() == 0)
             status = hub_serve(hub, stop) ? STATUS_ERROR : STATUS_OK;
-        }
     }
     hub_destroy(hub);
     close(stop);

@@ -88,8 +88,7 @@ int serve_confine(const struct serve_needs *needs)
     return error;
 }
 
-void serve_enter_filter(void)
+int serve_enter_filter(void)
 {
-    if (filter.program)
-        filter_enter(&filter);
+    return filter.program ? filter_enter(&filter) : 0;
 }

@@ -32,5 +32,5 @@ struct serve_needs {
  */
 int serve_confine(const struct serve_needs *needs);
 
-/** ... and the system calls that serving does not need. */
-void serve_enter_filter(void);
+/** ... and the system calls that serving does not need. Returns 0, or -1 after a message. */
+int serve_enter_filter(void);

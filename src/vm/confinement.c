@@ -13,6 +13,7 @@
 #include "../sandbox/libc_calls.h"
 #include "../sandbox/limits.h"
 #include "../sandbox/lock_down.h"
+#include "../wire/wire.h"
 
 #define SPARE_DESCRIPTORS 8
 #define SPARE_MEMORY ((uint64_t)64 << 20)
@@ -108,15 +109,22 @@ static int make_filters(void)
     return 0;
 }
 
+/* A thread that cannot be confined must not serve a guest. This process leaves nothing behind that would need care. */
+static void enter_or_end(const struct filter *filter)
+{
+    if (filter_enter(filter))
+        _exit(CROSSVM_EXIT_NOT_STARTED);
+}
+
 static void enter(kvm_thread_kind_t kind)
 {
-    filter_enter(&filters[kind]);
+    enter_or_end(&filters[kind]);
 }
 
 void confinement_enter_loop(void)
 {
     if (confined)
-        filter_enter(&filters[LOOP]);
+        enter_or_end(&filters[LOOP]);
 }
 
 /* --- the process --- */

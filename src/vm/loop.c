@@ -74,7 +74,7 @@ int loop_start(struct loop *loop, void (*begin)(void))
     loop->begin = begin;
     error = pthread_create(&loop->thread, NULL, run, loop);
     if (error) {
-        message("cannot start a thread: %s", error_reason(error));
+        message("cannot start the thread that serves its connections: %s", start_error_reason(error));
         return -1;
     }
     loop->has_thread = true;

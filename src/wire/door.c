@@ -109,7 +109,12 @@ static int take_lock(struct door *door, const char *socket, const char *name)
             return -1;
         }
         if (flock(door->lock, LOCK_EX | LOCK_NB)) {
-            message("connection \"%s\": another process serves %s; choose another name or --socket-dir", name, socket);
+            /* The file stays, whatever the error: another process may hold the lock. */
+            if (errno == EWOULDBLOCK)
+                message("connection \"%s\": another process serves %s; choose another name or --socket-dir", name,
+                        socket);
+            else
+                message("connection \"%s\": cannot lock %s: %s", name, path, error_reason(errno));
             close(door->lock);
             door->lock = -1;
             return -1;

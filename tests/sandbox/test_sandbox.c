@@ -99,7 +99,7 @@ static void enter_filter(bool threads)
 
     REQUIRE(filter_make(&filter, "of this test", lists, threads ? 3 : 2) == 0);
     REQUIRE(lock_down(&(struct lock_down){.isolated = false}) == 0);
-    filter_enter(&filter);
+    REQUIRE(filter_enter(&filter) == 0);
     filter_free(&filter);
 }
 
@@ -227,7 +227,7 @@ static struct filter narrow, wide;
 
 static void *ask_in_thread(void *thread_filter)
 {
-    filter_enter(thread_filter);
+    REQUIRE(filter_enter(thread_filter) == 0);
     REQUIRE(getppid() > 0);
     return NULL;
 }
