@@ -54,11 +54,12 @@ man-db             # mistakes of the manual, as groff sees them
 mandoc             # the same, as mdoc's own formatter sees them
 musl-tools         # the test that builds with another C library
 pkgconf            # the test that uses what is installed
-python3            # tests of the Python module
+python3            # tests of the Python module, and of programs that lack something
 python3-setuptools # the test that installs it
 python3-venv       # the same
 python3-wheel      # the same
 shellcheck         # mistakes of shell scripts
+strace             # makes system calls of programs fail
 zsh                # the test of what it completes
 LIST
 }

@@ -59,6 +59,11 @@ void pair_kill_server(void)
     assert_int_equal(waitpid(server, NULL, 0), server);
 }
 
+pid_t pair_server(void)
+{
+    return server;
+}
+
 int pair_set_up(void **state)
 {
     (void)state;

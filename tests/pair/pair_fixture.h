@@ -28,6 +28,9 @@ void pair_signal_server(int number);
 /** Starts the server again. */
 void pair_start_server(void);
 
+/** Its process. */
+pid_t pair_server(void);
+
 /** Opens an end, or fails the case. */
 crossvm_end_t *pair_open(int end);
 

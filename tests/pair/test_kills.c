@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A program at one end is killed at random points, again and again. The other end notices, receives nothing but what
- * was sent, and works with the next program at once. The tool is the argument; CROSSVM_KILLS says how often (default
- * 1000).
+ * A program at one end is killed at random points, again and again. The other end notices, receives all that was sent
+ * and nothing else, and works with the next program at once; the server keeps nothing of it. The tool is the argument;
+ * CROSSVM_KILLS says how often (default 1000), and CROSSVM_SEED repeats a run.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -19,9 +19,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../holdings.h"
+#include "../rounds.h"
 #include "pair_fixture.h"
 
 /*
@@ -34,8 +37,20 @@
 #define FOREVER CROSSVM_FOREVER
 #define NOW CROSSVM_NOW
 
-/* What the program does that will be killed. */
-enum role { ROLE_SENDS, ROLE_RECEIVES, ROLE_ECHOES, ROLE_SLEEPS, NUM_ROLES };
+/*
+ * What the program does that will be killed. One that fills sends until its ring is full, since the other end takes
+ * nothing before it is dead. One that ignores takes nothing, and is killed when the other end waits for space.
+ */
+enum role {
+    ROLE_SENDS,
+    ROLE_RECEIVES,
+    ROLE_ECHOES,
+    ROLE_SLEEPS,
+    NUM_ROLES_AT_ANY_TIME,
+    ROLE_FILLS,
+    ROLE_IGNORES,
+    NUM_ROLES
+};
 
 struct victim {
     int end;
@@ -43,6 +58,7 @@ struct victim {
     enum role role;
     uint32_t round;
     pid_t pid;
+    pid_t survivor; /* its thread */
     unsigned int delay_us;
     double dead_ms; /* when the system was done with it: a process that is not running must get a CPU to die */
 };
@@ -57,6 +73,9 @@ static uint32_t word(uint32_t round, uint32_t n)
 
 /* --- the program that is killed --- */
 
+/* Bytes that its calls have sent: in memory that outlives it. */
+static uint64_t *sent;
+
 static void send_for_ever(crossvm_channel_t *channel, uint32_t round)
 {
     uint32_t words[WORDS];
@@ -66,6 +85,7 @@ static void send_for_ever(crossvm_channel_t *channel, uint32_t round)
             words[i] = word(round, n + i);
         if (crossvm_channel_send(channel, words, sizeof(words), FOREVER) != sizeof(words))
             _exit(1);
+        __atomic_store_n(sent, (n + WORDS) * sizeof(words[0]), __ATOMIC_RELEASE);
     }
 }
 
@@ -88,6 +108,7 @@ static void be_victim(void *argument)
 
     switch (victim->role) {
     case ROLE_SENDS:
+    case ROLE_FILLS:
         send_for_ever(channel, victim->round);
         break;
     case ROLE_RECEIVES:
@@ -105,6 +126,13 @@ static void *kill_later(void *argument)
     struct victim *victim = argument;
     siginfo_t info;
 
+    if (victim->role == ROLE_FILLS) {
+        while (__atomic_load_n(sent, __ATOMIC_ACQUIRE) == 0)
+            usleep(100);
+        holdings_await_state(victim->pid, 'S');
+    } else if (victim->role == ROLE_IGNORES) {
+        holdings_await_state(victim->survivor, 'S');
+    }
     usleep(victim->delay_us);
     (void)kill(victim->pid, SIGKILL);
     (void)waitid(P_PID, (id_t)victim->pid, &info, WEXITED | WNOWAIT);
@@ -160,14 +188,19 @@ static ptrdiff_t transmit(const struct survivor *survivor, const void *data, siz
 /* Takes what the victim sends until it is gone: it must be its own, whole and in order. Returns the error. */
 static ptrdiff_t take_words(const struct survivor *survivor, uint32_t round)
 {
-    uint64_t taken = 0; /* bytes */
+    uint64_t taken = 0, least; /* bytes */
     uint8_t buffer[4096];
 
     for (;;) {
         ptrdiff_t length = receive(survivor, buffer, sizeof(buffer));
 
-        if (length <= 0)
+        if (length <= 0) {
+            least = __atomic_load_n(sent, __ATOMIC_ACQUIRE);
+            if (taken < least)
+                fail_msg("of %llu bytes that were sent in round %u, %llu came", (unsigned long long)least, round,
+                         (unsigned long long)taken);
             return length;
+        }
         for (ptrdiff_t i = 0; i < length; i++, taken++) {
             uint32_t expected = word(round, (uint32_t)(taken / 4));
 
@@ -209,9 +242,13 @@ static ptrdiff_t survive(const struct survivor *survivor, const struct victim *v
     uint8_t byte;
 
     switch (victim->role) {
+    case ROLE_FILLS:
+        assert_int_equal(waitid(P_PID, (id_t)victim->pid, &(siginfo_t){0}, WEXITED | WNOWAIT), 0);
+        return take_words(survivor, victim->round);
     case ROLE_SENDS:
         return take_words(survivor, victim->round);
     case ROLE_RECEIVES:
+    case ROLE_IGNORES:
         return give_words(survivor);
     case ROLE_ECHOES:
         return exchange_words(survivor, victim->round);
@@ -258,6 +295,10 @@ static void play_round(struct survivor *survivor, struct victim *victim, struct 
     ptrdiff_t error = -EPIPE;
     pthread_t killer;
 
+    if (!meets) /* some roles are for those that meet */
+        victim->role %= NUM_ROLES_AT_ANY_TIME;
+    __atomic_store_n(sent, 0, __ATOMIC_RELAXED);
+    victim->survivor = gettid();
     victim->pid = pair_fork(be_victim, victim);
     if (meets) {
         assert_int_equal(crossvm_channel_connect(survivor->channel, crossvm_deadline_after_ms(HANG_MS)), 0);
@@ -285,26 +326,34 @@ static unsigned int how_often(void)
 static void killed_at_random(void **state)
 {
     static const unsigned int modes[] = {CROSSVM_CHANNEL_STREAM, CROSSVM_CHANNEL_DATAGRAM};
+    static const enum role roles[] = {ROLE_SENDS, ROLE_RECEIVES, ROLE_ECHOES, ROLE_SLEEPS, ROLE_FILLS, ROLE_IGNORES};
     static const char *const what[] = {
         [ROLE_SENDS] = "to notice the end of a sender",
         [ROLE_RECEIVES] = "to notice the end of a receiver",
         [ROLE_ECHOES] = "to notice the end of an echo",
         [ROLE_SLEEPS] = "to notice the end of a program that sleeps",
+        [ROLE_FILLS] = "to notice the end of a sender that waits for space",
+        [ROLE_IGNORES] = "to notice the end of a program that takes nothing",
     };
     unsigned int kills = how_often();
+    struct holdings own, others;
     struct tally tally = {0};
 
     (void)state;
-    srand(1);
+    sent = mmap(NULL, sizeof(*sent), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    assert_ptr_not_equal(sent, MAP_FAILED);
+    rounds_seed();
     for (int way = 0; way < 4; way++) {
         crossvm_end_t *end = pair_open(way % 2);
         struct survivor survivor = {pair_channel(end, modes[way / 2]), false};
 
+        own = holdings_of(getpid());
+        others = holdings_of(pair_server());
         for (uint32_t i = 0; i < kills / 4; i++) {
             struct victim victim = {
                 .end = 1 - way % 2,
                 .mode = modes[way / 2],
-                .role = (enum role)((unsigned int)rand() % NUM_ROLES),
+                .role = roles[(unsigned int)rand() % (sizeof(roles) / sizeof(roles[0]))],
                 .round = i,
                 .delay_us = (unsigned int)rand() % 4000,
             };
@@ -312,10 +361,16 @@ static void killed_at_random(void **state)
             survivor.polls = rand() % 2;
             play_round(&survivor, &victim, &tally);
         }
+        holdings_await(pair_server(), &others);
+        assert_int_equal(holdings_of(getpid()).descriptors, own.descriptors);
+        assert_int_equal(holdings_of(getpid()).mappings, own.mappings);
         crossvm_channel_destroy(survivor.channel);
         crossvm_close(end);
     }
-    for (int role = 0; role < NUM_ROLES; role++) {
+    (void)munmap(sent, sizeof(*sent));
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+        enum role role = roles[i];
+
         judge_delays(&tally.ends[role][0], what[role], "");
         judge_delays(&tally.ends[role][1], what[role], " in poll()");
     }

@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Programs that start while one of the things that they ask the system for is refused, and what must hold then: a program
+says what is wrong and what to do about it, ends with a status that is not 0 and leaves nothing behind; or it works."""
+
+import ctypes
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+
+TOOL = os.environ["CROSSVM_TOOL"]
+VM = os.environ["CROSSVM_VM"]
+
+# What a message has to say of a fault, after what it could not do and with which object.
+REMEDIES = re.compile(
+    r": (no space is left there; free some|this process has as many descriptors as it may; raise the limit with `ulimit -n`"
+    r"|the system has as many open files as it may; raise the sysctl fs\.file-max"
+    r"|the system has too little memory left; free some, or ask for less"
+    r"|there are as many threads and processes as may be, or too little memory is left; raise the limit with `ulimit -u`)"
+    r"|: no memory$|no memory (is left )?(for|to) \S+|: taken, or no memory"
+    r"|--no-sandbox does without"
+)
+
+PATIENCE = 600  # seconds; only bounds a hang
+PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans():
+    """Processes that lose their parent become children of this one, which can wait for them then."""
+    if ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
+        raise OSError("cannot adopt orphans")
+
+
+def await_orphans():
+    """Waits until this process has no child any more: one that stays is a hang, which ctest ends."""
+    while True:
+        try:
+            os.wait()
+        except ChildProcessError:
+            return
+
+
+class Outcome:
+    """What a program did that ran with a fault."""
+
+    def __init__(self, status, said, complaint, left):
+        self.status = status
+        self.said = said
+        self.complaint = complaint  # why it does not work; None: it did not come so far, or it works
+        self.left = left  # files
+
+    def fault(self, expected):
+        """What is wrong with it, or None. expected is the status at the end of a program that works."""
+        if self.left:
+            return f"it left {self.left}"
+        if self.status < 0:
+            return f"it was ended by signal {-self.status}"
+        if self.status == expected and not self.complaint:
+            return None
+        if self.status == 0:
+            return self.complaint or "it ended with status 0"
+        if not any(REMEDIES.search(line) for line in self.said.splitlines()):
+            return "it does not say what to do"
+        return None
+
+
+class Program:
+    """A way of starting one of the programs, in a folder of its own. Subclasses say which, and how to tell that it works."""
+
+    arguments = []
+    ready = None  # a part of what it prints when it works; None: it ends by itself
+    status = 0  # at its end
+    files = {}
+
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="crossvm-faults-"))
+        self.sockets = self.folder / "sockets"
+        self.environment = os.environ | {"CROSSVM_DIR": str(self.sockets), "PATH": f"{self.folder}:{os.environ['PATH']}"}
+        self.server = None
+        for name, text in self.files.items():
+            (self.folder / name).write_text(text)
+            (self.folder / name).chmod(0o755)
+        self.prepare()
+        self.before = self.list_files()
+
+    def prepare(self):
+        """Starts what the program needs."""
+
+    def check(self):
+        """What is wrong with a program that is ready, or has ended with its status; None: nothing."""
+
+    def list_files(self):
+        return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path != self.sockets)
+
+    def command(self):
+        return [TOOL, *self.arguments]
+
+    def run_tool(self, *arguments):
+        """A command of the tool. Its output, or what it complains of in brackets."""
+        ended = subprocess.run([TOOL, *arguments], env=self.environment, capture_output=True, text=True)
+        return ended.stdout if ended.returncode == 0 else f"({ended.stderr.strip()})"
+
+    def serve(self, *arguments):
+        """Starts a hub that the program needs."""
+        command = [TOOL, *arguments]
+        self.server = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, text=True)
+        self.server.stdout.readline()
+
+    def run(self, prefix=(), **environment):
+        """Runs it: the prefix is a command that runs another one."""
+        errors = tempfile.TemporaryFile("w+")
+        process = subprocess.Popen(
+            [*prefix, *self.command()],
+            env=self.environment | environment,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+        hang = threading.Timer(PATIENCE, process.kill)
+        hang.start()
+        printed = ""
+        while line := process.stdout.readline():
+            printed += line
+            if self.ready and self.ready in printed:
+                break
+        is_ready = bool(line)
+        complaint = self.check() if is_ready else None
+        if is_ready:
+            process.terminate()
+        status = process.wait()
+        process.stdout.close()
+        hang.cancel()
+        if not self.ready and status == self.status:
+            complaint = self.check()
+        if self.server:
+            self.server.terminate()
+            self.server.wait()
+            self.server.stdout.close()
+        await_orphans()
+        errors.seek(0)
+        said = errors.read().replace(str(self.folder), "FOLDER")
+        errors.close()
+        left = [name for name in self.list_files() if name not in self.before]
+        return Outcome(status, said, complaint, left)
+
+    def remove(self):
+        shutil.rmtree(self.folder)
+
+
+class Pair(Program):
+    arguments = ["pair", "link", "-p", "64K", "-p", "8K:0"]
+    ready = "link.0 link.1\n"
+
+    def check(self):
+        self.run_tool("write", "link.0", "-d", "1", "text")
+        self.run_tool("emit", "link.0")
+        said = self.run_tool("wait", "link.1") + self.run_tool("read", "link.1", "-d", "1", "-l", "4")
+        return None if said == "1\ntext" else f"its ends do not work: {said}"
+
+
+class PairUnconfined(Pair):
+    arguments = [*Pair.arguments, "--no-sandbox"]
+
+
+class Hub(Program):
+    """One with all doors."""
+
+    arguments = ["hub", "t.yaml"]
+    ready = "c@old.crossvm-vm\n"
+    files = {
+        "t.yaml": "vms:\n  - {name: web, vmm: external}\n  - {name: db, vmm: external, door: ivshmem}\n"
+        "  - {name: old, kernel: kernel}\nconnections:\n"
+        "  - {name: a, ends: [web, host], dataports: [{size: 64K}, {size: 8K, writer: host}]}\n"
+        "  - {name: b, ends: [web, db]}\n  - {name: c, ends: [old, host], dataports: [{size: 4K}]}\n",
+        "kernel": "",
+    }
+
+    def check(self):
+        listed = self.run_tool("ls")
+        for text in ("vfio-user (no VMM)   absent  -       64K rw, 8K rw", "crossvm-vm (no VMM)  absent  -       4K rw"):
+            if text not in listed:
+                return f"its ends are not there: {listed}"
+        for name in ("a", "c"):
+            if self.run_tool("emit", name):
+                return f"the end {name} does not work: {self.run_tool('emit', name)}"
+        return None
+
+
+class HubUnconfined(Hub):
+    arguments = [*Hub.arguments, "--no-sandbox"]
+
+
+class Run(Program):
+    """The runner. A shell plays crossvm-vm."""
+
+    arguments = ["run", "t.yaml"]
+    ready = "a | up\n"
+    status = 128 + 15
+    files = {
+        "t.yaml": "vms:\n  - {name: a, kernel: kernel}\n  - {name: b, kernel: kernel, console: {file: log}}\n"
+        "  - {name: c, kernel: kernel, console: {socket: console}}\nconnections:\n"
+        "  - {name: x, ends: [a, host], dataports: [{size: 64K}]}\n  - {name: y, ends: [a, b]}\n",
+        "kernel": "",
+        "log": "",
+        "crossvm-vm": "#!/bin/sh\necho up\nexec sleep infinity\n",
+    }
+
+    def check(self):
+        said = self.run_tool("emit", "x")
+        return f"the end x does not work: {said}" if said else None
+
+
+class RunUnconfined(Run):
+    arguments = [*Run.arguments, "--no-sandbox"]
+
+
+class Vm(Program):
+    """crossvm-vm as far as it comes without KVM: it takes its ends from a hub, and installs their devices."""
+
+    files = {"kernel": ""}
+
+    def prepare(self):
+        self.serve("pair", "link", "-p", "64K", "-p", "8K:0", "--end0=crossvm-vm")
+
+    def command(self):
+        return [VM, "--dump", "--kernel=kernel", f"--join={self.sockets}/link.0.crossvm-vm"]
+
+    def check(self):
+        said = self.run_tool("emit", "link.1")
+        return f"the other end does not work: {said}" if said else None
+
+
+class HostProgram(Program):
+    """A program that opens an end and uses it."""
+
+    arguments = ["emit", "link.0"]
+
+    def prepare(self):
+        self.serve("pair", "link", "-p", "64K", "-p", "8K:0")
+
+    def check(self):
+        said = self.run_tool("wait", "link.1")
+        return None if said == "1\n" else f"the event did not come: {said}"
+
+
+ALL = [Pair, PairUnconfined, Hub, HubUnconfined, Run, RunUnconfined, Vm, HostProgram]
