@@ -267,6 +267,8 @@ static void many_descriptors(void **state)
 /* Fewer than poll() needs: that is said at the start, instead of a loop that cannot wait. */
 static void too_few_descriptors(void **state)
 {
+    int status;
+
     (void)state;
     file_write("a", "exit 0\n");
     file_write("t.yaml", "vms:\n" VM("a", "") "connections:\n  - {name: p, ends: [a, host]}\n");
@@ -275,7 +277,11 @@ static void too_few_descriptors(void **state)
         file_read("err"),
         "crossvm: this topology (VMs: 1, connections: 1) needs 55 descriptors, and this process may have "
         "10; raise the limit with `ulimit -n 55`\n");
-    assert_int_equal(shell_run("ulimit -n 55; exec \"$0\" run t.yaml"), 0);
+    /* The limit is also that of descriptors on their way in sockets of this user. Tests beside this one send many. */
+    do
+        status = shell_run("ulimit -n 55; exec \"$0\" run t.yaml");
+    while (status == 2 && strstr(file_read("err"), strerror(ETOOMANYREFS)));
+    assert_int_equal(status, 0);
 }
 
 /* poll() fails when the limit is lowered later. */
