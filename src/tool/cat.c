@@ -408,7 +408,7 @@ static int run(struct cat *cat)
             return status;
         goes_on = cat->request.keep_open && !(cat->request.no_recv && cat->in_ended && is_empty(&cat->in));
         if (goes_on)
-            goes_on = channel_await_next(&cat->channel, &cat->request.choice, cat->error, cat->sentence, NULL);
+            goes_on = channel_await_next(&cat->channel, &cat->request.choice, cat->error, cat->sentence);
         if (!cat->channel)
             return STATUS_ERROR;
     }

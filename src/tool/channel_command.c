@@ -157,29 +157,26 @@ bool channel_serve_next(crossvm_channel_t *channel, int error, const char *sente
     return true;
 }
 
-/* Opens a connection again as soon as it is back. NULL after a message, or when it was stopped. */
-static crossvm_channel_t *open_again(const struct channel_choice *choice, const volatile int *stop)
+/* Opens a connection again as soon as it is back. NULL after a message. */
+static crossvm_channel_t *open_again(const struct channel_choice *choice)
 {
     const struct timespec pause = {.tv_nsec = RETRY_NS};
     crossvm_end_t *end;
 
-    while (crossvm_open(&end, choice->name)) {
+    while (crossvm_open(&end, choice->name))
         (void)nanosleep(&pause, NULL);
-        if (stop && *stop)
-            return NULL;
-    }
     return channel_create(end, choice);
 }
 
 bool channel_await_next(crossvm_channel_t **channel, const struct channel_choice *choice, int error,
-                        const char *sentence, const volatile int *stop)
+                        const char *sentence)
 {
     if (channel_serve_next(*channel, error, sentence))
         return true;
     if (!channel_is_gone(*channel))
         return false;
     channel_close(*channel);
-    *channel = open_again(choice, stop);
+    *channel = open_again(choice);
     return *channel;
 }
 

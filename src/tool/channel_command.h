@@ -64,12 +64,11 @@ bool channel_serve_next(crossvm_channel_t *channel, int error, const char *sente
 /**
  * ... and in commands that outlive the connection itself: if that is gone, opens it again as soon as it is back.
  *
- * @param channel may be another one afterwards, or NULL
- * @param stop may be NULL; the call ends when it is not 0
- * @return false when there can be no next one. If *channel is NULL then, a message has said why, or it was stopped
+ * @param channel may be another one afterwards, or NULL after a message
+ * @return false when there can be no next one
  */
 bool channel_await_next(crossvm_channel_t **channel, const struct channel_choice *choice, int error,
-                        const char *sentence, const volatile int *stop);
+                        const char *sentence);
 
 /** From now on, signals that ask for the end (end_signals()) set *signaled and end calls that wait with -EINTR. */
 void catch_signals(volatile int *signaled);

@@ -5,13 +5,15 @@
 #include <string.h>
 
 #include "../common/standard_streams.h"
+#include "../net/confinement.h"
 #include "../net/traffic.h"
+#include "../sandbox/lock_down.h"
 #include "channel_command.h"
 
 #define LEAST_MTU 68u   /* of IPv4 (RFC 791) */
 #define MOST_MTU 65521u /* of Linux for such an interface: 65535 with Ethernet's header */
 
-enum { OPTION_TUN = 256, OPTION_MTU };
+enum { OPTION_TUN = 256, OPTION_MTU, OPTION_NO_SANDBOX };
 
 static volatile int signaled;
 
@@ -19,6 +21,7 @@ struct request {
     struct channel_choice choice;
     struct interface_config interface;
     size_t num_addresses;
+    bool no_sandbox;
 };
 
 static void add_address(struct argp_state *state, struct request *request, const char *address)
@@ -48,6 +51,9 @@ static error_t parse(int key, char *argument, struct argp_state *state)
     case OPTION_MTU:
         request->interface.mtu = (unsigned int)command_line_number(state, "--mtu", argument, LEAST_MTU, MOST_MTU);
         return 0;
+    case OPTION_NO_SANDBOX:
+        request->no_sandbox = true;
+        return 0;
     case OPTION_TUN:
         request->interface.layer = NET_IP;
         return 0;
@@ -64,6 +70,8 @@ static const struct argp argp = {
             {"interface", 'i', "INTERFACE", 0, "its name (default: crossvm0, or the next number that is free)", 0},
             {"mtu", OPTION_MTU, "BYTES", 0, "the longest packet (default 1500); the same at both ends", 0},
             {"tun", OPTION_TUN, NULL, 0, "carry packets of IP (TUN), not frames of Ethernet (TAP), at both ends", 0},
+            {"no-sandbox", OPTION_NO_SANDBOX, NULL, 0,
+             "do not confine this program: for debugging, or where the kernel cannot", 0},
             {0},
         },
     .parser = parse,
@@ -87,13 +95,13 @@ static const char *complaint(const struct traffic *traffic)
     return sentence;
 }
 
-/* One session after the other. The channel may be another one at the end, or NULL. Returns an exit status. */
-static int carry(crossvm_channel_t **channel, const struct interface *interface, const struct request *request)
+/* One session after the other. Returns an exit status. */
+static int carry(crossvm_channel_t *channel, const struct interface *interface, double seconds)
 {
-    crossvm_deadline_t deadline = deadline_after(request->choice.seconds);
+    crossvm_deadline_t deadline = deadline_after(seconds);
     struct traffic traffic;
 
-    if (traffic_prepare(&traffic, *channel, interface, &signaled))
+    if (traffic_prepare(&traffic, channel, interface, &signaled))
         return STATUS_ERROR;
     for (;;) {
         int error = traffic_carry(&traffic, deadline);
@@ -102,17 +110,23 @@ static int carry(crossvm_channel_t **channel, const struct interface *interface,
             return STATUS_OK;
         if (error == -EINTR)
             continue;
-        if (error == -EIO && !channel_is_gone(*channel))
+        if (error == -EIO && !channel_is_gone(channel)) /* the interface's */
             return STATUS_ERROR;
-        if (error == -ETIMEDOUT)
+        if (error == -ETIMEDOUT || !channel_serve_next(channel, error, complaint(&traffic)))
             return channel_error(error);
-        if (!channel_await_next(channel, &request->choice, error, complaint(&traffic), &signaled))
-            return signaled ? STATUS_OK : *channel ? channel_error(error) : STATUS_ERROR;
-        /* The connection may be another one, with another dataport. */
-        if (traffic_prepare(&traffic, *channel, interface, &signaled))
-            return STATUS_ERROR;
         deadline = CROSSVM_FOREVER;
     }
+}
+
+static int run(crossvm_channel_t *channel, const struct interface *interface, const struct request *request)
+{
+    if (!request->no_sandbox && lock_down_is_possible() && net_confine())
+        return STATUS_ERROR;
+    printf("%s\n", interface->name);
+    if (!standard_output_flush())
+        return STATUS_ERROR;
+    net_enter_filter();
+    return carry(channel, interface, request->choice.seconds);
 }
 
 /* Of this machine, this connection and this end: other machines may have a connection of the same name. */
@@ -145,9 +159,7 @@ int cmd_net(int argc, char **argv)
     make_seed(seed, sizeof(seed), channel);
     request.interface.seed = seed;
     if (interface_open(&interface, &request.interface) == 0) {
-        printf("%s\n", interface.name);
-        if (standard_output_flush())
-            status = carry(&channel, &interface, &request);
+        status = run(channel, &interface, &request);
         interface_close(&interface);
     }
     channel_close(channel);
