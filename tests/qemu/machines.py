@@ -42,8 +42,9 @@ def make_initramfs(out):
         subprocess.run([scripts / "busybox-tree", tree, TOP / "tests/qemu/guest-init", busybox], check=True)
         modules = pathlib.Path(tree) / "lib/modules"
         modules.mkdir(parents=True)
-        for module in (KERNEL / "modules/uio.ko", KERNEL / "modules/uio_pci_generic.ko", DRIVER / "crossvm.ko"):
-            shutil.copy(module, modules)
+        for module in ("uio", "uio_pci_generic", "tun"):
+            shutil.copy(KERNEL / f"modules/{module}.ko", modules)
+        shutil.copy(DRIVER / "crossvm.ko", modules)
         shutil.copy(GUEST_TOOL, pathlib.Path(tree) / "bin/crossvm")
         shutil.copy(GUEST_STORES, pathlib.Path(tree) / "bin/guest-stores")
         subprocess.run([scripts / "make-initramfs", out, tree], check=True)
