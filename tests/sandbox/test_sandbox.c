@@ -25,6 +25,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -221,6 +222,39 @@ static void what_is_not_ends_the_process(void **state)
     }
 }
 
+/* Without capabilities and new privileges renounced, or with nothing to do, the kernel refuses. */
+static void enter_what_is_no_filter(void)
+{
+    const struct filter none = {.thread = "of this test"};
+
+    filter_enter(&none);
+}
+
+static void a_filter_that_the_kernel_refuses_ends_the_process(void **state)
+{
+    (void)state;
+    assert_int_equal(in_process(enter_what_is_no_filter), 128 + SIGABRT);
+    assert_non_null(strstr(said, "cannot confine the thread of this test"));
+}
+
+#ifdef __x86_64__
+static void call_by_another_number(void)
+{
+    long result;
+
+    enter_filter(false);
+    __asm__ volatile("int $0x80" : "=a"(result) : "a"(64) : "memory"); /* getppid(), as 32-bit programs have it */
+    REQUIRE(result > 0);
+}
+
+/* Their numbers mean other calls. A kernel without such programs ends the process, too. */
+static void calls_of_32_bit_programs_end_the_process(void **state)
+{
+    (void)state;
+    assert_true(in_process(call_by_another_number) > 128);
+}
+#endif
+
 /* --- kinds of threads --- */
 
 static struct filter narrow, wide;
@@ -276,6 +310,12 @@ static void *end_at_once(void *argument)
     return argument;
 }
 
+static void *end_when_told(void *argument)
+{
+    (void)pause();
+    return argument;
+}
+
 static void start_threads(void)
 {
     enter_filter(true);
@@ -328,11 +368,13 @@ static void files_are_out_of_reach(void **state)
 static void use_up(void)
 {
     const struct limits limits = {.more_descriptors = 3, .more_memory = (uint64_t)16 << 20, .file_bytes = 4096};
+    struct rlimit descriptors;
     char page[4096] = "";
     int file = open("file", O_RDWR | O_CREAT, 0600), high = fcntl(STDIN_FILENO, F_DUPFD, 5);
 
     REQUIRE(file >= 0 && high >= 5);
     REQUIRE(limits_set(&limits) == 0);
+    REQUIRE(getrlimit(RLIMIT_NOFILE, &descriptors) == 0 && descriptors.rlim_max == descriptors.rlim_cur);
     (void)signal(SIGXFSZ, SIG_IGN);
     for (int i = 0; i < 3; i++)
         REQUIRE(dup(file) >= 0);
@@ -343,10 +385,23 @@ static void use_up(void)
     REQUIRE(write(file, page, 1) < 0 && errno == EFBIG);
 }
 
+/* Their stacks are no part of the memory that is asked for beside them. */
+static void start_limited_threads(void)
+{
+    const struct limits limits = {
+        .more_descriptors = LIMITS_DESCRIPTORS_STAY, .more_memory = (uint64_t)1 << 20, .more_threads = 3};
+    pthread_t threads[3];
+
+    REQUIRE(limits_set(&limits) == 0);
+    for (int i = 0; i < 3; i++)
+        REQUIRE(pthread_create(&threads[i], NULL, end_when_told, NULL) == 0);
+}
+
 static void limits_hold(void **state)
 {
     (void)state;
     ASSERT_WELL(use_up);
+    ASSERT_WELL(start_limited_threads);
 }
 
 /* --- privileges --- */
@@ -425,6 +480,10 @@ int main(void)
         cmocka_unit_test(what_is_on_the_list_works),
         cmocka_unit_test(the_c_library_can_complain),
         cmocka_unit_test(what_is_not_ends_the_process),
+        cmocka_unit_test(a_filter_that_the_kernel_refuses_ends_the_process),
+#ifdef __x86_64__
+        cmocka_unit_test(calls_of_32_bit_programs_end_the_process),
+#endif
         cmocka_unit_test(each_kind_of_thread_has_its_list),
         cmocka_unit_test(threads_can_be_started),
         FOLDER_TEST(files_are_out_of_reach),

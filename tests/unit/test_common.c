@@ -148,6 +148,9 @@ static void no_descriptor_is_a_standard_stream(void **state)
     assert_non_null(directory);
     assert_true(dirfd(directory) > STDERR_FILENO);
     closedir(directory);
+    taken = descriptor_open("/dev/null", O_RDONLY); /* which has a number that need not be moved */
+    assert_int_equal(fcntl(taken, F_GETFD), FD_CLOEXEC);
+    close(taken);
     taken = fd;
     assert_int_equal(descriptor_take(&fd), taken);
     assert_int_equal(fd, -1);

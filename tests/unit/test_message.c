@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "../../src/common/message.h"
@@ -67,6 +68,28 @@ static void lines_of_threads(void **state)
         assert_int_equal(counts[i], MESSAGES);
 }
 
+/* What makes them whole, also where no two threads happen to meet: the kernel is given each in one piece. */
+static void a_message_is_one_piece(void **state)
+{
+    int pieces[2], own = dup(STDERR_FILENO);
+    char piece[256], expected[256];
+    ssize_t length;
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pieces), 0);
+    assert_true(dup2(pieces[1], STDERR_FILENO) >= 0);
+    message("%s", "it is whole");
+    assert_true(dup2(own, STDERR_FILENO) >= 0);
+    length = recv(pieces[0], piece, sizeof(piece) - 1, 0);
+    assert_true(length > 0);
+    piece[length] = '\0';
+    (void)snprintf(expected, sizeof(expected), "%s: it is whole\n", program_invocation_short_name);
+    assert_string_equal(piece, expected);
+    close(pieces[0]);
+    close(pieces[1]);
+    close(own);
+}
+
 /* What has no room is cut, and the line ends. */
 static void a_long_one(void **state)
 {
@@ -95,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines_of_threads),
+        cmocka_unit_test(a_message_is_one_piece),
         cmocka_unit_test(a_long_one),
     };
 
