@@ -616,6 +616,56 @@ static void sizes_are_exact_and_tails_inert(void **state)
     assert_int_equal(value, 0);
 }
 
+/* How often this process has a memfd of that name mapped for writing, and how often in all. */
+static void count_mappings(const char *memfd, int *writable, int *all)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[512], rights[8];
+
+    assert_non_null(maps);
+    *writable = *all = 0;
+    while (fgets(line, sizeof(line), maps)) {
+        if (!strstr(line, memfd) || sscanf(line, "%*s %7s", rights) != 1)
+            continue;
+        ++*all;
+        *writable += rights[1] == 'w';
+    }
+    fclose(maps);
+}
+
+static int ignore_events(void *cookie)
+{
+    (void)cookie;
+    return 0;
+}
+
+/* A guest's memory is mapped with its rights: else it would be this process that lets it write. */
+static void memory_is_mapped_with_the_guests_rights(void **state)
+{
+    static const char *const names[] = {"to-read", "to-write", "of-the-peer", "of-the-guest"};
+    static const int expected[] = {0, 1, 0, 1};
+    struct fixture *f = *state;
+    seL4_CPtr frames[4];
+    crossvm_dataport_config_t d[] = {{.frames = &frames[0], .num_frames = 1, .guest_rights = CROSSVM_RIGHT_READ},
+                                     {.frames = &frames[1], .num_frames = 1, .guest_rights = RW}};
+    crossvm_connection_config_t config = {
+        .name = "a", .dataports = d, .num_dataports = 2, .emit_counted = ignore_events};
+
+    for (size_t i = 0; i < 4; i++)
+        assert_int_equal(kvm_frames_create(names[i], 1, 12, &frames[i], NULL), 0);
+    config.peer_page = frames[2];
+    config.own_page = frames[3];
+    assert_int_equal(crossvm_install(&f->bus, &config, 1, NULL), 0);
+    for (size_t i = 0; i < 4; i++) {
+        int writable, all;
+
+        count_mappings(names[i], &writable, &all);
+        assert_int_equal(all, 1);
+        assert_int_equal(writable, expected[i]);
+    }
+    kvm_frames_free(frames, 4);
+}
+
 static void stores_to_read_only_memory_vanish(void **state)
 {
     struct fixture *f = *state;
@@ -657,6 +707,7 @@ int main(void)
         FIXTURE_TEST(remove_and_install_again),
         FIXTURE_TEST(a_removed_event_page_is_inert),
         FIXTURE_TEST(sizes_are_exact_and_tails_inert),
+        FIXTURE_TEST(memory_is_mapped_with_the_guests_rights),
         FIXTURE_TEST(stores_to_read_only_memory_vanish),
     };
 
