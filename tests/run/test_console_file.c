@@ -84,6 +84,19 @@ static void lost_output_is_told_once(void **state)
     console_file_close(&file);
 }
 
+/* Whoever can write the folder could else have a file of root's written, or hold up all VMs. */
+static void what_is_no_file_is_not_written(void **state)
+{
+    (void)state;
+    assert_int_equal(symlink("/dev/null", vms.console), 0);
+    assert_int_equal(console_path_open(vms.console, true), -1);
+    assert_int_equal(errno, ELOOP);
+    assert_int_equal(unlink(vms.console), 0);
+    assert_int_equal(mkfifo(vms.console, 0600), 0);
+    assert_int_equal(console_path_open(vms.console, true), -1);
+    assert_int_equal(errno, ENXIO);
+}
+
 /* A process without a free descriptor has the file where it was. */
 static void a_file_that_cannot_be_made_leaves_the_one_before(void **state)
 {
@@ -131,6 +144,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CONSOLE_VMS_TEST(a_file_that_is_full_makes_room),
         CONSOLE_VMS_TEST(lost_output_is_told_once),
+        CONSOLE_VMS_TEST(what_is_no_file_is_not_written),
         CONSOLE_VMS_TEST(a_file_that_cannot_be_made_leaves_the_one_before),
         CONSOLE_VMS_TEST(a_path_without_room_for_the_suffix_is_not_renamed),
     };

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -85,9 +86,47 @@ static void what_was_printed_before(void **state)
     close(fd);
 }
 
+/* What another process serves, or a file that is no socket, is not taken away; what a dead process left is. */
+static void a_path_that_is_taken(void **state)
+{
+    static const char turned_away[] = "another program has this console\r\n";
+    static struct console_socket first, second;
+    char said[64] = "", left[sizeof(address.sun_path) + 8];
+    int fds[2];
+    FILE *file;
+
+    (void)state;
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/crossvm-console-%d", (int)getpid());
+    file = fopen(address.sun_path, "we");
+    assert_non_null(file);
+    fclose(file);
+    assert_int_equal(console_socket_open(&first, address.sun_path), -1);
+    assert_int_equal(unlink(address.sun_path), 0);
+
+    assert_int_equal(console_socket_open(&first, address.sun_path), 0);
+    assert_int_equal(console_socket_open(&second, address.sun_path), -1);
+    for (int i = 0; i < 2; i++) {
+        fds[i] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(fds[i], (struct sockaddr *)&address, sizeof(address)), 0);
+    }
+    for (int i = 0; i < 3; i++) /* the look of the second, which has gone, too */
+        assert_int_equal(console_socket_welcome(&first, 0), 0);
+    assert_int_equal(recv(fds[1], said, sizeof(said) - 1, 0), strlen(turned_away));
+    assert_string_equal(said, turned_away);
+    for (int i = 0; i < 2; i++)
+        close(fds[i]);
+    (void)snprintf(left, sizeof(left), "%s-left", address.sun_path);
+    assert_int_equal(rename(address.sun_path, left), 0); /* so that closing leaves the file */
+    console_socket_close(&first);
+    assert_int_equal(rename(left, address.sun_path), 0);
+    assert_int_equal(console_socket_open(&first, address.sun_path), 0);
+    console_socket_close(&first);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits), cmocka_unit_test(what_was_printed_before)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(what_waits), cmocka_unit_test(what_was_printed_before),
+                                       cmocka_unit_test(a_path_that_is_taken)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
