@@ -126,11 +126,9 @@ static void a_path_without_room_for_the_suffix_is_not_renamed(void **state)
     int fd;
 
     (void)state;
-    while (used < PATH_MAX - sizeof("console") - 1) {
-        memcpy(path + used, "./", 2);
-        used += 2;
-    }
-    strcpy(path + used, "console");
+    while (used < PATH_MAX - sizeof("console") - 1)
+        used += (size_t)snprintf(path + used, sizeof(path) - used, "./");
+    (void)snprintf(path + used, sizeof(path) - used, "console");
     fd = console_path_open(path, true);
     assert_true(fd >= 0);
     assert_int_equal(console_path_rotate(path), -1);
