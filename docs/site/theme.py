@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""What Debian's furo lacks: its script imports a library in a way that browsers do not know, and its rules have no dark colours
-for readers whose system asks for them, but only for those who choose them on the page."""
+"""What Debian's furo lacks: its script imports a library in a way that browsers do not know, and its rules have dark colours only
+for readers who choose them on the page, and not for those whose system asks for them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,16 @@ DARK = re.compile(r'body\[data-theme="dark"\] (\{[^}]*--color-[^}]*\})')
 
 def mended_script(folder: Path) -> str:
     text, imports = re.subn(
-        r'^import Gumshoe from "\./gumshoe-patched.js";$', "", (folder / "furo.js").read_text("utf-8"), flags=re.MULTILINE
+        r'^import .*Gumshoe from "\./gumshoe-patched.js";$', "", (folder / "furo.js").read_text("utf-8"), flags=re.MULTILINE
     )
     return (folder / "gumshoe-patched.js").read_text("utf-8") + "\n" + text if imports else text
+
+
+def no_module(app: Sphinx, pagename: str, template: str, context: dict[str, Any], doctree: Any) -> None:
+    """The script as an ordinary one: browsers load no module from a file, and the site is to be read from files, too."""
+    for script in context["script_files"]:
+        if "scripts/furo.js" in str(script.filename):
+            script.attributes.pop("type", None)
 
 
 def mended_rules(text: str) -> str:
@@ -40,5 +47,6 @@ def mend(app: Sphinx, error: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    app.connect("html-page-context", no_module, priority=900)
     app.connect("build-finished", mend)
     return {"parallel_read_safe": True}
