@@ -45,8 +45,9 @@ class VfioUser(QemuTest):
 
     def start_guest(self, *options):
         self.vm.run(f"crossvm net link --address=10.9.0.2/24 {' '.join(options)} >/tmp/name 2>/tmp/errors & net=$!")
-        self.vm.run('until grep -q 1 /sys/class/net/crossvm0/carrier 2>/dev/null; do '
-                    'kill -0 $net || { cat /tmp/errors; break; }; sleep 0.1; done')
+        said = self.vm.run('until grep -q 1 /sys/class/net/crossvm0/carrier 2>/dev/null; do '
+                           'kill -0 $net || { cat /tmp/errors; break; }; sleep 0.1; done')
+        self.assertEqual(said, "")
 
     def serve_files(self):
         handler = functools.partial(QuietHandler, directory=self.files)
