@@ -13,7 +13,7 @@ from sphinx.environment import BuildEnvironment
 CHAPTERS = {
     "Get started": ["docs/start/laptop", "docs/start/qemu", "docs/start/sel4"],
     "Guides": [
-        *("docs/howto", "docs/vmm", "docs/sel4", "docs/api"),
+        *("docs/howto", "docs/vmm", "docs/net", "docs/sel4", "docs/api"),
         *("examples/README", "python/README", "linux/README", "kvm/README"),
     ],
     "Reference": ["docs/site/reference/manual", "docs/site/reference/c", "docs/site/reference/python"],
@@ -26,12 +26,12 @@ ELSEWHERE = ("docs/man/", "docs/site/reference/")
 
 
 def all_chapters(env: BuildEnvironment) -> dict[str, list[str]]:
-    """The chapters, with documents that nobody put into one at the end: they are to be found, too."""
+    """The chapters, with documents that nobody put into one among the guides: they are to be found, too."""
     named = {name for names in CHAPTERS.values() for name in names}
     others = sorted(
         name for name in env.found_docs - named if name != env.config.root_doc and not name.startswith(ELSEWHERE)
     )
-    return {**CHAPTERS, "Project": CHAPTERS["Project"] + others}
+    return {**CHAPTERS, "Guides": CHAPTERS["Guides"] + others}
 
 
 def add_contents(app: Sphinx, docname: str, source: list[str]) -> None:
