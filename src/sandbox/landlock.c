@@ -13,11 +13,12 @@
 
 /* What each version (ABI) of Landlock can take away. */
 #define FS_RIGHTS_1 ((1ull << 13) - 1)
-#define FS_REFER (1ull << 13)     /* since 2 */
-#define FS_TRUNCATE (1ull << 14)  /* since 3 */
-#define NET_RIGHTS_4 3ull         /* TCP: bind, connect */
-#define FS_IOCTL_DEV (1ull << 15) /* since 5 */
-#define SCOPES_6 3ull             /* sockets without a file, and signals to other processes */
+#define FS_REFER (1ull << 13)    /* since 2 */
+#define FS_TRUNCATE (1ull << 14) /* since 3 */
+#define NET_CONNECT (1ull << 1)
+#define NET_RIGHTS_4 (NET_CONNECT | 1) /* TCP: bind, too */
+#define FS_IOCTL_DEV (1ull << 15)      /* since 5 */
+#define SCOPES_6 3ull                  /* sockets without a file, and signals to other processes */
 
 /** The kernel takes a shorter one, and a longer one whose further fields are 0. */
 struct ruleset {
@@ -25,6 +26,14 @@ struct ruleset {
     uint64_t net;
     uint64_t scopes;
 };
+
+/** A rule of the type RULE_NET_PORT. */
+struct net_port {
+    uint64_t allowed;
+    uint64_t port;
+};
+
+#define RULE_NET_PORT 2
 
 static struct ruleset all_of_version(long version)
 {
@@ -68,7 +77,17 @@ static int allow(int ruleset, const struct ruleset *all, const struct landlock_f
     return error;
 }
 
-int landlock_enter(const struct landlock_folder *folders, size_t num_folders)
+static int allow_port(int ruleset, uint16_t port)
+{
+    const struct net_port rule = {.allowed = NET_CONNECT, .port = port};
+
+    if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) == 0)
+        return 0;
+    message("cannot confine itself to port %u: %s", port, error_reason(errno));
+    return -1;
+}
+
+int landlock_enter(const struct landlock_folder *folders, size_t num_folders, const uint16_t *ports, size_t num_ports)
 {
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     struct ruleset all = all_of_version(version);
@@ -79,6 +98,8 @@ int landlock_enter(const struct landlock_folder *folders, size_t num_folders)
     ruleset = (int)syscall(SYS_landlock_create_ruleset, &all, sizeof(all), 0);
     for (size_t i = 0; i < num_folders && ruleset >= 0 && !error; i++)
         error = allow(ruleset, &all, &folders[i]);
+    for (size_t i = 0; i < num_ports && all.net && ruleset >= 0 && !error; i++)
+        error = allow_port(ruleset, ports[i]);
     if (!error && (ruleset < 0 || syscall(SYS_landlock_restrict_self, ruleset, 0))) {
         message("cannot give up its rights to files: %s", error_reason(errno));
         error = -1;

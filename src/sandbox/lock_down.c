@@ -103,5 +103,7 @@ int lock_down(const struct lock_down *lock)
                 "--no-sandbox does without");
         return -1;
     }
-    return landlock_enter(lock->folders, lock->num_folders) || violation_prepare() ? -1 : 0;
+    if (landlock_enter(lock->folders, lock->num_folders, lock->ports, lock->num_ports))
+        return -1;
+    return violation_prepare();
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "landlock.h"
 #include "own_user.h"
@@ -16,6 +17,8 @@ struct lock_down {
     struct own_user user; /**< ... that one */
     const struct landlock_folder *folders; /**< where files may still be touched */
     size_t num_folders;
+    const uint16_t *ports; /**< of TCP that sockets may still be connected to */
+    size_t num_ports;
 };
 
 /** Whether this build can be confined: the sanitizers reserve terabytes, and make calls that no list has. */

@@ -16,6 +16,7 @@
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -363,6 +364,45 @@ static void files_are_out_of_reach(void **state)
     ASSERT_WELL(touch_files);
 }
 
+/* --- ports --- */
+
+static in_port_t listen_at_any(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    REQUIRE(fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof(address)) == 0 && listen(fd, 1) == 0);
+    REQUIRE(getsockname(fd, (struct sockaddr *)&address, &length) == 0);
+    return address.sin_port;
+}
+
+static int connect_to(in_port_t port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = port, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+    REQUIRE(fd >= 0);
+    return connect(fd, (const struct sockaddr *)&address, sizeof(address));
+}
+
+static void connect_to_ports(void)
+{
+    const in_port_t listed = listen_at_any(), other = listen_at_any();
+    const uint16_t ports[] = {ntohs(listed)};
+    const long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+
+    REQUIRE(lock_down(&(struct lock_down){.ports = ports, .num_ports = 1}) == 0);
+    REQUIRE(connect_to(listed) == 0);
+    REQUIRE(connect_to(other) == 0 ? version < 4 : version >= 4 && errno == EACCES);
+}
+
+static void ports_are_out_of_reach(void **state)
+{
+    (void)state;
+    ASSERT_WELL(connect_to_ports);
+}
+
 /* --- limits --- */
 
 static void use_up(void)
@@ -487,6 +527,7 @@ int main(void)
         cmocka_unit_test(each_kind_of_thread_has_its_list),
         cmocka_unit_test(threads_can_be_started),
         FOLDER_TEST(files_are_out_of_reach),
+        cmocka_unit_test(ports_are_out_of_reach),
         FOLDER_TEST(limits_hold),
         cmocka_unit_test(capabilities_are_gone),
         cmocka_unit_test(users_have_names_and_numbers),
