@@ -24,6 +24,7 @@ static const struct {
     {"cat", "join a stream to standard input and output", cmd_cat},
     {"send", "send datagrams", cmd_send},
     {"recv", "receive datagrams", cmd_recv},
+    {"forward", "carry sockets over a connection", cmd_forward},
     {"ping", "measure round trips to `crossvm echo`", cmd_ping},
     {"echo", "send back what comes", cmd_echo},
     {"bench", "measure latency and throughput", cmd_bench},

@@ -77,6 +77,21 @@ static void pair_is_confined(void **state)
     assert_forbidden(program, "link.0 link.1\ncrossvm: the thread main made the system call openat (");
 }
 
+static void forward_is_confined(void **state)
+{
+    pid_t pair = start("pair link --socket-dir .");
+    pid_t program;
+
+    (void)state;
+    file_await("log", "link.0 link.1");
+    assert_int_equal(setenv("CROSSVM_DIR", ".", 1), 0);
+    program = start("forward link.0 -L 0:target --allow 22");
+    attack(program, "crossvm", true);
+    assert_forbidden(program, " target\ncrossvm: the thread main made the system call openat (");
+    assert_int_equal(kill(pair, SIGTERM), 0);
+    assert_int_equal(tool_finish(pair), 0);
+}
+
 static void hub_is_confined(void **state)
 {
     pid_t program;
@@ -204,6 +219,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         FOLDER_TEST(pair_is_confined),
+        FOLDER_TEST(forward_is_confined),
         FOLDER_TEST(hub_is_confined),
         FOLDER_TEST(the_runner_is_confined),
         FOLDER_TEST(the_runners_hub_is_confined),
