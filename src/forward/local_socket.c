@@ -16,6 +16,15 @@
 
 /* --- life --- */
 
+/* Whether closing a TCP socket, or the death of this process, resets it. */
+static void set_reset(const struct local_socket *socket, bool reset)
+{
+    const struct linger linger = {.l_onoff = reset};
+
+    if (socket->tcp)
+        (void)setsockopt(socket->in, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
+}
+
 void local_socket_init(struct local_socket *socket, int fd, int family, int type)
 {
     *socket = (struct local_socket){
@@ -26,6 +35,7 @@ void local_socket_init(struct local_socket *socket, int fd, int family, int type
         .tcp = family == AF_INET || family == AF_INET6,
         .readable = true,
     };
+    set_reset(socket, true); /* if this process is killed, a stream that was cut short must not seem to be at its end */
     if (socket->packets) {
         const int one = 1;
 
@@ -71,11 +81,8 @@ bool local_socket_init_standard(struct local_socket *socket)
 
 void local_socket_close(struct local_socket *socket, bool reset)
 {
-    if (reset && socket->tcp) {
-        const struct linger at_once = {.l_onoff = 1};
-
-        (void)setsockopt(socket->in, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
-    }
+    if (!reset)
+        set_reset(socket, false);
     if (socket->out >= 0 && socket->out != socket->in)
         (void)close(socket->out);
     if (socket->in >= 0)

@@ -15,6 +15,7 @@ def choose(short, long):
 VMM_KILLS = choose(3, 100)  # a VMM, at any point of its guest's life
 REBOOTS = choose(1, 20)  # of a guest
 DRIVER_LOADS = choose(20, 100)  # rmmod and insmod
+FORWARDER_KILLS = choose(6, 200)  # a forwarder, at each of the ends, or the hub
 PEER_KILLS = choose(10, 200)  # a program, at each of the ends
 RACING_ROUNDS = choose(1000, 10000)  # both ends sleep and are woken
 PLUGS = choose(5, 100)  # a connection into a guest that runs, and out of it while a program uses it
