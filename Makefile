@@ -69,6 +69,7 @@ test:
 # Tests with the many rounds of tests/qemu/rounds.py; they show how far they are
 test-long: export CROSSVM_LONG = 1
 test-long:
+	@scripts/setup.sh --long
 	@scripts/build.sh $(tested)
 	@scripts/build-tree host
 	@scripts/build-tree asan -DCROSSVM_SANITIZE=ON

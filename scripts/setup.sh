@@ -8,6 +8,7 @@
 #   setup.sh --install            only what 'make tools' and 'make install' need
 #   setup.sh --check              only what 'make check' needs
 #   setup.sh --bench              only what 'make bench' compares channels with
+#   setup.sh --long               what 'make test-long' needs besides
 #   setup.sh --fuzz               only what 'make fuzz' needs
 #   setup.sh --deb                only what 'make deb' needs
 #   setup.sh --test-deb           only what 'make test-deb' needs
@@ -43,16 +44,20 @@ check_tools() {
 clang              # the test that builds with it
 clang-format       # format of C
 clang-tidy         # mistakes of C
+curl               # a program whose sockets are forwarded
+dropbear-bin       # another: a server for ssh that no service starts
 fish               # the test of what it completes
 g++                # the public headers are for C++, too
 git                # which files are the project's own
-iperf3             # long tests of network interfaces
+iperf3             # tests of network interfaces and of sockets that are forwarded
 iproute2           # tests of network interfaces
 libclang-rt-dev    # the same: its sanitizers
 libcmocka-dev      # unit tests
+libnss-wrapper     # a user for dropbear that /etc/passwd does not have
 man-db             # mistakes of the manual, as groff sees them
 mandoc             # the same, as mdoc's own formatter sees them
 musl-tools         # the test that builds with another C library
+openssh-client     # a program whose sockets are forwarded
 pkgconf            # the test that uses what is installed
 python3            # tests of the Python module, and of programs that lack something
 python3-setuptools # the test that installs it
@@ -127,6 +132,13 @@ valgrind           # counts instructions
 LIST
 }
 
+# Programs that only `make test-long` tries
+long_tools() {
+    names <<'LIST'
+postgresql         # a program whose sockets are forwarded: psql and its server
+LIST
+}
+
 # What fuzzers are built with
 fuzz_tools() {
     names <<'LIST'
@@ -198,6 +210,7 @@ packages() {
     --install) build_tools && libraries "$host_arch" ;;
     --check) build_tools && check_tools && libraries "$host_arch" ;;
     --bench) bench_tools ;;
+    --long) long_tools ;;
     --deb) build_tools && deb_tools && libraries "$host_arch" ;;
     --test-deb) deb_test_tools ;;
     --fuzz) build_tools && fuzz_tools && libraries "$host_arch" ;;
@@ -261,7 +274,7 @@ apt_failed() {
 
 purpose=
 case ${1:-} in
---install | --check | --bench | --fuzz | --deb | --test-deb | --prove | --docs | --recording)
+--install | --check | --bench | --long | --fuzz | --deb | --test-deb | --prove | --docs | --recording)
     purpose=$1
     shift
     ;;

@@ -53,26 +53,26 @@ vsock_topology() {
         s/-nic, none/&, -device, "vhost-vsock-pci,guest-cid=3"/'
 }
 
-# The host's modules and program
+# The host's modules
 add_vsock() {
     mkdir -p "$bundle/modules"
     for module in vhost_iotlb vhost vsock vmw_vsock_virtio_transport_common vhost_vsock; do
         cp "$kernel/modules/$module.ko" "$bundle/modules"
     done
-    cp "$programs/bench/guest/vsock_bench" "$bundle"
 }
 
-"$top/scripts/quietly" "[bench] building the rival" cmake --build "$programs" --target vsock_bench
+"$top/scripts/quietly" "[bench] building the programs at sockets" cmake --build "$programs" --target socket_bench
 rm -rf "$bundle"
 mkdir -p "$bundle"
 "$top/scripts/busybox-tree" "$bundle/guest" "$top/bench/guest/guest-init" "$sysroot/bin/busybox"
 mkdir -p "$bundle/guest/lib/modules"
 cp "$kernel"/modules/*.ko "$driver/crossvm.ko" "$bundle/guest/lib/modules"
-cp "$programs/src/tool/crossvm" "$programs/bench/guest/vsock_bench" "$bundle/guest/bin"
+cp "$programs/src/tool/crossvm" "$programs/bench/guest/socket_bench" "$bundle/guest/bin"
 "$top/scripts/make-initramfs" "$bundle/guest.cpio" "$bundle/guest"
 rm -rf "$bundle/guest"
 ln -s "$kernel/vmlinux" "$bundle"
-cp "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" "$top/bench/guest/host-run" "$bundle"
+cp "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" "$programs/bench/guest/socket_bench" \
+    "$top/bench/guest/host-run" "$bundle"
 for vmm; do
     case $vmm in
     crossvm-vm) cp "$top/bench/guest/topology.yaml" "$bundle/$vmm.yaml" ;;

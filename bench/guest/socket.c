@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vsock_bench: what round trips, messages and a stream cost over a virtio-vsock socket, to compare with a channel.
+ * socket_bench: what round trips, messages, a stream and a new connection cost over a socket, to compare with a
+ * channel: over virtio-vsock, or over TCP that `crossvm forward` carries.
  *
- * vsock_bench serve PORT        the other end, in the guest: one client after the other
- * vsock_bench measure CID PORT  prints one line with nanoseconds of a round trip of 64 bytes (median), of a message of
- *                               64 bytes to the guest and from it, and of 64 KiB of a stream to the guest and from it
+ * socket_bench serve ADDRESS    the other end, in the guest: one client after the other
+ * socket_bench measure ADDRESS  prints one line with nanoseconds of a round trip of 64 bytes (median), of a message of
+ *                               64 bytes to the guest and from it, of 64 KiB of a stream to the guest and from it, and
+ *                               of a new connection with one round trip (median)
  *
- * Both sides do what is best for a stream socket: a message is one write(), and a reader of messages takes as many as
- * are there by one read(), since it knows their size.
+ * ADDRESS is vsock:CID:PORT, or tcp:PORT of this machine. Both sides do what is best for a stream socket: a message is
+ * one write(), and a reader of messages takes as many as are there by one read(), since it knows their size.
  */
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +29,7 @@
 #define ROUNDS 2000
 #define MESSAGES 20000
 #define BLOCKS 500
+#define CONNECTIONS 100
 
 enum kind { ECHO, SINK, SOURCE };
 
@@ -37,7 +42,7 @@ static uint8_t buffer[STREAM_BYTES];
 
 static _Noreturn void fail(const char *what)
 {
-    fprintf(stderr, "vsock_bench: cannot %s: %s\n", what, strerror(errno));
+    fprintf(stderr, "socket_bench: cannot %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
@@ -49,17 +54,45 @@ static int64_t now_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-static uint32_t number(const char *text)
-{
-    char *end;
-    unsigned long value;
+/* --- addresses --- */
 
+union address {
+    struct sockaddr any;
+    struct sockaddr_vm vm;
+    struct sockaddr_in in;
+};
+
+static socklen_t parse(const char *text, union address *address)
+{
+    unsigned int cid, port;
+    char rest;
+
+    if (sscanf(text, "vsock:%u:%u%c", &cid, &port, &rest) == 2) {
+        address->vm = (struct sockaddr_vm){.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = port};
+        return sizeof(address->vm);
+    }
+    if (sscanf(text, "tcp:%u%c", &port, &rest) == 1) {
+        address->in = (struct sockaddr_in){
+            .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        return sizeof(address->in);
+    }
     errno = EINVAL;
-    value = strtoul(text, &end, 10);
-    if (*end || end == text || value > UINT32_MAX)
-        fail("understand the arguments");
-    return (uint32_t)value;
+    fail("understand the address");
 }
+
+static int open_socket(const union address *address)
+{
+    const int one = 1;
+    int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0)
+        fail("make a socket");
+    if (address->any.sa_family == AF_INET)
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    return fd;
+}
+
+/* --- moving --- */
 
 /* Sends all, by as few calls as possible. False when the peer has left. */
 static int put(int fd, const void *bytes, size_t length)
@@ -137,12 +170,13 @@ static int obey(int fd, const struct order *order)
     }
 }
 
-static _Noreturn void serve(uint32_t port)
+static _Noreturn void serve(const char *text)
 {
-    const struct sockaddr_vm address = {.svm_family = AF_VSOCK, .svm_cid = VMADDR_CID_ANY, .svm_port = port};
-    int listener = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    union address address;
+    socklen_t length = parse(text, &address);
+    int listener = open_socket(&address);
 
-    if (listener < 0 || bind(listener, (const struct sockaddr *)&address, sizeof(address)) || listen(listener, 1))
+    if (bind(listener, &address.any, length) || listen(listener, CONNECTIONS))
         fail("listen");
     for (;;) {
         int fd = accept(listener, NULL, NULL);
@@ -159,17 +193,16 @@ static _Noreturn void serve(uint32_t port)
 /* --- the host --- */
 
 /* The guest boots meanwhile. */
-static int reach(uint32_t cid, uint32_t port)
+static int reach(const char *text)
 {
-    const struct sockaddr_vm address = {.svm_family = AF_VSOCK, .svm_cid = cid, .svm_port = port};
     const struct timespec pause = {.tv_nsec = 100000000};
+    union address address;
+    socklen_t length = parse(text, &address);
 
     for (;;) {
-        int fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int fd = open_socket(&address);
 
-        if (fd < 0)
-            fail("make a socket");
-        if (!connect(fd, (const struct sockaddr *)&address, sizeof(address)))
+        if (!connect(fd, &address.any, length))
             return fd;
         if (errno != ECONNRESET && errno != ENODEV && errno != ETIMEDOUT && errno != EHOSTUNREACH)
             fail("connect");
@@ -229,27 +262,46 @@ static int64_t from_guest(int fd, uint32_t bytes, uint32_t count)
     return (now_ns() - start) / count;
 }
 
-static void measure(uint32_t cid, uint32_t port)
+/* A connection, until a byte has gone to the guest and back. */
+static int64_t new_connection(const char *text)
 {
-    int fd = reach(cid, port);
+    static int64_t times[CONNECTIONS];
+
+    for (int i = 0; i < CONNECTIONS; i++) {
+        int64_t start = now_ns();
+        int fd = reach(text);
+
+        give(fd, ECHO, 1, 1);
+        if (!put(fd, buffer, 1) || !get(fd, buffer, 1))
+            fail("speak with the guest");
+        times[i] = now_ns() - start;
+        close(fd);
+    }
+    qsort(times, CONNECTIONS, sizeof(times[0]), compare);
+    return times[CONNECTIONS / 2];
+}
+
+static void measure(const char *text)
+{
+    int fd = reach(text);
     int64_t round = round_trip(fd);
     int64_t messages_to = to_guest(fd, MESSAGE_BYTES, MESSAGES),
             messages_from = from_guest(fd, MESSAGE_BYTES, MESSAGES);
     int64_t stream_to = to_guest(fd, STREAM_BYTES, BLOCKS), stream_from = from_guest(fd, STREAM_BYTES, BLOCKS);
 
-    printf("%lld %lld %lld %lld %lld\n", (long long)round, (long long)messages_to, (long long)messages_from,
-           (long long)stream_to, (long long)stream_from);
     close(fd);
+    printf("%lld %lld %lld %lld %lld %lld\n", (long long)round, (long long)messages_to, (long long)messages_from,
+           (long long)stream_to, (long long)stream_from, (long long)new_connection(text));
 }
 
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "serve") == 0)
-        serve(number(argv[2]));
-    if (argc != 4 || strcmp(argv[1], "measure") != 0) {
-        fprintf(stderr, "usage: vsock_bench serve PORT | measure CID PORT\n");
+        serve(argv[2]);
+    if (argc != 3 || strcmp(argv[1], "measure") != 0) {
+        fprintf(stderr, "usage: socket_bench serve ADDRESS | measure ADDRESS\n");
         return 2;
     }
-    measure(number(argv[2]), number(argv[3]));
+    measure(argv[2]);
     return 0;
 }
