@@ -29,6 +29,7 @@
 #define CROSSVM_CHANNEL_SEND_WAKE_AT 0x84 /* with CROSSVM_CHANNEL_WAKE_EMIT: emit when there is space */
 #define CROSSVM_CHANNEL_SEND_WANT_AT 0x88 /* ... that is, when the peer's CONSUMED has reached this */
 #define CROSSVM_CHANNEL_FIN_AT 0x8c       /* this end's generation: nothing follows PRODUCED */
+#define CROSSVM_CHANNEL_LAP_AT 0x90       /* index of the byte at position 0: for observers, since version 1.1 */
 
 /* Receiver. */
 #define CROSSVM_CHANNEL_CONSUMED_AT 0x100  /* bytes taken out of the peer's ring, modulo 2^32 */
@@ -38,7 +39,7 @@
 /* Values (section 3). */
 #define CROSSVM_CHANNEL_MAGIC 0x48435643 /* "CVCH" */
 #define CROSSVM_CHANNEL_VERSION_MAJOR 1
-#define CROSSVM_CHANNEL_VERSION_MINOR 0
+#define CROSSVM_CHANNEL_VERSION_MINOR 1
 #define CROSSVM_CHANNEL_VERSION (CROSSVM_CHANNEL_VERSION_MAJOR << 16 | CROSSVM_CHANNEL_VERSION_MINOR)
 #define CROSSVM_CHANNEL_STREAM 1
 #define CROSSVM_CHANNEL_DATAGRAM 2

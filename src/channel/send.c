@@ -19,12 +19,25 @@ static uint32_t send_free(const crossvm_channel_t *channel)
     return channel->ring_bytes - (send_index(&channel->send) - channel->send.consumed);
 }
 
+/*
+ * Says which index position 0 has, or will have. Only observers look at it: from there on they can tell records from
+ * each other. So it comes before anything is written there. Release: orders the store of LAP before the stores of
+ * records and payload behind it. Pairs with the acquire fence of an observer between its loads of records and its
+ * second load of LAP.
+ */
+static void begin_lap(crossvm_channel_t *channel, uint32_t index)
+{
+    crossvm_private_store(channel->own + CROSSVM_CHANNEL_LAP_AT / 4, index);
+    __atomic_thread_fence(__ATOMIC_RELEASE);
+}
+
 /* Continues at the start of the ring. The bytes up to its end count as used. */
 static void send_wrap(crossvm_channel_t *channel)
 {
     struct crossvm_private_sender *send = &channel->send;
     uint32_t index = send_index(send) + send_tail(channel);
 
+    begin_lap(channel, index);
     send->at = send->end = send->ring;
     send->bias = index - (uint32_t)(uintptr_t)send->ring;
 }
@@ -49,6 +62,7 @@ void cvm_channel_sender_begin(crossvm_channel_t *channel)
     send->held = 0;
     send->refused = 0;
     crossvm_private_store(channel->own + CROSSVM_CHANNEL_PRODUCED_AT / 4, 0);
+    crossvm_private_store(channel->own + CROSSVM_CHANNEL_LAP_AT / 4, 0);
     crossvm_private_store(send->wake, send->epoch);
     crossvm_private_store(send->fin, send->shut ? channel->generation : 0);
 }
@@ -369,6 +383,7 @@ static ptrdiff_t reserve(crossvm_channel_t *channel, void **data, size_t length,
          * both. */
         cvm_channel_close_fast_path(channel);
         channel->send.held = record;
+        begin_lap(channel, send_index(&channel->send) + send_tail(channel)); /* the caller writes there now */
         *data = channel->send.ring + CROSSVM_CHANNEL_RECORD_HEADER;
         return (ptrdiff_t)length;
     }
