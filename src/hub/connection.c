@@ -21,11 +21,11 @@ struct hub_connection {
     char name[CROSSVM_FULL_NAME_BYTES];
     struct dataport_spec specs[CROSSVM_MAX_DATAPORTS];
     struct hub_memory dataports[CROSSVM_MAX_DATAPORTS];
-    int read_only[CROSSVM_MAX_DATAPORTS]; /* descriptors for an end that may only read; -1: there is none */
     size_t num_dataports;
     struct region region; /* without one, each memory has a memfd of its own */
     bool base_block_only;
     struct hub_end ends[2];
+    struct hub_observer *observer; /* or NULL */
 };
 
 /* --- what an end has --- */
@@ -72,7 +72,7 @@ int hub_end_dataport_fd(const struct hub_end *end, size_t dataport)
     const struct hub_connection *connection = end->connection;
 
     return hub_end_rights(end, dataport) & CROSSVM_RIGHT_WRITE ? connection->dataports[dataport].memfd
-                                                               : connection->read_only[dataport];
+                                                               : connection->dataports[dataport].read_only;
 }
 
 bool hub_end_base_block_only(const struct hub_end *end)
@@ -81,6 +81,12 @@ bool hub_end_base_block_only(const struct hub_end *end)
 }
 
 /* --- who is there --- */
+
+static void tell_observer(const struct hub_end *end)
+{
+    if (end->connection->observer)
+        end->connection->observer->changed(end->connection->observer);
+}
 
 static void tell(struct hub_end *end)
 {
@@ -100,6 +106,7 @@ void hub_end_set_state_after(struct hub_end *end, uint32_t state, uint32_t came)
     end->generation += came;
     end->state = state;
     tell(end->peer);
+    tell_observer(end);
 }
 
 void hub_end_report(struct hub_end *end, const struct hub_report *report)
@@ -110,13 +117,15 @@ void hub_end_report(struct hub_end *end, const struct hub_report *report)
     end->asker = NULL;
     if (asker)
         asker->answered(asker);
+    tell_observer(end);
 }
 
 bool hub_end_ask(struct hub_end *end, struct hub_asker *asker)
 {
     if (!end->occupant || !end->occupant->ask)
         return false;
-    end->asker = asker;
+    if (asker)
+        end->asker = asker;
     end->occupant->ask(end->occupant);
     return true;
 }
@@ -133,6 +142,7 @@ int hub_end_take(struct hub_end *end, struct hub_occupant *occupant)
     if (occupant->woken && hub_loop_watch(end->connection->loop, &end->doorbell, EPOLLIN))
         return -errno;
     end->occupant = occupant;
+    tell_observer(end);
     return 0;
 }
 
@@ -188,25 +198,27 @@ static bool make_end(struct hub_connection *connection, unsigned int number)
     return end->count != NULL;
 }
 
+#define NO_MEMORY ((struct hub_memory){.memfd = -1, .read_only = -1})
+
+/* Makes one, and opens it for reading only, for observers and for an end without the right to write. */
+static bool make_memory(const struct hub_connection *connection, struct hub_memory *memory, uint64_t size)
+{
+    memory->memfd = memory_create(connection->name, size, F_SEAL_SEAL);
+    if (memory->memfd < 0)
+        return false;
+    memory->read_only = memory_open_read_only(memory->memfd);
+    return memory->read_only >= 0;
+}
+
 /* Makes a memory for each. */
 static bool make_memories(struct hub_connection *connection)
 {
     for (size_t i = 0; i < connection->num_dataports; i++) {
-        connection->dataports[i].memfd = memory_create(connection->name, connection->specs[i].size, F_SEAL_SEAL);
-        if (connection->dataports[i].memfd < 0)
-            return false;
-        if (connection->specs[i].writer == WRITER_BOTH)
-            continue;
-        connection->read_only[i] = memory_open_read_only(connection->dataports[i].memfd);
-        if (connection->read_only[i] < 0)
+        if (!make_memory(connection, &connection->dataports[i], connection->specs[i].size))
             return false;
     }
-    for (size_t i = 0; i < 2; i++) {
-        connection->ends[i].page.memfd = memory_create(connection->name, CROSSVM_PAGE_SIZE, F_SEAL_SEAL);
-        if (connection->ends[i].page.memfd < 0)
-            return false;
-    }
-    return true;
+    return make_memory(connection, &connection->ends[0].page, CROSSVM_PAGE_SIZE) &&
+           make_memory(connection, &connection->ends[1].page, CROSSVM_PAGE_SIZE);
 }
 
 /* Makes one memory for all. */
@@ -217,9 +229,9 @@ static bool make_region(struct hub_connection *connection)
     if (region_create(region, connection->name, connection->specs, connection->num_dataports))
         return false;
     for (size_t i = 0; i < connection->num_dataports; i++)
-        connection->dataports[i] = (struct hub_memory){region->memfd, region->offsets[i]};
+        connection->dataports[i] = (struct hub_memory){region->memfd, region->offsets[i], region->read_only};
     for (unsigned int i = 0; i < 2; i++)
-        connection->ends[i].page = (struct hub_memory){region->memfd, CROSSVM_REGION_COUNT_PAGE(i)};
+        connection->ends[i].page = (struct hub_memory){region->memfd, CROSSVM_REGION_COUNT_PAGE(i), region->read_only};
     return true;
 }
 
@@ -281,7 +293,7 @@ struct hub_connection *hub_connection_create(struct hub_loop *loop, const struct
     connection->region = REGION_NONE;
     connection->base_block_only = config->base_block_only;
     for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
-        connection->dataports[i].memfd = connection->read_only[i] = -1;
+        connection->dataports[i] = NO_MEMORY;
     for (unsigned int i = 0; i < 2; i++) {
         const char *vm = config->ends[i].vm;
 
@@ -290,7 +302,7 @@ struct hub_connection *hub_connection_create(struct hub_loop *loop, const struct
                                                .number = i,
                                                .door = config->ends[i].door,
                                                .doorbell = {.fd = -1, .handle = doorbell_signalled},
-                                               .page = {.memfd = -1}};
+                                               .page = NO_MEMORY};
         (void)snprintf(connection->ends[i].vm, sizeof(connection->ends[i].vm), "%s", vm ? vm : "");
     }
     if (make_shared(connection, over_ivshmem(config)))
@@ -305,6 +317,11 @@ struct hub_end *hub_connection_end(struct hub_connection *connection, unsigned i
     return &connection->ends[number];
 }
 
+void hub_connection_observe(struct hub_connection *connection, struct hub_observer *observer)
+{
+    connection->observer = observer;
+}
+
 void hub_connection_hang_up(struct hub_connection *connection)
 {
     for (size_t i = 0; i < 2; i++)
@@ -317,6 +334,14 @@ static void close_if_open(int fd)
         close(fd);
 }
 
+static void close_memory(const struct hub_connection *connection, const struct hub_memory *memory)
+{
+    if (connection->region.memfd >= 0) /* that of all */
+        return;
+    close_if_open(memory->memfd);
+    close_if_open(memory->read_only);
+}
+
 void hub_connection_destroy(struct hub_connection *connection)
 {
     if (!connection)
@@ -327,14 +352,10 @@ void hub_connection_destroy(struct hub_connection *connection)
         if (end->count)
             munmap((void *)end->count, CROSSVM_PAGE_SIZE);
         close_if_open(end->doorbell.fd);
-        if (connection->region.memfd < 0)
-            close_if_open(end->page.memfd);
+        close_memory(connection, &end->page);
     }
-    for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++) {
-        close_if_open(connection->read_only[i]);
-        if (connection->region.memfd < 0)
-            close_if_open(connection->dataports[i].memfd);
-    }
+    for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
+        close_memory(connection, &connection->dataports[i]);
     region_destroy(&connection->region);
     free(connection);
 }

@@ -35,6 +35,9 @@ struct hub_connection *hub_connection_create(struct hub_loop *loop, const struct
 /** End 0 or 1, for a door. */
 struct hub_end *hub_connection_end(struct hub_connection *connection, unsigned int number);
 
+/** From now on the observer hears of changes; NULL: nobody does. */
+void hub_connection_observe(struct hub_connection *connection, struct hub_observer *observer);
+
 /** For a hub that ends, before it closes the doors: tells both ends that their peer is gone, while they can hear it. */
 void hub_connection_hang_up(struct hub_connection *connection);
 

@@ -21,6 +21,7 @@ struct hub_connection;
 struct hub_memory {
     int memfd;       /**< the connection's; -1: none */
     uint64_t offset; /**< where it begins in there, in bytes: a multiple of the page size */
+    int read_only;   /**< a descriptor of it for reading only; the connection's, too */
 };
 
 /** What a door wants to hear while it has an end. */
@@ -31,11 +32,18 @@ struct hub_occupant {
     void (*woken)(struct hub_occupant *occupant);
     /** Asks the occupant for its report: hub_end_report() is to bring it. NULL: the report is always fresh. */
     void (*ask)(struct hub_occupant *occupant);
+    /** How many loads and stores of the guest came to the door. NULL: none do. */
+    uint64_t (*accesses)(const struct hub_occupant *occupant);
 };
 
 /** A door that asks for the report of who has the other end. */
 struct hub_asker {
     void (*answered)(struct hub_asker *asker);
+};
+
+/** Hears of each change of who is at either end, and of each report. */
+struct hub_observer {
+    void (*changed)(struct hub_observer *observer);
 };
 
 /** What an occupant that runs a VM says of it. */
@@ -108,7 +116,7 @@ void hub_end_report(struct hub_end *end, const struct hub_report *report);
  * Asks the occupant of an end for its report.
  *
  * @param asker is called once, when the report comes or the occupant leaves; until then it must stay, or be taken back
- *              by hub_end_ask_no_more()
+ *              by hub_end_ask_no_more(). NULL: nobody is called but the connection's observer
  * @return false when end->report is fresh, and the asker is not called
  */
 bool hub_end_ask(struct hub_end *end, struct hub_asker *asker);

@@ -17,10 +17,12 @@
 #include "../wire/vfio_user.h"
 #include "door.h"
 #include "entrance.h"
+#include "view.h"
 
 struct served_connection {
     struct hub_connection *connection;
     struct hub_door *doors[2];
+    struct hub_view *view; /* NULL: none */
     struct served_connection *next;
 };
 
@@ -80,12 +82,11 @@ static size_t door_descriptors(enum crossvm_door door)
 
 size_t hub_descriptors(const struct hub_connection_config *config)
 {
-    size_t n = config->num_dataports;
+    size_t n = 2 * config->num_dataports; /* each a second time, for reading only */
 
-    for (size_t i = 0; i < config->num_dataports; i++)
-        n += config->dataports[i].writer != WRITER_BOTH; /* one for reading only */
+    n += HUB_ENTRANCE_DESCRIPTORS + HUB_VIEW_OBSERVERS;
     for (int i = 0; i < 2; i++) {
-        n += 2; /* doorbell, page */
+        n += 3; /* doorbell, page, and that for reading only */
         n += door_descriptors(config->ends[i].door);
     }
     return n;
@@ -158,6 +159,21 @@ static struct hub_door *open_door(const struct hub *hub, struct hub_end *end, co
     }
 }
 
+/* Opens the view. Without one, after a message, the connection is as good for its ends. */
+static void open_view(const struct hub *hub, struct served_connection *served)
+{
+    const char *name = hub_end_name(hub_connection_end(served->connection, 0));
+    char path[DOOR_PATH_BYTES];
+
+    if (snprintf(path, sizeof(path), "%s/%s.view", hub->dir, name) >= (int)(sizeof(path) - strlen(".lock"))) {
+        message("connection \"%s\" cannot be observed: the path %s/%s.view is too long for a socket; choose shorter "
+                "names, or another --socket-dir, if you want `crossvm top` to see it",
+                name, hub->dir, name);
+        return;
+    }
+    served->view = hub_view_open(hub->loop, served->connection, path);
+}
+
 int hub_add(struct hub *hub, const struct hub_connection_config *config)
 {
     struct served_connection *served;
@@ -177,7 +193,10 @@ int hub_add(struct hub *hub, const struct hub_connection_config *config)
         if (!served->doors[i])
             return -1;
     }
-    return served->connection ? 0 : -1;
+    if (!served->connection)
+        return -1;
+    open_view(hub, served);
+    return 0;
 }
 
 /* --- serving --- */
@@ -240,6 +259,7 @@ void hub_destroy(struct hub *hub)
         hub->connections = served->next;
         hub_door_close(served->doors[0]);
         hub_door_close(served->doors[1]);
+        hub_view_close(served->view);
         hub_connection_destroy(served->connection);
         free(served);
     }

@@ -402,12 +402,19 @@ static int choose_bars(struct pci_device *device, const struct hub_end *end)
     return -1;
 }
 
+static uint64_t accesses(const struct hub_occupant *occupant)
+{
+    const struct pci_device *device = (const struct pci_device *)occupant;
+
+    return device->loads + device->stores;
+}
+
 int pci_device_init(struct pci_device *device, struct hub_end *end)
 {
     *device = (struct pci_device){.end = end, .bar0 = -1, .has_cpus = sysconf(_SC_NPROCESSORS_ONLN) > 1};
     pci_interrupts_init(&device->interrupts, hub_end_loop(end), &device->config, &device->page);
     device->look.again = look_again;
-    device->occupant = (struct hub_occupant){.peer_changed = peer_changed, .woken = woken};
+    device->occupant = (struct hub_occupant){.peer_changed = peer_changed, .woken = woken, .accesses = accesses};
     if (choose_bars(device, end))
         return -1;
     device->bar0 = memory_create(hub_end_name(end), PCI_BARS_EVENT_BYTES, F_SEAL_SEAL);

@@ -36,8 +36,9 @@ int region_create(struct region *region, const char *name, const struct dataport
     region->memfd = memory_create(name, lay_out(region, dataports, n), F_SEAL_SEAL);
     if (region->memfd < 0)
         return -1;
+    region->read_only = memory_open_read_only(region->memfd);
     region->front = memory_map(region->memfd, 0, REGION_FRONT_BYTES);
-    if (region->front)
+    if (region->read_only >= 0 && region->front)
         return 0;
     region_destroy(region);
     return -1;
@@ -55,6 +56,8 @@ void region_destroy(struct region *region)
 {
     if (region->front)
         munmap(region->front, REGION_FRONT_BYTES);
+    if (region->read_only >= 0)
+        close(region->read_only);
     if (region->memfd >= 0)
         close(region->memfd);
     *region = REGION_NONE;

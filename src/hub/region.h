@@ -15,12 +15,13 @@
 
 struct region {
     int memfd;      /**< -1: none */
+    int read_only;  /**< another descriptor of it, for reading only */
     uint8_t *front; /**< the pages before the dataports, mapped here; guests write there what they like */
     uint64_t offsets[CROSSVM_MAX_DATAPORTS]; /**< of the dataports */
 };
 
 /** No region: region_destroy() may have it. */
-#define REGION_NONE ((struct region){.memfd = -1})
+#define REGION_NONE ((struct region){.memfd = -1, .read_only = -1})
 
 /** Bytes of a region with these dataports, and so no less than any of them has. */
 uint64_t region_bytes(const struct dataport_spec *dataports, size_t n);

@@ -137,8 +137,7 @@ static int check_server(const char *path, int socket)
                     path, (unsigned int)server.uid, (unsigned int)geteuid(), directory, (unsigned int)status.st_uid);
 }
 
-/* Connects; the timeout holds for each blocking call on the socket. Returns the socket or a negative errno value. */
-static int connect_to(const char *path, int timeout_ms)
+int cvm_wire_connect(const char *path, int timeout_ms)
 {
     struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000L};
     struct sockaddr_un address;
@@ -172,8 +171,7 @@ static bool is_driver_message(const struct crossvm_wire_header *header, ssize_t 
     return length >= (ssize_t)sizeof(struct crossvm_wire_driver) && wire_header_is_of(header, CROSSVM_WIRE_DRIVER);
 }
 
-/* Makes a text safe to be shown on a terminal. */
-static void clean_text(char *text, size_t size)
+void cvm_wire_clean_text(char *text, size_t size)
 {
     text[size - 1] = '\0';
     for (; *text; text++) {
@@ -194,7 +192,7 @@ static const char *find_fault(struct crossvm_wire_reply *reply, ssize_t length, 
     reply->name[sizeof(reply->name) - 1] = '\0';
     if (!name_is_valid(reply->name))
         return "no name";
-    clean_text(reply->vm, sizeof(reply->vm));
+    cvm_wire_clean_text(reply->vm, sizeof(reply->vm));
     if (reply->num_dataports > CROSSVM_MAX_DATAPORTS)
         return "too many dataports";
     if (reply->peer_end > 1)
@@ -283,7 +281,7 @@ int cvm_wire_request(const char *path, enum crossvm_wire_type type, int timeout_
 
     for (size_t i = 0; i < CROSSVM_WIRE_MAX_FDS; i++)
         answer->fds[i] = -1;
-    answer->socket = connect_to(path, timeout_ms);
+    answer->socket = cvm_wire_connect(path, timeout_ms);
     if (answer->socket < 0)
         return answer->socket;
 

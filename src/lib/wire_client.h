@@ -11,6 +11,17 @@
 
 #include "../wire/wire.h"
 
+/**
+ * Connects to a socket of a hub that is to be trusted.
+ *
+ * @param timeout_ms how long each call on the socket may block
+ * @return the socket, or a negative errno value, as those of cvm_wire_request(), with a sentence
+ */
+int cvm_wire_connect(const char *path, int timeout_ms);
+
+/** Makes a text of a message safe to be shown on a terminal, and ends it. */
+void cvm_wire_clean_text(char *text, size_t size);
+
 /** An answered request. */
 struct wire_answer {
     struct crossvm_wire_reply reply; /* checked: texts end and are printable, counts and sizes are in range */

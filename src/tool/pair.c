@@ -137,14 +137,16 @@ static int check_descriptors(const struct hub_connection_config *connection)
 static int confine(const struct pair_options *options)
 {
     const struct hub_connection_config *connection = &options->connection;
-    const char *const sockets[] = {connection->ends[0].path, connection->ends[1].path};
+    char view[PATH_MAX];
+    const char *const sockets[] = {connection->ends[0].path, connection->ends[1].path, view};
     const struct serve_needs needs = {
         .sockets = sockets,
-        .num_sockets = 2,
+        .num_sockets = access(options->dir, F_OK) ? 2 : 3, /* where there is no folder, there is no view */
         .descriptors = descriptors_of(connection),
         .file_bytes = hub_file_bytes(connection),
     };
 
+    (void)snprintf(view, sizeof(view), "%s/%s.view", options->dir, connection->name);
     return options->no_sandbox || !lock_down_is_possible() ? 0 : serve_confine(&needs);
 }
 

@@ -8,6 +8,10 @@
  * whenever the driver or a program at the peer's end comes or goes. A client that does not own the end is dropped when
  * it has asked nothing for some seconds, or when a new client needs its room.
  *
+ * Observers, at DIR/NAME.view with the name of the connection: the reply to OBSERVE carries file descriptors for
+ * reading only, that to INFO none. Both are crossvm_wire_observed, and the hub sends another one whenever somebody
+ * comes to or leaves either end. An observer takes no end, and nobody notices it.
+ *
  * crossvm-vm, at a socket of the end's own: the hub sends one JOIN message with descriptors, and then driver messages
  * like those to a host program. crossvm-vm sends a REPORT when the guest's driver comes or goes, and when the hub asks
  * for one with INFO. When its process ends, the hub tells the peer. So a VM can be started again, and finds what it
@@ -37,9 +41,10 @@ enum crossvm_wire_type {
     CROSSVM_WIRE_ATTACH = 1, /* request: take the end. Reply: crossvm_wire_reply with descriptors, or a status */
     CROSSVM_WIRE_INFO =
         2, /* request: look only. Reply: crossvm_wire_reply without descriptors; of crossvm-vm: REPORT */
-    CROSSVM_WIRE_DRIVER = 3, /* crossvm_wire_driver, without a request */
-    CROSSVM_WIRE_JOIN = 4,   /* to crossvm-vm: crossvm_wire_join with descriptors */
-    CROSSVM_WIRE_REPORT = 5, /* of crossvm-vm: crossvm_wire_report */
+    CROSSVM_WIRE_DRIVER = 3,  /* crossvm_wire_driver, without a request */
+    CROSSVM_WIRE_JOIN = 4,    /* to crossvm-vm: crossvm_wire_join with descriptors */
+    CROSSVM_WIRE_REPORT = 5,  /* of crossvm-vm: crossvm_wire_report */
+    CROSSVM_WIRE_OBSERVE = 6, /* request of an observer. Reply: crossvm_wire_observed with descriptors */
 };
 
 struct crossvm_wire_header {
@@ -81,6 +86,37 @@ struct crossvm_wire_reply {
     uint64_t peer_page_offset; /* in its memfd, in bytes */
     uint32_t peer_end;         /* number of the peer's end: 0 or 1 */
     uint32_t reserved;
+};
+
+/*
+ * Descriptors of the reply to OBSERVE, all for reading only, in this order: the memfd of the page in which end 0 counts
+ * its events, the same of end 1, and a memfd for each dataport. Several may be of one memfd.
+ */
+#define CROSSVM_WIRE_OBSERVED_FIXED_FDS 2
+#define CROSSVM_WIRE_OBSERVED_MAX_FDS (CROSSVM_WIRE_OBSERVED_FIXED_FDS + CROSSVM_MAX_DATAPORTS)
+
+struct crossvm_wire_observed_end {
+    char vm[64];            /* name of the VM that takes the end; "" when there is none, or its name is not known */
+    uint32_t door;          /* enum crossvm_door */
+    uint32_t here;          /* bool: a program or VMM has the end */
+    uint32_t driver_state;  /* CROSSVM_DRIVER_* */
+    uint32_t generation;    /* counts the times that a driver or program came */
+    uint32_t asked;         /* bool: its VM was asked for its exits, and another message with them follows */
+    uint32_t reserved;      /* 0 */
+    uint64_t vm_exits;      /* exits of its VM to the kernel since it started; 0 where nobody counts */
+    uint64_t vm_user_exits; /* of these, on to the VMM */
+    uint64_t accesses;      /* loads and stores of registers for which its VMM asked the hub since it came */
+    uint64_t page_offset;   /* of the page in which it counts its events, in its memfd */
+};
+
+/* A connection now. A later message makes an earlier one obsolete, so some may be left out. */
+struct crossvm_wire_observed {
+    struct crossvm_wire_header header; /* type: of the request; INFO without one */
+    uint32_t status;                   /* 0, or an errno value: EACCES for a user who may not have the ends */
+    uint32_t num_dataports;
+    char name[CROSSVM_FULL_NAME_BYTES]; /* of the connection */
+    struct crossvm_wire_dataport dataports[CROSSVM_MAX_DATAPORTS];
+    struct crossvm_wire_observed_end ends[2];
 };
 
 /* Who is at the peer's end now. A later message makes an earlier one obsolete, so some may be left out. */

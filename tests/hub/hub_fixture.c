@@ -45,9 +45,9 @@ static const struct hub_connection_config configs[] = {
      .num_dataports = 1},
 };
 
-/* Of each: two doorbells, listeners, locks and signals of what is closed; two pages, BAR0, the dataports and one more
- * for a dataport that an end may only read, or one region and a doorbell of the hub's for each VMM. */
-static const int num_descriptors[] = {8 + 3 + 4, 8 + 3 + 1, 8 + 1 + 1, 8 + 1 + 2};
+/* Of each: two doorbells; listeners, locks and signals of what is closed, of two doors and the view; BAR0; the pages
+ * and dataports twice, since observers may only read, or a region twice and a doorbell of the hub's for each VMM. */
+static const int num_descriptors[] = {11 + 1 + 10, 11 + 1 + 6, 11 + 2 + 1, 11 + 2 + 2};
 
 #define CONNECTIONS (sizeof(configs) / sizeof(configs[0]))
 

@@ -60,9 +60,9 @@ static void a_limit_of_descriptors(void **state)
 
     (void)state;
     expect_refused(start_limited("-n 20", ""),
-                   "connection \"other\" needs 55 descriptors, and this process may have 20; "
-                   "raise the limit with `ulimit -n 55`");
-    program = start_limited("-n 55", "");
+                   "connection \"other\" needs 66 descriptors, and this process may have 20; "
+                   "raise the limit with `ulimit -n 66`");
+    program = start_limited("-n 66", "");
     await_text(&program, "other.0 other.1\n", NULL);
     end_by_signal(&program, SIGTERM);
     assert_int_equal(program.status, 0);
