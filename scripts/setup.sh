@@ -60,6 +60,7 @@ musl-tools         # the test that builds with another C library
 openssh-client     # a program whose sockets are forwarded
 pkgconf            # the test that uses what is installed
 python3            # tests of the Python module, and of programs that lack something
+python3-prometheus-client # reads what top writes for Prometheus
 python3-setuptools # the test that installs it
 python3-venv       # the same
 python3-wheel      # the same

@@ -56,6 +56,8 @@ static uint64_t rights_for(enum landlock_folder_use use)
 {
     if (use == LANDLOCK_REMOVE)
         return LANDLOCK_ACCESS_FS_REMOVE_FILE;
+    if (use == LANDLOCK_READ)
+        return LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
     return LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG | FS_TRUNCATE |
            FS_IOCTL_DEV;
 }

@@ -11,6 +11,7 @@
 /** What a process may still do below a folder. */
 enum landlock_folder_use {
     LANDLOCK_REMOVE, /**< take files out: sockets and locks at the end */
+    LANDLOCK_READ,   /**< read files and folders */
     LANDLOCK_APPEND, /**< write, make, rename and take out files: consoles */
 };
 

@@ -30,12 +30,14 @@ static bool has_capability(unsigned int capability)
     return syscall(SYS_capget, &head, sets) == 0 && sets[capability / 32].effective & 1u << capability % 32;
 }
 
-static int drop_capabilities(void)
+static int drop_capabilities(bool keep_access)
 {
-    struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+    struct __user_cap_data_struct kept[_LINUX_CAPABILITY_U32S_3] = {0};
     struct __user_cap_header_struct head = header();
 
-    if (syscall(SYS_capset, &head, none) == 0)
+    if (keep_access && has_capability(CAP_DAC_OVERRIDE))
+        kept[CAP_DAC_OVERRIDE / 32].effective = kept[CAP_DAC_OVERRIDE / 32].permitted = 1u << CAP_DAC_OVERRIDE % 32;
+    if (syscall(SYS_capset, &head, kept) == 0)
         return 0;
     message("cannot give up its capabilities: %s", error_reason(errno));
     return -1;
@@ -92,7 +94,7 @@ int lock_down(const struct lock_down *lock)
     (void)mallopt(M_ARENA_MAX, 1);
     if (lock->isolated && geteuid() == 0 && (leave_the_host() || own_user_become(&lock->user)))
         return -1;
-    if (drop_capabilities())
+    if (drop_capabilities(lock->keeps_access))
         return -1;
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) {
         message("cannot renounce new privileges: %s", error_reason(errno));

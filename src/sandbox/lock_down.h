@@ -15,6 +15,7 @@
 struct lock_down {
     bool isolated;        /**< where root started it: another user, namespaces, and a root directory without files */
     struct own_user user; /**< ... that one */
+    bool keeps_access;    /**< root may still reach files and sockets of other users, as far as folders allow */
     const struct landlock_folder *folders; /**< where files may still be touched */
     size_t num_folders;
     const uint16_t *ports; /**< of TCP that sockets may still be connected to */

@@ -17,6 +17,7 @@ static const struct {
 } commands[] = {
     {"ls", "list the connections that this machine has an end of", cmd_ls},
     {"info", "print all that is known of one end", cmd_info},
+    {"top", "show what goes through connections, live", cmd_top},
     {"emit", "send events", cmd_emit},
     {"wait", "wait for events", cmd_wait},
     {"read", "copy a dataport to standard output", cmd_read},

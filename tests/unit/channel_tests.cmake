@@ -8,3 +8,7 @@ foreach(name session datagram stream wake hostile)
     target_link_libraries(test_channel_${name} PRIVATE channel_fixture)
     add_test(NAME unit/channel-${name} COMMAND test_channel_${name})
 endforeach()
+
+add_executable(test_channel_watch ${CMAKE_CURRENT_LIST_DIR}/test_channel_watch.c)
+target_link_libraries(test_channel_watch PRIVATE channel_fixture crossvm_top)
+add_test(NAME unit/channel-watch COMMAND test_channel_watch)
