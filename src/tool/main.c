@@ -26,6 +26,8 @@ static const struct {
     {"send", "send datagrams", cmd_send},
     {"recv", "receive datagrams", cmd_recv},
     {"forward", "carry sockets over a connection", cmd_forward},
+    {"record", "write datagrams to a file, with their times", cmd_record},
+    {"replay", "send the datagrams of a file again", cmd_replay},
     {"ping", "measure round trips to `crossvm echo`", cmd_ping},
     {"echo", "send back what comes", cmd_echo},
     {"bench", "measure latency and throughput", cmd_bench},
