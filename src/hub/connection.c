@@ -117,7 +117,8 @@ void hub_end_report(struct hub_end *end, const struct hub_report *report)
     end->asker = NULL;
     if (asker)
         asker->answered(asker);
-    tell_observer(end);
+    if (end->connection->observer)
+        end->connection->observer->reported(end->connection->observer, end->number);
 }
 
 bool hub_end_ask(struct hub_end *end, struct hub_asker *asker)

@@ -41,9 +41,12 @@ struct hub_asker {
     void (*answered)(struct hub_asker *asker);
 };
 
-/** Hears of each change of who is at either end, and of each report. */
+/** Hears of both ends of a connection. */
 struct hub_observer {
+    /** Somebody came, left, or is at something else. */
     void (*changed)(struct hub_observer *observer);
+    /** The occupant of an end has reported. */
+    void (*reported)(struct hub_observer *observer, unsigned int end);
 };
 
 /** What an occupant that runs a VM says of it. */

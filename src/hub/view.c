@@ -21,8 +21,9 @@ struct viewer {
     struct hub_view *view;
     bool admitted; /* it has asked, and may see all */
     bool has_memory;
-    bool late;     /* its socket was full when there was something to tell */
-    uint64_t turn; /* of its coming or asking */
+    bool awaits[2]; /* the report of the VM at that end, to be told */
+    bool late;      /* its socket was full when there was something to tell */
+    uint64_t turn;  /* of its coming or asking */
 };
 
 struct hub_view {
@@ -75,9 +76,11 @@ static struct crossvm_wire_observed describe(const struct hub_view *view, enum c
 /* Each message carries the whole state, so one that a full socket did not take is sent when the socket takes it. */
 static void tell(struct viewer *viewer)
 {
-    const struct crossvm_wire_observed told = describe(viewer->view, CROSSVM_WIRE_INFO);
+    struct crossvm_wire_observed told = describe(viewer->view, CROSSVM_WIRE_INFO);
     bool was_late = viewer->late;
 
+    for (unsigned int i = 0; i < 2; i++)
+        told.ends[i].asked = viewer->awaits[i];
     viewer->late = cvm_descriptors_send(viewer->source.fd, &told, sizeof(told), NULL, 0) != 0 &&
                    (errno == EAGAIN || errno == ENOBUFS);
     if (viewer->late != was_late)
@@ -91,6 +94,21 @@ static void changed(struct hub_observer *observer)
     for (size_t i = 0; i < HUB_VIEW_OBSERVERS; i++) {
         if (view->viewers[i].source.fd >= 0 && view->viewers[i].admitted)
             tell(&view->viewers[i]);
+    }
+}
+
+/* Not to those who did not ask: they would ask again, for ever. */
+static void reported(struct hub_observer *observer, unsigned int end)
+{
+    struct hub_view *view = (struct hub_view *)((char *)observer - offsetof(struct hub_view, observer));
+
+    for (size_t i = 0; i < HUB_VIEW_OBSERVERS; i++) {
+        struct viewer *viewer = &view->viewers[i];
+
+        if (viewer->source.fd < 0 || !viewer->awaits[end])
+            continue;
+        viewer->awaits[end] = false;
+        tell(viewer);
     }
 }
 
@@ -127,7 +145,7 @@ static int answer(struct viewer *viewer, const struct crossvm_wire_header *reque
     }
     viewer->admitted = true;
     for (unsigned int i = 0; i < 2; i++)
-        told.ends[i].asked = hub_end_ask(hub_connection_end(viewer->view->connection, i), NULL);
+        told.ends[i].asked = viewer->awaits[i] = hub_end_ask(hub_connection_end(viewer->view->connection, i), NULL);
     if (wants_memory)
         return send_memory(viewer, &told);
     return cvm_descriptors_send(viewer->source.fd, &told, sizeof(told), NULL, 0);
@@ -211,7 +229,7 @@ struct hub_view *hub_view_open(struct hub_loop *loop, struct hub_connection *con
         message("no memory for the view of connection \"%s\"", name);
         return NULL;
     }
-    view->observer.changed = changed;
+    view->observer = (struct hub_observer){.changed = changed, .reported = reported};
     view->entrance = HUB_ENTRANCE_CLOSED;
     view->loop = loop;
     view->connection = connection;

@@ -12,3 +12,11 @@
  * @return 0, also where this build cannot be confined; -1 after a message
  */
 int confine(const struct lock_down *lock, const struct filter_list *calls);
+
+/**
+ * Confines a command that looks for hubs and devices again and again.
+ *
+ * @param file that it replaces; NULL: none
+ * @return as confine()
+ */
+int confine_observer(const char *file);

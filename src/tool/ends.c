@@ -1,13 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Commands ls and info. */
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "../common/standard_streams.h"
+#include "../top/fleet.h"
 #include "../wire/socket_directory.h"
+#include "confine.h"
 #include "ends.h"
+#include "serve.h"
 
 crossvm_end_t *end_open(const char *name)
 {
@@ -90,9 +96,14 @@ static const char *shown(const char *text)
 
 /* --- command line --- */
 
+enum { OPTION_NO_SANDBOX = 256 };
+
 struct request {
     const char *name;
     bool json;
+    bool watch;
+    double seconds;
+    bool no_sandbox;
 };
 
 static error_t parse(int key, char *argument, struct argp_state *state)
@@ -108,9 +119,25 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 
 static error_t parse_ls(int key, char *argument, struct argp_state *state)
 {
-    if (key == ARGP_KEY_ARG)
+    struct request *request = state->input;
+
+    switch (key) {
+    case 'w':
+        request->watch = true;
+        return 0;
+    case 'i':
+        request->seconds = command_line_seconds(state, "--interval", argument);
+        if (request->seconds < 0.1)
+            command_line_error(state, "--interval: %s seconds are too short; give at least 0.1", argument);
+        return 0;
+    case OPTION_NO_SANDBOX:
+        request->no_sandbox = true;
+        return 0;
+    case ARGP_KEY_ARG:
         command_line_error(state, "no argument is needed; what is \"%s\" for?", argument);
-    return parse(key, argument, state);
+    default:
+        return parse(key, argument, state);
+    }
 }
 
 static error_t parse_info(int key, char *argument, struct argp_state *state)
@@ -128,15 +155,26 @@ static const struct argp_option options[] = {
 };
 
 static const struct argp ls_argp = {
-    .options = options,
+    .options =
+        (const struct argp_option[]){
+            {"json", 'j', NULL, 0, "print JSON", 0},
+            {"watch", 'w', NULL, 0, "print it again whenever it is different, until a signal comes", 0},
+            {"interval", 'i', "SECONDS", 0,
+             "with --watch: how often to look for what no hub tells of: other hubs, and devices of this guest (default "
+             "1)",
+             0},
+            {"no-sandbox", OPTION_NO_SANDBOX, NULL, 0,
+             "with --watch: do not confine this program: for debugging, or where the kernel cannot", 0},
+            {0},
+        },
     .parser = parse_ls,
-    .doc =
-        "Lists the connections that this machine has an end of: devices of this guest, then sockets of "
-        "hubs that run here (`crossvm run`, `crossvm hub`, `crossvm pair`).\v"
-        "NAME is what other commands take. DOOR is how the peer takes its end, on the host. Where a name appears "
-        "twice, the second is shown as its path. EVENTS counts "
-        "the events that the other end has sent. Exit status: 0, or 2 when something, such as a directory, could not "
-        "be looked at.",
+    .doc = "Lists the connections that this machine has an end of: devices of this guest, then sockets of "
+           "hubs that run here (`crossvm run`, `crossvm hub`, `crossvm pair`).\v"
+           "NAME is what other commands take. DOOR is how the peer takes its end, on the host. Where a name appears "
+           "twice, the second is shown as its path. EVENTS counts "
+           "the events that the other end has sent. With --watch, hubs tell who comes and goes. Exit status: 0, or 2 "
+           "when something, such as a directory, could not "
+           "be looked at.",
 };
 
 static const struct argp info_argp = {
@@ -183,7 +221,7 @@ static void make_row(table_row row, const crossvm_end_info_t *end, bool is_hidde
         describe_dataports(row[DATAPORTS], sizeof(row[DATAPORTS]), end);
 }
 
-static void print_rows(table_row *rows, size_t count)
+static void print_rows(FILE *stream, table_row *rows, size_t count)
 {
     int widths[NUM_COLUMNS] = {0};
 
@@ -196,12 +234,12 @@ static void print_rows(table_row *rows, size_t count)
     }
     for (size_t i = 0; i < count; i++) {
         for (int c = 0; c < NUM_COLUMNS - 1; c++)
-            printf("%-*s  ", widths[c], rows[i][c]);
-        puts(rows[i][NUM_COLUMNS - 1]);
+            fprintf(stream, "%-*s  ", widths[c], rows[i][c]);
+        fprintf(stream, "%s\n", rows[i][NUM_COLUMNS - 1]);
     }
 }
 
-static int print_table(const crossvm_end_info_t *ends, size_t count)
+static int print_table(FILE *stream, const crossvm_end_info_t *ends, size_t count)
 {
     static const table_row heads = {"NAME", "VIA", "LOCATION", "DOOR", "PEER", "EVENTS", "DATAPORTS"};
     table_row *rows = malloc((count + 1) * sizeof(*rows));
@@ -213,7 +251,7 @@ static int print_table(const crossvm_end_info_t *ends, size_t count)
     memcpy(rows[0], heads, sizeof(heads));
     for (size_t i = 0; i < count; i++)
         make_row(rows[i + 1], &ends[i], i > 0 && strcmp(ends[i].name, ends[i - 1].name) == 0);
-    print_rows(rows, count + 1);
+    print_rows(stream, rows, count + 1);
     free(rows);
     return STATUS_OK;
 }
@@ -230,25 +268,112 @@ static void say_none(void)
             first, two ? " or " : "", two ? second : "");
 }
 
-int cmd_ls(int argc, char **argv)
+/* Prints what there is. With quiet, what cannot be looked at was said before. */
+static int print_list(FILE *stream, const struct request *request, bool quiet)
 {
-    struct request request = {0};
-    int error, status = STATUS_OK;
     crossvm_end_info_t *ends;
+    int status = STATUS_OK;
     size_t count;
+    int error = crossvm_list(&ends, &count, sizeof(*ends));
 
-    command_line_parse(&ls_argp, 0, argc, argv, &request);
-    error = crossvm_list(&ends, &count, sizeof(*ends));
-    if (error)
+    if (error && !quiet)
         message("%s", crossvm_strerror());
-    if (request.json)
-        status = ends_print_json(ends, count);
+    if (request->json)
+        status = ends_print_json(stream, ends, count, request->watch);
     else if (count)
-        status = print_table(ends, count);
-    else if (!error)
+        status = print_table(stream, ends, count);
+    else if (!error && !quiet)
         say_none();
     crossvm_list_free(ends);
     return error ? STATUS_ERROR : status;
+}
+
+/* Prints a list if it is another than before, which is replaced then. */
+static int print_changed(const struct request *request, char **before, bool is_first)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&text, &size);
+    int status;
+
+    if (!stream) {
+        message("no memory for a list");
+        return STATUS_ERROR;
+    }
+    status = print_list(stream, request, !is_first);
+    if (fclose(stream)) {
+        message("no memory for a list");
+        status = STATUS_ERROR;
+    }
+    if (text && (!*before || strcmp(*before, text) != 0)) {
+        /* In place on a terminal; else behind an empty line. */
+        if (!request->json)
+            fputs(isatty(STDOUT_FILENO) == 1 ? "\033[H\033[2J" : *before && **before ? "\n" : "", stdout);
+        fputs(text, stdout);
+        free(*before);
+        *before = text;
+        return standard_output_flush() ? status : STATUS_ERROR;
+    }
+    free(text);
+    return status;
+}
+
+/* A hub that ends closes one socket after the other: its list is looked at again for a second. */
+#define SETTLING_LOOKS 10
+#define SETTLING_MS 100
+
+struct settling {
+    size_t hubs;
+    int looks;
+};
+
+static int patience_ms(const struct request *request, const struct fleet *fleet, struct settling *settling)
+{
+    const double ms = request->seconds * 1e3;
+    const int interval = ms < INT_MAX ? (int)ms : INT_MAX;
+
+    if (fleet->num_connections < settling->hubs)
+        settling->looks = SETTLING_LOOKS;
+    settling->hubs = fleet->num_connections;
+    if (settling->looks == 0)
+        return interval;
+    settling->looks--;
+    return interval < SETTLING_MS ? interval : SETTLING_MS;
+}
+
+/* What cannot be looked at is no reason to end: it may be mended. */
+static int watch(const struct request *request)
+{
+    struct fleet fleet = {.complained = true}; /* what it cannot observe is looked at, all the same */
+    int stop = serve_catch_signals(), status = STATUS_ERROR;
+    struct settling settling = {0};
+    bool is_first = true, goes_on = true;
+    char *before = NULL;
+
+    if (stop < 0)
+        return STATUS_ERROR;
+    if (request->no_sandbox || confine_observer(NULL) == 0)
+        status = STATUS_OK;
+    while (status == STATUS_OK && goes_on) {
+        /* First: what changes after the list is told then. */
+        if (fleet_scan(&fleet) || (print_changed(request, &before, is_first) && !standard_output_flush()))
+            status = STATUS_ERROR;
+        else
+            goes_on = fleet_wait(&fleet, stop, patience_ms(request, &fleet, &settling));
+        is_first = false;
+    }
+    fleet_free(&fleet);
+    free(before);
+    close(stop);
+    return status;
+}
+
+int cmd_ls(int argc, char **argv)
+{
+    struct request request = {.seconds = 1};
+
+    command_line_parse(&ls_argp, 0, argc, argv, &request);
+    return request.watch ? watch(&request) : print_list(stdout, &request, false);
 }
 
 /* --- info --- */

@@ -2,6 +2,8 @@
 /* How ends are opened and shown. */
 #pragma once
 
+#include <stdio.h>
+
 #include "command.h"
 
 /** Opens an end. NULL after a message. */
@@ -20,6 +22,6 @@ bool end_has_exits(const crossvm_end_info_t *end);
 /** Whether it is known which interrupt the guest uses. */
 bool end_has_interrupt(const crossvm_end_info_t *end);
 
-/** Prints ends as a JSON array, and one as an object. Return an exit status. */
-int ends_print_json(const crossvm_end_info_t *ends, size_t count);
+/** Prints ends as a JSON array, perhaps in a line, and one as an object. Return an exit status. */
+int ends_print_json(FILE *stream, const crossvm_end_info_t *ends, size_t count, bool in_a_line);
 int end_print_json(const crossvm_end_info_t *end);

@@ -70,25 +70,25 @@ static json_t *end_to_json(const crossvm_end_info_t *end)
 }
 
 /* Prints and frees a value, which may be NULL. */
-static int print(json_t *value)
+static int print(FILE *stream, json_t *value, size_t flags)
 {
     int status = STATUS_OK;
 
-    if (!value || json_dumpf(value, stdout, JSON_INDENT(2))) {
+    if (!value || json_dumpf(value, stream, flags)) {
         message("no memory for JSON");
         status = STATUS_ERROR;
     }
-    putchar('\n');
+    fputc('\n', stream);
     json_decref(value);
     return status;
 }
 
 int end_print_json(const crossvm_end_info_t *end)
 {
-    return print(end_to_json(end));
+    return print(stdout, end_to_json(end), JSON_INDENT(2));
 }
 
-int ends_print_json(const crossvm_end_info_t *ends, size_t count)
+int ends_print_json(FILE *stream, const crossvm_end_info_t *ends, size_t count, bool in_a_line)
 {
     json_t *array = json_array();
 
@@ -99,5 +99,5 @@ int ends_print_json(const crossvm_end_info_t *ends, size_t count)
             break;
         }
     }
-    return print(array);
+    return print(stream, array, in_a_line ? JSON_COMPACT : JSON_INDENT(2));
 }

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -169,6 +170,24 @@ void fleet_hear(struct fleet *fleet)
         if (!observed_hear(&fleet->connections[i]->observed))
             remove_connection(fleet, i);
     }
+}
+
+bool fleet_wait(struct fleet *fleet, int stop, int timeout_ms)
+{
+    struct pollfd *sockets = calloc(fleet->num_connections + 1, sizeof(*sockets));
+    struct pollfd only = {.fd = stop, .events = POLLIN};
+    bool stopped;
+
+    if (!sockets) /* then nobody tells of changes */
+        return poll(&only, 1, timeout_ms) <= 0;
+    sockets[0] = only;
+    for (size_t i = 0; i < fleet->num_connections; i++)
+        sockets[i + 1] = (struct pollfd){.fd = fleet->connections[i]->observed.socket, .events = POLLIN};
+    (void)poll(sockets, fleet->num_connections + 1, timeout_ms);
+    stopped = sockets[0].revents != 0;
+    free(sockets);
+    fleet_hear(fleet);
+    return !stopped;
 }
 
 void fleet_look(struct fleet *fleet, int64_t now_ns)

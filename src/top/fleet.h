@@ -42,6 +42,9 @@ struct fleet {
 /** Looks for connections that have come. 0, or -1 after a message. */
 int fleet_scan(struct fleet *fleet);
 
+/** Waits until a hub says something, which is taken, or for so long. False when `stop` polls readable. */
+bool fleet_wait(struct fleet *fleet, int stop, int timeout_ms);
+
 /** Takes what hubs have said, and forgets those that have ended. */
 void fleet_hear(struct fleet *fleet);
 

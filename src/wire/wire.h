@@ -9,8 +9,9 @@
  * it has asked nothing for some seconds, or when a new client needs its room.
  *
  * Observers, at DIR/NAME.view with the name of the connection: the reply to OBSERVE carries file descriptors for
- * reading only, that to INFO none. Both are crossvm_wire_observed, and the hub sends another one whenever somebody
- * comes to or leaves either end. An observer takes no end, and nobody notices it.
+ * reading only, that to INFO none. Both are crossvm_wire_observed. The hub sends another one whenever somebody comes to
+ * or leaves either end, and when a VM that it had to ask has told of its exits. An observer takes no end, and nobody
+ * notices it.
  *
  * crossvm-vm, at a socket of the end's own: the hub sends one JOIN message with descriptors, and then driver messages
  * like those to a host program. crossvm-vm sends a REPORT when the guest's driver comes or goes, and when the hub asks

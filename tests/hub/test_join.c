@@ -31,6 +31,7 @@
 
 #include "../../src/hub/connection.h"
 #include "../../src/hub/door.h"
+#include "../../src/hub/view.h"
 #include "../../src/vm/join.h"
 #include "../../src/wire/descriptors.h"
 
@@ -228,6 +229,50 @@ static void both_have_what_they_should(void **state)
     assert_int_equal(load(&pair.b, CROSSVM_REG_DATAPORT(0) + CROSSVM_DATAPORT_RIGHTS),
                      CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE);
     assert_int_equal(load(&pair.a, CROSSVM_REG_PEER_STATE), CROSSVM_PEER_ABSENT);
+    pair_end(&pair);
+}
+
+/* A message at a view that is there. False: none is. */
+static bool take_message(int viewer, struct crossvm_wire_observed *told)
+{
+    return recv(viewer, told, sizeof(*told), MSG_DONTWAIT) == (ssize_t)sizeof(*told);
+}
+
+/* The hub asks both VMs for their exits, answers at once, and tells whoever asked what they say: once. */
+static void observers_hear_of_exits(void **state)
+{
+    const struct crossvm_wire_header request = {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, CROSSVM_WIRE_INFO};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int viewer = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    struct crossvm_wire_observed told;
+    struct hub_view *view;
+    struct pair pair;
+
+    (void)state;
+    pair_start(&pair, false);
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/link.view", folder);
+    view = hub_view_open(pair.loop, pair.connection, address.sun_path);
+    assert_non_null(view);
+    assert_int_equal(connect(viewer, (struct sockaddr *)&address, sizeof(address)), 0);
+    assert_int_equal(send(viewer, &request, sizeof(request), 0), sizeof(request));
+    hub_serve_all(&pair);
+    assert_true(take_message(viewer, &told));
+    assert_true(told.ends[0].asked && told.ends[1].asked);
+    assert_false(take_message(viewer, &told));
+    guest_serve(&pair.a);
+    hub_serve_all(&pair);
+    assert_true(take_message(viewer, &told));
+    assert_true(!told.ends[0].asked && told.ends[1].asked);
+    guest_serve(&pair.b);
+    hub_serve_all(&pair);
+    assert_true(take_message(viewer, &told));
+    assert_true(!told.ends[0].asked && !told.ends[1].asked);
+    serve_all(&pair);
+    serve_all(&pair);
+    assert_false(take_message(viewer, &told));
+    close(viewer);
+    hub_serve_all(&pair);
+    hub_view_close(view);
     pair_end(&pair);
 }
 
@@ -609,6 +654,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_have_what_they_should),
+        cmocka_unit_test(observers_hear_of_exits),
         cmocka_unit_test(events_go_from_guest_to_guest),
         cmocka_unit_test(plain_stores_are_counted),
         cmocka_unit_test(without_news_there_is_no_interrupt),

@@ -220,6 +220,37 @@ class TopTest(unittest.TestCase):
         self.assertEqual(0, self.end(top, signal.SIGTERM))
         self.assertIn("cannot write", self.run_tool("top", "--once", "-i0.1", f"--prometheus={self.folder}/no/x", status=2).stderr)
 
+    def test_watch(self):
+        """A hub tells of who comes and goes, without being asked: nobody waits for the interval."""
+        self.pair("link")
+        ls = self.start("ls", "--watch", "--json", "--interval=3600", stdout=subprocess.PIPE)
+
+        def await_peers(*peers):
+            while [end["peer"] for end in json.loads(ls.stdout.readline())] != list(peers):
+                pass
+
+        await_peers("absent", "absent")
+        wait = self.start("wait", "link.1")
+        await_peers("ready", "absent")
+        self.end(wait)
+        await_peers("absent", "absent")
+        self.assertEqual(0, self.end(ls, signal.SIGINT))
+
+    def test_watch_looks_for_hubs(self):
+        ls = self.start("ls", "-w", "-i0.1", stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        self.assertIn("there are no connections", ls.stderr.readline())
+        pair = self.pair("link")
+        self.assertRegex(ls.stdout.readline(), "^NAME ")
+        while not re.match("link.1 .* absent ", ls.stdout.readline()):  # it may have seen the hub with one socket
+            pass
+        status = pathlib.Path(f"/proc/{ls.pid}/status").read_text()
+        self.assertIn("\nSeccomp:\t2\n", status)
+        self.end(pair)
+        self.pair("other")
+        while not ls.stdout.readline().startswith("other.1 "):
+            pass
+        self.assertEqual(0, self.end(ls, signal.SIGTERM))
+
     def test_older_hub(self):
         self.pair("link")
         (self.folder / "sockets/link.view").unlink()
