@@ -12,6 +12,8 @@
 #include <linux/module.h>
 #include <linux/pm.h>
 
+#include <crossvm/version.h>
+
 #include "crossvm.h"
 
 static int crossvm_map_registers(struct crossvm_device *cv)
@@ -222,3 +224,4 @@ module_pci_driver(crossvm_driver);
 
 MODULE_DESCRIPTION("Cross-VM connections: events and shared memory between this guest and a peer");
 MODULE_LICENSE("GPL");
+MODULE_VERSION(CROSSVM_VERSION_STRING);

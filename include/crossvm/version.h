@@ -2,20 +2,24 @@
 /*
  * The version of this project: the one place that says it. CMake, pkg-config, the tools and Python take it from here.
  *
- * Before 1.0, a new minor version may change the API and the ABI, and the shared library has another SONAME then.
- * docs/compatibility.md says what else may change, and when.
+ * A new major version may change the API and the ABI, and the shared library has another SONAME then. docs/compatibility.md
+ * says what else may change, and when.
  */
 #ifndef CROSSVM_VERSION_H
 #define CROSSVM_VERSION_H
 
+#ifdef __KERNEL__
+#include <linux/types.h>
+#else
 #include <stdint.h>
+#endif
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-#define CROSSVM_VERSION_MAJOR 0
-#define CROSSVM_VERSION_MINOR 2
+#define CROSSVM_VERSION_MAJOR 1
+#define CROSSVM_VERSION_MINOR 0
 #define CROSSVM_VERSION_PATCH 0
 
 /** The same as a text. */
@@ -34,8 +38,8 @@ extern "C" {
 
 /**
  * The version of the libcrossvm that is in use, as a CROSSVM_VERSION_NUMBER(). For programs that load the library at
- * run time: major and minor version must be those of the headers (CROSSVM_VERSION), because inline functions know
- * structures of the library. May be called from any thread.
+ * run time: its major version must be that of the headers (CROSSVM_VERSION), because inline functions know structures of
+ * the library; and its minor version no lower, because an older library lacks functions. May be called from any thread.
  */
 uint32_t crossvm_version(void);
 

@@ -114,19 +114,19 @@ def _import_error(sentence: str) -> ImportError:
     return ImportError(sentence, name="crossvm")
 
 
-# The library whose interface this module declares. Before 1.0, each minor version may have another one.
+# The library whose interface this module declares. Each major version has another one, and a minor version adds to it.
 _MAJOR, _MINOR = (int(number) for number in __version__.split(".")[:2])
-SONAME = f"libcrossvm.so.{_MAJOR}.{_MINOR}"
+SONAME = f"libcrossvm.so.{_MAJOR}"
 
 
 def _check_version(library: CDLL, name: str) -> None:
-    needed = f"this module, crossvm {__version__}, needs version {_MAJOR}.{_MINOR} ({SONAME})"
+    needed = f"this module, crossvm {__version__}, needs version {_MAJOR}.{_MINOR} or a later {_MAJOR}.x ({SONAME})"
     try:
         library.crossvm_version.restype = c_uint32
         version = library.crossvm_version()
     except AttributeError:
         raise _import_error(f"{name} is no libcrossvm, or one before version 0.2: {needed}") from None
-    if version >> 8 != _MAJOR << 8 | _MINOR:
+    if version >> 16 != _MAJOR or version >> 8 & 0xFF < _MINOR:
         found = f"{version >> 16}.{version >> 8 & 0xFF}.{version & 0xFF}"
         raise _import_error(f"{name} is libcrossvm {found}: {needed}")
 

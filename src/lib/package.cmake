@@ -12,7 +12,7 @@ install(TARGETS crossvm-static crossvm-shared EXPORT crossvm-targets INCLUDES DE
 set(package_directory ${CMAKE_INSTALL_LIBDIR}/cmake/crossvm)
 install(EXPORT crossvm-targets NAMESPACE crossvm:: DESTINATION ${package_directory})
 configure_package_config_file(crossvm-config.cmake.in crossvm-config.cmake INSTALL_DESTINATION ${package_directory})
-write_basic_package_version_file(crossvm-config-version.cmake COMPATIBILITY SameMinorVersion)
+write_basic_package_version_file(crossvm-config-version.cmake COMPATIBILITY SameMajorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/crossvm-config.cmake ${CMAKE_CURRENT_BINARY_DIR}/crossvm-config-version.cmake
         DESTINATION ${package_directory})
 

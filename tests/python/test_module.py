@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The module as a whole: its version, its library, what it says of itself, `python -m crossvm`, closed descriptors."""
 
+import contextlib
 import ctypes
 import inspect
 import os
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import unittest
+from unittest import mock
 
 import crossvm
 from crossvm import _library
@@ -68,8 +70,18 @@ class LibraryTest(unittest.TestCase):
         ):
             status, output, errors = run(CROSSVM_LIBRARY=library)
             self.assertEqual((status, output), (1, ""))
-            self.assertIn(f"{library} {found}: this module, crossvm {crossvm.__version__}, needs version 0.2", errors)
+            self.assertIn(f"{library} {found}: this module, crossvm {crossvm.__version__}, needs version ", errors)
             self.assertNotIn("Traceback", errors)
+
+    def test_versions(self):
+        """A later minor version has all that an earlier one has; another major version may have anything."""
+        with mock.patch.multiple(_library, _MAJOR=2, _MINOR=3):
+            for version, fits in ((0x020300, True), (0x020301, True), (0x020401, True), (0x020209, False), (0x030300, False)):
+                library = mock.Mock(crossvm_version=lambda: version)
+                with self.subTest(f"{version:#x}"), contextlib.ExitStack() as refused:
+                    if not fits:
+                        refused.enter_context(self.assertRaisesRegex(ImportError, r"needs version 2\.3 or a later 2\.x"))
+                    _library._check_version(library, "a library")
 
     def test_layouts(self):
         found = set()
