@@ -18,8 +18,8 @@ tested = $(or $(ARCH),$(shell . scripts/target.sh && target_all))
 
 MAKEFLAGS += --no-print-directory
 .NOTPARALLEL:
-.PHONY: help tools build check test test-long demo bench fuzz model prove mutants lint install uninstall deb test-deb
-.PHONY: docs recording sel4-check clean distclean
+.PHONY: help tools build check test test-long demo bench fuzz model prove mutants lint install uninstall deb test-deb wheel
+.PHONY: dist docs recording sel4-check clean distclean
 
 # Warnings are errors where we look for them. A user's compiler may know more.
 check test test-long lint: export CROSSVM_WERROR ?= ON
@@ -43,6 +43,8 @@ help:
 	@echo "make test-deb   install, use and remove them in clean systems of Debian 12 and 13 (needs root)"
 	@echo "make docs       build the documentation as a site, in build/docs/html, with a reference of all calls"
 	@echo "make recording  run the demonstration in a terminal, and record it for the README"
+	@echo "make wheel      build a wheel of the Python module with the library inside, in build/wheel (ARCH=arm64)"
+	@echo "make dist       make the source archive of what is committed, and its bill of materials, in build/dist"
 	@echo "make sel4-check compile the module with a seL4 workspace's headers (SEL4_WORKSPACE=dir)"
 	@echo "make clean      remove what was built; 'make distclean' what was downloaded, too"
 	@echo
@@ -138,6 +140,14 @@ docs: tools
 recording: build
 	@scripts/setup.sh --recording
 	@scripts/recording
+
+wheel:
+	@scripts/setup.sh --wheel $(ARCH)
+	@scripts/wheel $(ARCH)
+
+dist:
+	@scripts/setup.sh --dist
+	@scripts/dist
 
 sel4-check:
 	@scripts/sel4-check "$(SEL4_WORKSPACE)"

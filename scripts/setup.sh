@@ -12,9 +12,12 @@
 #   setup.sh --fuzz               only what 'make fuzz' needs
 #   setup.sh --deb                only what 'make deb' needs
 #   setup.sh --test-deb           only what 'make test-deb' needs
+#   setup.sh --wheel [ARCH]       only what 'make wheel' needs
+#   setup.sh --dist               only what 'make dist' needs
 #   setup.sh --prove              only what 'make prove' needs
 #   setup.sh --docs               only what 'make docs' needs, beside what 'make tools' does
 #   setup.sh --recording          only what 'make recording' needs, beside what 'make demo' does
+#   setup.sh --list-libraries ARCH  prints the libraries that programs hold, for the bill of materials
 #   setup.sh --list-sysroot ARCH  prints the packages that sysroot.sh unpacks for another architecture
 #   setup.sh --update-lists       fetches new package lists for apt
 set -eu
@@ -41,6 +44,7 @@ LIST
 
 check_tools() {
     names <<'LIST'
+abigail-tools      # what of the library's types is compiled into programs
 clang              # the test that builds with it
 clang-format       # format of C
 clang-tidy         # mistakes of C
@@ -56,17 +60,38 @@ libcmocka-dev      # unit tests
 libnss-wrapper     # a user for dropbear that /etc/passwd does not have
 man-db             # mistakes of the manual, as groff sees them
 mandoc             # the same, as mdoc's own formatter sees them
+mypy               # types of the Python module
 musl-tools         # the test that builds with another C library
 openssh-client     # a program whose sockets are forwarded
 pkgconf            # the test that uses what is installed
 python3            # tests of the Python module, and of programs that lack something
 python3-prometheus-client # reads what top writes for Prometheus
+python3-build      # the test that makes a wheel
 python3-setuptools # the test that installs it
 python3-venv       # the same
 python3-wheel      # the same
+reuse              # which file has which license
 shellcheck         # mistakes of shell scripts
 strace             # makes system calls of programs fail
 zsh                # the test of what it completes
+LIST
+}
+
+# What makes a wheel with the library inside
+wheel_tools() {
+    names <<'LIST'
+python3-build      # asks setuptools for a wheel
+python3-setuptools # builds the module
+python3-wheel      # the wheel
+LIST
+}
+
+# What makes the source archive and its bill of materials
+dist_tools() {
+    names <<'LIST'
+git                # what is committed
+python3            # writes the bill of materials
+reuse              # which file has which license
 LIST
 }
 
@@ -213,11 +238,18 @@ packages() {
     --bench) bench_tools ;;
     --long) long_tools ;;
     --deb) build_tools && deb_tools && libraries "$host_arch" ;;
-    --test-deb) deb_test_tools ;;
+    --test-deb) deb_test_tools && dist_tools ;;
     --fuzz) build_tools && fuzz_tools && libraries "$host_arch" ;;
     --prove) prove_tools ;;
     --docs) docs_tools ;;
     --recording) recording_tools ;;
+    --dist) dist_tools ;;
+    --wheel)
+        build_tools && wheel_tools
+        if [ "$arch" != "$host_arch" ]; then
+            cross_tools "$arch"
+        fi
+        ;;
     esac
     [ -z "$purpose" ] || return 0
     build_tools
@@ -275,7 +307,7 @@ apt_failed() {
 
 purpose=
 case ${1:-} in
---install | --check | --bench | --long | --fuzz | --deb | --test-deb | --prove | --docs | --recording)
+--install | --check | --bench | --long | --fuzz | --deb | --test-deb | --prove | --docs | --recording | --wheel | --dist)
     purpose=$1
     shift
     ;;
@@ -305,6 +337,10 @@ trap 'exit 143' INT TERM HUP
 case ${1:-} in
 --update-lists)
     update_lists
+    exit 0
+    ;;
+--list-libraries)
+    libraries "$2"
     exit 0
     ;;
 --list-sysroot)

@@ -131,8 +131,15 @@ def _check_version(library: CDLL, name: str) -> None:
         raise _import_error(f"{name} is libcrossvm {found}: {needed}")
 
 
+def _name() -> str:
+    """What the user says; else the library that came with this module in a wheel, because the two were tested together; else
+    the one that the loader finds."""
+    own = os.path.join(os.path.dirname(os.path.abspath(__file__)), SONAME)
+    return os.environ.get("CROSSVM_LIBRARY") or (own if os.path.exists(own) else SONAME)
+
+
 def _load() -> CDLL:
-    name = os.environ.get("CROSSVM_LIBRARY") or SONAME
+    name = _name()
     try:
         library = CDLL(name)
     except OSError as error:
