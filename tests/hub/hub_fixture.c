@@ -95,8 +95,9 @@ void hub_await_rest(void)
 {
     char path[64], text[512], state = '?';
 
-    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/stat",
-                   (int)__atomic_load_n(&fixture.task, __ATOMIC_ACQUIRE));
+    while (__atomic_load_n(&fixture.task, __ATOMIC_ACQUIRE) == 0)
+        sched_yield();
+    (void)snprintf(path, sizeof(path), "/proc/self/task/%d/stat", (int)fixture.task);
     while (state != 'S') {
         FILE *file = fopen(path, "re");
 
@@ -144,6 +145,7 @@ int hub_set_up(void **state)
     for (size_t i = 0; i < CONNECTIONS; i++)
         add(i);
     fixture.stop = eventfd(0, EFD_CLOEXEC);
+    fixture.task = 0;
     assert_int_equal(pthread_create(&fixture.thread, NULL, run, NULL), 0);
     fixture.runs = true;
     fixture.descriptors = hub_count_descriptors();
