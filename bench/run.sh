@@ -1,29 +1,26 @@
-#!/bin/sh
+#!/bin/bash
 # SPDX-License-Identifier: BSD-2-Clause
 #
 # run.sh: all benchmarks. First a channel between two processes and its rivals: times, which need an idle machine, and
-# instructions. Then a hub, and a channel between a guest and its host.
-set -eu
+# instructions. Then a hub, and a channel between a guest and its host. The figures go to build/bench/bench.json.
+set -eu -o pipefail
 
 top=$(cd "$(dirname "$0")/.." && pwd)
+bench=$top/build/bench
 
 # Not build/host: if that was configured before setup.sh --bench installed the rivals, it does not know them.
 "$top/scripts/build-tree" bench
-"$top/scripts/quietly" "[bench] building the benchmark" cmake --build "$top/build/bench" --target channel_bench
-bench=$top/build/bench/bench/channel/channel_bench
+"$top/scripts/quietly" "[bench] building the benchmark" cmake --build "$bench" --target channel_bench hub_bench
 
-echo "[bench] two processes, medians of 7 repetitions (about a minute)"
-"$bench"
-echo
-echo "[bench] both ends in one process, instructions of a message (about a minute)"
-"$top/bench/channel/count-instructions" "$bench"
-echo
-cmake --build "$top/build/bench" --target hub_bench >/dev/null
-echo "[bench] a hub with few and with many connections (half a minute)"
-"$top/build/bench/bench/hub/hub_bench"
-echo
-echo "[bench] the same, instructions of the hub for an event (two minutes)"
-"$top/bench/hub/count-instructions" "$top/build/bench/bench/hub/hub_bench"
-echo
-echo "[bench] a guest and a program of its host, in each VMM, and over virtio-vsock (two minutes)"
-"$top/bench/guest/run.sh"
+measure() {
+    echo "[bench] two processes, 7 repetitions (some minutes)"
+    "$bench/bench/channel/channel_bench"
+    echo "[bench] a hub with few and with many connections (half a minute)"
+    "$bench/bench/hub/hub_bench"
+    echo "[bench] instructions of a message and of a hub's event (three minutes)"
+    "$top/bench/counts.py" "$bench"
+    echo "[bench] a guest and a program of its host: in each VMM, and what one would use instead (ten minutes)"
+    "$top/bench/guest/run.sh"
+}
+
+measure | "$top/bench/record.py" "$bench/bench.json"

@@ -151,9 +151,12 @@ LIST
 bench_tools() {
     names <<'LIST'
 g++                # Boost is C++
+iceoryx            # the daemon of a message library to compare with
 libboost-dev       # a queue to compare with
 libck-dev          # another
-libzmq3-dev        # a message library to compare with
+libiceoryx-binding-c-dev # that message library
+libzmq3-dev        # another
+python3            # records and compares figures
 valgrind           # counts instructions
 LIST
 }

@@ -53,6 +53,6 @@ void *attach(void *memory, int end)
 } // namespace
 
 extern "C" const rival rival_boost = {
-    "boost spsc_queue", false,       prepare, attach, nullptr, put,     get,
+    "boost spsc_queue", false,       prepare, attach, nullptr, nullptr, put, get,
     put_batches,        get_batches, bounce,  ping,   nullptr, nullptr,
 };

@@ -2,8 +2,8 @@
 /*
  * A channel beside what one would use instead, between two processes on two processors.
  *
- *   channel_bench [REPETITIONS [RIVAL]]         a table; repetitions take turns between the rivals
- *   channel_bench count RIVAL single|batch N    N messages there within one process, for counting instructions
+ *   channel_bench [REPETITIONS [RIVAL]]         prints figures; repetitions take turns between the rivals
+ *   channel_bench count RIVAL single|batch N    N messages there within one process, by exchange(), for callgrind
  */
 #include <errno.h>
 #include <sched.h>
@@ -17,14 +17,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../figure.h"
 #include "rival.h"
-
-#define MAX_REPETITIONS 31
 
 enum measure { SINGLE, BATCHES, LATENCY, BULK_IN_PLACE, BULK_COPIED, NUM_MEASURES };
 
-static const char *const titles[NUM_MEASURES] = {"64 B, M/s", "by 32, M/s", "one way, us", "64 KiB, GB/s",
-                                                 "copied, GB/s"};
+static const struct {
+    const char *name, *unit;
+} texts[NUM_MEASURES] = {{"messages of 64 bytes", "M/s"},
+                         {"messages of 64 bytes, 32 at a time", "M/s"},
+                         {"one way", "us"},
+                         {"messages of 64 KiB, in place", "GB/s"},
+                         {"messages of 64 KiB, copied", "GB/s"}};
+
+/* Of the times of one way; each a figure of its own, too. */
+static const double percentiles[] = {1, 25, 50, 75, 90, 99, 99.9};
 
 static const struct rival *const rivals[] = {
     &rival_channel, &rival_channel_in_place, &rival_channel_strict, &rival_channel_bulk, &rival_plain,
@@ -38,6 +45,9 @@ static const struct rival *const rivals[] = {
 #ifdef WITH_ZEROMQ
     &rival_zeromq,
 #endif
+#ifdef WITH_ICEORYX
+    &rival_iceoryx, &rival_iceoryx_bulk,
+#endif
 };
 #define NUM_RIVALS (sizeof(rivals) / sizeof(rivals[0]))
 
@@ -50,22 +60,6 @@ void die(const char *format, ...)
     va_end(arguments);
     fputc('\n', stderr);
     _exit(1);
-}
-
-void fill_bulk(uint64_t *words, uint64_t number)
-{
-    for (size_t i = 0; i < BULK_BYTES / 8; i++)
-        words[i] = number + i;
-}
-
-void check_bulk(const uint64_t *words, uint64_t number)
-{
-    uint64_t sum = 0, expected = number * (BULK_BYTES / 8) + (uint64_t)(BULK_BYTES / 8) * (BULK_BYTES / 8 - 1) / 2;
-
-    for (size_t i = 0; i < BULK_BYTES / 8; i++)
-        sum += words[i];
-    if (sum != expected)
-        die("bulk message %llu changed on its way", (unsigned long long)number);
 }
 
 /*
@@ -163,16 +157,42 @@ static void produce(const struct rival *rival, void *way, enum measure measure, 
         rival->put_bulk(way, count, measure == BULK_IN_PLACE);
 }
 
-/* Returns what the title says. */
-static double consume(const struct rival *rival, void *way, enum measure measure, uint64_t count)
+static void print(const struct rival *rival, enum measure measure, double value)
+{
+    figure_print(&(struct figure){.group = "two processes",
+                                  .name = texts[measure].name,
+                                  .of = rival->name,
+                                  .unit = texts[measure].unit,
+                                  .by = "clock"},
+                 value);
+}
+
+static void print_latencies(const struct rival *rival, uint64_t count)
+{
+    qsort(stamps, count, sizeof(*stamps), compare);
+    print(rival, LATENCY, stamps[count / 2]);
+    for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++)
+        figure_print(&(struct figure){.group = "two processes",
+                                      .name = texts[LATENCY].name,
+                                      .of = rival->name,
+                                      .axis = "percentile",
+                                      .at = percentiles[i],
+                                      .unit = texts[LATENCY].unit,
+                                      .by = "clock"},
+                     stamps[(size_t)((double)count * percentiles[i] / 100)]);
+}
+
+static void consume(const struct rival *rival, void *way, enum measure measure, uint64_t count)
 {
     switch (measure) {
     case SINGLE:
         rival->get(way, count, stamp);
-        return CHUNK * 1e3 / typical_chunk();
+        print(rival, measure, CHUNK * 1e3 / typical_chunk());
+        break;
     case BATCHES:
         rival->get_batches(way, count, stamp);
-        return CHUNK * 1e3 / typical_chunk();
+        print(rival, measure, CHUNK * 1e3 / typical_chunk());
+        break;
     case LATENCY:
         for (uint64_t number = 0; number < count; number++) {
             const double begin = now();
@@ -180,87 +200,91 @@ static double consume(const struct rival *rival, void *way, enum measure measure
             rival->ping(way, number);
             stamps[number] = (now() - begin) / 2e3;
         }
-        qsort(stamps, count, sizeof(*stamps), compare);
-        return stamps[count / 2];
+        print_latencies(rival, count);
+        break;
     default:
         rival->get_bulk(way, count, measure == BULK_IN_PLACE, stamp);
-        return BULK_BYTES / typical_chunk();
+        print(rival, measure, BULK_BYTES / typical_chunk());
     }
 }
 
-static double measure_once(const struct rival *rival, enum measure measure, void *memory)
+static void await_peer(const struct rival *rival, void *way)
+{
+    while (rival->is_ready && !rival->is_ready(way))
+        sched_yield();
+}
+
+/* A process of its own, so that libraries which keep state find none of another repetition. */
+static pid_t start_end(const struct rival *rival, enum measure measure, void *memory, int end)
 {
     const uint64_t count = amount(rival, measure);
-    double result;
+    const pid_t child = fork();
     void *way;
-    pid_t child;
+
+    if (child < 0)
+        die("cannot fork: %s", strerror(errno));
+    if (child > 0)
+        return child;
+    run_on(1 - end);
+    way = rival->attach(memory, end);
+    await_peer(rival, way);
+    if (end == 0)
+        produce(rival, way, measure, count);
+    else
+        consume(rival, way, measure, count);
+    if (rival->leave)
+        rival->leave(way);
+    (void)fflush(stdout);
+    _exit(0);
+}
+
+static void measure_once(const struct rival *rival, enum measure measure, void *memory)
+{
+    pid_t ends[2];
     int status;
 
     rival->prepare(memory);
     num_stamps = 0;
-    child = fork();
-    if (child < 0)
-        die("cannot fork: %s", strerror(errno));
-    if (child == 0) {
-        run_on(1);
-        way = rival->attach(memory, 0);
-        produce(rival, way, measure, count);
-        if (rival->leave)
-            rival->leave(way);
-        _exit(0);
-    }
-    run_on(0);
-    way = rival->attach(memory, 1);
-    result = consume(rival, way, measure, count);
-    if (rival->leave)
-        rival->leave(way);
-    if (waitpid(child, &status, 0) != child || status != 0)
-        die("%s: the producer failed", rival->name);
-    return result;
-}
-
-static bool is_wanted(const struct rival *rival, const char *only)
-{
-    return !only || strcmp(only, rival->name) == 0;
+    for (int end = 0; end < 2; end++)
+        ends[end] = start_end(rival, measure, memory, end);
+    for (int end = 0; end < 2; end++)
+        if (waitpid(ends[end], &status, 0) != ends[end] || status != 0)
+            die("%s: an end failed", rival->name);
 }
 
 /* With `only`, of one rival. */
-static void print_table(int repetitions, const char *only, void *memory)
+static void measure_all(int repetitions, const char *only, void *memory)
 {
-    static double results[NUM_RIVALS][NUM_MEASURES][MAX_REPETITIONS];
-
     for (int repetition = 0; repetition < repetitions; repetition++)
         for (int measure = 0; measure < NUM_MEASURES; measure++)
             for (size_t k = 0; k < NUM_RIVALS; k++) {
                 /* Every other time backwards: who comes after a rival that sleeps meets a machine that slept, too. */
                 const size_t i = repetition % 2 ? NUM_RIVALS - 1 - k : k;
 
-                if (is_wanted(rivals[i], only) && can(rivals[i], (enum measure)measure))
-                    results[i][measure][repetition] = measure_once(rivals[i], (enum measure)measure, memory);
+                if ((!only || strcmp(only, rivals[i]->name) == 0) && can(rivals[i], (enum measure)measure))
+                    measure_once(rivals[i], (enum measure)measure, memory);
             }
-    printf("%-20s", "");
-    for (int measure = 0; measure < NUM_MEASURES; measure++)
-        printf("%14s", titles[measure]);
-    printf("\n");
-    for (size_t i = 0; i < NUM_RIVALS; i++) {
-        if (!is_wanted(rivals[i], only))
-            continue;
-        printf("%-20s", rivals[i]->name);
-        for (int measure = 0; measure < NUM_MEASURES; measure++) {
-            if (!can(rivals[i], (enum measure)measure)) {
-                printf("%14s", "-");
-                continue;
-            }
-            qsort(results[i][measure], (size_t)repetitions, sizeof(double), compare);
-            printf("%14.3g", results[i][measure][repetitions / 2]);
-        }
-        printf("\n");
-    }
 }
 
 /*
  * Both ends in one process, in turns: for callgrind, which sees one processor
  */
+
+/* A function of its own, which counts.py names: what is before it does not count. */
+__attribute__((noinline)) void exchange(const struct rival *rival, void *const way[2], bool batch, uint64_t count);
+
+void exchange(const struct rival *rival, void *const way[2], bool batch, uint64_t count)
+{
+    for (uint64_t done = 0; done < count; done += 8 * BATCH) {
+        if (batch) {
+            rival->put_batches(way[0], 8 * BATCH);
+            rival->get_batches(way[1], 8 * BATCH, look_away);
+        } else {
+            rival->put(way[0], 8 * BATCH);
+            rival->get(way[1], 8 * BATCH, look_away);
+        }
+    }
+}
 
 static void count_instructions(const char *name, bool batch, uint64_t count, void *memory)
 {
@@ -273,15 +297,9 @@ static void count_instructions(const char *name, bool batch, uint64_t count, voi
         rival->prepare(memory);
         for (int turn = 0; turn < 6; turn++) /* each may have to wait for the other */
             way[turn % 2] = rival->attach(memory, turn % 2);
-        for (uint64_t done = 0; done < count; done += 8 * BATCH) {
-            if (batch) {
-                rival->put_batches(way[0], 8 * BATCH);
-                rival->get_batches(way[1], 8 * BATCH, look_away);
-            } else {
-                rival->put(way[0], 8 * BATCH);
-                rival->get(way[1], 8 * BATCH, look_away);
-            }
-        }
+        for (int end = 0; end < 2; end++)
+            await_peer(rival, way[end]);
+        exchange(rival, way, batch, count);
         return;
     }
     die("there is no rival \"%s\" that can do this", name);
@@ -294,15 +312,9 @@ int main(int argc, char **argv)
     stamps = malloc(1000000 * sizeof(*stamps));
     if (memory == MAP_FAILED || !stamps)
         die("no memory");
-    if (argc == 5 && strcmp(argv[1], "count") == 0) {
+    if (argc == 5 && strcmp(argv[1], "count") == 0)
         count_instructions(argv[2], strcmp(argv[3], "batch") == 0, strtoull(argv[4], NULL, 10), memory);
-    } else {
-        const int repetitions = argc > 1 ? atoi(argv[1]) : 7;
-
-        print_table(repetitions < 1                 ? 1
-                    : repetitions > MAX_REPETITIONS ? MAX_REPETITIONS
-                                                    : repetitions,
-                    argc > 2 ? argv[2] : NULL, memory);
-    }
+    else
+        measure_all(argc > 1 ? atoi(argv[1]) : 7, argc > 2 ? argv[2] : NULL, memory);
     return 0;
 }

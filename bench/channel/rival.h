@@ -39,6 +39,7 @@ struct rival {
     void (*prepare)(void *memory); /* before the processes part */
     /* In each of them; the result is for the calls below. Where instructions are counted, it is called again. */
     void *(*attach)(void *memory, int end);
+    bool (*is_ready)(void *way);            /* NULL: it is when it is attached; may wait for the peer */
     void (*leave)(void *way);               /* NULL: what was put stays when its process ends */
     void (*put)(void *way, uint64_t count); /* messages 0 to count - 1, one by one */
     void (*get)(void *way, uint64_t count, seen_fn seen);
@@ -51,7 +52,8 @@ struct rival {
 };
 
 extern const struct rival rival_channel, rival_channel_strict, rival_channel_in_place, rival_channel_bulk, rival_plain,
-    rival_boost, rival_ck, rival_pipe, rival_stream_socket, rival_packet_socket, rival_zeromq;
+    rival_boost, rival_ck, rival_pipe, rival_stream_socket, rival_packet_socket, rival_zeromq, rival_iceoryx,
+    rival_iceoryx_bulk;
 
 /** Prints a message and exits. */
 void die(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));

@@ -3,7 +3,7 @@
  * hub_bench: what an event, a connection and its start cost in a hub with few and with many connections. The hub is a
  * process of its own; this one is all VMMs and programs.
  *
- * hub_bench count HOW CONNECTIONS EVENTS does little else than that many events, for count-instructions.
+ * hub_bench count HOW CONNECTIONS EVENTS does little else than that many events, for counts.py.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -23,6 +23,7 @@
 #include "../../src/common/clock.h"
 #include "../../src/hub/hub.h"
 #include "../../src/wire/door.h"
+#include "../figure.h"
 #include "clients.h"
 
 #define REPETITIONS 15
@@ -40,10 +41,10 @@ static const struct {
     void (*event)(struct client *client);
     bool all; /* the connections take turns; else one has all events, and the others none */
 } hows[HOWS] = {
-    {"to-guest", "to the guest, others idle", client_event_to_guest, false},
-    {"from-guest", "from the guest, others idle", client_event_from_guest, false},
-    {"to-guests", "to all guests in turn", client_event_to_guest, true},
-    {"from-guests", "from all guests in turn", client_event_from_guest, true},
+    {"to-guest", "event to the guest", client_event_to_guest, false},
+    {"from-guest", "event from the guest", client_event_from_guest, false},
+    {"to-guests", "event to each guest in turn", client_event_to_guest, true},
+    {"from-guests", "event from each guest in turn", client_event_from_guest, true},
 };
 
 /* --- the hub --- */
@@ -62,7 +63,7 @@ static void name_connection(char name[16], unsigned int i)
     (void)snprintf(name, 16, "c%04u", i % 10000);
 }
 
-/* A function of its own, which count-instructions names: what is before it does not count. */
+/* A function of its own, which counts.py names: what is before it does not count. */
 __attribute__((noinline)) void serve_events(struct hub *hub);
 
 void serve_events(struct hub *hub)
@@ -97,7 +98,9 @@ static _Noreturn void be_hub(const char *dir, unsigned int connections, int resu
     _exit(1);
 }
 
-static void start_hub(struct hub_process *process, unsigned int connections, bool counts)
+/* Waits, if asked to, until the hub has looked whether clients are silent: until then it reads the clock at each event.
+ */
+static void start_hub(struct hub_process *process, unsigned int connections, bool wait)
 {
     char name[16];
     int result[2];
@@ -121,9 +124,8 @@ static void start_hub(struct hub_process *process, unsigned int connections, boo
         name_connection(name, i);
         client_open(&process->clients[i], process->dir, name);
     }
-    if (counts)
-        (void)usleep(1000 *
-                     (DOOR_SILENCE_MS + 1000)); /* in which the hub looks whether all clients have said something */
+    if (wait)
+        (void)usleep(1000 * (DOOR_SILENCE_MS + 1000));
     (void)eventfd_write(process->ready, 1);
 }
 
@@ -179,24 +181,28 @@ static void run(const struct hub_process *process, enum how how, unsigned int ev
         hows[how].event(&process->clients[hows[how].all ? i % process->connections : 0]);
 }
 
-struct figures {
-    double event_us[HOWS];
-    double memory, start_us; /* of a connection */
-};
+static void print(const char *name, unsigned int connections, const char *unit, const char *by, double value)
+{
+    figure_print(&(struct figure){.group = "hub",
+                                  .name = name,
+                                  .of = "hub",
+                                  .axis = "connections",
+                                  .at = connections,
+                                  .unit = unit,
+                                  .by = by},
+                 value);
+}
 
-/* The hubs take turns, so that a machine that becomes slower does so for all. The best of all counts. */
-static void measure_events(const struct hub_process *hubs, struct figures *figures)
+/* The hubs take turns, so that a machine that becomes slower does so for all. */
+static void measure_events(const struct hub_process *hubs)
 {
     for (int repetition = 0; repetition < REPETITIONS; repetition++) {
         for (size_t i = 0; i < NUMBERS; i++) {
             for (enum how how = 0; how < HOWS; how++) {
                 int64_t start = now_ns();
-                double us;
 
                 run(&hubs[i], how, EVENTS);
-                us = (double)(now_ns() - start) / EVENTS / 1000;
-                if (repetition == 0 || us < figures[i].event_us[how])
-                    figures[i].event_us[how] = us;
+                print(hows[how].title, numbers[i], "us", "clock", (double)(now_ns() - start) / EVENTS / 1000);
             }
         }
     }
@@ -205,32 +211,23 @@ static void measure_events(const struct hub_process *hubs, struct figures *figur
 static int measure(void)
 {
     struct hub_process hubs[NUMBERS];
-    struct figures figures[NUMBERS];
+    double first = 0;
 
     for (size_t i = 0; i < NUMBERS; i++) {
+        double memory;
+
         start_hub(&hubs[i], numbers[i], false);
-        figures[i].start_us = (double)hubs[i].start_ns / 1000;
+        print("start of a connection", numbers[i], "us", "clock", (double)hubs[i].start_ns / 1000);
         run(&hubs[i], TO_GUESTS, numbers[i]);
         run(&hubs[i], FROM_GUESTS, numbers[i]);
-        figures[i].memory = (double)memory_of(&hubs[i]);
+        memory = (double)memory_of(&hubs[i]);
+        if (i == 0)
+            first = memory;
+        else
+            print("memory of one more connection", numbers[i], "KiB", "counter",
+                  (memory - first) / (numbers[i] - numbers[0]) / 1024);
     }
-    measure_events(hubs, figures);
-
-    printf("%-37s", "connections of the hub");
-    for (size_t i = 0; i < NUMBERS; i++)
-        printf("%12u", numbers[i]);
-    for (enum how how = 0; how < HOWS; how++) {
-        printf("\nevent %-29sus", hows[how].title);
-        for (size_t i = 0; i < NUMBERS; i++)
-            printf("%12.2f", figures[i].event_us[how]);
-    }
-    printf("\n%-34sKiB", "memory of one more connection");
-    for (size_t i = 0; i < NUMBERS; i++)
-        i ? printf("%12.1f", (figures[i].memory - figures[0].memory) / (numbers[i] - 1) / 1024) : printf("%12s", "-");
-    printf("\n%-35sus", "start of a connection");
-    for (size_t i = 0; i < NUMBERS; i++)
-        printf("%12.0f", figures[i].start_us);
-    printf("\n");
+    measure_events(hubs);
     for (size_t i = 0; i < NUMBERS; i++)
         end_hub(&hubs[i]);
     return 0;
