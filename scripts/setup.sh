@@ -73,6 +73,7 @@ python3-wheel      # the same
 reuse              # which file has which license
 shellcheck         # mistakes of shell scripts
 strace             # makes system calls of programs fail
+valgrind           # counts instructions, for their budgets
 zsh                # the test of what it completes
 LIST
 }
