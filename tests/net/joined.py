@@ -65,10 +65,14 @@ class Machine:
     def hardware_address(self):
         return json.loads(self.run("ip", "-json", "link", "show", "dev", self.interface).stdout)[0]["address"]
 
+    def counts(self, direction):
+        """What its interface has counted, of "rx" or "tx"."""
+        done = self.run("ip", "-statistics", "-json", "link", "show", "dev", self.interface)
+        return json.loads(done.stdout)[0]["stats64"][direction]
+
     def packets(self):
         """How many its interface has taken from the other end."""
-        done = self.run("ip", "-statistics", "-json", "link", "show", "dev", self.interface)
-        return json.loads(done.stdout)[0]["stats64"]["rx"]["packets"]
+        return self.counts("rx")["packets"]
 
     def await_carrier(self, here=True):
         await_that(lambda: self.has_carrier() == here, self.process)
@@ -110,6 +114,16 @@ class NetTest(CommandTest):
         self.start_hub(size)
         for machine in self.machines:
             machine.join(*options)
+        for machine in self.machines:
+            machine.await_carrier()
+
+    def join_quietly(self, size, *options):
+        """Without Ethernet and IPv6, by which machines talk by themselves."""
+        self.start_hub(size)
+        for machine in self.machines:
+            machine.run("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6")
+            machine.start("--tun", f"--address={machine.address(socket.AF_INET)}/24", *options)
+            machine.interface = machine.process.stdout.readline().strip()
         for machine in self.machines:
             machine.await_carrier()
 

@@ -12,7 +12,7 @@ import unittest
 
 import rounds
 from command import PATIENCE, TOOL
-from joined import BYTES, NetTest
+from joined import BYTES, NetTest, await_that
 from namespace import become_able
 
 KILLS = rounds.choose(10, 200)  # of either command, and of the hub
@@ -59,15 +59,8 @@ class Traffic(NetTest):
 
     def test_frames_longer_than_agreed(self):
         """Somebody gives an interface a larger MTU than the ring has room for: what was cut is not passed on."""
-        self.start_hub("4K")
+        self.join_quietly("4K", "--mtu=600")
         a, b = self.machines
-        for machine in self.machines:
-            # It sends by itself as soon as the MTU allows.
-            machine.run("sh", "-c", "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6")
-            machine.start("--tun", "--mtu=600", f"--address={machine.address(socket.AF_INET)}/24")
-            machine.interface = machine.process.stdout.readline().strip()
-        for machine in self.machines:
-            machine.await_carrier()
         self.assertEqual(a.run("ip", "link", "set", "dev", a.interface, "mtu", "1500").returncode, 0)
         with b.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver, \
                 a.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
@@ -76,6 +69,21 @@ class Traffic(NetTest):
                 sender.sendto(bytes(length), receiver.getsockname())
             self.assertEqual(receiver.recv(2000), bytes(100))
         self.assertEqual(b.packets(), 1)
+
+    def test_full_ring(self):
+        """What the interface keeps while the other end stands still comes when that goes on, and nothing else calls for it."""
+        count = 200
+        self.join_quietly("64K")
+        a, b = self.machines
+        b.process.send_signal(signal.SIGSTOP)
+        before = b.packets()
+        with a.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, \
+                b.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+            receiver.bind((b.address(socket.AF_INET), 0))  # nobody answers that there is no such port
+            for _ in range(count):
+                sender.sendto(bytes(1000), receiver.getsockname())
+            b.process.send_signal(signal.SIGCONT)
+            await_that(lambda: b.packets() - before + a.counts("tx")["dropped"] >= count, a.process, b.process)
 
     def test_iperf3(self):
         self.join()
