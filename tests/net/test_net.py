@@ -165,17 +165,19 @@ class Sessions(NetTest):
         for command in (["tuntap", "add", "dev", "net0", "mode", "tap"], ["addr", "add", "10.9.0.1/24", "dev", "net0"],
                         ["link", "set", "net0", "mtu", "1400", "up"]):
             self.assertEqual(a.run("ip", *command).returncode, 0)
+        a.interface = "net0"
+        hardware_address = a.hardware_address()
         for _ in range(2):
             a.start("--interface=net0")
             self.assertEqual(a.process.stdout.readline(), "net0\n")
             b.join("--mtu=1400")
-            a.interface = "net0"
             a.await_carrier()
             b.await_carrier()
             self.stream(a, b, count=1 << 20)
             self.assertEqual(b.end_process(), 0)
             self.assertEqual(a.end_process(), 0)
             self.assertEqual(a.errors + b.errors, "")
+        self.assertEqual(a.hardware_address(), hardware_address)
 
 
 class Confinement(NetTest):
