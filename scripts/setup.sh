@@ -199,6 +199,7 @@ deb_test_tools() {
 debian-archive-keyring  # the keys of the systems' packages
 git                     # which files are the project's own
 mmdebstrap              # makes the systems
+qemu-user-static        # starts programs for arm64 in them
 LIST
 }
 

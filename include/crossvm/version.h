@@ -2,8 +2,8 @@
 /*
  * The version of this project: the one place that says it. CMake, pkg-config, the tools and Python take it from here.
  *
- * A new major version may change the API and the ABI, and the shared library has another SONAME then. docs/compatibility.md
- * says what else may change, and when.
+ * A new major version may change the API and the ABI, and the shared library has another SONAME then.
+ * docs/compatibility.md says what else may change, and when.
  */
 #ifndef CROSSVM_VERSION_H
 #define CROSSVM_VERSION_H
@@ -38,8 +38,9 @@ extern "C" {
 
 /**
  * The version of the libcrossvm that is in use, as a CROSSVM_VERSION_NUMBER(). For programs that load the library at
- * run time: its major version must be that of the headers (CROSSVM_VERSION), because inline functions know structures of
- * the library; and its minor version no lower, because an older library lacks functions. May be called from any thread.
+ * run time: its major version must be that of the headers (CROSSVM_VERSION), because inline functions know structures
+ * of the library; and its minor version no lower, because an older library lacks functions. May be called from any
+ * thread.
  */
 uint32_t crossvm_version(void);
 
