@@ -192,7 +192,7 @@ static _Noreturn void serve(const char *text)
 
 /* --- the host --- */
 
-/* The guest boots meanwhile. */
+/* The other end starts meanwhile. */
 static int reach(const char *text)
 {
     const struct timespec pause = {.tv_nsec = 100000000};
@@ -204,7 +204,8 @@ static int reach(const char *text)
 
         if (!connect(fd, &address.any, length))
             return fd;
-        if (errno != ECONNRESET && errno != ENODEV && errno != ETIMEDOUT && errno != EHOSTUNREACH)
+        if (errno != ECONNREFUSED && errno != ECONNRESET && errno != ENODEV && errno != ETIMEDOUT &&
+            errno != EHOSTUNREACH)
             fail("connect");
         close(fd);
         (void)nanosleep(&pause, NULL);

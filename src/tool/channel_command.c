@@ -26,13 +26,37 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         choice->dataport =
             CROSSVM_CHANNEL_DATAPORT((unsigned int)command_line_number(state, "--dataport", argument, 0, INT_MAX));
         return 0;
+    case 't':
+        choice->seconds = command_line_seconds(state, "--timeout", argument);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp channel_sleep_argp = {
+    .options =
+        (const struct argp_option[]){
+            {"dataport", 'd', "INDEX", 0,
+             "which dataport, counted from 0 (default: the first that is large enough and writable)", 10},
+            {"timeout", 't', "SECONDS", 0, "wait no longer than this for the other end", 10},
+            {0},
+        },
+    .parser = parse,
+};
+
+static error_t parse_spin(int key, char *argument, struct argp_state *state)
+{
+    struct channel_choice *choice = state->input;
+
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = choice;
+        return 0;
     case OPTION_SPIN:
         choice->spin = (unsigned int)command_line_number(state, "--spin", argument, 0, INT_MAX);
         if (choice->spin == 0)
             choice->spin = CROSSVM_CHANNEL_NO_SPIN;
-        return 0;
-    case 't':
-        choice->seconds = command_line_seconds(state, "--timeout", argument);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -42,14 +66,12 @@ static error_t parse(int key, char *argument, struct argp_state *state)
 const struct argp channel_argp = {
     .options =
         (const struct argp_option[]){
-            {"dataport", 'd', "INDEX", 0,
-             "which dataport, counted from 0 (default: the first that is large enough and writable)", 10},
             {"spin", OPTION_SPIN, "COUNT", 0,
              "look at most this many times before a sleep (default 1000, or 0 on a host with one CPU)", 10},
-            {"timeout", 't', "SECONDS", 0, "wait no longer than this for the other end", 10},
             {0},
         },
-    .parser = parse,
+    .parser = parse_spin,
+    .children = (const struct argp_child[]){{&channel_sleep_argp, 0, NULL, 0}, {0}},
 };
 
 error_t channel_parse_name(int key, char *argument, struct argp_state *state, struct channel_choice *choice)

@@ -24,7 +24,10 @@ struct channel_choice {
 /** Options --dataport, --spin and --timeout, for argp.children; their input is a struct channel_choice. */
 extern const struct argp channel_argp;
 
-/** Takes the argument NAME, and gives channel_argp its input: for the keys that a command does not handle itself. */
+/** The same without --spin, for commands that sleep on the channel together with other descriptors. */
+extern const struct argp channel_sleep_argp;
+
+/** Takes the argument NAME, and gives one of these its input: for the keys that a command does not handle itself. */
 error_t channel_parse_name(int key, char *argument, struct argp_state *state, struct channel_choice *choice);
 
 /** Opens an end and a channel on it. NULL after a message. */

@@ -95,7 +95,7 @@ static const struct argp_option options[] = {
     {"stdio", OPTION_STDIO, "TARGET", 0, "join standard input and output to TARGET, and end with it", 0},
     {"sockets", OPTION_SOCKETS, "COUNT", 0, "at most so many sockets at once, in each direction (default 512)", 0},
     {"memory", OPTION_MEMORY, "SIZE", 0, "keep at most this much for slow sockets, in all (default 64M)", 0},
-    {"window", OPTION_WINDOW, "SIZE", 0, "... and for each of them (default 256K)", 0},
+    {"window", OPTION_WINDOW, "SIZE", 0, "keep at most this much for each slow socket (default 256K)", 0},
     {"no-sandbox", OPTION_NO_SANDBOX, NULL, 0, "do not confine this program: for debugging, or where the kernel cannot",
      0},
     {0},
@@ -112,7 +112,7 @@ static const struct argp argp = {
         "seqpacket:PATH; or vsock:CID:PORT. Prints where it listens. Ends on SIGINT, SIGTERM or SIGHUP.\n\n"
         "Exit status: 0 when it was told to end or --stdio came to its end, 1 when nobody came in time, 2 for an "
         "error.",
-    .children = (const struct argp_child[]){{&channel_argp, 0, NULL, 0}, {0}},
+    .children = (const struct argp_child[]){{&channel_sleep_argp, 0, NULL, 0}, {0}},
 };
 
 /* Where it listens, also if any port was asked for. */

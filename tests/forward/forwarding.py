@@ -111,6 +111,11 @@ class ForwardTest(unittest.TestCase):
                 pass
             raise AssertionError("the connection ended as if all were well")
 
+    def assert_refused(self, listens):
+        """A client is reset, maybe while it connects."""
+        with self.assertRaises(ConnectionResetError):
+            self.connect(listens).recv(1)
+
 
 def connect_to(address):
     if address.startswith("seqpacket:"):

@@ -29,7 +29,7 @@ def run(*command, **options):
 class ProgramsTest(ForwardTest):
     def background(self, *command, **options):
         """A server, which is ended with the test."""
-        program = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+        program = subprocess.Popen(command, **{"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, **options})
         self.addCleanup(program.wait)
         self.addCleanup(program.terminate)
         return program
@@ -118,13 +118,24 @@ class Ssh(ProgramsTest):
 
 
 class Iperf3(ProgramsTest):
+    def server(self, port):
+        """A server for one test that has said that it listens: whoever asks it is a client of its one test."""
+        program = self.background("iperf3", "-s", "-1", "--forceflush", "-B", "127.0.0.1", "-p", str(port),
+                                  stdout=subprocess.PIPE, text=True)
+        self.addCleanup(program.stdout.close)
+        for line in program.stdout:
+            if "listening" in line:
+                return program
+        raise AssertionError("iperf3 does not listen")
+
     def test_streams_of_both_directions(self):
-        server = self.free_port()
-        self.background("iperf3", "-s", "-B", "127.0.0.1", "-p", str(server))
-        self.await_server(server)
-        port = self.link(server)
+        target = self.free_port()
+        port = self.link(target)
         for options in (("-P", "1"), ("-P", "4"), ("-P", "4", "-R")):
+            server = self.server(target)
             report = json.loads(run("iperf3", "-J", "-c", "127.0.0.1", "-p", port, "-n", "64M", *options))
+            server.stdout.read()
+            server.wait(PATIENCE)
             self.assertNotIn("error", report)
             self.assertGreaterEqual(report["end"]["sum_sent"]["bytes"], 64 << 20)
             self.assertGreater(report["end"]["sum_received"]["bytes"], 0)  # it does not wait for the last of it
