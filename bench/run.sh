@@ -19,6 +19,8 @@ measure() {
     "$bench/bench/hub/hub_bench"
     echo "[bench] instructions of a message and of a hub's event (three minutes)"
     "$top/bench/counts.py" "$bench"
+    echo "[bench] a new socket over a connection, and over ssh (ten seconds)"
+    "$top/bench/forward/set-up" "$bench/src/tool/crossvm"
     echo "[bench] a guest and a program of its host: in each VMM, and what one would use instead (ten minutes)"
     "$top/bench/guest/run.sh"
 }

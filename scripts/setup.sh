@@ -151,13 +151,16 @@ LIST
 # What benchmarks compare channels with, and count with
 bench_tools() {
     names <<'LIST'
+dropbear-bin       # a server for ssh that no service starts
 g++                # Boost is C++
 iceoryx            # the daemon of a message library to compare with
 libboost-dev       # a queue to compare with
 libck-dev          # another
 libiceoryx-binding-c-dev # that message library
+libnss-wrapper     # a user for dropbear that /etc/passwd does not have
 libzmq3-dev        # another
-python3            # records and compares figures
+openssh-client     # ssh -L, to compare with
+python3            # measures, records and compares figures
 valgrind           # counts instructions
 LIST
 }

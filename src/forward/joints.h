@@ -92,4 +92,4 @@ size_t joints_next_length(struct joints *joints);
  * @param frame room for the header and so many bytes
  * @return its length; 0 when the socket had nothing to send
  */
-size_t joints_make_data(struct joints *joints, void *frame, size_t length);
+size_t joints_make_data(struct joints *joints, void *frame, size_t size);
