@@ -13,7 +13,7 @@ from sphinx.environment import BuildEnvironment
 CHAPTERS = {
     "Get started": ["docs/start/laptop", "docs/start/qemu", "docs/start/sel4"],
     "Guides": [
-        *("docs/howto", "docs/vmm", "docs/net", "docs/sel4", "docs/api"),
+        *("docs/howto", "docs/vmm", "docs/forward", "docs/net", "docs/sel4", "docs/api"),
         *("examples/README", "python/README", "linux/README", "kvm/README"),
     ],
     "Reference": ["docs/site/reference/manual", "docs/site/reference/c", "docs/site/reference/python"],
