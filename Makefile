@@ -29,7 +29,7 @@ help:
 	@echo "make demo       show the main job: two guests and host programs, connected (VMM=qemu, or VMM=crossvm-vm)"
 	@echo "make check      build and run the tests that need no guest (two minutes)"
 	@echo "make test       build and run all tests (CTEST='-R pattern' runs some, here and in make check)"
-	@echo "make test-long  repeat for long what goes wrong seldom: VMMs, guests and programs that are killed, races"
+	@echo "make test-long  repeat for long what goes wrong seldom: hubs, VMMs, guests and programs that are killed, races, shortages"
 	@echo "make bench      measure channels: beside what one would use instead, and between a guest and its host"
 	@echo "make fuzz       search for inputs that break what receives something (SECONDS=60 for each TARGET, or one)"
 	@echo "make model      explore channels and events in a weak memory, further than 'make test' does, and without each order"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A VMM over vfio-user, with a guest whose program is in a channel, is killed at random points, again and again, with
- * rings that are full, empty or flow. It is also stopped. The program at the other end hears of it and receives all
- * that was sent before; it and the hub go on with the next VMM, and the neighbour's connection notices nothing.
- * CROSSVM_SEED repeats a run.
+ * A VMM over vfio-user or ivshmem, with a guest whose program is in a channel, is killed at random points, again and
+ * again, with rings that are full, empty or flow. It is also stopped. The program at the other end hears of it and
+ * receives all that was sent before; it and the hub go on with the next VMM, and the neighbour's connection notices
+ * nothing. CROSSVM_SEED repeats a run.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,11 +29,14 @@
 #include "../holdings.h"
 #include "../rounds.h"
 #include "hub_fixture.h"
+#include "ivshmem_vmm.h"
 #include "neighbour.h"
 #include "vmm.h"
 
 #define FOREVER CROSSVM_FOREVER
-#define BAR_64K 1 /* of connection "x" */
+#define BAR_64K 1          /* of connection "x" */
+#define IVSHMEM_64K 0x7000 /* in the region of connection "s" */
+#define PROGRAM 1          /* the other end */
 
 /* What the guest's program does. One that fills sends until its ring is full, since nobody receives. */
 enum role { ROLE_SENDS, ROLE_RECEIVES, ROLE_FILLS, ROLE_IGNORES, ROLE_SLEEPS, ROLE_STARTS, NUM_ROLES };
@@ -50,6 +53,7 @@ static uint8_t byte_at(uint64_t place)
 
 /* --- the VMM and its guest: a process of their own --- */
 
+/* Over vfio-user. */
 struct guest {
     int vmm;
     int interrupt; /* eventfd: MSI */
@@ -73,6 +77,20 @@ static int wait_for_event(void *cookie, crossvm_deadline_t deadline, uint32_t li
     return 0;
 }
 
+static int ivshmem_emit(void *cookie)
+{
+    ivshmem_signal(cookie, PROGRAM);
+    return 0;
+}
+
+static int ivshmem_wait(void *cookie, crossvm_deadline_t deadline, uint32_t limit_us)
+{
+    (void)deadline;
+    (void)limit_us;
+    ivshmem_await_signal(cookie);
+    return 0;
+}
+
 static void use(crossvm_channel_t *channel, enum role role)
 {
     uint8_t bytes[512];
@@ -93,37 +111,74 @@ static void use(crossvm_channel_t *channel, enum role role)
     } while (length > 0);
 }
 
-/* Comes and goes as its boot and its driver's begin would, until it is killed. */
-static void start_again_and_again(void)
+/* As its boot and its driver's begin would. */
+static crossvm_channel_config_t boot(void)
 {
-    size_t offset, size;
-
-    for (;;) {
-        int vmm = vmm_start("x");
-
-        vmm_set_command(vmm, VMM_MEMORY | VMM_MASTER);
-        (void)munmap(vmm_map(vmm, BAR_64K, &offset, &size), size);
-        vmm_store32(vmm, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
-        close(vmm);
-    }
-}
-
-static void be_vmm(enum role role)
-{
-    crossvm_channel_config_t config = {.end = CROSSVM_CHANNEL_END(0), .emit = emit, .wait = wait_for_event};
-    static crossvm_channel_t channel;
-    struct guest guest;
+    static struct guest guest;
+    crossvm_channel_config_t config = {
+        .end = CROSSVM_CHANNEL_END(0), .emit = emit, .wait = wait_for_event, .cookie = &guest};
     size_t offset;
 
-    if (role == ROLE_STARTS)
-        start_again_and_again();
     guest = (struct guest){.vmm = vmm_start("x"), .interrupt = eventfd(0, EFD_CLOEXEC)};
     vmm_set_command(guest.vmm, VMM_MEMORY | VMM_MASTER);
     vmm_set_irq(guest.vmm, 1, guest.interrupt);
     config.memory = vmm_map(guest.vmm, BAR_64K, &offset, &config.size);
-    config.cookie = &guest;
     vmm_store32(guest.vmm, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_BOUND);
     vmm_store32(guest.vmm, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
+    return config;
+}
+
+static void power_off(const crossvm_channel_config_t *config)
+{
+    const struct guest *guest = config->cookie;
+
+    (void)munmap(config->memory, config->size);
+    close(guest->vmm);
+    close(guest->interrupt);
+}
+
+static crossvm_channel_config_t ivshmem_boot(void)
+{
+    static struct ivshmem_vmm vmm;
+    crossvm_channel_config_t config = {
+        .end = CROSSVM_CHANNEL_END(0), .emit = ivshmem_emit, .wait = ivshmem_wait, .cookie = &vmm};
+
+    vmm = ivshmem_start("s.0.ivshmem");
+    config.memory = vmm.region + IVSHMEM_64K;
+    config.size = 0x10000;
+    ivshmem_tell_driver(&vmm, CROSSVM_REGION_DRIVER_CAME | CROSSVM_DRIVER_BOUND);
+    ivshmem_tell_driver(&vmm, 2 * CROSSVM_REGION_DRIVER_CAME | CROSSVM_DRIVER_OPEN);
+    return config;
+}
+
+static void ivshmem_power_off(const crossvm_channel_config_t *config)
+{
+    ivshmem_end(config->cookie);
+}
+
+struct door {
+    const char *name;
+    const char *connection;
+    crossvm_channel_config_t (*boot)(void);
+    void (*power_off)(const crossvm_channel_config_t *config);
+};
+
+static const struct door doors[] = {
+    {"vfio-user", "x", boot, power_off},
+    {"ivshmem", "s", ivshmem_boot, ivshmem_power_off},
+};
+
+#define NUM_DOORS (sizeof(doors) / sizeof(doors[0]))
+
+static void be_vmm(const struct door *door, enum role role)
+{
+    static crossvm_channel_t channel;
+    crossvm_channel_config_t config = door->boot();
+
+    while (role == ROLE_STARTS) {
+        door->power_off(&config);
+        config = door->boot();
+    }
     if (crossvm_channel_init(&channel, &config) == 0) {
         crossvm_channel_open(&channel);
         (void)crossvm_channel_connect(&channel, FOREVER);
@@ -131,7 +186,7 @@ static void be_vmm(enum role role)
     }
 }
 
-static pid_t start_vmm(enum role role)
+static pid_t start_vmm(const struct door *door, enum role role)
 {
     pid_t vmm;
 
@@ -140,7 +195,7 @@ static pid_t start_vmm(enum role role)
     assert_true(vmm >= 0);
     if (vmm == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        be_vmm(role);
+        be_vmm(door, role);
         _exit(0);
     }
     return vmm;
@@ -202,9 +257,9 @@ static void give(crossvm_channel_t *channel)
 }
 
 /* One that starts is killed whenever it happens to be, the others in a session. */
-static void play_round(crossvm_channel_t *channel, enum role role, unsigned int delay_us)
+static void play_round(const struct door *door, crossvm_channel_t *channel, enum role role, unsigned int delay_us)
 {
-    struct killer killer = {.vmm = start_vmm(role), .survivor = gettid(), .role = role, .delay_us = delay_us};
+    struct killer killer = {.vmm = start_vmm(door, role), .survivor = gettid(), .role = role, .delay_us = delay_us};
     pthread_t thread;
 
     if (role != ROLE_STARTS)
@@ -236,50 +291,51 @@ static void share_count(void)
     assert_ptr_not_equal(sent, MAP_FAILED);
 }
 
-static void vmm_killed_at_random(void **state)
+static void kill_at_random(const struct door *door, unsigned int rounds)
 {
-    unsigned int rounds = rounds_choose(18, 300);
-    unsigned int times[NUM_ROLES] = {0};
-    crossvm_end_t *end = hub_open("x");
+    crossvm_end_t *end = hub_open(door->connection);
     crossvm_channel_t *channel = make_channel(end);
-    struct holdings before;
+    unsigned int times[NUM_ROLES] = {0};
+    struct holdings before = holdings_of(getpid());
 
-    (void)state;
-    rounds_seed();
-    share_count();
-    neighbour_start();
-    before = holdings_of(getpid());
     for (unsigned int i = 0; i < rounds; i++) {
         enum role role = (enum role)(i % NUM_ROLES);
 
-        play_round(channel, role, (unsigned int)rand() % 4000);
+        play_round(door, channel, role, (unsigned int)rand() % 4000);
         neighbour_check();
         times[role]++;
     }
     holdings_await(getpid(), &before);
     for (size_t i = 0; i < NUM_ROLES; i++)
-        printf("%u VMMs killed whose guest %s\n", times[i], roles[i]);
-    neighbour_end();
+        printf("%u VMMs over %s killed whose guest %s\n", times[i], door->name, roles[i]);
     crossvm_channel_destroy(channel);
     crossvm_close(end);
+}
+
+static void vmm_killed_at_random(void **state)
+{
+    (void)state;
+    rounds_seed();
+    share_count();
+    neighbour_start();
+    for (size_t i = 0; i < NUM_DOORS; i++)
+        kill_at_random(&doors[i], rounds_choose(12, 180));
+    neighbour_end();
     (void)munmap(sent, sizeof(*sent));
 }
 
 /* --- one that is stopped --- */
 
 /* A VMM that is stopped holds up nobody but its peer, which waits; when it goes on, all is there. */
-static void stopped_vmm_loses_nothing(void **state)
+static void stop_again_and_again(const struct door *door)
 {
-    crossvm_end_t *end = hub_open("x");
+    crossvm_end_t *end = hub_open(door->connection);
     crossvm_channel_t *channel = make_channel(end);
     uint64_t taken = 0;
     uint8_t bytes[512];
     pid_t vmm;
 
-    (void)state;
-    share_count();
-    neighbour_start();
-    vmm = start_vmm(ROLE_SENDS);
+    vmm = start_vmm(door, ROLE_SENDS);
     for (int i = 0; i < 5; i++) {
         ptrdiff_t length;
 
@@ -304,9 +360,18 @@ static void stopped_vmm_loses_nothing(void **state)
     }
     assert_int_equal(kill(vmm, SIGKILL), 0);
     assert_int_equal(waitpid(vmm, NULL, 0), vmm);
-    neighbour_end();
     crossvm_channel_destroy(channel);
     crossvm_close(end);
+}
+
+static void stopped_vmm_loses_nothing(void **state)
+{
+    (void)state;
+    share_count();
+    neighbour_start();
+    for (size_t i = 0; i < NUM_DOORS; i++)
+        stop_again_and_again(&doors[i]);
+    neighbour_end();
     (void)munmap(sent, sizeof(*sent));
 }
 

@@ -50,6 +50,15 @@ def make_initramfs(out):
         subprocess.run([scripts / "make-initramfs", out, tree], check=True)
 
 
+def await_state(pid, state):
+    """Waits until the main thread of a process sleeps (S), or is stopped (T)."""
+    until = time.monotonic() + PATIENCE
+    while pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != state:
+        if time.monotonic() > until:
+            raise AssertionError(f"process {pid} does not come to the state {state}")
+        time.sleep(0.001)
+
+
 class Pair:
     """A connection, and the doors of its ends."""
 

@@ -5,12 +5,13 @@ import hashlib
 import os
 import random
 import re
+import signal
 import subprocess
 import unittest
 
 import crossvm
-from machines import ARCH, PATIENCE, TOOL, Qmp, QemuTest
-from rounds import DRIVER_LOADS, EVENT_ROUNDS, PEER_KILLS, RACING_ROUNDS, REBOOTS, VMM_KILLS, rounds
+from machines import ARCH, PATIENCE, TOOL, Qmp, QemuTest, await_state
+from rounds import DRIVER_LOADS, EVENT_ROUNDS, PEER_KILLS, RACING_ROUNDS, REBOOTS, SENDER_KILLS, STOPS, VMM_KILLS, rounds
 
 
 class Tool:
@@ -49,7 +50,10 @@ class Driver(QemuTest):
             self.dataports_and_rights,
             self.a_driver_that_comes_and_goes,
             self.programs_come_and_go,
+            self.senders_are_killed,
             self.programs_of_the_host_are_killed,
+            self.stops,
+            self.set_clocks,
             self.races,
             self.pings,
             self.streams,
@@ -126,6 +130,31 @@ class Driver(QemuTest):
             self.vm.run("kill -9 $!; wait $!; true")
             self.assertEqual(self.await_peer(self.end, crossvm.PeerState.PRESENT), generation)
 
+    def senders_are_killed(self):
+        """All that a sender of the guest had in its ring is received, and then its end is."""
+        line = b"0123456789abcde\n"
+        self.vm.run(f"yes {line.decode().strip()} | head -c 2097152 >/tmp/lines_to_send")
+        for i in rounds("kills of senders in the guest", SENDER_KILLS):
+            with self.end.stream() as stream:
+                self.vm.run("crossvm cat --send-only link </tmp/lines_to_send &")
+                received = b""
+                if i % 2 == 0:
+                    for _ in range(random.randrange(20)):
+                        received += stream.recv()
+                else:
+                    stream.connect()
+                    self.vm.run("until grep -q '^State:.*S' /proc/$!/status; do :; done")  # its ring is full
+                self.vm.run("kill -9 $!; wait $!; true")
+                try:
+                    while data := stream.recv():
+                        received += data
+                except crossvm.PeerGone:
+                    pass
+                self.assertEqual(received, (line * (len(received) // 16 + 1))[: len(received)])
+                if i % 2:
+                    self.assertGreater(len(received), 16384)  # half of the ring
+        self.vm.run("rm /tmp/lines_to_send")
+
     def programs_of_the_host_are_killed(self):
         """At any point of a conversation. The program in the guest goes on with the next one."""
         self.end.close()
@@ -136,6 +165,43 @@ class Driver(QemuTest):
                     self.assertIn(b"bytes", ping.stdout.readline())
         self.assertIn("100 sent, 100 answered, 0% lost", self.ping("-c", "100", "-W", str(PATIENCE)))
         self.vm.run("kill $!; wait $!")
+        self.end = self.open("link.1")
+
+    def stops(self):
+        """The VMM stands still until a program of the host sleeps, since no answer comes. None is lost."""
+        self.end.close()
+        self.vm.run("crossvm echo link >/dev/null 2>&1 &")
+        count = str(STOPS * 30)
+        with Tool("ping", "-i", "0", "-c", count, "-W", str(PATIENCE), "link.1", stdout=subprocess.PIPE) as ping:
+            for _ in rounds("stops of the VMM", STOPS):
+                for _ in range(random.randrange(1, 29)):
+                    self.assertIn(b"bytes", ping.stdout.readline())
+                self.vm.process.send_signal(signal.SIGSTOP)
+                await_state(self.vm.process.pid, "T")
+                await_state(ping.pid, "S")
+                self.vm.process.send_signal(signal.SIGCONT)
+            self.assertIn(f"{count} sent, {count} answered, 0% lost", ping.stdout.read().decode())
+        self.vm.run("kill $!; wait $!")
+        self.end = self.open("link.1")
+
+    def set_clocks(self):
+        """Whoever sets the guest's time wakes nobody and keeps nobody asleep."""
+        jumps = "date -s @1000000000 && date -s @4000000000"
+        self.vm.run("crossvm wait -t 0 link; true")
+        self.vm.start(
+            f"crossvm wait -t {PATIENCE} link & until grep -q '^State:.*S' /proc/$!/status; do :; done; "
+            f"{{ {jumps}; }} >/dev/null; echo they are set; wait $!"
+        )
+        self.vm.read_until(rb"they are set\r?\n")
+        self.end.emit()
+        self.assertEqual(self.vm.result(), (0, "1\n"))
+        self.end.close()
+        with Tool("echo", "link.1"):
+            summary = self.vm.run(
+                f"crossvm ping -q -f -W {PATIENCE} -c 500 link & "
+                f"while kill -0 $! 2>/dev/null; do {jumps}; done >/dev/null; wait $!"
+            )
+        self.assertIn("500 sent, 500 answered, 0% lost", summary)
         self.end = self.open("link.1")
 
     def ping(self, *options):
@@ -180,17 +246,21 @@ class Driver(QemuTest):
 
     def reboots(self):
         for _ in rounds("reboots of the guest", REBOOTS):
-            self.reboot()
+            self.reboot(random.choice(("reboot -f", "echo c >/proc/sysrq-trigger")))
 
-    def reboot(self):
+    def reboot(self, how):
+        """It says that it reboots, or its kernel dies."""
         self.await_peer(self.end, crossvm.PeerState.PRESENT)
         generation = self.end.peer_generation
         self.end.dataports[0].memory[0:4] = b"kept"
-        self.vm.shell.sendall(b"reboot -f\n")
-        self.await_peer(self.end, crossvm.PeerState.ABSENT)
+        self.vm.shell.sendall(how.encode() + b"\n")
+        if self.door == "vfio-user" or how == "reboot -f":
+            self.await_peer(self.end, crossvm.PeerState.ABSENT)
         self.vm.await_boot()
         self.vm.load_driver()
-        self.assertEqual(self.await_peer(self.end, crossvm.PeerState.PRESENT), generation + 1)
+        while self.await_peer(self.end, crossvm.PeerState.PRESENT) == generation:
+            self.end.wait(timeout=PATIENCE)  # over ivshmem nobody says that a kernel died
+        self.assertEqual(self.end.peer_generation, generation + 1)
         self.assertEqual(self.vm.run("crossvm read link -l 4"), "kept")
         self.end.emit()
         self.vm.run(f"crossvm wait -t {PATIENCE} link")
