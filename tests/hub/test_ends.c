@@ -555,6 +555,42 @@ static void a_vmm_that_breaks_the_order_is_put_out(void **state)
     close(doorbell);
 }
 
+/* The low word of EVENT_SEQ, as a guest loads it. */
+static uint32_t load_events(int vmm)
+{
+    const uint32_t access[5] = {CROSSVM_REG_EVENT_SEQ, 0, 0 /* BAR0 */, sizeof(uint32_t)};
+    uint8_t reply[VFIO_USER_HEADER_BYTES + 16 + sizeof(uint32_t)];
+    uint32_t events;
+
+    command(vmm, VFIO_USER_REGION_READ, 16, access, -1);
+    serve();
+    assert_int_equal(recv(vmm, reply, sizeof(reply), MSG_DONTWAIT), sizeof(reply));
+    memcpy(&events, reply + VFIO_USER_HEADER_BYTES + 16, sizeof(events));
+    return events;
+}
+
+/* Who counts in a page of its own may write anything there. That tells as one event, not as so many. */
+static void a_count_that_is_a_lie_is_one_event(void **state)
+{
+    const struct hub_end *own = hub_connection_end(hub.connection, 0), *peer = own->peer;
+    int vmm = greet();
+
+    (void)state;
+    *peer->count += 3;
+    assert_int_equal(eventfd_write(own->doorbell.fd, 1), 0);
+    serve();
+    assert_int_equal(load_events(vmm), 3);
+    *peer->count += 0x100000005;
+    assert_int_equal(eventfd_write(own->doorbell.fd, 1), 0);
+    serve();
+    assert_int_equal(load_events(vmm), 4);
+    *peer->count -= 1;
+    assert_int_equal(eventfd_write(own->doorbell.fd, 1), 0);
+    serve();
+    assert_int_equal(load_events(vmm), 5);
+    close(vmm);
+}
+
 /* It reads when it likes, and misses nothing. */
 static void a_vmm_gets_late_replies_when_it_reads(void **state)
 {
@@ -594,6 +630,7 @@ int main(void)
         ENDS_TEST(a_vm_that_is_gone_makes_room_for_the_next),
         cmocka_unit_test_setup_teardown(a_stock_vmm_that_is_gone_makes_room_for_the_next, set_up_stock, tear_down),
         cmocka_unit_test_setup_teardown(a_vmm_that_breaks_the_order_is_put_out, set_up_stock, tear_down),
+        cmocka_unit_test_setup_teardown(a_count_that_is_a_lie_is_one_event, set_up_stock, tear_down),
         cmocka_unit_test_setup_teardown(a_vmm_gets_late_replies_when_it_reads, set_up_stock, tear_down),
     };
 
