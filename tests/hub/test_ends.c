@@ -47,8 +47,8 @@ static const struct hub_connection_config mixed = {
 static const struct hub_connection_config stock = {
     .name = "link",
     .ends = {{.door = CROSSVM_DOOR_VFIO_USER}, {.door = CROSSVM_DOOR_IVSHMEM}},
-    .dataports = {{.size = 0x1000, .writer = WRITER_BOTH}},
-    .num_dataports = 1,
+    .dataports = {{.size = 0x3000, .writer = WRITER_BOTH}, {.size = 0x1000, .writer = WRITER_BOTH}},
+    .num_dataports = 2,
 };
 
 static struct {
@@ -504,15 +504,15 @@ static void a_stock_vmm_that_is_gone_makes_room_for_the_next(void **state)
     }
 }
 
-/* --- a VMM that speaks vfio-user, in messages of a header and up to 20 bytes --- */
+/* --- a VMM that speaks vfio-user --- */
 
-/* Sends a command with a body of that many bytes, which begin with words, and a descriptor unless it is -1. */
+/* Sends a command with a body of up to 32 bytes, which begins with words, and a descriptor unless it is -1. */
 static void command(int vmm, uint16_t number, size_t body, const uint32_t words[5], int fd)
 {
-    uint32_t message[VFIO_USER_HEADER_BYTES / 4 + 5] = {(uint32_t)number << 16};
+    uint32_t message[VFIO_USER_HEADER_BYTES / 4 + 8] = {(uint32_t)number << 16};
 
     message[1] = (uint32_t)(VFIO_USER_HEADER_BYTES + body);
-    memcpy(message + VFIO_USER_HEADER_BYTES / 4, words, body);
+    memcpy(message + VFIO_USER_HEADER_BYTES / 4, words, body < 20 ? body : 20);
     assert_int_equal(cvm_descriptors_send(vmm, message, VFIO_USER_HEADER_BYTES + body, &fd, fd >= 0), 0);
 }
 
@@ -555,18 +555,47 @@ static void a_vmm_that_breaks_the_order_is_put_out(void **state)
     close(doorbell);
 }
 
-/* The low word of EVENT_SEQ, as a guest loads it. */
-static uint32_t load_events(int vmm)
+/* Loads bytes of a BAR, as a guest does for which its VMM asks. */
+static void load(int vmm, uint32_t bar, uint32_t offset, void *bytes, uint32_t n)
 {
-    const uint32_t access[5] = {CROSSVM_REG_EVENT_SEQ, 0, 0 /* BAR0 */, sizeof(uint32_t)};
-    uint8_t reply[VFIO_USER_HEADER_BYTES + 16 + sizeof(uint32_t)];
-    uint32_t events;
+    const uint32_t access[5] = {offset, 0, bar, n};
+    uint8_t reply[VFIO_USER_HEADER_BYTES + 16 + 64];
 
     command(vmm, VFIO_USER_REGION_READ, 16, access, -1);
     serve();
-    assert_int_equal(recv(vmm, reply, sizeof(reply), MSG_DONTWAIT), sizeof(reply));
-    memcpy(&events, reply + VFIO_USER_HEADER_BYTES + 16, sizeof(events));
+    assert_int_equal(recv(vmm, reply, sizeof(reply), MSG_DONTWAIT), VFIO_USER_HEADER_BYTES + 16 + n);
+    memcpy(bytes, reply + VFIO_USER_HEADER_BYTES + 16, n);
+}
+
+static uint32_t load_events(int vmm)
+{
+    uint32_t events; /* the low word */
+
+    load(vmm, CROSSVM_BAR_EVENT, CROSSVM_REG_EVENT_SEQ, &events, sizeof(events));
     return events;
+}
+
+/* The hub's own memory follows the registers, and the next dataport follows one that does not fill its BAR. */
+static void accesses_across_an_end_reach_nothing(void **state)
+{
+    const struct hub_memory next = hub_end_dataport(hub_connection_end(hub.connection, 0), 1);
+    const uint32_t store[5] = {0x2ff8, 0, CROSSVM_BAR_DATAPORT, 16};
+    uint8_t bytes[16];
+    int vmm = greet();
+
+    (void)state;
+    load(vmm, CROSSVM_BAR_EVENT, CROSSVM_PAGE_SIZE - 8, bytes, sizeof(bytes));
+    assert_memory_equal(bytes + 8, (const uint8_t[8]){0}, 8);
+    memset(bytes, 0xee, sizeof(bytes));
+    assert_int_equal(pwrite(next.memfd, bytes, 8, (off_t)next.offset), 8);
+    load(vmm, CROSSVM_BAR_DATAPORT, 0x2ff8, bytes, sizeof(bytes));
+    assert_memory_equal(bytes, (const uint8_t[16]){0}, 16);
+    command(vmm, VFIO_USER_REGION_WRITE, 16 + 16, store, -1);
+    serve();
+    assert_int_equal(pread(next.memfd, bytes, 8, (off_t)next.offset), 8);
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(bytes[i], 0xee);
+    close(vmm);
 }
 
 /* Who counts in a page of its own may write anything there. That tells as one event, not as so many. */
@@ -630,6 +659,7 @@ int main(void)
         ENDS_TEST(a_vm_that_is_gone_makes_room_for_the_next),
         cmocka_unit_test_setup_teardown(a_stock_vmm_that_is_gone_makes_room_for_the_next, set_up_stock, tear_down),
         cmocka_unit_test_setup_teardown(a_vmm_that_breaks_the_order_is_put_out, set_up_stock, tear_down),
+        cmocka_unit_test_setup_teardown(accesses_across_an_end_reach_nothing, set_up_stock, tear_down),
         cmocka_unit_test_setup_teardown(a_count_that_is_a_lie_is_one_event, set_up_stock, tear_down),
         cmocka_unit_test_setup_teardown(a_vmm_gets_late_replies_when_it_reads, set_up_stock, tear_down),
     };
