@@ -304,6 +304,28 @@ static void parts_of_a_region_do_not_overlap(void **state)
     assert_int_equal(cv->uio.mem[2].addr, cv->uio.mem[1].addr + size);
 }
 
+/* UIO has as many maps: programs then have the driver signal. */
+static void with_all_dataports_there_is_no_map_of_the_doorbell(void **state)
+{
+    struct crossvm_device *cv = honest_region(0);
+    uint8_t *page = devices[0].bars[2] + CROSSVM_REGION_EVENT_PAGE(0);
+    const u64 size = 0x1000;
+
+    (void)state;
+    devices[0].pci.resource[2].end += 0x8000;
+    page[CROSSVM_REG_NUM_DATAPORTS] = CROSSVM_MAX_DATAPORTS;
+    for (unsigned int i = 0; i < CROSSVM_MAX_DATAPORTS; i++) {
+        u64 offset = CROSSVM_REGION_DATAPORTS + i * size;
+
+        memcpy(page + SIZE_OF(i), &size, sizeof(size));
+        memcpy(page + CROSSVM_REG_DATAPORT_OFFSET(i), &offset, sizeof(offset));
+    }
+    assert_int_equal(crossvm_map_region(cv), 0);
+    assert_int_equal(crossvm_describe(cv), 0);
+    assert_string_equal(cv->uio.mem[4].name, "dataport3");
+    assert_ptr_equal(cv->uio.irqcontrol, crossvm_emit);
+}
+
 static void a_region_without_its_parts_is_refused(void **state)
 {
     struct crossvm_device *cv = honest_region(0);
@@ -353,6 +375,7 @@ int main(void)
         cmocka_unit_test(a_region_is_described),
         cmocka_unit_test(wrong_parts_of_a_region_are_refused),
         cmocka_unit_test(parts_of_a_region_do_not_overlap),
+        cmocka_unit_test(with_all_dataports_there_is_no_map_of_the_doorbell),
         cmocka_unit_test(a_region_without_its_parts_is_refused),
         cmocka_unit_test(a_doorbell_gets_a_page_or_keeps_its_place),
     };
