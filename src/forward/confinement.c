@@ -118,8 +118,7 @@ int forward_confine(const struct forwarder_config *config)
     return make_filter(config) || limits_set(&limits) || lock_down_to(config->rules) ? -1 : 0;
 }
 
-void forward_enter_filter(void)
+int forward_enter_filter(void)
 {
-    if (filter.program)
-        filter_enter(&filter);
+    return filter.program ? filter_enter(&filter) : 0;
 }

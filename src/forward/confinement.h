@@ -13,5 +13,5 @@
  */
 int forward_confine(const struct forwarder_config *config);
 
-/** ... and the system calls that forwarding does not need. */
-void forward_enter_filter(void);
+/** ... and the system calls that forwarding does not need. 0, or -1 after a message. */
+int forward_enter_filter(void);

@@ -13,8 +13,6 @@
 #define SPARE_DESCRIPTORS 8 /* those that the hub sends with news */
 #define SPARE_MEMORY ((uint64_t)16 << 20)
 
-static struct filter filter;
-
 int net_confine(void)
 {
     static const struct filter_rule rules[] = {
@@ -25,6 +23,7 @@ int net_confine(void)
         FILTER_CALL(pread64),  /* what a guest's driver tells of the peer */
         FILTER_CALL(recvfrom), /* what the hub tells of the peer, here and below */
         FILTER_CALL(recvmsg),
+        FILTER_CALL_WITH(ioctl, 1, TCGETS),        /* stdio, before the first line of output */
         FILTER_CALL_WITH(ioctl, 1, TUNSETOFFLOAD), /* the other end comes, and goes */
         FILTER_CALL_WITH(ioctl, 1, TUNSETCARRIER),
         FILTER_CALL(clock_nanosleep), /* between clients that do not fit */
@@ -34,17 +33,13 @@ int net_confine(void)
         FILTER_CALL(fstat),           /* fflush(), here and below */
         FILTER_CALL(newfstatat),
     };
+    static struct filter filter;
     const struct filter_list lists[] = {FILTER_LIST(rules), libc_calls()};
     const struct limits limits = {.more_descriptors = SPARE_DESCRIPTORS, .more_memory = SPARE_MEMORY};
 
     /* The filter is made in a file, which the limits may forbid. */
-    if (filter_make(&filter, "main", lists, sizeof(lists) / sizeof(lists[0])) || limits_set(&limits))
+    if (filter_make(&filter, "main", lists, sizeof(lists) / sizeof(lists[0])) || limits_set(&limits) ||
+        lock_down(&(struct lock_down){0}))
         return -1;
-    return lock_down(&(struct lock_down){0});
-}
-
-void net_enter_filter(void)
-{
-    if (filter.program)
-        filter_enter(&filter);
+    return filter_enter(&filter);
 }

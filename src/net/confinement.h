@@ -3,11 +3,9 @@
 #pragma once
 
 /**
- * Gives it up, as far as that may fail. To be called when the interface and the connection are open.
+ * Gives up privileges, files, and the system calls that carrying does not need: all that open anything are among them.
+ * To be called when the interface and the connection are open.
  *
  * @return 0, or -1 after a message
  */
 int net_confine(void);
-
-/** ... and the system calls that carrying does not need: all that open anything are among them. */
-void net_enter_filter(void);

@@ -80,4 +80,4 @@ void filter_free(struct filter *filter);
  *
  * @return 0, or -1 after a message if the kernel refuses the filter: the caller must end the process
  */
-int filter_enter(const struct filter *filter);
+int filter_enter(const struct filter *filter) __attribute__((warn_unused_result));

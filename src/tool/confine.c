@@ -21,8 +21,7 @@ int confine(const struct lock_down *lock, const struct filter_list *calls)
         return 0;
     if (filter_make(&filter, "main", lists, sizeof(lists) / sizeof(lists[0])) || lock_down(lock))
         return -1;
-    filter_enter(&filter);
-    return 0;
+    return filter_enter(&filter);
 }
 
 /* --- who looks on --- */

@@ -132,11 +132,8 @@ static int run(const struct request *request, const struct forwarder_config *con
     int status = STATUS_ERROR;
 
     if (forwarder && (!confined || forward_confine(config) == 0) &&
-        (config->standard || print_listens(config->rules))) {
-        if (confined)
-            forward_enter_filter();
+        (config->standard || print_listens(config->rules)) && forward_enter_filter() == 0)
         status = forwarder_run(forwarder);
-    }
     forwarder_destroy(forwarder);
     return status;
 }
