@@ -17,13 +17,13 @@
 
 #define HANG_S 600 /* only bounds a test that hangs */
 
-static int count_descriptors(pid_t pid)
+static int count_descriptors(pid_t process)
 {
-    int count = pid == getpid() ? -3 : -2; /* . and .., and the directory's own */
+    int count = process == getpid() ? -3 : -2; /* . and .., and the directory's own */
     char path[32];
     DIR *folder;
 
-    (void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+    (void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)process);
     folder = opendir(path);
     assert_non_null(folder);
     while (readdir(folder))
@@ -32,13 +32,13 @@ static int count_descriptors(pid_t pid)
     return count;
 }
 
-static int count_mappings(pid_t pid)
+static int count_mappings(pid_t process)
 {
     char path[32], line[4200];
     int count = 0;
     FILE *maps;
 
-    (void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
+    (void)snprintf(path, sizeof(path), "/proc/%d/maps", (int)process);
     maps = fopen(path, "re");
     assert_non_null(maps);
     while (fgets(line, sizeof(line), maps))
@@ -47,9 +47,9 @@ static int count_mappings(pid_t pid)
     return count;
 }
 
-struct holdings holdings_of(pid_t pid)
+struct holdings holdings_of(pid_t process)
 {
-    return (struct holdings){count_descriptors(pid), count_mappings(pid)};
+    return (struct holdings){count_descriptors(process), count_mappings(process)};
 }
 
 void holdings_await(pid_t process, const struct holdings *before)

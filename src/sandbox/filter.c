@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -15,6 +16,9 @@
 #include "violation.h"
 
 #define HIGHEST_PRIORITY 255
+
+/* More than a list takes, and less than what malloc() would not take from the heap. */
+#define ROOM_BYTES ((size_t)96 << 10)
 
 /* --- making --- */
 
@@ -84,6 +88,18 @@ static int take_program(struct filter *filter, scmp_filter_ctx context)
     return error;
 }
 
+/*
+ * Room for all that libseccomp allocates. When one of its allocations fails, its releases 2.5 may leave a rule out, or
+ * free something twice, and say nothing.
+ */
+static bool make_room(void)
+{
+    void *room = malloc(ROOM_BYTES);
+
+    free(room);
+    return room != NULL;
+}
+
 static const char *reason(int error)
 {
     return error == EINVAL ? "this kernel refuses what libseccomp asks of it; --no-sandbox does without"
@@ -106,7 +122,7 @@ static int fill(struct filter *filter, scmp_filter_ctx context, const struct fil
 
 int filter_make(struct filter *filter, const char *thread, const struct filter_list *lists, size_t num_lists)
 {
-    scmp_filter_ctx context = seccomp_init(SCMP_ACT_TRAP);
+    scmp_filter_ctx context = make_room() ? seccomp_init(SCMP_ACT_TRAP) : NULL;
     int error = context ? 0 : -ENOMEM;
 
     *filter = (struct filter){.thread = thread};

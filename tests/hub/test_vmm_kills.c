@@ -170,15 +170,21 @@ static const struct door doors[] = {
 
 #define NUM_DOORS (sizeof(doors) / sizeof(doors[0]))
 
+__attribute__((noreturn)) static void boot_again_and_again(const struct door *door, crossvm_channel_config_t config)
+{
+    for (;;) {
+        door->power_off(&config);
+        config = door->boot();
+    }
+}
+
 static void be_vmm(const struct door *door, enum role role)
 {
     static crossvm_channel_t channel;
     crossvm_channel_config_t config = door->boot();
 
-    while (role == ROLE_STARTS) {
-        door->power_off(&config);
-        config = door->boot();
-    }
+    if (role == ROLE_STARTS)
+        boot_again_and_again(door, config);
     if (crossvm_channel_init(&channel, &config) == 0) {
         crossvm_channel_open(&channel);
         (void)crossvm_channel_connect(&channel, FOREVER);

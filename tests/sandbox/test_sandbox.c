@@ -14,7 +14,9 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
+#include <malloc.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -123,6 +125,65 @@ static void listed_calls(void)
         REQUIRE(memory != NULL && memory[size - 1] == 1);
         free(memory);
     }
+}
+
+/* Bytes of the heap that are free when a filter is made; no more can be had. */
+static size_t room;
+
+/* Takes all memory but the room. */
+static void take_memory(void)
+{
+    const struct rlimit none = {0, 0};
+    struct block {
+        struct block *before;
+        char rest[496];
+    } *last = NULL, *next;
+
+    REQUIRE(setrlimit(RLIMIT_AS, &none) == 0);
+    while ((next = malloc(sizeof(*next)))) {
+        next->before = last;
+        last = next;
+    }
+    for (size_t left = 0; left < room && last; left += sizeof(*last)) {
+        next = last->before;
+        free(last);
+        last = next;
+    }
+}
+
+/* Ends with a status of its own if the filter could be made. */
+static void make_filter_in_room(void)
+{
+    const struct filter_list lists[] = {FILTER_LIST(some_calls), libc_calls(), libc_thread_calls()};
+    struct filter expected, filter;
+
+    /* The heap is larger than the room, to begin with. */
+    REQUIRE(mallopt(M_TOP_PAD, 1 << 20) && mallopt(M_TRIM_THRESHOLD, 4 << 20));
+    REQUIRE(malloc((size_t)100 << 10) && malloc((size_t)100 << 10));
+    REQUIRE(filter_make(&expected, "of this test", lists, 3) == 0);
+    take_memory();
+    if (filter_make(&filter, "of this test", lists, 3))
+        return;
+    REQUIRE(filter.num_instructions == expected.num_instructions);
+    REQUIRE(memcmp(filter.program, expected.program, filter.num_instructions * sizeof(*filter.program)) == 0);
+    _exit(WELL + 1);
+}
+
+/* With little memory there is the whole filter, or none and a message. */
+static void a_filter_is_whole(void **state)
+{
+    int made = 0, refused = 0;
+
+    (void)state;
+    for (room = 0; room < (size_t)256 << 10; room += 2048) {
+        int status = in_process(make_filter_in_room);
+
+        made += status == WELL + 1;
+        refused += status == WELL;
+        if (status != WELL + 1 && (status != WELL || !strstr(said, "too little memory")))
+            fail_msg("with %zu bytes: status %d: %s", room, status, said);
+    }
+    assert_true(made > 0 && refused > 0);
 }
 
 static void what_is_on_the_list_works(void **state)
@@ -531,6 +592,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_on_the_list_works),
+        cmocka_unit_test(a_filter_is_whole),
         cmocka_unit_test(the_c_library_can_complain),
         cmocka_unit_test(what_is_not_ends_the_process),
         cmocka_unit_test(a_filter_that_the_kernel_refuses_is_named),
