@@ -384,6 +384,7 @@ static void breaches_are_found(void **state)
         {"opened a socket twice", 17, FRAME(FRAME_OPEN, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0, 't')},
         {"without a name", 16, FRAME(FRAME_OPEN, 0, 1, 1, 0, 0, 0, 9, 0, 0, 0)},
         {"a NUL", 17, FRAME(FRAME_OPEN, 0, 1, 1, 0, 0, 0, 9, 0, 0, 0, 0)},
+        {"a NUL", 18, FRAME(FRAME_OPEN, 0, 1, 1, 0, 0, 0, 9, 0, 0, 0, 't', 0)},
         {"of a kind", 17, FRAME(FRAME_OPEN, 0, 1, 3, 0, 0, 0, 9, 0, 0, 0, 't')},
         {"too large", 17, FRAME(FRAME_OPEN, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0x80, 't')},
         {"not open", 8, FRAME(FRAME_END, 1, 1)},
