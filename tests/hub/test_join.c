@@ -267,6 +267,7 @@ static void observers_hear_of_exits(void **state)
     hub_serve_all(&pair);
     assert_true(take_message(viewer, &told));
     assert_true(!told.ends[0].asked && !told.ends[1].asked);
+    assert_true(hub_end_ask(hub_connection_end(pair.connection, 0), NULL)); /* somebody else */
     serve_all(&pair);
     serve_all(&pair);
     assert_false(take_message(viewer, &told));

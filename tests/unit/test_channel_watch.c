@@ -159,7 +159,7 @@ static void many_are_estimated_by_their_bytes(void **state)
     pair_free(pair);
 }
 
-/* reserve() gives out the start of the ring while records before it can still be seen. */
+/* reserve() gives out the start of the ring, where there are records that nobody has looked at yet. */
 static void a_reservation_at_the_start_of_the_ring_is_no_record(void **state)
 {
     struct pair *pair = pair_connected(4096, CROSSVM_CHANNEL_DATAGRAM);
@@ -167,21 +167,19 @@ static void a_reservation_at_the_start_of_the_ring_is_no_record(void **state)
     void *data;
 
     (void)state;
-    for (unsigned int i = 0; i < 3; i++) {
-        send(pair, 0, 500);
-        receive(pair, 1, 500);
+    for (unsigned int i = 0; i < 30; i++) {
+        send(pair, 0, 40);
+        receive(pair, 1, 40);
     }
-    look(&watch);
-    assert_int_equal(watch.flows[0].messages_counted, 3);
     assert_int_equal(crossvm_channel_reserve(&pair->end[0].channel, &data, 400, NOW), 400);
-    memset(data, 0, 400); /* records of no bytes, for who takes them for records */
-    watch = watch_pair(pair);
+    memset(data, 0, 400); /* many records of no bytes, for who takes them for records */
     look(&watch);
-    assert_true(messages(&watch, 0) == 0);
+    assert_true(messages(&watch, 0) <= 30);
     send(pair, 0, 100); /* it fits behind the others after all */
     receive(pair, 1, 100);
     look(&watch);
-    assert_true(messages(&watch, 0) <= 1);
+    assert_true(messages(&watch, 0) <= 31);
+    assert_int_equal(watch.flows[0].bytes, 30 * 48 + 112);
     pair_free(pair);
 }
 
