@@ -165,12 +165,31 @@ static void a_vm_begins_as_from_a_shell(void **state)
     close(pair[1]);
 }
 
+/* Also of one that is killed. */
+static void no_vm_outlives_its_starter(void **state)
+{
+    char line[64];
+    int pair[2];
+
+    (void)state;
+    write_program("echo it runs\nread something\n");
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(starter_start(&vms.starter, VM_WITH_STDIO, pair[1], true, STDERR_FILENO), 0);
+    close(pair[1]);
+    read_line(pair[0], line, sizeof(line));
+    assert_string_equal(line, "it runs");
+    assert_int_equal(kill(vms.starter.pid, SIGKILL), 0);
+    assert_int_equal(recv(pair[0], line, sizeof(line), 0), 0); /* the VM had the other side */
+    close(pair[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         CONSOLE_VMS_TEST(orders_that_no_runner_gives_are_refused),
         CONSOLE_VMS_TEST(a_vm_runs_once_and_may_come_again),
         CONSOLE_VMS_TEST(a_vm_begins_as_from_a_shell),
+        CONSOLE_VMS_TEST(no_vm_outlives_its_starter),
     };
 
     return cmocka_run_group_tests_name("starter", tests, NULL, NULL);
