@@ -168,6 +168,8 @@ LIST
 # Programs that only `make test-long` tries
 long_tools() {
     names <<'LIST'
+mosquitto          # a broker of MQTT over a network interface
+mosquitto-clients  # ... and programs that talk to it
 postgresql         # a program whose sockets are forwarded: psql and its server
 LIST
 }

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import pathlib
 import random
 import signal
 import socket
@@ -96,6 +97,32 @@ class Traffic(NetTest):
             done = a.run("iperf3", "--client=10.9.0.2", f"--bytes={IPERF_BYTES}", *options)
             self.assertEqual(done.returncode, 0, done)
             server.communicate(timeout=PATIENCE)
+
+
+class Mqtt(NetTest):
+    """The example of docs/net.md: a broker at one end, and what a sensor at the other publishes."""
+
+    def test_example(self):
+        self.join()
+        a, b = self.machines
+        self.assertEqual(a.run("ip", "link", "set", "lo", "up").returncode, 0)  # the broker's own machine asks it, too
+        folder = pathlib.Path(self.directory)
+        configuration = folder / "mosquitto.conf"
+        configuration.write_text(f"listener 1883 {a.address(socket.AF_INET)}\nallow_anonymous true\n"
+                                 "log_dest stderr\nuser root\n")  # root is asked to stay root: the folder is closed to others
+        with a.namespace:
+            broker = subprocess.Popen([os.environ["CROSSVM_MOSQUITTO"], "-c", configuration], stderr=subprocess.PIPE,
+                                      text=True)
+        self.addCleanup(broker.communicate)
+        self.addCleanup(broker.kill)
+        while "running" not in (line := broker.stderr.readline()):
+            self.assertTrue(line, "mosquitto ended")
+        for publisher, subscriber, degrees in ((b, a, "21.5"), (a, b, "22.0")):
+            # A message that is kept, so that nobody has to be there in time
+            done = publisher.run("mosquitto_pub", "-h", "10.9.0.1", "-r", "-t", "sensors/temperature", "-m", degrees)
+            self.assertEqual(done.returncode, 0, done)
+            done = subscriber.run("mosquitto_sub", "-h", "10.9.0.1", "-C", "1", "-v", "-t", "sensors/#")
+            self.assertEqual(done.stdout, f"sensors/temperature {degrees}\n", done)
 
 
 class Sessions(NetTest):
