@@ -48,6 +48,12 @@ static inline uint8_t input_byte(struct input *input)
     return byte;
 }
 
+/** From the end of the input: for what happens beside what the start of the input says. */
+static inline uint8_t input_last_byte(struct input *input)
+{
+    return input->left ? input->at[--input->left] : 0;
+}
+
 /** A number of so many bytes, at most 8. */
 static inline uint64_t input_number(struct input *input, size_t bytes)
 {
