@@ -57,7 +57,7 @@ void crossvm_move_doorbell(struct pci_dev *pdev)
 	struct resource *bar = &pdev->resource[CROSSVM_IVSHMEM_BAR_DOORBELL];
 	resource_size_t size = resource_size(bar);
 
-	if (size >= PAGE_SIZE || !bar->parent)
+	if (!(bar->flags & IORESOURCE_MEM) || size >= PAGE_SIZE || !bar->parent)
 		return;
 	pci_release_resource(pdev, CROSSVM_IVSHMEM_BAR_DOORBELL);
 	bar->end = bar->start + PAGE_SIZE - 1;
@@ -73,7 +73,9 @@ int crossvm_map_region(struct crossvm_device *cv)
 	struct pci_dev *pdev = cv->pdev;
 	u32 end;
 
-	if (pci_resource_len(pdev, CROSSVM_IVSHMEM_BAR_DOORBELL) < CROSSVM_DOORBELL_BYTES) {
+	/* Of a BAR of ports, readl() would load from an address that is none. */
+	if (!(pci_resource_flags(pdev, CROSSVM_IVSHMEM_BAR_DOORBELL) & IORESOURCE_MEM) ||
+	    pci_resource_len(pdev, CROSSVM_IVSHMEM_BAR_DOORBELL) < CROSSVM_DOORBELL_BYTES) {
 		dev_err(&pdev->dev, "BAR0 has no doorbell: the VMM describes it wrongly\n");
 		return -EINVAL;
 	}

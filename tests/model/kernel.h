@@ -157,7 +157,7 @@ static inline void mutex_unlock(struct mutex *mutex)
  */
 
 struct device {
-    char unused;
+    void *drvdata;
 };
 
 struct resource {
@@ -168,6 +168,7 @@ struct resource {
 
 struct pci_dev {
     struct device dev;
+    unsigned short device;
     struct resource resource[6];
     unsigned int msi_offered; /**< PCI_IRQ_MSI, PCI_IRQ_MSIX, both or none */
     unsigned int irq_kinds;   /**< that pci_alloc_irq_vectors() was asked for */
