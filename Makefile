@@ -8,6 +8,7 @@ DESTDIR ?=
 CTEST ?=
 ARCH ?=
 SECONDS ?= 60
+RUNS ?=
 TARGET ?=
 SEL4_WORKSPACE ?=
 LISTS ?=
@@ -31,7 +32,7 @@ help:
 	@echo "make test       build and run all tests (CTEST='-R pattern' runs some, here and in make check)"
 	@echo "make test-long  repeat for long what goes wrong seldom: hubs, VMMs, guests and programs that are killed, races, shortages"
 	@echo "make bench      measure channels: beside what one would use instead, and between a guest and its host"
-	@echo "make fuzz       search for inputs that break what receives something (SECONDS=60 for each TARGET, or one)"
+	@echo "make fuzz       search for inputs that break what receives something (SECONDS=60 or RUNS=1000000 for each TARGET, or one)"
 	@echo "make model      explore channels and events in a weak memory, further than 'make test' does, and without each order"
 	@echo "make prove      prove that what a peer says leads no access astray (PROOFS='send wire' for some)"
 	@echo "make mutants    break the project in one place at a time, and say what no test notices (LISTS='hub vmm' for some)"
@@ -89,7 +90,7 @@ bench:
 
 fuzz:
 	@scripts/setup.sh --fuzz
-	@scripts/fuzz "$(SECONDS)" $(TARGET)
+	@scripts/fuzz $(if $(RUNS),--runs "$(RUNS)","$(SECONDS)") $(TARGET)
 
 model:
 	@scripts/setup.sh --check

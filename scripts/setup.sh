@@ -57,6 +57,7 @@ iperf3             # tests of network interfaces and of sockets that are forward
 iproute2           # tests of network interfaces
 libclang-rt-dev    # the same: its sanitizers
 libcmocka-dev      # unit tests
+libfdt-dev         # the test that reads an arm64 guest's device tree
 libnss-wrapper     # a user for dropbear that /etc/passwd does not have
 man-db             # mistakes of the manual, as groff sees them
 mandoc             # the same, as mdoc's own formatter sees them
@@ -179,6 +180,7 @@ fuzz_tools() {
     names <<'LIST'
 clang              # the compiler that has libFuzzer
 libclang-rt-dev    # libFuzzer and the sanitizers' libraries
+libfdt-dev         # reads an arm64 guest's device tree
 llvm               # tells which lines the inputs reach
 LIST
 }
