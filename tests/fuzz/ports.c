@@ -232,6 +232,8 @@ static void require_bus(struct world *world, uint8_t layers)
     REQUIRE(port(world, 0xcfc, 4, true, 0) == 0x00425e14);
     (void)port(world, 0xcf8, 4, false, 1u << 31 | 2 << 11); /* nobody */
     REQUIRE(port(world, 0xcfc, 4, true, 0) == UINT32_MAX);
+    (void)port(world, 0xcf8, 4, false, 1u << 31 | 1 << 16); /* another bus */
+    REQUIRE(port(world, 0xcfc, 4, true, 0) == UINT32_MAX);
     (void)port(world, 0xcf8, 4, false, 1u << 31 | 1 << 11 | 0x10);
     if (layers & 1)
         REQUIRE((port(world, 0xcfc, 4, true, 0) & 0xfff) == 8);
