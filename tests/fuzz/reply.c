@@ -174,8 +174,8 @@ static void use(crossvm_end_t *end)
     use_memory(end);
     for (int i = 0; i < 4; i++) {
         REQUIRE(crossvm_peer_state(end, &generation) <= CROSSVM_PEER_READY);
+        (void)crossvm_emit(end); /* first: a wait notices that the process has ended */
         (void)crossvm_wait(end, CROSSVM_NOW);
-        (void)crossvm_emit(end);
     }
     if (crossvm_info(end, &info, sizeof(info)) == 0)
         check_info(&info);
