@@ -305,7 +305,7 @@ static void recv(struct end *end, size_t capacity, crossvm_deadline_t deadline)
 
 static void recv_many(struct end *end, size_t capacity, size_t count, bool alike, crossvm_deadline_t deadline)
 {
-    uint32_t lengths[32];
+    uint32_t lengths[32] = {0};
     ptrdiff_t result =
         crossvm_channel_recv_many(&end->channel, buffer, capacity, alike ? NULL : lengths, count, deadline);
     const struct queue *queue = &peer_of(end)->queue;

@@ -248,7 +248,7 @@ static void recv_many(crossvm_deadline_t deadline, size_t length, uint8_t what)
 {
     crossvm_channel_t *channel = &world.channel;
     size_t count = what >> 3, most = length ? MOST_BYTES / length : 32;
-    uint32_t lengths[32];
+    uint32_t lengths[32] = {0};
     ptrdiff_t result;
 
     count = count < most ? count : most;

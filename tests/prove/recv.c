@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The receiving direction: giving back what was shown. Whatever the peer writes, and whatever length the caller gives,
- * release() leaves a receiver about which the same holds as before: all that it will load next lies in the peer's ring,
- * and in what the peer is known to have sent. It stores into this end's words only.
+ * The receiving direction. Whatever the peer writes, and however a header changes between two loads of it, each call
+ * shows and copies what lies in the peer's ring, and no more than the caller has room for. It leaves a receiver about
+ * which the same holds as before: all that it will load next lies in the ring, and in what the peer is known to have
+ * sent. It stores into this end's words only.
  *
- * Bounds: a dataport of 4 KiB, the smallest; a batch of at most four datagrams of up to 1 KiB.
+ * Bounds: a dataport of 4 KiB, the smallest. A call loads shared words at most eight times, and a peek sleeps at most
+ * once. The other calls wait in the same function, but not in their proofs. A call takes at most as many datagrams as
+ * its proof says.
  */
 #include "channel.h" /* first: what atomic accesses and copies become */
 
@@ -20,10 +23,10 @@ int cvm_channel_connect(crossvm_channel_t *channel, crossvm_deadline_t deadline)
     return nondet_int();
 }
 
-/* Of one to four. */
+/* Narrow numbers, since a proof about a division has to go through all digits. */
 static bool is_multiple(size_t bytes, size_t each)
 {
-    return bytes == each || bytes == each + each || bytes == each + each + each || bytes == each + each + each + each;
+    return bytes <= UINT16_MAX && each <= UINT16_MAX && each > 0 && (uint16_t)bytes % (uint16_t)each == 0;
 }
 
 static bool batch_holds(const struct crossvm_private_receiver *recv)
@@ -32,8 +35,7 @@ static bool batch_holds(const struct crossvm_private_receiver *recv)
     size_t end = __CPROVER_POINTER_OFFSET(recv->part_end);
 
     return recv->end == recv->at && at + CROSSVM_CHANNEL_RECORD_HEADER <= part && part < end &&
-           end <= at + recv->shown && recv->each > 0 && recv->each <= MOST_OF_A_BATCH &&
-           is_multiple(end - part, recv->each);
+           end <= at + recv->shown && is_multiple(end - part, recv->each);
 }
 
 /* What holds before and after each call. */
@@ -77,7 +79,6 @@ static void begin(crossvm_channel_t *channel)
     recv->part = nondet_bool() ? recv->ring + nondet_size() : NULL;
     recv->part_end = recv->ring + nondet_size();
     assume(receiver_holds(channel));
-    assume(!recv->part || recv->shown <= 264);
 }
 
 void prove_release(void)
@@ -86,6 +87,71 @@ void prove_release(void)
 
     begin(&channel);
     (void)crossvm_channel_release(&channel, nondet_size());
+    prove(receiver_holds(&channel), "the receiver is as it was");
+    reached();
+}
+
+void prove_peek(void)
+{
+    static crossvm_channel_t channel;
+    const void *data = NULL;
+    ptrdiff_t given;
+
+    begin(&channel);
+    given = crossvm_channel_peek(&channel, &data, world_deadline());
+    prove(given <= 0 || (__CPROVER_same_object(data, channel.recv.ring) && __CPROVER_r_ok(data, (size_t)given)),
+          "what is shown lies in the ring");
+    prove(receiver_holds(&channel), "the receiver is as it was");
+    reached();
+}
+
+/* One datagram. */
+void prove_recv(void)
+{
+    static crossvm_channel_t channel;
+    size_t capacity = nondet_size();
+    uint8_t *buffer = malloc(capacity);
+    ptrdiff_t given;
+
+    begin(&channel);
+    assume(channel.config.mode == CROSSVM_CHANNEL_DATAGRAM && capacity <= RING_MOST);
+    given = crossvm_channel_recv(&channel, buffer, capacity, CROSSVM_NOW);
+    prove(given <= 0 || (size_t)given <= capacity, "no more than there is room for");
+    prove(receiver_holds(&channel), "the receiver is as it was");
+    reached();
+}
+
+/* Up to two datagrams, in any way. */
+void prove_recv_many(void)
+{
+    static crossvm_channel_t channel;
+    size_t capacity = nondet_size(), count = nondet_size();
+    uint8_t *buffer;
+    uint32_t *lengths;
+    ptrdiff_t given;
+
+    assume(capacity <= RING_MOST && count <= 2);
+    buffer = malloc(capacity * count);
+    lengths = nondet_bool() ? malloc(count * sizeof(*lengths)) : NULL;
+    begin(&channel);
+    given = crossvm_channel_recv_many(&channel, buffer, capacity, lengths, count, CROSSVM_NOW);
+    prove(given <= 0 || (size_t)given <= count, "no more than there is room for");
+    prove(receiver_holds(&channel), "the receiver is as it was");
+    reached();
+}
+
+/* The way of lengths that the compiler knows, here 64 bytes: up to three records, each a datagram or a batch. */
+void prove_take_alike(void)
+{
+    static crossvm_channel_t channel;
+    size_t count = nondet_size();
+    uint8_t *buffer;
+
+    assume(count <= 3);
+    buffer = malloc(64 * count);
+    begin(&channel);
+    assume(channel.config.mode == CROSSVM_CHANNEL_DATAGRAM && !channel.recv.part);
+    prove(crossvm_private_take_alike(&channel.recv, buffer, 64, count) <= count, "no more than there is room for");
     prove(receiver_holds(&channel), "the receiver is as it was");
     reached();
 }

@@ -6,9 +6,8 @@
  *
  * Assumed: nothing of the device; a mapping of one page. No bounds.
  */
-#include <string.h>
-
 #include "prove.h"
+#include "text.h"
 
 /* A load of a register. */
 static uint64_t load(const volatile void *at, size_t bytes);
@@ -29,25 +28,7 @@ static uint64_t load(const volatile void *at, size_t bytes)
     return nondet_u64();
 }
 
-/* What CBMC does not know of the C library, and of libcrossvm's other files what is called */
-size_t strnlen(const char *text, size_t most)
-{
-    size_t length = 0;
-
-    while (length < most && text[length])
-        length++;
-    return length;
-}
-
-size_t strspn(const char *text, const char *allowed)
-{
-    size_t length = nondet_size();
-
-    (void)allowed;
-    assume(length <= strnlen(text, CROSSVM_FULL_NAME_BYTES + 1));
-    return length;
-}
-
+/* Of libcrossvm's other files, what is called */
 void cvm_copy_text(char *to, size_t size, const char *text)
 {
     size_t length = 0;

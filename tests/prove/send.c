@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The sending direction: room for a message in place. Whatever the peer says that it has taken, and whatever length the
- * caller asks for, reserve() gives room in this end's ring, of which the peer is known to have taken all, and leaves a
- * sender about which the same holds as before. It stores into this end's words only.
+ * The sending direction. Whatever the peer says that it has taken, and whatever length the caller gives, each call
+ * writes into this end's ring alone, where the peer is known to have taken all, and reads no more than the caller has.
+ * It leaves a sender about which the same holds as before. It stores into this end's words only.
  *
- * Bounds: a dataport of 4 KiB, the smallest; a call looks at shared words at most eight times, and sleeps at most once.
+ * Bounds: a dataport of 4 KiB, the smallest. A call loads shared words at most eight times, and a reservation sleeps at
+ * most once. The other calls wait in the same function, but not in their proofs. A call sends at most as many datagrams
+ * as its proof says.
  */
 #include "channel.h" /* first: what atomic accesses and copies become */
 
@@ -77,6 +79,67 @@ void prove_reserve(void)
     begin(&channel);
     given = crossvm_channel_reserve(&channel, &data, length, world_deadline());
     prove(given <= 0 || ((size_t)given <= length && __CPROVER_w_ok(data, (size_t)given)), "room in the ring");
+    prove(sender_holds(&channel), "the sender is as it was");
+    reached();
+}
+
+/* One datagram. */
+void prove_send(void)
+{
+    static crossvm_channel_t channel;
+    size_t length = nondet_size();
+    uint8_t *data = malloc(length);
+    ptrdiff_t given;
+
+    begin(&channel);
+    assume(channel.config.mode == CROSSVM_CHANNEL_DATAGRAM && length <= RING_MOST);
+    given = crossvm_channel_send(&channel, data, length, CROSSVM_NOW);
+    prove(given < 0 || (size_t)given == length, "all or nothing");
+    prove(sender_holds(&channel), "the sender is as it was");
+    reached();
+}
+
+/* After a reservation or without one, of any length. */
+void prove_commit(void)
+{
+    static crossvm_channel_t channel;
+
+    begin(&channel);
+    (void)crossvm_channel_commit(&channel, nondet_size());
+    prove(sender_holds(&channel), "the sender is as it was");
+    reached();
+}
+
+/* How many datagrams go into one record: any number of them, of any length. */
+void prove_batch(void)
+{
+    static crossvm_channel_t channel;
+    size_t length = nondet_size(), left = nondet_size(), some;
+
+    begin(&channel);
+    assume(channel.config.mode == CROSSVM_CHANNEL_DATAGRAM && length <= UINT16_MAX);
+    some = crossvm_private_batch(&channel.send, length, left);
+    if (some <= 1)
+        return;
+    prove(some <= left && some * length <= channel.send.longest && length % CROSSVM_CHANNEL_RECORD_ALIGN == 0,
+          "a batch that the peer takes");
+    prove(channel.send.at + crossvm_private_record_bytes(some * length) <= channel.send.end, "room in the ring");
+    reached();
+}
+
+/* Up to three datagrams, in one record or in several. */
+void prove_send_many(void)
+{
+    static crossvm_channel_t channel;
+    size_t length = nondet_size(), count = nondet_size();
+    ptrdiff_t given;
+    uint8_t *data;
+
+    assume(length <= 1024 && count <= 3);
+    data = malloc(length * count);
+    begin(&channel);
+    given = crossvm_channel_send_many(&channel, data, length, count, CROSSVM_NOW);
+    prove(given < 0 || (size_t)given <= count, "no more than there were");
     prove(sender_holds(&channel), "the sender is as it was");
     reached();
 }
