@@ -11,49 +11,12 @@
 
 #include "../model/kernel.h"
 
-typedef uint8_t u8;
-typedef uint16_t u16;
-
-#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
-#define PAGE_SIZE 4096UL
-#define IS_ALIGNED(value, to) (((value) & ((to)-1)) == 0)
-#define PAGE_ALIGNED(value) IS_ALIGNED(value, PAGE_SIZE)
-#define lockdep_assert_held(lock) ((void)(lock))
-#define dev_warn dev_err
-
-#define PCI_STD_NUM_BARS 6
-#define PCI_COMMAND 4
 #define PCI_COMMAND_MEMORY 2
 #define PCI_COMMAND_MASTER 4
-#define IORESOURCE_MEM 0x200u
-#define IORESOURCE_UNSET 0x20000000u
-#define MEMREMAP_WB 1
-
-#define pci_resource_flags(pdev, bar) ((pdev)->resource[bar].flags)
-#define pci_resource_start(pdev, bar) ((pdev)->resource[bar].start)
-#define pci_resource_len(pdev, bar) ((pdev)->resource[bar].end ? resource_size(&(pdev)->resource[bar]) : 0)
-
-static inline resource_size_t resource_size(const struct resource *resource)
-{
-    return resource->end - resource->start + 1;
-}
 
 static inline void memcpy_fromio(void *to, const void *from, size_t size)
 {
     memcpy(to, from, size);
-}
-
-static inline void strscpy(char *to, const char *from, size_t size)
-{
-    (void)snprintf(to, size, "%s", from);
-}
-
-static inline bool __test_and_set_bit(unsigned int bit, unsigned long *bits)
-{
-    bool was_set = *bits >> bit & 1;
-
-    *bits |= 1ul << bit;
-    return was_set;
 }
 
 /*

@@ -5,38 +5,14 @@
  */
 #pragma once
 
-#include <stdio.h>
-#include <string.h>
-
 #include "../model/kernel.h"
 
-typedef uint16_t u16;
-
 #define static_assert(condition) _Static_assert(condition, #condition)
-#define PAGE_SIZE 4096ul
-#define IS_ALIGNED(value, size) (((value) & ((size)-1)) == 0)
-#define PAGE_ALIGNED(value) IS_ALIGNED(value, PAGE_SIZE)
-#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define min_t(type, a, b) ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
-
-static inline void strscpy(char *to, const char *from, size_t size)
-{
-    (void)snprintf(to, size, "%s", from);
-}
-
-static inline int __test_and_set_bit(unsigned int bit, unsigned long *bits)
-{
-    int was_set = (int)(*bits >> bit & 1);
-
-    *bits |= 1ul << bit;
-    return was_set;
-}
 
 /*
  * Memory: the target's
  */
-
-#define MEMREMAP_WB 1
 
 void *memremap(resource_size_t address, size_t size, int flags);
 void memunmap(void *memory);
@@ -45,21 +21,6 @@ void memcpy_fromio(void *to, const void *from, size_t size);
 /*
  * PCI
  */
-
-#define IORESOURCE_IO 0x100ul
-#define IORESOURCE_MEM 0x200ul
-#define IORESOURCE_UNSET 0x20000000ul
-#define PCI_COMMAND 4
-
-static inline resource_size_t resource_size(const struct resource *resource)
-{
-    return resource->end - resource->start + 1;
-}
-
-#define pci_resource_flags(pdev, bar) ((pdev)->resource[bar].flags)
-#define pci_resource_start(pdev, bar) ((pdev)->resource[bar].start)
-#define pci_resource_len(pdev, bar)                                                                                    \
-    ((pdev)->resource[bar].end || (pdev)->resource[bar].start ? resource_size(&(pdev)->resource[bar]) : 0)
 
 void *pci_iomap(struct pci_dev *pdev, int bar, unsigned long most);
 void pci_iounmap(struct pci_dev *pdev, void *memory);
@@ -100,9 +61,6 @@ static inline void *dev_get_drvdata(struct device *dev)
 
 /** The target frees it. */
 void *devm_kzalloc(struct device *dev, size_t size, int flags);
-
-#define dev_warn dev_err
-#define lockdep_assert_held(lock) ((void)(lock))
 
 static inline void mutex_init(struct mutex *mutex)
 {
@@ -156,3 +114,4 @@ extern struct pci_driver *const kernel_driver;
 #define MODULE_DEVICE_TABLE(bus, table) extern int module_unused
 #define MODULE_DESCRIPTION(text) extern int module_unused
 #define MODULE_LICENSE(text) extern int module_unused
+#define MODULE_VERSION(text) extern int module_unused

@@ -13,8 +13,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
+typedef uint8_t u8;
+typedef uint16_t u16;
 typedef uint32_t u32;
 typedef int32_t s32;
 typedef uint64_t u64;
@@ -25,6 +29,10 @@ typedef uint64_t resource_size_t;
 #define __iomem
 #define __force
 #define likely(condition) (condition)
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+#define PAGE_SIZE 4096UL
+#define IS_ALIGNED(value, to) (((value) & ((to)-1)) == 0)
+#define PAGE_ALIGNED(value) IS_ALIGNED(value, PAGE_SIZE)
 #define container_of(member_address, type, member) ((type *)((char *)(member_address)-offsetof(type, member)))
 
 /*
@@ -142,6 +150,8 @@ struct mutex {
 
 #define DEFINE_MUTEX(name) struct mutex name
 
+#define lockdep_assert_held(lock) ((void)(lock))
+
 static inline void mutex_lock(struct mutex *mutex)
 {
     (void)mutex;
@@ -166,14 +176,31 @@ struct resource {
     struct resource *parent;
 };
 
+#define IORESOURCE_IO 0x100u
+#define IORESOURCE_MEM 0x200u
+#define IORESOURCE_UNSET 0x20000000u
+#define MEMREMAP_WB 1
+
+static inline resource_size_t resource_size(const struct resource *resource)
+{
+    return resource->end - resource->start + 1;
+}
+
+#define PCI_STD_NUM_BARS 6
+#define PCI_COMMAND 4
+
 struct pci_dev {
     struct device dev;
     unsigned short device;
-    struct resource resource[6];
+    struct resource resource[PCI_STD_NUM_BARS];
     unsigned int msi_offered; /**< PCI_IRQ_MSI, PCI_IRQ_MSIX, both or none */
     unsigned int irq_kinds;   /**< that pci_alloc_irq_vectors() was asked for */
     int intx;                 /**< what pci_intx() said last */
 };
+
+#define pci_resource_flags(pdev, bar) ((pdev)->resource[bar].flags)
+#define pci_resource_start(pdev, bar) ((pdev)->resource[bar].start)
+#define pci_resource_len(pdev, bar) ((pdev)->resource[bar].end ? resource_size(&(pdev)->resource[bar]) : 0)
 
 struct inode;
 struct vm_area_struct;
@@ -272,6 +299,7 @@ static inline void pci_intx(struct pci_dev *pdev, int enable)
 }
 
 #define dev_err(device, ...) ((void)(device))
+#define dev_warn dev_err
 
 #define GFP_KERNEL 0
 
@@ -299,4 +327,17 @@ static inline long PTR_ERR(const void *pointer)
 static inline bool IS_ERR(const void *pointer)
 {
     return (uintptr_t)pointer >= (uintptr_t)-4095;
+}
+
+static inline void strscpy(char *to, const char *from, size_t size)
+{
+    (void)snprintf(to, size, "%s", from);
+}
+
+static inline bool __test_and_set_bit(unsigned int bit, unsigned long *bits)
+{
+    bool was_set = *bits >> bit & 1;
+
+    *bits |= 1ul << bit;
+    return was_set;
 }
