@@ -19,7 +19,7 @@ CHAPTERS = {
     "Reference": ["docs/site/reference/manual", "docs/site/reference/c", "docs/site/reference/python"],
     "Specifications": ["docs/device", "docs/channel", "docs/compatibility"],
     "Background": ["docs/design", "docs/security", "docs/performance"],
-    "Project": ["CONTRIBUTING", "tests/guest/README", "CHANGELOG", "SECURITY"],
+    "Project": ["CONTRIBUTING", "tests/guest/README", "CHANGELOG", "docs/upgrade", "SECURITY"],
 }
 # What pages of their own have in theirs
 ELSEWHERE = ("docs/man/", "docs/site/reference/")
