@@ -22,8 +22,8 @@ STOPS = choose(2, 50)  # of the VMM, while its guest answers
 RACING_ROUNDS = choose(1000, 10000)  # both ends sleep and are woken
 PLUGS = choose(5, 100)  # a connection into a guest that runs, and out of it while a program uses it
 EVENT_ROUNDS = choose(20, 1000)  # of events, each with programs of its own
-CALLS = choose(20, 0)  # system calls of each program that fail while it starts; 0: all
-ALLOCATIONS = choose(20, 0)  # the same of allocations
+CALLS = choose(12, 0)  # system calls of each program that fail while it starts; 0: all
+ALLOCATIONS = choose(8, 0)  # the same of allocations
 
 
 seed = int(os.environ.get("CROSSVM_SEED", random.randrange(1 << 32)))
