@@ -91,8 +91,14 @@ static int receive_join(int socket, const char *where, struct crossvm_wire_join 
     size_t num_fds = 0;
     const char *fault;
     ssize_t length;
+    int ready;
 
-    if (poll(&waiting, 1, JOIN_PATIENCE_MS) == 0) {
+    ready = poll(&waiting, 1, JOIN_PATIENCE_MS);
+    if (ready < 0) {
+        message("--join: cannot wait for %s: %s", where, error_reason(errno));
+        return -1;
+    }
+    if (ready == 0) {
         message("--join: nothing came from %s; it must be a socket of a hub that runs", where);
         return -1;
     }

@@ -24,6 +24,13 @@ REMEDIES = re.compile(
     r"|--no-sandbox does without"
 )
 
+# What it says of a descriptor that another process gave and that it cannot examine or use. Linux is never short of anything
+# for that, so such a descriptor is another one than it should be.
+REFUSALS = re.compile(
+    r"gave a (peer page|dataport|descriptor)|the memory that the hub sent|cannot use \d+ bytes of shared memory"
+    r"|cannot be read without waiting|cannot signal the peer"
+)
+
 PATIENCE = 600  # seconds; only bounds a hang
 PR_SET_CHILD_SUBREAPER = 36
 
@@ -62,7 +69,7 @@ class Outcome:
             return None
         if self.status == 0:
             return self.complaint or "it ended with status 0"
-        if not any(REMEDIES.search(line) for line in self.said.splitlines()):
+        if not any(REMEDIES.search(line) or REFUSALS.search(line) for line in self.said.splitlines()):
             return "it does not say what to do"
         return None
 

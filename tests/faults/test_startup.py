@@ -22,7 +22,8 @@ NEVER |= {"execve", "wait4", "unlink", "getppid", "setpgid", "clock_nanosleep"}
 
 # main() of each program begins with the standard streams. What is before is the C library's.
 FIRST = re.compile(r"fcntl\(0, F_GETFD\)")
-LAST = re.compile(r"(epoll_wait|epoll_pwait)\(|poll\(\[\{fd=|exit_group\(")
+# A program that serves has started when it waits for somebody.
+LAST = re.compile(r"(epoll_wait|epoll_pwait)\(|poll\(\[\{fd=")
 
 
 def strace(trace, *options):
@@ -49,7 +50,7 @@ def list_calls(kind, folder):
         if FIRST.search(line):
             started.add(thread)
         begun = thread in started or len(counts) > 1
-        if begun and LAST.search(line):
+        if begun and kind.ready and LAST.search(line):
             ready.add(thread)
         call = (name, counts[thread][name])
         if thread in confined:
