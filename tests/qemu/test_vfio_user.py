@@ -137,12 +137,12 @@ class Driver(QemuTest):
         for i in rounds("kills of senders in the guest", SENDER_KILLS):
             with self.end.stream() as stream:
                 self.vm.run("crossvm cat --send-only link </tmp/lines_to_send &")
+                stream.connect()
                 received = b""
                 if i % 2 == 0:
                     for _ in range(random.randrange(20)):
                         received += stream.recv()
                 else:
-                    stream.connect()
                     self.vm.run("until grep -q '^State:.*S' /proc/$!/status; do :; done")  # its ring is full
                 self.vm.run("kill -9 $!; wait $!; true")
                 try:
