@@ -620,6 +620,44 @@ static void a_count_that_is_a_lie_is_one_event(void **state)
     close(vmm);
 }
 
+/* Stores a word to BAR0. */
+static void store(int vmm, uint32_t offset, uint32_t value)
+{
+    const uint32_t access[5] = {offset, 0, CROSSVM_BAR_EVENT, sizeof(value), value};
+
+    command(vmm, VFIO_USER_REGION_WRITE, 16 + sizeof(value), access, -1);
+    serve();
+}
+
+/* A guest may have counted events of which no doorbell has told when its VMM ends. */
+static void the_last_events_of_a_guest_are_told(void **state)
+{
+    const struct hub_end *own = hub_connection_end(hub.connection, 0);
+    int vmm = greet();
+
+    (void)state;
+    store(vmm, CROSSVM_REG_OWN_SEQ, 2);
+    assert_int_equal(*own->count, 0);
+    close(vmm);
+    serve();
+    assert_int_equal(*own->count, 2);
+    assert_int_equal(eventfd_read(own->peer->doorbell.fd, &(eventfd_t){0}), 0);
+}
+
+static void a_device_that_is_reset_has_no_driver(void **state)
+{
+    const struct hub_end *own = hub_connection_end(hub.connection, 0);
+    int vmm = greet();
+
+    (void)state;
+    store(vmm, CROSSVM_REG_DRIVER, CROSSVM_DRIVER_OPEN);
+    assert_int_equal(own->state, CROSSVM_DRIVER_OPEN);
+    command(vmm, VFIO_USER_RESET, 0, (const uint32_t[5]){0}, -1);
+    serve();
+    assert_int_equal(own->state, CROSSVM_DRIVER_NONE);
+    close(vmm);
+}
+
 /* It reads when it likes, and misses nothing. */
 static void a_vmm_gets_late_replies_when_it_reads(void **state)
 {
@@ -661,6 +699,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_vmm_that_breaks_the_order_is_put_out, set_up_stock, tear_down),
         cmocka_unit_test_setup_teardown(accesses_across_an_end_reach_nothing, set_up_stock, tear_down),
         cmocka_unit_test_setup_teardown(a_count_that_is_a_lie_is_one_event, set_up_stock, tear_down),
+        cmocka_unit_test_setup_teardown(the_last_events_of_a_guest_are_told, set_up_stock, tear_down),
+        cmocka_unit_test_setup_teardown(a_device_that_is_reset_has_no_driver, set_up_stock, tear_down),
         cmocka_unit_test_setup_teardown(a_vmm_gets_late_replies_when_it_reads, set_up_stock, tear_down),
     };
 
