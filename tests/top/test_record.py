@@ -3,14 +3,19 @@
 
 import os
 import pathlib
+import random
 import resource
 import shutil
 import signal
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "qemu"))
+from rounds import RECORDER_KILLS, rounds  # noqa: E402
 
 TOOL = os.environ["CROSSVM_TOOL"]
 MAKE_CALL = os.environ["CROSSVM_MAKE_CALL"]
@@ -21,19 +26,21 @@ MESSAGES = [b"", b"x", b"hello", bytes(range(256)) * 20, b"\0\xff\n"] * 10
 
 def capture(messages, order="<", magic=0xA1B23C4D, unit=10**9, step=0.0):
     """A pcap file, as another program would write it."""
-    file = struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, 147)
+    parts = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, 147)]
     for i, message in enumerate(messages):
         when = 1_000_000_000 + i * step
-        file += struct.pack(order + "IIII", int(when), int(when % 1 * unit), len(message), len(message)) + message
-    return file
+        parts += struct.pack(order + "IIII", int(when), int(when % 1 * unit), len(message), len(message)), message
+    return b"".join(parts)
 
 
-def parse(file):
-    """The times and messages of a file that this machine wrote."""
+def parse(file, cut=False):
+    """The times and messages of a file that this machine wrote; cut: the last one may lack something, and is left out."""
     magic, major, minor, zone, accuracy, _, link = struct.unpack_from("=IHHiIII", file)
     assert (magic, major, minor, zone, accuracy, link) == (0xA1B23C4D, 2, 4, 0, 0, 147)
     at, found = 24, []
     while at < len(file):
+        if cut and (at + 16 > len(file) or at + 16 + struct.unpack_from("=I", file, at + 8)[0] > len(file)):
+            break
         seconds, fraction, length, full = struct.unpack_from("=IIII", file, at)
         assert fraction < 10**9 and length == full and at + 16 + length <= len(file)
         found.append((seconds + fraction / 1e9, file[at + 16 : at + 16 + length]))
@@ -41,7 +48,7 @@ def parse(file):
     return found
 
 
-class RecordTest(unittest.TestCase):
+class Recorder(unittest.TestCase):
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="crossvm-"))
         self.addCleanup(shutil.rmtree, self.folder)
@@ -89,6 +96,8 @@ class RecordTest(unittest.TestCase):
         self.assertEqual(0, record.wait(PATIENCE))
         return parse(copy.read_bytes()), done.stderr.decode()
 
+
+class RecordTest(Recorder):
     def test_record(self):
         record = self.start("record", "link.0", str(self.file))
         begin = time.time()
@@ -202,6 +211,35 @@ class RecordTest(unittest.TestCase):
             subprocess.run([MAKE_CALL, str(program.pid), "crossvm"], check=True, timeout=PATIENCE)
             self.assertEqual(-signal.SIGSYS, program.wait(PATIENCE))
             self.assertIn(b"the thread main made the system call openat", program.stderr.read())
+
+
+class KillTest(Recorder):
+    def test_a_recorder_that_is_killed(self):
+        """What it has written are the first messages, and at most a part of the next; the next session goes.
+
+        The kernel ends a write between two pages, for a process that is killed."""
+        source = self.folder / "source.pcap"
+        messages = [b"%d" % i * (i % 50) for i in range(20000)]
+        source.write_bytes(capture(messages))
+        for _ in rounds("recorders killed", RECORDER_KILLS):
+            self.file.unlink(missing_ok=True)
+            record = self.start("record", "link.0", str(self.file))
+            replay = self.start("replay", "--fast", str(source), "link.1", stderr=subprocess.PIPE)
+            self.await_size(random.randrange(24, 500000))
+            self.end(record)
+            file = self.file.read_bytes()
+            found = [message for _, message in parse(file, cut=True)]
+            self.assertEqual(messages[: len(found)], found)
+            is_cut = len(capture(found)) < len(file)
+            if replay.wait(PATIENCE):  # else it was through
+                self.assertEqual(2, replay.returncode)
+                self.assertIn(b"link.1", replay.stderr.read())
+            replay.stderr.close()
+            receiver = self.start("recv", "link.0", stdout=subprocess.DEVNULL)
+            done = self.run_tool("replay", "--fast", str(self.file), "link.1", status=2 if is_cut else 0)
+            self.assertEqual(0, receiver.wait(PATIENCE))
+            sentence = f"is cut short in message {len(found) + 1}; the {len(found)} before it are whole"
+            self.assertEqual(is_cut, sentence in done.stderr.decode(), done)
 
 
 if __name__ == "__main__":
