@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -30,7 +31,7 @@ static int look_at(const char *view)
     int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
     assert_true(fd >= 0);
-    strcpy(address.sun_path, hub_path(view));
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", hub_path(view));
     assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
     return fd;
 }
@@ -125,7 +126,7 @@ static void memory_is_for_reading_only(const char *view, const char *name, size_
     assert_ptr_not_equal(memory, MAP_FAILED);
     assert_ptr_not_equal(count, MAP_FAILED);
     dataport = crossvm_dataport(end, 0);
-    strcpy(dataport.address, "seen");
+    memcpy(dataport.address, "seen", sizeof("seen"));
     assert_string_equal(memory, "seen");
     assert_int_equal(*count, 0);
     assert_int_equal(crossvm_emit(end), 0);
@@ -166,10 +167,12 @@ static void connections_between_guests_are_shown(void **state)
 static void who_comes_and_goes_is_told(void **state)
 {
     int viewer = look_at("y.view");
-    struct crossvm_wire_observed told = ask_info(viewer);
-    crossvm_end_t *end = hub_open("y");
+    struct crossvm_wire_observed told;
+    crossvm_end_t *end;
 
     (void)state;
+    (void)ask_info(viewer); /* it is told from now on */
+    end = hub_open("y");
     do
         told = hear(viewer, CROSSVM_WIRE_INFO, NULL, 0);
     while (told.ends[1].driver_state != CROSSVM_DRIVER_OPEN);
