@@ -125,11 +125,36 @@ static void handlers_stop_and_set(void **state)
     assert_int_equal(neighbours, 0);
 }
 
+static int looks;
+
+static bool look_thrice(struct hub_look *look)
+{
+    (void)look;
+    return ++looks < 3;
+}
+
+static void a_look_ends_when_it_finds_nothing(void **state)
+{
+    struct hub_look look = {.again = look_thrice};
+
+    (void)state;
+    looks = 0;
+    hub_look_start(test.loop, &look);
+    for (int i = 0; i < 10; i++) { /* a turn each */
+        run(now_ms());
+        test.ends = 0;
+        assert_int_equal(eventfd_read(test.stop, &(eventfd_t){0}), 0);
+    }
+    assert_int_equal(looks, 3);
+    assert_null(look.link);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_is_called_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(handlers_stop_and_set, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_look_ends_when_it_finds_nothing, set_up, tear_down),
     };
 
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
