@@ -5,8 +5,8 @@
  * It leaves a sender about which the same holds as before. It stores into this end's words only.
  *
  * Bounds: a dataport of 4 KiB, the smallest. A call loads shared words at most eight times, and a reservation sleeps at
- * most once. The other calls wait in the same function, but not in their proofs. A call sends at most as many datagrams
- * as its proof says.
+ * most once. The other calls wait in the same function, but not in their proofs. A call sends one datagram, or a
+ * record of many.
  */
 #include "channel.h" /* first: what atomic accesses and copies become */
 
@@ -124,22 +124,5 @@ void prove_batch(void)
     prove(some <= left && some * length <= channel.send.longest && length % CROSSVM_CHANNEL_RECORD_ALIGN == 0,
           "a batch that the peer takes");
     prove(channel.send.at + crossvm_private_record_bytes(some * length) <= channel.send.end, "room in the ring");
-    reached();
-}
-
-/* Up to three datagrams, in one record or in several. */
-void prove_send_many(void)
-{
-    static crossvm_channel_t channel;
-    size_t length = nondet_size(), count = nondet_size();
-    ptrdiff_t given;
-    uint8_t *data;
-
-    assume(length <= 1024 && count <= 3);
-    data = malloc(length * count);
-    begin(&channel);
-    given = crossvm_channel_send_many(&channel, data, length, count, CROSSVM_NOW);
-    prove(given < 0 || (size_t)given <= count, "no more than there were");
-    prove(sender_holds(&channel), "the sender is as it was");
     reached();
 }
