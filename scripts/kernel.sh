@@ -23,7 +23,8 @@ target_select "$@"
 PATH=$PATH:/usr/sbin:/sbin # where depmod and modprobe are; users do not have it
 
 modules="uio uio_pci_generic virtio_pci tun"
-modules="$modules vhost_vsock vmw_vsock_virtio_transport" # of a host and of a guest: what bench/guest compares with
+# Of a host and of a guest: what bench/guest compares with
+modules="$modules vhost_vsock vmw_vsock_virtio_transport vhost_net virtio_net virtio_console"
 if [ "$arch" = amd64 ]; then
     modules="$modules kvm-amd" # on arm64 KVM is built in
 fi

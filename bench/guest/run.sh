@@ -4,8 +4,9 @@
 # run.sh [ARCH [VMM...]]: the cost of a channel between a guest and its host, in instructions of both with their kernels,
 # which an emulated machine counts. Counts repeat within a few per mille; times do not. ARCH is arm64 by default: while
 # QEMU counts, its emulation of AMD SVM delivers interrupts twice, so an amd64 guest can hang, and with two CPUs always
-# does. VMM is crossvm-vm, or a door of a stock QEMU: ivshmem or vfio-user; virtio-vsock is what one would use there without
-# crossvm. Without one, all that are there for ARCH.
+# does. VMM is crossvm-vm, or a door of a stock QEMU: ivshmem or vfio-user. Or it is what one would use there without
+# crossvm: virtio-vsock and virtio-net, which the host's kernel serves (vhost), virtio-serial, and raw-ivshmem, which needs
+# two CPUs; or tcp-in-host, which has no guest. Without one, all that are there for ARCH. Instead of a VMM, `budget` measures what bench/budget.py holds.
 set -eu
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -14,7 +15,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 target_select "${1:-arm64}"
 [ $# -eq 0 ] || shift
 if [ $# -eq 0 ] && [ "$arch" = arm64 ]; then
-    set -- crossvm-vm ivshmem vfio-user virtio-vsock
+    set -- tcp-in-host crossvm-vm ivshmem vfio-user virtio-vsock virtio-net virtio-serial raw-ivshmem
 elif [ $# -eq 0 ]; then
     set -- crossvm-vm
 fi
@@ -46,32 +47,59 @@ TEXT
     sed '1,/^    vmm:/d' "$top/bench/guest/topology.yaml"
 }
 
-# The same, with a socket instead of connections
-vsock_topology() {
-    topology ivshmem | sed '/^connections:/,$d
-        s/\(command_line: .*\)/\1 vsock=5000/
-        s/-nic, none/&, -device, "vhost-vsock-pci,guest-cid=3"/'
+# rival_topology NAME OPTION...: the same, with something else instead of connections, which these options of QEMU make
+rival_topology() {
+    name=$1
+    shift
+    options=$(printf ', "%s"' "$@")
+    topology ivshmem | sed "/^connections:/,\$d
+        s/\(command_line: .*\)/\1 rival=$name/
+        s|-nic, none|&$options|"
 }
 
-# The host's modules
-add_vsock() {
+# add_modules NAME...: of the host
+add_modules() {
     mkdir -p "$bundle/modules"
-    for module in vhost_iotlb vhost vsock vmw_vsock_virtio_transport_common vhost_vsock; do
+    for module; do
         cp "$kernel/modules/$module.ko" "$bundle/modules"
     done
 }
 
-"$top/scripts/quietly" "[bench] building the programs at sockets" cmake --build "$programs" --target socket_bench
+add_rival() {
+    add_qemu
+    case $1 in
+    virtio-vsock)
+        add_modules vhost_iotlb vhost vsock vmw_vsock_virtio_transport_common vhost_vsock
+        set -- "$1" -device vhost-vsock-pci,guest-cid=3
+        ;;
+    virtio-net)
+        add_modules vhost_iotlb vhost tun tap vhost_net
+        set -- "$1" -netdev tap,id=net,ifname=crossvm0,script=no,downscript=no,vhost=on \
+            -device virtio-net-pci,netdev=net,romfile=
+        ;;
+    virtio-serial)
+        set -- "$1" -chardev socket,id=serial,path=/tmp/crossvm-bench-serial,server=on,wait=off \
+            -device virtio-serial-pci -device virtserialport,chardev=serial
+        ;;
+    raw-ivshmem)
+        set -- "$1" -object memory-backend-file,id=raw,mem-path=/dev/shm/crossvm-bench-ivshmem,size=32M,share=on \
+            -device ivshmem-plain,memdev=raw
+        ;;
+    esac
+    rival_topology "$@" >"$bundle/$1.yaml"
+}
+
+"$top/scripts/quietly" "[bench] building the rivals" cmake --build "$programs" --target rival_bench
 rm -rf "$bundle"
 mkdir -p "$bundle"
 "$top/scripts/busybox-tree" "$bundle/guest" "$top/bench/guest/guest-init" "$sysroot/bin/busybox"
 mkdir -p "$bundle/guest/lib/modules"
 cp "$kernel"/modules/*.ko "$driver/crossvm.ko" "$bundle/guest/lib/modules"
-cp "$programs/src/tool/crossvm" "$programs/bench/guest/socket_bench" "$bundle/guest/bin"
+cp "$programs/src/tool/crossvm" "$programs/bench/guest/rival_bench" "$bundle/guest/bin"
 "$top/scripts/make-initramfs" "$bundle/guest.cpio" "$bundle/guest"
 rm -rf "$bundle/guest"
 ln -s "$kernel/vmlinux" "$bundle"
-cp "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" "$programs/bench/guest/socket_bench" \
+cp "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" "$programs/bench/guest/rival_bench" \
     "$top/bench/guest/host-run" "$bundle"
 for vmm; do
     case $vmm in
@@ -80,13 +108,12 @@ for vmm; do
         add_qemu
         topology "$vmm" >"$bundle/$vmm.yaml"
         ;;
-    virtio-vsock)
-        add_qemu
-        add_vsock
-        vsock_topology >"$bundle/$vmm.yaml"
-        ;;
+    tcp-in-host) ;;
+    virtio-vsock | virtio-net | virtio-serial | raw-ivshmem) add_rival "$vmm" ;;
+    budget) cp "$top/bench/guest/topology.yaml" "$bundle/crossvm-vm.yaml" ;;
     *)
-        echo "run.sh: '$vmm' is nothing to measure: it can be crossvm-vm, ivshmem, vfio-user or virtio-vsock" >&2
+        echo "run.sh: '$vmm' is nothing to measure: it can be crossvm-vm, ivshmem, vfio-user, virtio-vsock, virtio-net," \
+            "virtio-serial, raw-ivshmem or tcp-in-host" >&2
         exit 2
         ;;
     esac
@@ -99,9 +126,14 @@ measure() {
     "$top/scripts/with-kvm" --arch "$arch" --icount --smp "$cpus" --memory 2048 --timeout 1800 "$bundle" ./host-run "$@"
 }
 
-printf '%-58s %12s %8s\n' "guest and host, $arch" instructions exits
-echo "on one CPU"
-measure 1 one "$@"
-[ "$arch" != amd64 ] || exit 0
-echo "on two CPUs, one each"
+# What can share a CPU with the host's program: a ring alone has nothing to wait for.
+one=
+for vmm; do
+    [ "$vmm" = raw-ivshmem ] || one="$one $vmm"
+done
+echo "[bench] guest and host, $arch, on one CPU"
+# shellcheck disable=SC2086 # a list of words
+measure 1 one $one
+[ "$arch" != amd64 ] && [ "$1" != budget ] || exit 0
+echo "[bench] guest and host, $arch, on two CPUs, one each"
 measure 2 two "$@"
