@@ -2,25 +2,29 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Instructions that budget.toml allows, and those that programs take.
 
-budget.py check BUILD...      measures, and fails where a figure is more than 1 % away from its budget
-budget.py measure BUILD...    prints what the section of this machine would say
-budget.py applies COMPILER    succeeds if there is a section for this system and such a compiler, for example gcc-12
+budget.py check WHAT             measures, and fails where a figure is more than 1 % away from its budget
+budget.py measure WHAT           prints what the section of this system would say
+budget.py applies WHAT COMPILER  succeeds if there is a section for this system and such a compiler, for example gcc-12
 
-BUILD is a tree that has bench/channel/channel_bench and bench/hub/hub_bench.
+WHAT is a build tree that has bench/channel/channel_bench and bench/hub/hub_bench; or "guest": what a guest and its host need
+with their kernels.
 """
 
+import argparse
 import pathlib
 import platform
+import subprocess
 import sys
 import tomllib
 
 import counts
+import figures
 import machine
 
 FILE = pathlib.Path(__file__).resolve().parent / "budget.toml"
 TOLERANCE = 0.01
 
-# How each figure is measured, by its name in the file
+# How each figure of a build tree is measured, by its name in the file
 FIGURES = {
     **{f"{rival}: {name}": lambda build, rival=rival, how=how: counts.message(build, rival, how)
        for rival, hows in {"channel": ("single", "batch"), "channel, in place": ("single",),
@@ -32,14 +36,34 @@ FIGURES = {
 }
 
 
-def section_name():
-    return f"{machine.suite()}-{platform.machine()}"
+GUEST_FIGURES = ("round trip", "message to the guest", "message from the guest")
 
 
-def section():
-    """The budgets of this system, by name; and the compiler that they are of."""
-    budgets = dict(tomllib.loads(FILE.read_text()).get(section_name(), {}))
-    return budgets, budgets.pop("compiler", None)
+def measure_tree(build):
+    """Names and figures of a build tree, one after the other."""
+    for name, figure in FIGURES.items():
+        yield name, figure(build)
+
+
+def measure_guest(_):
+    """The same of a guest in crossvm-vm on one CPU, both ends of whose channel sleep."""
+    done = subprocess.run([machine.TOP / "bench/guest/run.sh", "arm64", "budget"], stdout=subprocess.PIPE, text=True)
+    found = figures.summarize(figures.repetitions(done.stdout.splitlines()))
+    if done.returncode or not found:
+        raise counts.CannotCount(f"bench/guest/run.sh failed; it said:\n{done.stdout}")
+    for name in GUEST_FIGURES:
+        yield name, next(figure.value for figure in found if figure.name == name)
+
+
+def section_name(what):
+    return f"{machine.suite()}-{'guest' if what == 'guest' else platform.machine()}"
+
+
+def section(what):
+    """The budgets of this system, by name; and what they were measured with: the compiler, and a guest's kernel."""
+    budgets = tomllib.loads(FILE.read_text()).get(section_name(what), {})
+    return ({name: value for name, value in budgets.items() if not isinstance(value, str)},
+            {name: value for name, value in budgets.items() if isinstance(value, str)})
 
 
 def verdict(name, budget, measured):
@@ -54,39 +78,49 @@ def verdict(name, budget, measured):
             f"{FILE.name} in the same commit, whose message says why.")
 
 
-def check(build):
+def other_kernel(means):
+    """A sentence if the guest's kernel is not that of the budgets."""
+    kernel = machine.text(machine.TOP / "build/kernel/arm64/version")
+    if means.get("kernel", kernel) == kernel:
+        return ""
+    return f" The budget is of kernel {means['kernel']}, and this is {kernel}: look first whether that is the reason."
+
+
+def check(what):
     """Prints each figure, and returns how many are beyond their budgets."""
-    budgets, _ = section()
-    unknown = budgets.keys() ^ FIGURES.keys()
+    budgets, means = section(what)
+    measured = dict((measure_guest if what == "guest" else measure_tree)(what))
+    unknown = budgets.keys() ^ measured.keys()
     if unknown:
-        print(f"budget.py: {FILE.name} [{section_name()}] and what is measured differ in: {', '.join(sorted(unknown))}. "
+        print(f"budget.py: {FILE.name} [{section_name(what)}] and what is measured differ in: {', '.join(sorted(unknown))}. "
               f"'budget.py measure' prints the whole section.", file=sys.stderr)
         return len(unknown)
     failed = 0
     for name, budget in budgets.items():
-        measured = FIGURES[name](build)
-        print(f"{name}: {measured:.2f} of {budget:.2f}", flush=True)
-        complaint = verdict(name, budget, measured)
+        print(f"{name}: {measured[name]:.2f} of {budget:.2f}", flush=True)
+        complaint = verdict(name, budget, measured[name])
         if complaint:
             failed += 1
-            print(f"budget.py: {complaint}", file=sys.stderr)
+            print(f"budget.py: {complaint}{other_kernel(means) if what == 'guest' else ''}", file=sys.stderr)
     return failed
 
 
-def measure(build):
-    print(f"[{section_name()}]")
-    for name, figure in FIGURES.items():
-        print(f'"{name}" = {figure(build):.2f}', flush=True)
+def measure(what):
+    print(f"[{section_name(what)}]")
+    for name, value in (measure_guest if what == "guest" else measure_tree)(what):
+        print(f'"{name}" = {value:.2f}', flush=True)
 
 
 def main():
-    if len(sys.argv) != 3 or sys.argv[1] not in ("check", "measure", "applies"):
-        sys.exit("usage: budget.py check|measure BUILD | applies COMPILER")
-    action, argument = sys.argv[1:]
-    if action == "applies":
-        sys.exit(section()[1] != argument)
+    parser = argparse.ArgumentParser(prog="budget.py", allow_abbrev=False)
+    parser.add_argument("action", choices=("check", "measure", "applies"))
+    parser.add_argument("what", help="a build tree, or guest")
+    parser.add_argument("compiler", nargs="?", help="for applies")
+    chosen = parser.parse_args()
+    if chosen.action == "applies":
+        sys.exit(section(chosen.what)[1].get("compiler") != chosen.compiler)
     try:
-        sys.exit(check(argument) > 0 if action == "check" else measure(argument))
+        sys.exit(check(chosen.what) > 0 if chosen.action == "check" else measure(chosen.what))
     except counts.CannotCount as error:
         sys.exit(f"budget.py: {error}")
 

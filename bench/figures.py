@@ -62,12 +62,20 @@ def parse(line):
     return Key(group, name, of, axis or None, float(at) if axis else None, unit, by), float(value)
 
 
-def summarize(repetitions):
-    """Figures of a dictionary: key to the values of all repetitions."""
+def repetitions(source):
+    """Key to the values of all repetitions, of the lines that are figures."""
+    found = {}
+    for parsed in filter(None, map(parse, source)):
+        found.setdefault(parsed[0], []).append(parsed[1])
+    return found
+
+
+def summarize(found):
+    """Figures of such a dictionary."""
     return [
         Figure(**dataclasses.asdict(key), value=statistics.median(values), low=min(values), high=max(values),
                samples=len(values))
-        for key, values in repetitions.items()
+        for key, values in found.items()
     ]
 
 

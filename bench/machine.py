@@ -62,7 +62,7 @@ def tools():
         "callgrind": ("valgrind", number(output("valgrind", "--version"))),
         "icount": ("QEMU", number(output("qemu-system-aarch64", "--version"))),
         "VMM": ("QEMU", number(text(TOP / "build/qemu-arm64/version"))),
-        "guest's and host's kernel": ("Linux", text(TOP / "build/kernel/arm64/version")),
+        "guest and host kernel": ("Linux", text(TOP / "build/kernel/arm64/version")),
         "boost": ("Boost", package("libboost-dev")),
         "ck": ("Concurrency Kit", package("libck-dev")),
         "ZeroMQ": ("libzmq", package("libzmq3-dev")),

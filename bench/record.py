@@ -17,28 +17,27 @@ import tables
 RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 
 
-def show(repetitions):
+def show(recent):
     """Tables of the figures that came since the last other line."""
-    recent = figures.summarize(repetitions)
-    for group in tables.ordered(figure.group for figure in recent):
+    found = figures.summarize(figures.repetitions(recent))
+    for group in tables.ordered(figure.group for figure in found):
         print("\n".join([f"  {group}"] + ["    " + line for line in tables.table(
-            [figure for figure in recent if figure.group == group])]), flush=True)
+            [figure for figure in found if figure.group == group])]), flush=True)
 
 
 def take(source):
     """Shows what comes, and returns all figures: key to values."""
-    everything, recent = {}, {}
+    lines, recent = [], []
     for line in source:
-        parsed = figures.parse(line)
-        if parsed is None:
-            show(recent)
-            recent = {}
-            print(line, end="", flush=True)
+        if figures.parse(line):
+            recent.append(line)
             continue
-        for repetitions in (everything, recent):
-            repetitions.setdefault(parsed[0], []).append(parsed[1])
+        show(recent)
+        print(line, end="", flush=True)
+        lines += recent
+        recent = []
     show(recent)
-    return everything
+    return figures.repetitions(lines + recent)
 
 
 def as_numbers(version):

@@ -4,36 +4,20 @@
  *
  *   channel_bench [REPETITIONS [RIVAL]]         prints figures; repetitions take turns between the rivals
  *   channel_bench count RIVAL single|batch N    N messages there within one process, by exchange(), for callgrind
+ *   channel_bench icount                        the same of all rivals, where an instruction takes one nanosecond
  */
-#include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "../figure.h"
-#include "rival.h"
+#include "bench.h"
 
-enum measure { SINGLE, BATCHES, LATENCY, BULK_IN_PLACE, BULK_COPIED, NUM_MEASURES };
-
-static const struct {
-    const char *name, *unit;
-} texts[NUM_MEASURES] = {{"messages of 64 bytes", "M/s"},
-                         {"messages of 64 bytes, 32 at a time", "M/s"},
-                         {"one way", "us"},
-                         {"messages of 64 KiB, in place", "GB/s"},
-                         {"messages of 64 KiB, copied", "GB/s"}};
-
-/* Of the times of one way; each a figure of its own, too. */
-static const double percentiles[] = {1, 25, 50, 75, 90, 99, 99.9};
-
-static const struct rival *const rivals[] = {
+const struct rival *const rivals[] = {
     &rival_channel, &rival_channel_in_place, &rival_channel_strict, &rival_channel_bulk, &rival_plain,
 #ifdef WITH_BOOST
     &rival_boost,
@@ -49,7 +33,7 @@ static const struct rival *const rivals[] = {
     &rival_iceoryx, &rival_iceoryx_bulk,
 #endif
 };
-#define NUM_RIVALS (sizeof(rivals) / sizeof(rivals[0]))
+const size_t num_rivals = sizeof(rivals) / sizeof(rivals[0]);
 
 void die(const char *format, ...)
 {
@@ -62,14 +46,7 @@ void die(const char *format, ...)
     _exit(1);
 }
 
-/*
- * Time
- */
-
-static double *stamps;
-static size_t num_stamps;
-
-static double now(void)
+double now(void)
 {
     struct timespec time;
 
@@ -77,244 +54,23 @@ static double now(void)
     return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
-static void stamp(uint64_t number)
-{
-    (void)number;
-    stamps[num_stamps++] = now();
-}
-
-static void look_away(uint64_t number)
-{
-    (void)number;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-/*
- * The mean time of a chunk, without those in which one of the processes did not run: virtual processors are taken away
- * unseen, and a chunk that takes three times as long as the tenth percentile says nothing about the code.
- */
-static double typical_chunk(void)
-{
-    double sum = 0;
-    size_t kept = 0;
-
-    for (size_t i = 0; i + 1 < num_stamps; i++)
-        stamps[i] = stamps[i + 1] - stamps[i];
-    num_stamps--;
-    qsort(stamps, num_stamps, sizeof(*stamps), compare);
-    for (; kept < num_stamps && stamps[kept] <= 3 * stamps[num_stamps / 10]; kept++)
-        sum += stamps[kept];
-    return sum / (double)kept;
-}
-
-/*
- * Two processes
- */
-
-static void run_on(int processor)
-{
-    cpu_set_t set;
-
-    CPU_ZERO(&set);
-    CPU_SET(processor, &set);
-    if (sched_setaffinity(0, sizeof(set), &set) < 0)
-        die("cannot run on processor %d: %s", processor, strerror(errno));
-}
-
-static uint64_t amount(const struct rival *rival, enum measure measure)
-{
-    if (measure == LATENCY)
-        return rival->is_slow ? 20000 : 200000;
-    if (measure == BULK_IN_PLACE || measure == BULK_COPIED)
-        return 20000;
-    return CHUNK * (rival->is_slow ? 100u : 2000u);
-}
-
-static bool can(const struct rival *rival, enum measure measure)
-{
-    const void *const calls[NUM_MEASURES] = {(const void *)rival->put, (const void *)rival->put_batches,
-                                             (const void *)rival->ping, (const void *)rival->put_bulk,
-                                             (const void *)rival->put_bulk};
-
-    return calls[measure] != NULL;
-}
-
-static void produce(const struct rival *rival, void *way, enum measure measure, uint64_t count)
-{
-    if (measure == SINGLE)
-        rival->put(way, count);
-    else if (measure == BATCHES)
-        rival->put_batches(way, count);
-    else if (measure == LATENCY)
-        rival->bounce(way, count);
-    else
-        rival->put_bulk(way, count, measure == BULK_IN_PLACE);
-}
-
-static void print(const struct rival *rival, enum measure measure, double value)
-{
-    figure_print(&(struct figure){.group = "two processes",
-                                  .name = texts[measure].name,
-                                  .of = rival->name,
-                                  .unit = texts[measure].unit,
-                                  .by = "clock"},
-                 value);
-}
-
-static void print_latencies(const struct rival *rival, uint64_t count)
-{
-    qsort(stamps, count, sizeof(*stamps), compare);
-    print(rival, LATENCY, stamps[count / 2]);
-    for (size_t i = 0; i < sizeof(percentiles) / sizeof(percentiles[0]); i++)
-        figure_print(&(struct figure){.group = "two processes",
-                                      .name = texts[LATENCY].name,
-                                      .of = rival->name,
-                                      .axis = "percentile",
-                                      .at = percentiles[i],
-                                      .unit = texts[LATENCY].unit,
-                                      .by = "clock"},
-                     stamps[(size_t)((double)count * percentiles[i] / 100)]);
-}
-
-static void consume(const struct rival *rival, void *way, enum measure measure, uint64_t count)
-{
-    switch (measure) {
-    case SINGLE:
-        rival->get(way, count, stamp);
-        print(rival, measure, CHUNK * 1e3 / typical_chunk());
-        break;
-    case BATCHES:
-        rival->get_batches(way, count, stamp);
-        print(rival, measure, CHUNK * 1e3 / typical_chunk());
-        break;
-    case LATENCY:
-        for (uint64_t number = 0; number < count; number++) {
-            const double begin = now();
-
-            rival->ping(way, number);
-            stamps[number] = (now() - begin) / 2e3;
-        }
-        print_latencies(rival, count);
-        break;
-    default:
-        rival->get_bulk(way, count, measure == BULK_IN_PLACE, stamp);
-        print(rival, measure, BULK_BYTES / typical_chunk());
-    }
-}
-
-static void await_peer(const struct rival *rival, void *way)
+void await_peer(const struct rival *rival, void *way)
 {
     while (rival->is_ready && !rival->is_ready(way))
         sched_yield();
-}
-
-/* A process of its own, so that libraries which keep state find none of another repetition. */
-static pid_t start_end(const struct rival *rival, enum measure measure, void *memory, int end)
-{
-    const uint64_t count = amount(rival, measure);
-    const pid_t child = fork();
-    void *way;
-
-    if (child < 0)
-        die("cannot fork: %s", strerror(errno));
-    if (child > 0)
-        return child;
-    run_on(1 - end);
-    way = rival->attach(memory, end);
-    await_peer(rival, way);
-    if (end == 0)
-        produce(rival, way, measure, count);
-    else
-        consume(rival, way, measure, count);
-    if (rival->leave)
-        rival->leave(way);
-    (void)fflush(stdout);
-    _exit(0);
-}
-
-static void measure_once(const struct rival *rival, enum measure measure, void *memory)
-{
-    pid_t ends[2];
-    int status;
-
-    rival->prepare(memory);
-    num_stamps = 0;
-    for (int end = 0; end < 2; end++)
-        ends[end] = start_end(rival, measure, memory, end);
-    for (int end = 0; end < 2; end++)
-        if (waitpid(ends[end], &status, 0) != ends[end] || status != 0)
-            die("%s: an end failed", rival->name);
-}
-
-/* With `only`, of one rival. */
-static void measure_all(int repetitions, const char *only, void *memory)
-{
-    for (int repetition = 0; repetition < repetitions; repetition++)
-        for (int measure = 0; measure < NUM_MEASURES; measure++)
-            for (size_t k = 0; k < NUM_RIVALS; k++) {
-                /* Every other time backwards: who comes after a rival that sleeps meets a machine that slept, too. */
-                const size_t i = repetition % 2 ? NUM_RIVALS - 1 - k : k;
-
-                if ((!only || strcmp(only, rivals[i]->name) == 0) && can(rivals[i], (enum measure)measure))
-                    measure_once(rivals[i], (enum measure)measure, memory);
-            }
-}
-
-/*
- * Both ends in one process, in turns: for callgrind, which sees one processor
- */
-
-/* A function of its own, which counts.py names: what is before it does not count. */
-__attribute__((noinline)) void exchange(const struct rival *rival, void *const way[2], bool batch, uint64_t count);
-
-void exchange(const struct rival *rival, void *const way[2], bool batch, uint64_t count)
-{
-    for (uint64_t done = 0; done < count; done += 8 * BATCH) {
-        if (batch) {
-            rival->put_batches(way[0], 8 * BATCH);
-            rival->get_batches(way[1], 8 * BATCH, look_away);
-        } else {
-            rival->put(way[0], 8 * BATCH);
-            rival->get(way[1], 8 * BATCH, look_away);
-        }
-    }
-}
-
-static void count_instructions(const char *name, bool batch, uint64_t count, void *memory)
-{
-    for (size_t i = 0; i < NUM_RIVALS; i++) {
-        const struct rival *rival = rivals[i];
-        void *way[2];
-
-        if (strcmp(rival->name, name) != 0 || (batch && !rival->put_batches))
-            continue;
-        rival->prepare(memory);
-        for (int turn = 0; turn < 6; turn++) /* each may have to wait for the other */
-            way[turn % 2] = rival->attach(memory, turn % 2);
-        for (int end = 0; end < 2; end++)
-            await_peer(rival, way[end]);
-        exchange(rival, way, batch, count);
-        return;
-    }
-    die("there is no rival \"%s\" that can do this", name);
 }
 
 int main(int argc, char **argv)
 {
     void *memory = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 
-    stamps = malloc(1000000 * sizeof(*stamps));
-    if (memory == MAP_FAILED || !stamps)
+    if (memory == MAP_FAILED)
         die("no memory");
     if (argc == 5 && strcmp(argv[1], "count") == 0)
-        count_instructions(argv[2], strcmp(argv[3], "batch") == 0, strtoull(argv[4], NULL, 10), memory);
+        exchange_messages(argv[2], strcmp(argv[3], "batch") == 0, strtoull(argv[4], NULL, 10), memory);
+    else if (argc == 2 && strcmp(argv[1], "icount") == 0)
+        print_instructions(memory);
     else
-        measure_all(argc > 1 ? atoi(argv[1]) : 7, argc > 2 ? argv[2] : NULL, memory);
+        measure_processes(argc > 1 ? atoi(argv[1]) : 7, argc > 2 ? argv[2] : NULL, memory);
     return 0;
 }

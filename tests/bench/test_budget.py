@@ -36,7 +36,7 @@ class Check(unittest.TestCase):
         said = io.StringIO()
         with tempfile.TemporaryDirectory() as folder:
             file = pathlib.Path(folder, "budget.toml")
-            lines = [f"[{budget.section_name()}]", 'compiler = "gcc-1"', *(f'"{name}" = {n}' for name, n in budgets.items())]
+            lines = [f"[{budget.section_name('build')}]", 'compiler = "gcc-1"', *(f'"{name}" = {n}' for name, n in budgets.items())]
             file.write_text("\n".join(lines))
             figures = {name: lambda build, value=value: value for name, value in measured.items()}
             with mock.patch.multiple(budget, FILE=file, FIGURES=figures), contextlib.redirect_stderr(said), \
@@ -51,6 +51,11 @@ class Check(unittest.TestCase):
         self.assertEqual(failed, 2)
         self.assertRegex(said, "(?s)'a' takes 11.*'c' takes 29")
 
+    def test_another_kernel_is_named(self):
+        with mock.patch.object(budget.machine, "text", return_value="6.1-2"):
+            self.assertEqual(budget.other_kernel({"kernel": "6.1-2"}), "")
+            self.assertIn("kernel 6.1-1, and this is 6.1-2", budget.other_kernel({"kernel": "6.1-1"}))
+
     def test_file_and_program_name_the_same_figures(self):
         failed, said = self.check({"a": 10, "old": 1}, {"a": 10, "new": 1})
         self.assertEqual(failed, 2)
@@ -62,12 +67,16 @@ class File(unittest.TestCase):
         for name, section in tomllib.loads(budget.FILE.read_text()).items():
             with self.subTest(name):
                 self.assertRegex(section.pop("compiler"), r"^gcc-\d+$")
-                self.assertEqual(section.keys(), budget.FIGURES.keys())
+                guest = name.endswith("-guest")
+                self.assertEqual("kernel" in section, guest)
+                section.pop("kernel", None)
+                self.assertEqual(section.keys(), set(budget.GUEST_FIGURES) if guest else budget.FIGURES.keys())
 
     def test_applies_to_that_compiler_only(self):
-        applies = [subprocess.run([sys.executable, budget.__file__, "applies", name]).returncode == 0
-                   for name in (budget.section()[1] or "gcc-12", "gcc-0")]
-        self.assertEqual(applies, [budget.section()[1] is not None, False])
+        compiler = budget.section("build")[1].get("compiler")
+        applies = [subprocess.run([sys.executable, budget.__file__, "applies", "build", name]).returncode == 0
+                   for name in (compiler or "gcc-12", "gcc-0")]
+        self.assertEqual(applies, [compiler is not None, False])
 
 
 if __name__ == "__main__":
