@@ -162,6 +162,7 @@ libnss-wrapper     # a user for dropbear that /etc/passwd does not have
 libzmq3-dev        # another
 openssh-client     # ssh -L, to compare with
 python3            # measures, records and compares figures
+python3-matplotlib # draws them
 valgrind           # counts instructions
 LIST
 }
