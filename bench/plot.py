@@ -89,11 +89,11 @@ def guest(report):
         dots(axis, report.of(group=ONE, name=name, axis="bytes", at=at), title)
     spinning = report.of(group=TWO, name="round trip, both look first", at=64)
     if spinning:
-        dots(axes.flat[5], spinning, "Round trip, awake, a CPU each")
+        dots(axes.flat[5], spinning, "Round trip, awake, two CPUs")
     else:
         axes.flat[5].set_axis_off()
     drawing.subplots_adjust(left=0.095, right=0.985, top=0.87, bottom=0.13, hspace=0.4, wspace=0.42)
-    return (drawing, "Between a guest and its host, in instructions of all (less is better)",
+    return (drawing, "Between a guest and its host, on one CPU: instructions of all (less is better)",
             "Instructions: connections of crossvm beside virtio-vsock, virtio-net, virtio-serial and raw ivshmem.",
             foot(report, "icount"))
 

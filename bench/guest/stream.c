@@ -166,7 +166,7 @@ void stream_measure(const struct stream *stream)
 {
     int fd = stream->in_host();
 
-    /* Not counted: the guest boots meanwhile, and the host's scheduler gives a new program more than it has later. */
+    /* Not counted: the guest boots meanwhile, and the first round trips cost something else than all later ones. */
     round_trips(fd, MESSAGE_BYTES, 4 * ROUNDS);
     for (int repetition = 0; repetition < REPETITIONS; repetition++) {
         round_trips_clear();
