@@ -5,7 +5,6 @@
  */
 #pragma once
 
-#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 

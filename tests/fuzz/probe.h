@@ -7,7 +7,6 @@
 
 #include "../model/kernel.h"
 
-#define static_assert(condition) _Static_assert(condition, #condition)
 #define min_t(type, a, b) ((type)(a) < (type)(b) ? (type)(a) : (type)(b))
 
 /*

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +30,8 @@ typedef uint64_t resource_size_t;
 #define __iomem
 #define __force
 #define likely(condition) (condition)
+#undef static_assert /* the C library's wants a message before C23 */
+#define static_assert(condition) _Static_assert(condition, #condition)
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 #define PAGE_SIZE 4096UL
 #define IS_ALIGNED(value, to) (((value) & ((to)-1)) == 0)
