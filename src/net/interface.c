@@ -134,6 +134,7 @@ static int attach(struct interface *interface, const char *name)
 {
     struct ifreq request = {.ifr_flags =
                                 (short)((interface->layer == NET_IP ? IFF_TUN : IFF_TAP) | IFF_NO_PI | IFF_VNET_HDR)};
+    const char *shown = name ? name : "crossvm0"; /* in messages */
     int header = INTERFACE_HEADER_BYTES, little_endian = 1;
 
     (void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name ? name : DEFAULT_NAME);
@@ -141,13 +142,13 @@ static int attach(struct interface *interface, const char *name)
         if (errno == EPERM)
             message("may not make the network interface %s: that takes the right CAP_NET_ADMIN, or let `ip tuntap add "
                     "dev %s mode %s user USER` make it",
-                    name ? name : "crossvm0", name ? name : "crossvm0", interface->layer == NET_IP ? "tun" : "tap");
+                    shown, shown, interface->layer == NET_IP ? "tun" : "tap");
         else if (errno == EBUSY)
-            message("another program has the network interface %s: choose another with --interface", name);
+            message("another program has the network interface %s: choose another with --interface", shown);
         else if (errno == EINVAL)
-            message("there is a network interface %s already, of another kind: choose another with --interface", name);
+            message("there is a network interface %s already, of another kind: choose another with --interface", shown);
         else
-            message("cannot make the network interface %s: %s", name ? name : "crossvm0", error_reason(errno));
+            message("cannot make the network interface %s: %s", shown, error_reason(errno));
         return -1;
     }
     memcpy(interface->name, request.ifr_name, IFNAMSIZ);

@@ -20,7 +20,6 @@ struct traffic {
     bool full;                /**< the ring had no room for a frame */
     bool waiting;             /**< the interface had no frame when it was looked at last */
     const char *complaint;    /**< what is wrong with the peer's hello, after -EPROTO */
-    uint64_t dropped;         /**< frames that the interface did not take */
 };
 
 /**

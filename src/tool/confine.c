@@ -24,7 +24,7 @@ int confine(const struct lock_down *lock, const struct filter_list *calls)
     return filter_enter(&filter);
 }
 
-/* --- who looks on --- */
+/* --- observers --- */
 
 static struct filter_list observer_calls(bool writes_file)
 {

@@ -152,7 +152,7 @@ static void *send_all(void *argument)
 
     for (uint32_t i = 0; i < MESSAGES && sent == sizeof(i); i++) {
         if (i % 500 == 0)
-            usleep(1000); /* the other end sleeps */
+            usleep(1000); /* time for the other end to fall asleep; if it does not, a wake-up less is tried */
         sent = crossvm_channel_send(channel, &i, sizeof(i), FOREVER);
     }
     return sent == sizeof(uint32_t) ? NULL : channel;

@@ -172,7 +172,7 @@ static void a_reservation_at_the_start_of_the_ring_is_no_record(void **state)
         receive(pair, 1, 40);
     }
     assert_int_equal(crossvm_channel_reserve(&pair->end[0].channel, &data, 400, NOW), 400);
-    memset(data, 0, 400); /* many records of no bytes, for who takes them for records */
+    memset(data, 0, 400); /* many records of no bytes, if they are taken for records */
     look(&watch);
     assert_true(messages(&watch, 0) <= 30);
     send(pair, 0, 100); /* it fits behind the others after all */
