@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "../../src/common/clock.h"
+#include "../../src/common/descriptor_limit.h"
 #include "../../src/hub/hub.h"
 #include "../../src/wire/door.h"
 #include "../figure.h"
@@ -131,7 +132,7 @@ static void start_hub(struct hub_process *process, unsigned int connections, boo
 
 static void remove_files(const struct hub_process *process)
 {
-    static const char *const kinds[] = {"sock", "lock", "vmm", "vmm.lock"};
+    static const char *const kinds[] = {"sock", "lock", "vmm", "vmm.lock", "view", "view.lock"};
     char name[16], path[128];
 
     for (unsigned int i = 0; i < process->connections; i++) {
@@ -250,20 +251,23 @@ static int count(const char *word, unsigned int connections, unsigned int events
     return 1;
 }
 
-/* A process has some descriptors for each connection. */
-static void raise_limit(void)
-{
-    struct rlimit limit;
+/* A hub has at most this many for a connection of which both ends are taken. Root may raise the hard limit, too. */
+#define DESCRIPTORS_A_CONNECTION 20
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
+static int raise_limit(void)
+{
+    const rlim_t needed = (rlim_t)numbers[NUMBERS - 1] * DESCRIPTORS_A_CONNECTION;
+    const struct rlimit limit = {needed, needed};
+
+    if (setrlimit(RLIMIT_NOFILE, &limit))
+        descriptor_limit_raise();
+    return descriptor_limit_check("the benchmark's largest hub", needed);
 }
 
 int main(int argc, char **argv)
 {
-    raise_limit();
+    if (raise_limit())
+        return 1;
     if (argc == 5 && strcmp(argv[1], "count") == 0)
         return count(argv[2], (unsigned int)atoi(argv[3]), (unsigned int)atoi(argv[4]));
     return measure();

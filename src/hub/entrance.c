@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "../common/message.h"
@@ -95,33 +94,37 @@ static void pause_ended(struct hub_timer *timer, int64_t now)
     watch(entrance);
 }
 
-static void closed(struct hub_source *source, uint32_t events)
+static bool is_still_closing(struct hub_look *look)
 {
-    struct hub_entrance *entrance = (struct hub_entrance *)((char *)source - offsetof(struct hub_entrance, closed));
-    eventfd_t count;
+    struct hub_entrance *entrance = (struct hub_entrance *)((char *)look - offsetof(struct hub_entrance, closed));
 
-    (void)events;
-    /* First: a thread that ends after the look at the closer signals again. */
-    (void)eventfd_read(source->fd, &count);
     if (foreign_closer_is_busy(entrance->closer))
-        return;
+        return true;
     watch(entrance);
     if (entrance->all_is_closed)
         entrance->all_is_closed(entrance);
+    return false;
+}
+
+/* Whether nothing is left to be closed. Else nobody is let in until then. */
+static bool is_all_closed(struct hub_entrance *entrance)
+{
+    if (!foreign_closer_is_busy(entrance->closer))
+        return true;
+    watch(entrance);
+    hub_look_when_rung(entrance->loop, &entrance->closed);
+    return false;
 }
 
 void hub_entrance_hang_up(struct hub_entrance *entrance, int fd)
 {
     foreign_hang_up(entrance->closer, fd);
-    watch(entrance);
+    (void)is_all_closed(entrance);
 }
 
 bool hub_entrance_dispose(struct hub_entrance *entrance, int fd)
 {
-    bool closed = foreign_close(entrance->closer, fd);
-
-    watch(entrance);
-    return closed;
+    return foreign_close(entrance->closer, fd) || is_all_closed(entrance);
 }
 
 /* --- life --- */
@@ -138,13 +141,10 @@ int hub_entrance_open(struct hub_entrance *entrance, struct hub_loop *loop, int 
     entrance->name = name;
     entrance->welcome = welcome;
     entrance->complained_ms = now_ms() - SILENCE_MS;
-    entrance->closer = foreign_closer_create();
-    if (entrance->closer) {
-        entrance->closed = (struct hub_source){.fd = foreign_closer_fd(entrance->closer), .handle = closed};
-        if (hub_loop_watch(loop, &entrance->source, EPOLLIN) == 0 &&
-            hub_loop_watch(loop, &entrance->closed, EPOLLIN) == 0)
-            return 0;
-    }
+    entrance->closed = (struct hub_look){.again = is_still_closing};
+    entrance->closer = foreign_closer_create(hub_loop_bell(loop));
+    if (entrance->closer && hub_loop_watch(loop, &entrance->source, EPOLLIN) == 0)
+        return 0;
     message("connection \"%s\": cannot watch %s: %s", name, path, error_reason(errno));
     hub_entrance_close(entrance);
     return -1;
@@ -178,8 +178,7 @@ bool hub_entrance_lets_in(struct hub_entrance *entrance, int fd, bool taken)
 void hub_entrance_close(struct hub_entrance *entrance)
 {
     hub_timer_stop(&entrance->pause);
-    if (entrance->closed.fd >= 0)
-        hub_loop_unwatch(entrance->loop, &entrance->closed);
+    hub_look_stop(&entrance->closed);
     foreign_closer_free(entrance->closer);
     door_close(&entrance->door);
     *entrance = HUB_ENTRANCE_CLOSED; /* a door whose entrance could not be opened closes it once more */

@@ -12,7 +12,7 @@ struct hub_entrance {
     struct hub_loop *loop;
     struct door door;
     struct foreign_closer *closer; /**< for what clients have sent; nobody is let in while it is busy */
-    struct hub_source closed;      /**< it is less busy */
+    struct hub_look closed;        /**< whether it still is, when it may be no more */
     const char *name;
     int64_t complained_ms; /**< when hub_entrance_complain() last printed */
     /** Called for each client, with a non-blocking socket that is the callee's to close. */
@@ -22,10 +22,10 @@ struct hub_entrance {
 };
 
 /** A closed one: what hub_entrance_close() may have. */
-#define HUB_ENTRANCE_CLOSED ((struct hub_entrance){.door = DOOR_CLOSED, .closed = {.fd = -1}})
+#define HUB_ENTRANCE_CLOSED ((struct hub_entrance){.door = DOOR_CLOSED})
 
-/** The most descriptors that it has, beside those of its clients: listener, lock, the closer's, one turned away. */
-#define HUB_ENTRANCE_DESCRIPTORS 4
+/** The most descriptors that it has, beside those of its clients: listener, lock, one turned away. */
+#define HUB_ENTRANCE_DESCRIPTORS 3
 
 /**
  * Listens, as door_open_at() has it.

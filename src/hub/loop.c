@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "../common/message.h"
@@ -15,34 +16,10 @@ struct hub_loop {
     struct hub_timer *timers; /* that are set */
     int64_t due_ms;           /* no timer is due before */
     struct hub_look *looks;
+    struct hub_look *looks_when_rung;
+    struct foreign_bell *bell;
+    struct hub_source rung;
 };
-
-/* --- life --- */
-
-struct hub_loop *hub_loop_create(void)
-{
-    struct hub_loop *loop = calloc(1, sizeof(*loop));
-
-    if (!loop) {
-        message("no memory for an event loop");
-        return NULL;
-    }
-    loop->due_ms = NEVER_MS;
-    loop->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (loop->epoll >= 0)
-        return loop;
-    message("cannot make an event loop: %s", error_reason(errno));
-    free(loop);
-    return NULL;
-}
-
-void hub_loop_destroy(struct hub_loop *loop)
-{
-    if (!loop)
-        return;
-    close(loop->epoll);
-    free(loop);
-}
 
 /* --- sources --- */
 
@@ -139,15 +116,25 @@ static int call_timers(struct hub_loop *loop)
 
 /* --- looks --- */
 
-void hub_look_start(struct hub_loop *loop, struct hub_look *look)
+static void link_look(struct hub_look **list, struct hub_look *look)
 {
     if (look->link)
         return;
-    look->next = loop->looks;
-    look->link = &loop->looks;
+    look->next = *list;
+    look->link = list;
     if (look->next)
         look->next->link = &look->next;
-    loop->looks = look;
+    *list = look;
+}
+
+void hub_look_start(struct hub_loop *loop, struct hub_look *look)
+{
+    link_look(&loop->looks, look);
+}
+
+void hub_look_when_rung(struct hub_loop *loop, struct hub_look *look)
+{
+    link_look(&loop->looks_when_rung, look);
 }
 
 void hub_look_stop(struct hub_look *look)
@@ -160,13 +147,62 @@ void hub_look_stop(struct hub_look *look)
     look->link = NULL;
 }
 
-static void look_at_all(struct hub_loop *loop)
+static void look_at_all(struct hub_look *look)
 {
-    for (struct hub_look *look = loop->looks, *next; look; look = next) {
+    for (struct hub_look *next; look; look = next) {
         next = look->next;
         if (!look->again(look))
             hub_look_stop(look);
     }
+}
+
+static void rung(struct hub_source *source, uint32_t events)
+{
+    struct hub_loop *loop = (struct hub_loop *)((char *)source - offsetof(struct hub_loop, rung));
+    eventfd_t count;
+
+    (void)events;
+    /* First: a thread that ends after a look at its closer rings again. */
+    (void)eventfd_read(source->fd, &count);
+    look_at_all(loop->looks_when_rung);
+}
+
+/* --- life --- */
+
+struct hub_loop *hub_loop_create(void)
+{
+    struct hub_loop *loop = calloc(1, sizeof(*loop));
+
+    if (!loop) {
+        message("no memory for an event loop");
+        return NULL;
+    }
+    loop->due_ms = NEVER_MS;
+    loop->epoll = epoll_create1(EPOLL_CLOEXEC);
+    loop->bell = foreign_bell_create();
+    if (loop->epoll >= 0 && loop->bell) {
+        loop->rung = (struct hub_source){.fd = foreign_bell_fd(loop->bell), .handle = rung};
+        if (hub_loop_watch(loop, &loop->rung, EPOLLIN) == 0)
+            return loop;
+    }
+    message("cannot make an event loop: %s", error_reason(errno));
+    hub_loop_destroy(loop);
+    return NULL;
+}
+
+void hub_loop_destroy(struct hub_loop *loop)
+{
+    if (!loop)
+        return;
+    foreign_bell_free(loop->bell);
+    if (loop->epoll >= 0)
+        close(loop->epoll);
+    free(loop);
+}
+
+struct foreign_bell *hub_loop_bell(struct hub_loop *loop)
+{
+    return loop->bell;
 }
 
 /* --- serving --- */
@@ -195,7 +231,7 @@ int hub_loop_run(struct hub_loop *loop, int stop)
                 break;
             source->handle(source, event.events);
         }
-        look_at_all(loop);
+        look_at_all(loop->looks);
     }
     hub_loop_unwatch(loop, &end);
     return 0;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "../common/clock.h"
+#include "../wire/foreign.h"
 
 struct hub_loop;
 
@@ -43,6 +44,9 @@ struct hub_loop *hub_loop_create(void);
 /** Whatever is watched stays open. NULL is allowed. */
 void hub_loop_destroy(struct hub_loop *loop);
 
+/** For the closers of all that the loop serves. Stays the loop's. */
+struct foreign_bell *hub_loop_bell(struct hub_loop *loop);
+
 /** Watches a source from now on. 0, or -1 with errno. */
 int hub_loop_watch(struct hub_loop *loop, struct hub_source *source, uint32_t events);
 
@@ -63,6 +67,11 @@ void hub_timer_stop(struct hub_timer *timer);
 
 /** Looks from now on; no effect on one that does. The loop does not sleep meanwhile. */
 void hub_look_start(struct hub_loop *loop, struct hub_look *look);
+
+/** Looks each time that the loop's bell has rung; no effect on one that looks. */
+void hub_look_when_rung(struct hub_loop *loop, struct hub_look *look);
+
+/** Looks no more. One that was never started is allowed. */
 void hub_look_stop(struct hub_look *look);
 
 /**

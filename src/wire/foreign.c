@@ -15,10 +15,15 @@
 
 /* --- threads that close --- */
 
+struct foreign_bell {
+    unsigned int users; /* atomic: the owner and each closer; the last of them frees it */
+    int fd;
+};
+
 struct foreign_closer {
     unsigned int users; /* atomic: the owner and each thread; the last of them frees it */
     unsigned int busy;  /* atomic: threads that still have something to close */
-    int ended;          /* an eventfd */
+    struct foreign_bell *bell;
 };
 
 /* What a thread has to do. */
@@ -28,32 +33,61 @@ struct closing {
     bool is_client; /* a socket, of which all has to be received */
 };
 
-struct foreign_closer *foreign_closer_create(void)
+static void gain_user(unsigned int *users)
+{
+    __atomic_add_fetch(users, 1, __ATOMIC_RELAXED); /* the caller is one, so it is not freed meanwhile */
+}
+
+static bool lost_last_user(unsigned int *users)
+{
+    /* All that a user did comes before the last one frees it. */
+    return __atomic_sub_fetch(users, 1, __ATOMIC_ACQ_REL) == 0;
+}
+
+struct foreign_bell *foreign_bell_create(void)
+{
+    struct foreign_bell *bell = calloc(1, sizeof(*bell));
+
+    if (!bell)
+        return NULL;
+    bell->users = 1;
+    bell->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (bell->fd >= 0)
+        return bell;
+    free(bell);
+    return NULL;
+}
+
+void foreign_bell_free(struct foreign_bell *bell)
+{
+    if (!bell || !lost_last_user(&bell->users))
+        return;
+    close(bell->fd);
+    free(bell);
+}
+
+int foreign_bell_fd(const struct foreign_bell *bell)
+{
+    return bell->fd;
+}
+
+struct foreign_closer *foreign_closer_create(struct foreign_bell *bell)
 {
     struct foreign_closer *closer = calloc(1, sizeof(*closer));
 
     if (!closer)
         return NULL;
-    closer->users = 1;
-    closer->ended = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (closer->ended >= 0)
-        return closer;
-    free(closer);
-    return NULL;
+    gain_user(&bell->users);
+    *closer = (struct foreign_closer){.users = 1, .bell = bell};
+    return closer;
 }
 
 void foreign_closer_free(struct foreign_closer *closer)
 {
-    /* All that a user did comes before the last one frees it. */
-    if (!closer || __atomic_sub_fetch(&closer->users, 1, __ATOMIC_ACQ_REL))
+    if (!closer || !lost_last_user(&closer->users))
         return;
-    close(closer->ended);
+    foreign_bell_free(closer->bell);
     free(closer);
-}
-
-int foreign_closer_fd(const struct foreign_closer *closer)
-{
-    return closer->ended;
 }
 
 bool foreign_closer_is_busy(const struct foreign_closer *closer)
@@ -74,7 +108,7 @@ static void *run(void *argument)
     if (closing.closer) {
         /* Release: whoever sees the new number, or the signal, sees what was closed as closed. */
         __atomic_sub_fetch(&closing.closer->busy, 1, __ATOMIC_RELEASE);
-        (void)eventfd_write(closing.closer->ended, 1);
+        (void)eventfd_write(closing.closer->bell->fd, 1);
         foreign_closer_free(closing.closer);
     }
     return NULL;
@@ -110,7 +144,7 @@ static void close_in_thread(struct foreign_closer *closer, int fd, bool is_clien
         return;
     *closing = (struct closing){closer, fd, is_client};
     if (closer) {
-        __atomic_add_fetch(&closer->users, 1, __ATOMIC_RELAXED); /* the caller is one, so it is not freed */
+        gain_user(&closer->users);
         __atomic_add_fetch(&closer->busy, 1, __ATOMIC_RELAXED);
     }
     if (start_thread(closing))

@@ -15,19 +15,28 @@
 /** The stack of a thread that closes. */
 #define FOREIGN_THREAD_BYTES 0x20000u
 
+/** What such threads ring when they end: an eventfd, for any number of closers. */
+struct foreign_bell;
+
+/** NULL with errno when there is no memory or descriptor. */
+struct foreign_bell *foreign_bell_create(void);
+
+/** Closers of it go on. NULL is allowed. */
+void foreign_bell_free(struct foreign_bell *bell);
+
+/** The eventfd, signalled when a thread has ended. Stays the bell's. */
+int foreign_bell_fd(const struct foreign_bell *bell);
+
 /** The threads that close what the clients of one door have sent. */
 struct foreign_closer;
 
-/** NULL with errno when there is no memory or descriptor. */
-struct foreign_closer *foreign_closer_create(void);
+/** NULL when there is no memory. */
+struct foreign_closer *foreign_closer_create(struct foreign_bell *bell);
 
 /** Threads of it go on. NULL is allowed. */
 void foreign_closer_free(struct foreign_closer *closer);
 
-/** An eventfd, signalled when a thread has ended. Stays the closer's. */
-int foreign_closer_fd(const struct foreign_closer *closer);
-
-/** Whether anything is still to be closed. */
+/** Whether anything is still to be closed. The bell rings after it has become less. */
 bool foreign_closer_is_busy(const struct foreign_closer *closer);
 
 /** Whether a descriptor is an eventfd. Asks nobody but the kernel, unlike fstat() or poll(). */

@@ -45,9 +45,9 @@ static const struct hub_connection_config configs[] = {
      .num_dataports = 1},
 };
 
-/* Of each: two doorbells; listeners, locks and signals of what is closed, of two doors and the view; BAR0; the pages
+/* Of each: two doorbells; listeners and locks of two doors and the view; BAR0; the pages
  * and dataports twice, since observers may only read, or a region twice and a doorbell of the hub's for each VMM. */
-static const int num_descriptors[] = {11 + 1 + 10, 11 + 1 + 6, 11 + 2 + 1, 11 + 2 + 2};
+static const int num_descriptors[] = {8 + 1 + 10, 8 + 1 + 6, 8 + 2 + 1, 8 + 2 + 2};
 
 #define CONNECTIONS (sizeof(configs) / sizeof(configs[0]))
 
@@ -194,7 +194,7 @@ int hub_tear_down(void **state)
     close(fixture.stop);
     for (size_t i = 0; i < CONNECTIONS; i++)
         fixture.descriptors -= num_descriptors[i];
-    await_descriptors(fixture.descriptors - 2); /* the stop, the loop */
+    await_descriptors(fixture.descriptors - 3); /* the stop, the loop, its bell */
     assert_int_equal(rmdir(folder), 0);
     return 0;
 }

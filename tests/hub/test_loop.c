@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The timers of the hub's loop. */
+/* The timers and looks of the hub's loop. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -87,6 +87,16 @@ static void run(int64_t until_ms)
     hub_timer_stop(&test.last);
 }
 
+/* Runs it so often that all that is ready had its turn. */
+static void take_turns(void)
+{
+    for (int i = 0; i < 10; i++) {
+        run(now_ms());
+        test.ends = 0;
+        assert_int_equal(eventfd_read(test.stop, &(eventfd_t){0}), 0);
+    }
+}
+
 static void each_is_called_once(void **state)
 {
     int64_t now = now_ms();
@@ -140,13 +150,31 @@ static void a_look_ends_when_it_finds_nothing(void **state)
     (void)state;
     looks = 0;
     hub_look_start(test.loop, &look);
-    for (int i = 0; i < 10; i++) { /* a turn each */
-        run(now_ms());
-        test.ends = 0;
-        assert_int_equal(eventfd_read(test.stop, &(eventfd_t){0}), 0);
-    }
+    take_turns();
     assert_int_equal(looks, 3);
     assert_null(look.link);
+}
+
+/* Several entrances wait at one bell, each for what is its own. */
+static void a_bell_wakes_all_who_wait(void **state)
+{
+    struct hub_look first = {.again = look_thrice}, second = {.again = look_thrice};
+    int bell = foreign_bell_fd(hub_loop_bell(test.loop));
+
+    (void)state;
+    looks = 0;
+    hub_look_when_rung(test.loop, &first);
+    hub_look_when_rung(test.loop, &second);
+    take_turns();
+    assert_int_equal(looks, 0);
+    for (int rings = 1; rings <= 2; rings++) {
+        assert_int_equal(eventfd_write(bell, 1), 0);
+        take_turns();
+        assert_int_equal(looks, 2 * rings);
+    }
+    assert_int_equal(looks, 4);
+    assert_null(first.link);
+    assert_null(second.link);
 }
 
 int main(void)
@@ -155,6 +183,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_is_called_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(handlers_stop_and_set, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_look_ends_when_it_finds_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_bell_wakes_all_who_wait, set_up, tear_down),
     };
 
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);

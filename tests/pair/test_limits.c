@@ -60,9 +60,9 @@ static void a_limit_of_descriptors(void **state)
 
     (void)state;
     expect_refused(start_limited("-n 20", ""),
-                   "connection \"other\" needs 66 descriptors, and this process may have 20; "
-                   "raise the limit with `ulimit -n 66`");
-    program = start_limited("-n 66", "");
+                   "connection \"other\" needs 63 descriptors, and this process may have 20; "
+                   "raise the limit with `ulimit -n 63`");
+    program = start_limited("-n 63", "");
     await_text(&program, "other.0 other.1\n", NULL);
     end_by_signal(&program, SIGTERM);
     assert_int_equal(program.status, 0);
