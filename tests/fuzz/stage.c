@@ -2,15 +2,15 @@
 #include "stage.h"
 
 #include <pthread.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #include "../../src/common/shared_event.h"
 #include "folder.h"
+#include "turn.h"
 
-/* What one turn of the loop sends, the next one receives. */
+/* What one turn of the loop sends, the next one receives. One in which nothing was there is the last. */
 #define TURNS 3
 
 /* Of the loop until it has served all, however much a socket takes */
@@ -164,7 +164,6 @@ void stage_open(struct stage *stage, enum crossvm_door door)
                             .address = &address,
                             .leaps = door == CROSSVM_DOOR_CROSSVM_VM || door == CROSSVM_DOOR_IVSHMEM};
     stage->descriptors = count_descriptors();
-    stage->stop = eventfd(1, EFD_CLOEXEC);
     stage->loop = hub_loop_create();
     REQUIRE(stage->loop);
     stage->connection = hub_connection_create(stage->loop, &config);
@@ -195,8 +194,8 @@ int stage_connect(struct stage *stage, int type)
 
 void stage_serve(struct stage *stage)
 {
-    for (int i = 0; i < TURNS; i++)
-        REQUIRE(hub_loop_run(stage->loop, stage->stop) == 0);
+    for (int i = 0; i < TURNS && turn_run(stage->loop); i++)
+        ;
     stage->waiting -= TURNS; /* each turn accepts one */
     if (stage->waiting < 0)
         stage->waiting = 0;
@@ -216,7 +215,6 @@ void stage_close(struct stage *stage)
         hub_end_leave(stage->ends[1]);
     hub_connection_destroy(stage->connection);
     hub_loop_destroy(stage->loop);
-    close(stage->stop);
     REQUIRE(count_descriptors() == stage->descriptors);
     is_open = false;
 }

@@ -21,7 +21,6 @@ struct stage {
     struct hub_end *ends[2];
     struct hub_door *door;
     struct sockaddr_un *address; /* of the door */
-    int stop;                    /* polls readable: the loop ends when it has served what was there before */
     int descriptors;             /* before all; with the door and nobody there */
     int idle_descriptors;
     int waiting;         /* sockets that the loop may not have seen yet */

@@ -204,7 +204,7 @@ static void send_own_socket(struct world *world, struct input *input)
     send_message(world, 0, &own, 1);
 }
 
-/* The last message many times, whose replies may fill the socket. */
+/* The last message many times, until the hub takes no more: the replies may fill the socket. */
 static void repeat(struct world *world, struct input *input)
 {
     size_t n = input_byte(input);
@@ -212,7 +212,8 @@ static void repeat(struct world *world, struct input *input)
     for (size_t i = 0; i < n && world->size >= HEADER; i++) {
         if (world->message[2] == VFIO_USER_REGION_WRITE)
             world->may_emit++;
-        send_message(world, 0, NULL, 0);
+        if (!enemy_send(*world->vmm, world->message, world->size, NULL, 0))
+            return;
         stage_serve(&world->stage);
     }
 }
