@@ -138,7 +138,7 @@ static uint32_t fixed_address(const struct model *model, size_t word)
     }
 }
 
-static uint32_t config_word(const struct model *model, size_t offset)
+uint32_t model_config_word(const struct model *model, size_t offset)
 {
     switch (offset) {
     case 0x00:
@@ -175,11 +175,6 @@ static uint32_t config_word(const struct model *model, size_t offset)
     default:
         return 0;
     }
-}
-
-uint8_t model_config_byte(const struct model *model, size_t offset)
-{
-    return (uint8_t)(config_word(model, offset & ~(size_t)3) >> 8 * (offset & 3));
 }
 
 bool model_msi_active(const struct model *model)

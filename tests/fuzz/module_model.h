@@ -47,9 +47,9 @@ void model_begin(struct model *model, const crossvm_connection_config_t *config,
 /** Section 4.3: a store of 1 to 8 bytes at any offset of the event page. */
 enum model_effect model_store(struct model *model, size_t offset, size_t length, uint32_t value);
 
-/** Sections 2 and 3: a write to configuration space, and a byte of it. */
+/** Sections 2 and 3: a write to configuration space, and a word of it. */
 void model_config_write(struct model *model, size_t offset, size_t size, uint32_t value);
-uint8_t model_config_byte(const struct model *model, size_t offset);
+uint32_t model_config_word(const struct model *model, size_t offset);
 
 bool model_intx_enabled(const struct model *model);
 bool model_msi_active(const struct model *model);
