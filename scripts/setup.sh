@@ -59,6 +59,7 @@ libclang-rt-dev    # the same: its sanitizers
 libcmocka-dev      # unit tests
 libfdt-dev         # the test that reads an arm64 guest's device tree
 libnss-wrapper     # a user for dropbear that /etc/passwd does not have
+libuid-wrapper     # lets it change to that user where nobody may change
 man-db             # mistakes of the manual, as groff sees them
 mandoc             # the same, as mdoc's own formatter sees them
 mypy               # types of the Python module

@@ -16,14 +16,9 @@ import tempfile
 import threading
 import unittest
 
+import secure_shell
 from forwarding import PATIENCE, TOOL, ForwardTest
-
-
-def run(*command, **options):
-    done = subprocess.run(command, capture_output=True, timeout=PATIENCE, **options)
-    if done.returncode:
-        raise AssertionError(f"{command} ended with {done.returncode}: {done.stdout} {done.stderr}")
-    return done.stdout
+from secure_shell import run
 
 
 class ProgramsTest(ForwardTest):
@@ -79,27 +74,12 @@ class Curl(ProgramsTest):
 class Ssh(ProgramsTest):
     def setUp(self):
         super().setUp()
-        self.home = self.directory / "home"
-        (self.home / ".ssh").mkdir(parents=True)
-        self.home.chmod(0o700)
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(self.home / "key"))
-        shutil.copy(self.home / "key.pub", self.home / ".ssh/authorized_keys")
-        (self.home / ".ssh/authorized_keys").chmod(0o600)
-        # The server believes that this user is called tester, and that the test's folder is its home.
-        (self.home / "passwd").write_text(f"tester:x:{os.getuid()}:{os.getgid()}::{self.home}:/bin/sh\n")
-        (self.home / "group").write_text(f"tester:x:{os.getgid()}:\n")
         self.port = self.free_port()
-        environment = {**os.environ, "LD_PRELOAD": "libnss_wrapper.so", "NSS_WRAPPER_PASSWD": str(self.home / "passwd"),
-                       "NSS_WRAPPER_GROUP": str(self.home / "group")}
-        run("dropbearkey", "-t", "ed25519", "-f", str(self.home / "host_key"))
-        self.background("dropbear", "-F", "-E", "-s", "-r", str(self.home / "host_key"),
-                        "-p", f"127.0.0.1:{self.port}", "-P", str(self.home / "pid"), env=environment)
+        self.server = self.own(secure_shell.Server(self.directory / "home", "127.0.0.1", self.port))
         self.await_server(self.port)
 
     def ssh(self, *options, given=b""):
-        return run("ssh", "-F", "none", "-i", str(self.home / "key"), "-o", "StrictHostKeyChecking=no",
-                   "-o", f"UserKnownHostsFile={self.home}/known", "-o", "LogLevel=ERROR", "-o", "BatchMode=yes", *options,
-                   "sha256sum; echo done", input=given)
+        return run("ssh", *self.server.options(), *options, "sha256sum; echo done", input=given)
 
     def check(self, *options):
         given = random.randbytes(5 << 20)
@@ -115,6 +95,9 @@ class Ssh(ProgramsTest):
         self.forward(1, "--allow", f"ssh={self.port}")
         for _ in range(3):
             self.check("-o", f"ProxyCommand='{TOOL}' forward link.0 --stdio ssh", "tester@guest")
+
+    def test_a_file(self):
+        secure_shell.copy_there_and_back(self.server, "127.0.0.1", self.link(self.port))
 
 
 class Iperf3(ProgramsTest):

@@ -2,6 +2,7 @@
 """crossvm net: two network namespaces, whose interfaces a connection joins."""
 
 import contextlib
+import functools
 import os
 import pathlib
 import random
@@ -12,6 +13,7 @@ import threading
 import unittest
 
 import rounds
+import secure_shell
 from command import PATIENCE, TOOL
 from joined import BYTES, NetTest, await_that
 from namespace import become_able
@@ -97,6 +99,31 @@ class Traffic(NetTest):
             done = a.run("iperf3", "--client=10.9.0.2", f"--bytes={IPERF_BYTES}", *options)
             self.assertEqual(done.returncode, 0, done)
             server.communicate(timeout=PATIENCE)
+
+
+class Ssh(NetTest):
+    """A server of ssh at one end, which knows nothing of connections."""
+
+    def test_a_file(self):
+        self.join()
+        a, b = self.machines
+        address = b.address(socket.AF_INET)
+        with b.namespace:
+            server = secure_shell.Server(pathlib.Path(self.directory) / "home", address, 22)
+        self.addCleanup(server.close)
+        self.await_server(a, (address, 22), server.process)
+        secure_shell.copy_there_and_back(server, address, 22, functools.partial(self.do, a))
+
+    def do(self, machine, *command):
+        with machine.namespace:
+            secure_shell.run(*command)
+
+    def await_server(self, machine, address, server):
+        while True:
+            with machine.socket(socket.AF_INET, socket.SOCK_STREAM) as client, \
+                    contextlib.suppress(ConnectionRefusedError):
+                return client.connect(address)
+            self.assertIsNone(server.poll())
 
 
 class Mqtt(NetTest):
