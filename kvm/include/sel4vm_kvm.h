@@ -153,7 +153,7 @@ void kvm_vm_stop(vm_t *vm, int status);
 #define KVM_VM_POWERED_OFF 258 /**< the guest asked for it */
 
 /** Returns why the VM ended: the status of kvm_vm_stop(), the guest's own (KVM_EXIT_PORT on x86, KVM_EXIT_REGISTER on
- * arm64), or KVM_VM_*. -1 before the end. */
+ * arm64), or KVM_VM_*. -1 before the end, and where vm_run() could not start it. */
 int kvm_vm_exit_status(const vm_t *vm);
 
 /** Frees what vm_init(), vm_create_vcpu() and later calls made. Must not be called while vm_run() runs. */

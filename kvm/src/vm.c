@@ -29,6 +29,7 @@
 
 #define KVM_DEVICE "/dev/kvm"
 #define SLOTS_WITHOUT_KVM 4096
+#define NOT_STARTED (-1) /* a status */
 
 static bool without_kvm;
 static unsigned int next_vm_id;
@@ -59,6 +60,29 @@ static const struct capability needed[] = {
     {KVM_CAP_IMMEDIATE_EXIT, "KVM_CAP_IMMEDIATE_EXIT"},
 };
 
+/* What KVM says to a question about itself, or -1 after a line in the log. */
+static int ask(int fd, unsigned long request, int about, const char *name)
+{
+    int answer = ioctl(fd, request, about);
+
+    if (answer < 0)
+        ZF_LOGE(KVM_DEVICE " does not answer %s: %s", name, error_reason(errno));
+    return answer;
+}
+
+static int check_capabilities(int fd)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
+        int answer = ask(fd, KVM_CHECK_EXTENSION, needed[i].number, needed[i].name);
+
+        if (answer == 0)
+            ZF_LOGE("this kernel's KVM lacks %s; a newer kernel has it", needed[i].name);
+        if (answer <= 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int system_open(struct kvm_vm *kvm)
 {
     int version;
@@ -70,38 +94,49 @@ static int system_open(struct kvm_vm *kvm)
                                 : "load the kvm module of this processor, and enable virtualization in the firmware");
         return -1;
     }
-    version = ioctl(kvm->system_fd, KVM_GET_API_VERSION, 0);
+    version = ask(kvm->system_fd, KVM_GET_API_VERSION, 0, "KVM_GET_API_VERSION");
+    if (version < 0)
+        return -1;
     if (version != KVM_API_VERSION) {
         ZF_LOGE(KVM_DEVICE " speaks version %d of its interface, and this program version %d", version,
                 KVM_API_VERSION);
         return -1;
     }
-    for (size_t i = 0; i < ARRAY_SIZE(needed); i++) {
-        if (ioctl(kvm->system_fd, KVM_CHECK_EXTENSION, needed[i].number) <= 0) {
-            ZF_LOGE("this kernel's KVM lacks %s; a newer kernel has it", needed[i].name);
-            return -1;
-        }
-    }
-    return 0;
+    return check_capabilities(kvm->system_fd);
+}
+
+/* A signal interrupts that call, one that stops the process and lets it go on, too. */
+static int create_vm(int system_fd)
+{
+    int fd;
+
+    do
+        fd = ioctl(system_fd, KVM_CREATE_VM, kvm_arch_vm_type(system_fd));
+    while (fd < 0 && errno == EINTR);
+    return fd;
 }
 
 static int machine_open(vm_t *vm)
 {
     struct kvm_vm *kvm = kvm_vm_of(vm);
     int slots = SLOTS_WITHOUT_KVM;
+    int run_bytes;
 
     if (kvm_irq_inputs_init(vm)) /* first, since kvm_vm_destroy() destroys it in any case */
         goto no_resources;
     if (!without_kvm) {
         if (system_open(kvm))
             return -1;
-        kvm->fd = ioctl(kvm->system_fd, KVM_CREATE_VM, kvm_arch_vm_type(kvm->system_fd));
+        kvm->fd = create_vm(kvm->system_fd);
         if (kvm->fd < 0) {
             ZF_LOGE("VM %s: KVM cannot make a VM: %s", vm->vm_name, error_reason(errno));
             return -1;
         }
-        kvm->run_bytes = (size_t)ioctl(kvm->system_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-        slots = ioctl(kvm->system_fd, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS);
+        run_bytes = ask(kvm->system_fd, KVM_GET_VCPU_MMAP_SIZE, 0, "KVM_GET_VCPU_MMAP_SIZE");
+        slots = ask(kvm->system_fd, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS, "KVM_CAP_NR_MEMSLOTS");
+        if (run_bytes < 0 || slots < 0)
+            return -1;
+        kvm->run_bytes = (size_t)run_bytes;
     }
     if (kvm_slots_init(&kvm->slots, (uint32_t)slots) || kvm_reservations_init(vm))
         goto no_resources;
@@ -128,7 +163,7 @@ int vm_init(vm_t *vm, vka_t *vka, simple_t *host_simple, vspace_t host_vspace, p
     }
     kvm->fd = -1;
     kvm->system_fd = -1;
-    kvm->status = -1;
+    kvm->status = NOT_STARTED;
     pthread_mutex_init(&kvm->run_mutex, NULL);
     vm->arch.kvm = kvm;
     vm->vka = vka;
@@ -240,7 +275,7 @@ static int start_cpus(vm_t *vm)
     kvm_thread_enter(KVM_THREAD_RUN); /* the vCPUs wait for the mutex */
     pthread_mutex_unlock(&kvm->run_mutex);
     if (error)
-        kvm_vm_stop(vm, KVM_VM_CRASHED);
+        kvm_vm_stop(vm, NOT_STARTED);
     return error;
 }
 
@@ -269,7 +304,7 @@ fail_lines:
     kvm_irq_inputs_stop(vm);
 fail:
     if (error)
-        ZF_LOGE("VM %s: cannot start its threads or interrupts: %s", vm->vm_name, error_reason(-error));
+        ZF_LOGE("VM %s: cannot start its threads or interrupts: %s", vm->vm_name, start_error_reason(-error));
     return error ? -1 : 0;
 }
 

@@ -67,7 +67,11 @@ int own_user_become(const struct own_user *user)
         return -1;
     }
     /* The kernel forgets the signal when the user changes. The parent may have ended before it was set again. */
-    if (end_signal && (prctl(PR_SET_PDEATHSIG, end_signal) || getppid() != parent))
+    if (end_signal && prctl(PR_SET_PDEATHSIG, end_signal)) {
+        message("cannot end with the program that started it: %s", error_reason(errno));
+        return -1;
+    }
+    if (end_signal && getppid() != parent)
         (void)raise(end_signal);
     return 0;
 }

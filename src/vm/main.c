@@ -44,8 +44,9 @@ static int exit_status(const vm_t *vm)
     case KVM_VM_RESET:
         message("%s: the guest asked for a reset (a reboot, or a panic)", vm->vm_name);
         return CROSSVM_EXIT_RESET;
+    case -1: /* the log says why */
+        return CROSSVM_EXIT_NOT_STARTED;
     case KVM_VM_CRASHED:
-    case -1:
         message("%s: the guest crashed", vm->vm_name);
         return CROSSVM_EXIT_CRASHED;
     default:

@@ -8,7 +8,7 @@
 #   pair               the same with two VMs in one process
 #   host               `crossvm run`, and cases at the host's ends
 #   peers              `crossvm run` with three guests
-#   boot               crossvm-vm with kernels of each form, and what it refuses
+#   boot               crossvm-vm with kernels of each form, what it refuses, and system calls that it is refused
 #
 # LOG.second-try is there afterwards if the scenario needed one; it holds the log of the first.
 set -eu
@@ -72,8 +72,11 @@ peers)
 boot)
     guest_image boot.cpio "$tests/boot/init"
     ln -s "$kernel/vmlinuz" "$bundle"
-    cp "$tests/boot/boot-cases" "$programs/src/vm/crossvm-vm" "$programs/tests/sandbox/make-call" "$bundle"
-    set -- ./boot-cases "$arch"
+    cp "$tests/boot/boot-cases" "$programs/src/vm/crossvm-vm" "$programs/tests/sandbox/make-call" \
+        "$built/fault-cases" "$built/tiny-guest" "$programs/src/tool/crossvm" "$bundle"
+    cp "$tests/faults/topology.yaml" "$bundle/faults.yaml"
+    # shellcheck disable=SC2046 # two words: how many system calls fail, and the seed that chooses them
+    set -- ./boot-cases "$arch" $(PYTHONPATH=$top/tests/qemu python3 -B -c "import rounds; print(rounds.CALLS, rounds.seed)")
     ;;
 *)
     guest_image guest.cpio "$tests/cases/init" "$built/guest-cases"

@@ -38,11 +38,12 @@ static int take_undecoded_accesses(const vm_t *vm)
 {
     struct kvm_enable_cap request = {.cap = KVM_CAP_ARM_NISV_TO_USER};
     int fd = kvm_vm_of(vm)->fd;
+    int can = ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_ARM_INJECT_EXT_DABT);
 
-    if (ioctl(fd, KVM_CHECK_EXTENSION, KVM_CAP_ARM_INJECT_EXT_DABT) > 0 && ioctl(fd, KVM_ENABLE_CAP, &request) == 0)
+    if (can > 0 && ioctl(fd, KVM_ENABLE_CAP, &request) == 0)
         return 0;
-    ZF_LOGE("VM %s: this kernel's KVM cannot abort an access that it does not decode; Linux 5.6 and later can",
-            vm->vm_name);
+    ZF_LOGE("VM %s: KVM cannot abort an access that it does not decode: %s", vm->vm_name,
+            can == 0 || errno == EINVAL ? "this kernel is older than Linux 5.6" : error_reason(errno));
     return -1;
 }
 

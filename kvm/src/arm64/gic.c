@@ -95,7 +95,8 @@ static int create_wanted(vm_t *vm, struct kvm_gic *gic)
 {
     if (wanted_version != 2 && create_v3(vm, gic) == 0)
         return 0;
-    if (wanted_version != 3 && create_v2(vm, gic) == 0)
+    /* Another one takes the place of what KVM does not have, but not of what it could not make. */
+    if ((wanted_version == 2 || (wanted_version == 0 && errno == ENODEV)) && create_v2(vm, gic) == 0)
         return 0;
     if (wanted_version)
         ZF_LOGE("VM %s: this machine's KVM has no GICv%d for guests: %s; ask for the other version, or for none",
