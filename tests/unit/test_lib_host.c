@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* libcrossvm on the host: an honest VM's process. What a broken one can do is in test_lib_protocol.c. */
+/* libcrossvm on the host: an honest VM's process. What a broken one can do is in test_lib_replies.c and
+ * test_lib_news.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
