@@ -27,6 +27,7 @@ static const struct {
     {"recv", "receive datagrams", cmd_recv},
     {"forward", "carry sockets over a connection", cmd_forward},
     {"net", "join network interfaces", cmd_net},
+    {"bridge", "join datagrams to subjects of a NATS server", cmd_bridge},
     {"record", "write datagrams to a file, with their times", cmd_record},
     {"replay", "send the datagrams of a file again", cmd_replay},
     {"ping", "measure round trips to `crossvm echo`", cmd_ping},

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * From NATS into the channel: docs/bridge.md, section 5.
+ *
+ * A message of a stream is acknowledged when the program at the other end has taken it from the ring. Whatever breaks,
+ * the stream is asked for all that comes after the last one that was taken, and what is in the ring already is known by
+ * its sequence number.
+ */
+#pragma once
+
+#include <crossvm/end_channel.h>
+
+#include "config.h"
+#include "inbox.h"
+#include "mark.h"
+#include "server.h"
+
+/** A message that the other end has not taken yet. */
+struct arrival {
+    natsMsg *message;
+    uint64_t sequence; /* in the stream */
+    uint32_t index;    /* of the ring, after it, if it is there */
+};
+
+struct inward {
+    const struct bridge_config *config;
+    struct server *server;
+    crossvm_channel_t *channel; /**< NULL: none yet */
+    uint64_t received, dropped, duplicates, too_long;
+    struct inbox inbox;
+    natsSubscription *subscription;
+
+    struct arrival *arrivals; /* a ring of `size`: the first `put` are in the channel's ring */
+    size_t size, first, count, put;
+    bool full; /* the channel's ring has no room for the next one */
+
+    /* JetStream */
+    struct mark *mark;
+    uint64_t taken;       /* all up to this sequence number was taken */
+    uint64_t given;       /* all up to this was put into a ring, by a predecessor or this process */
+    uint64_t left;        /* what a predecessor put there that was not taken; counts while recovering */
+    bool recovering;      /* up to `given` */
+    bool known;           /* where the consumer is */
+    bool in_step;         /* the consumer goes on where this end is */
+    uint64_t number;      /* of the consumer: its name ends with it */
+    uint64_t next;        /* number of its next delivery */
+    unsigned int connects;
+    int64_t heard_ns, again_ns, pause_ns;
+};
+
+/** Makes ready. 0, or -1 after a message. */
+int inward_open(struct inward *inward, const struct bridge_config *config, struct server *server);
+
+/** Goes on after a predecessor, which has put all up to `given` into a ring, with `left` that were not taken. */
+void inward_inherit(struct inward *inward, uint64_t given, uint64_t left);
+
+/** A session begins: the ring is empty. What the last one left in it is put again. */
+void inward_begin(struct inward *inward);
+
+/** Moves what can be moved; `more`: puts further messages into the ring. 0, or -EPIPE if the other end takes nothing. */
+int inward_move(struct inward *inward, bool more);
+
+/** Whether all that is in the ring was taken. */
+bool inward_is_done(const struct inward *inward);
+
+/** Milliseconds after which to move again in any case; -1: none. */
+int inward_timeout_ms(const struct inward *inward);
+
+void inward_close(struct inward *inward);

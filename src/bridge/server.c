@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "server.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../common/clock.h"
+#include "../common/message.h"
+
+#define FIRST_DELAY_MS 50
+#define LONGEST_DELAY_MS 5000
+#define CONNECT_MS 5000
+#define REQUEST_MS 5000
+#define PING_MS 10000 /* twice without an answer: the connection is dead */
+#define PENDING_BYTES (8 << 20)
+
+/* --- what the library tells, in threads of its own --- */
+
+static void wake(struct server *server)
+{
+    const uint64_t one = 1;
+
+    (void)!write(server->wake, &one, sizeof(one));
+}
+
+static void on_connected(natsConnection *connection, void *closure)
+{
+    struct server *server = closure;
+
+    (void)connection;
+    atomic_store(&server->connected, true);
+    atomic_fetch_add(&server->connects, 1);
+    wake(server);
+}
+
+static void on_disconnected(natsConnection *connection, void *closure)
+{
+    struct server *server = closure;
+
+    (void)connection;
+    atomic_store(&server->connected, false);
+    wake(server);
+}
+
+static void on_closed(natsConnection *connection, void *closure)
+{
+    struct server *server = closure;
+
+    (void)connection;
+    atomic_store(&server->connected, false);
+    atomic_store(&server->refused, true);
+    wake(server);
+}
+
+static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status, void *closure)
+{
+    const char *text = NULL;
+
+    (void)subscription;
+    (void)closure;
+    if (status == NATS_SLOW_CONSUMER)
+        return; /* counted by the inbox */
+    if (natsConnection_GetLastError(connection, &text) != NATS_OK || !text || !*text)
+        text = natsStatus_GetText(status);
+    message("the NATS server says: %s", text);
+}
+
+/* Doubles up to a limit, with up to a half more at random, so that the clients of a server do not come all at once. */
+static int64_t delay_ms(natsConnection *connection, int attempts, void *closure)
+{
+    int64_t delay = FIRST_DELAY_MS;
+
+    (void)connection;
+    (void)closure;
+    for (int i = 0; i < attempts && delay < LONGEST_DELAY_MS; i++)
+        delay *= 2;
+    if (delay > LONGEST_DELAY_MS)
+        delay = LONGEST_DELAY_MS;
+    return delay + (now_ns() / 1000) % (delay / 2);
+}
+
+/* --- credentials --- */
+
+static natsStatus give_token(char **token, char **error, void *closure)
+{
+    const struct bridge_config *config = closure;
+
+    (void)error;
+    *token = strdup(config->token);
+    return *token ? NATS_OK : NATS_NO_MEMORY;
+}
+
+static natsStatus sign(char **error, unsigned char **signature, int *length, const char *nonce, void *closure)
+{
+    const struct bridge_config *config = closure;
+
+    (void)error;
+    return nats_Sign(config->seed, nonce, signature, length);
+}
+
+static natsStatus set_identity(natsOptions *options, const struct bridge_config *config)
+{
+    natsStatus status = NATS_OK;
+
+    if (config->tls)
+        status = natsOptions_SetSecure(options, true);
+    if (status == NATS_OK && config->authorities)
+        status = natsOptions_SetCATrustedCertificates(options, config->authorities);
+    if (status == NATS_OK && config->certificate)
+        status = natsOptions_SetCertificatesChain(options, config->certificate, config->key);
+    if (status == NATS_OK && config->user)
+        status = natsOptions_SetUserInfo(options, config->user, config->password ? config->password : "");
+    if (status == NATS_OK && config->token)
+        status = natsOptions_SetUserCredentialsCallbacks(options, give_token, (void *)config, sign, (void *)config);
+    return status;
+}
+
+/* --- life --- */
+
+const char *server_reason(natsStatus status)
+{
+    const char *text = nats_GetLastError(NULL);
+
+    return text && *text ? text : natsStatus_GetText(status);
+}
+
+static natsStatus set_options(struct server *server)
+{
+    const struct bridge_config *config = server->config;
+    natsOptions *options = server->options;
+    natsStatus status = natsOptions_SetServers(options, (const char **)config->servers, (int)config->num_servers);
+
+    if (status == NATS_OK)
+        status = natsOptions_SetName(options, config->client);
+    if (status == NATS_OK)
+        status = set_identity(options, config);
+    if (status == NATS_OK)
+        status = natsOptions_SetTimeout(options, CONNECT_MS);
+    if (status == NATS_OK)
+        status = natsOptions_SetPingInterval(options, PING_MS);
+    if (status == NATS_OK)
+        status = natsOptions_SetMaxReconnect(options, -1);
+    if (status == NATS_OK)
+        status = natsOptions_SetCustomReconnectDelay(options, delay_ms, NULL);
+    if (status == NATS_OK)
+        status = natsOptions_SetReconnectBufSize(options, PENDING_BYTES);
+    if (status == NATS_OK)
+        status = natsOptions_SetDisconnectedCB(options, on_disconnected, server);
+    if (status == NATS_OK)
+        status = natsOptions_SetReconnectedCB(options, on_connected, server);
+    if (status == NATS_OK)
+        status = natsOptions_SetClosedCB(options, on_closed, server);
+    if (status == NATS_OK)
+        status = natsOptions_SetErrorHandler(options, on_error, server);
+    if (status == NATS_OK)
+        status = natsOptions_SetRetryOnFailedConnect(options, true, on_connected, server);
+    return status;
+}
+
+static natsStatus connect_to_it(struct server *server)
+{
+    jsOptions streams;
+    natsStatus status = natsConnection_Connect(&server->connection, server->options);
+
+    if (status == NATS_OK)
+        on_connected(server->connection, server);
+    else if (status == NATS_NOT_YET_CONNECTED)
+        message("no NATS server answers yet: trying again until one does");
+    else
+        return status;
+    (void)jsOptions_Init(&streams);
+    streams.Wait = REQUEST_MS;
+    return natsConnection_JetStream(&server->streams, server->connection, &streams);
+}
+
+int server_open(struct server *server, const struct bridge_config *config, int wake)
+{
+    natsStatus status = natsOptions_Create(&server->options);
+
+    server->config = config;
+    server->wake = wake;
+    if (status == NATS_OK)
+        status = set_options(server);
+    if (status == NATS_OK)
+        status = connect_to_it(server);
+    if (status == NATS_OK)
+        return 0;
+    message("cannot connect to the NATS server %s: %s", config->servers[0], server_reason(status));
+    return -1;
+}
+
+natsStatus server_provide_stream(struct server *server, const struct bridge_path *path)
+{
+    jsStreamConfig wanted;
+    jsStreamInfo *info = NULL;
+    natsStatus status = js_GetStreamInfo(&info, server->streams, path->stream, NULL, NULL);
+
+    jsStreamInfo_Destroy(info);
+    if (status != NATS_NOT_FOUND || server->config->replicas == 0)
+        return status;
+    (void)jsStreamConfig_Init(&wanted);
+    wanted.Name = path->stream;
+    wanted.Subjects = (const char **)&path->subject;
+    wanted.SubjectsLen = 1;
+    wanted.Storage = js_FileStorage;
+    wanted.Discard = js_DiscardNew; /* a full stream holds the other end up; it loses nothing */
+    wanted.Replicas = server->config->replicas;
+    return js_AddStream(NULL, server->streams, &wanted, NULL, NULL);
+}
+
+void server_complain(const char *sentence)
+{
+    static int64_t again_ns;
+
+    if (now_ns() < again_ns)
+        return;
+    message("%s", sentence);
+    again_ns = now_ns() + 1000000000;
+}
+
+void server_close(struct server *server)
+{
+    if (server->connection) {
+        if (atomic_load(&server->connected))
+            (void)natsConnection_FlushTimeout(server->connection, REQUEST_MS);
+        natsConnection_Close(server->connection);
+    }
+    jsCtx_Destroy(server->streams);
+    natsConnection_Destroy(server->connection);
+    natsOptions_Destroy(server->options);
+    nats_CloseAndWait(REQUEST_MS);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The connection to the servers: made in the background, and again as often as it breaks, until it is closed. */
+#pragma once
+
+#include <nats/nats.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+
+struct server {
+    natsOptions *options;
+    natsConnection *connection;
+    jsCtx *streams; /**< JetStream */
+    int wake;       /**< an eventfd: something happened */
+    const struct bridge_config *config;
+    atomic_uint connects;  /**< times that a connection was made */
+    atomic_bool connected; /**< there is one now */
+    atomic_bool refused;   /**< a server will not have this client: it is over */
+};
+
+/** Begins to connect. 0, or -1 after a message. */
+int server_open(struct server *server, const struct bridge_config *config, int wake);
+
+/** Makes a stream that is missing, if the command line says so. NATS_OK: it is there. */
+natsStatus server_provide_stream(struct server *server, const struct bridge_path *path);
+
+/** Says once a second, at most, what is wrong. */
+void server_complain(const char *sentence);
+
+/** What a failed call means: NATS's words, and JetStream's where it has some. */
+const char *server_reason(natsStatus status);
+
+/** Sends what was published, and closes. */
+void server_close(struct server *server);
