@@ -65,6 +65,7 @@ mandoc             # the same, as mdoc's own formatter sees them
 mypy               # types of the Python module
 musl-tools         # the test that builds with another C library
 openssh-client     # a program whose sockets are forwarded
+openssl            # makes certificates of machines
 pkgconf            # the test that uses what is installed
 python3            # tests of the Python module, and of programs that lack something
 python3-prometheus-client # reads what top writes for Prometheus
@@ -75,6 +76,7 @@ python3-wheel      # the same
 reuse              # which file has which license
 shellcheck         # mistakes of shell scripts
 strace             # makes system calls of programs fail
+stunnel4           # carries forwarded sockets to another machine
 valgrind           # counts instructions, for their budgets
 zsh                # the test of what it completes
 LIST
