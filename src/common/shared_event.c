@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "error_reason.h"
+
 /* Room for operations whose end nobody has taken yet: as many as a call starts */
 #define OPERATIONS SHARED_EVENT_MOST
 
@@ -40,6 +42,18 @@ int shared_event_prepare(void)
         return 0;
     close(aio.nothing);
     return -1;
+}
+
+const char *shared_event_reason(int error)
+{
+    switch (error) {
+    case EAGAIN:
+        return "the system has no asynchronous I/O left, by which a peer is signalled; raise the sysctl fs.aio-max-nr";
+    case ENOSYS:
+        return "this kernel has no asynchronous I/O, by which a peer is signalled; use one with CONFIG_AIO";
+    default:
+        return error_reason(error);
+    }
 }
 
 int shared_event_signal(int eventfd, uint64_t events)

@@ -15,6 +15,9 @@
 /** Prepares this process. Later calls do nothing. 0, or -1 with errno. */
 int shared_event_prepare(void);
 
+/** What such an errno value means, with the remedy: the end of a sentence. Others have the meaning of error_reason(). */
+const char *shared_event_reason(int error);
+
 /**
  * Signals. A full count stays full. Calls must not overlap.
  *

@@ -308,7 +308,7 @@ struct hub_connection *hub_connection_create(struct hub_loop *loop, const struct
     }
     if (make_shared(connection, over_ivshmem(config)))
         return connection;
-    message("connection \"%s\": cannot make what its ends share: %s", connection->name, error_reason(errno));
+    message("connection \"%s\": cannot make what its ends share: %s", connection->name, shared_event_reason(errno));
     hub_connection_destroy(connection);
     return NULL;
 }

@@ -65,9 +65,7 @@ int wiring_create(struct wiring *wiring, vm_t *vm, const struct crossvm_wire_joi
         return -1;
     }
     if (shared_event_prepare()) {
-        message("connection %s: the kernel gives no asynchronous I/O, which signals the peer: %s; is CONFIG_AIO "
-                "off, or fs.aio-max-nr used up?",
-                wiring->name, error_reason(errno));
+        message("connection %s: cannot join it: %s", wiring->name, shared_event_reason(errno));
         return -1;
     }
     if (shared_memory_take(&wiring->own_page, wiring->name, descriptor_take(&fds[2]), join->own_page_offset,

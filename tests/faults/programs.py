@@ -19,7 +19,8 @@ REMEDIES = re.compile(
     r": (no space is left there; free some|this process has as many descriptors as it may; raise the limit with `ulimit -n`"
     r"|the system has as many open files as it may; raise the sysctl fs\.file-max"
     r"|the system has too little memory left; free some, or ask for less"
-    r"|there are as many threads and processes as may be, or too little memory is left; raise the limit with `ulimit -u`)"
+    r"|there are as many threads and processes as may be, or too little memory is left; raise the limit with `ulimit -u`"
+    r"|the system has no asynchronous I/O left, by which a peer is signalled; raise the sysctl fs\.aio-max-nr)"
     r"|: no memory$|no memory (is left )?(for|to) \S+|: taken, or no memory"
     r"|--no-sandbox does without"
 )

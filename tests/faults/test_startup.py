@@ -96,6 +96,14 @@ class Startup(unittest.TestCase):
         self.assertEqual(wrong, [], f"CROSSVM_SEED={seed}:\n" + "\n".join(wrong))
 
 
+class Limits(Startup):
+    def test_asynchronous_io(self):
+        """As where many hubs run."""
+        for kind in (programs.Pair, programs.Hub, programs.Vm):
+            self.assertIsNone(self.refuse(kind, "io_setup", 1, "EAGAIN"))
+            self.assertIn("(INJECTED)", (self.folder / "trace").read_text())
+
+
 for kind in programs.ALL:
     setattr(Startup, f"test_{kind.__name__}", lambda self, kind=kind: self.check(kind))
 
