@@ -27,6 +27,8 @@ measure() {
     "$bench/bench/channel/channel_bench"
     echo "[bench] a hub with few and with many connections (half a minute)"
     "$bench/bench/hub/hub_bench"
+    echo "[bench] what hubs hold, few and many (five seconds)"
+    "$top/bench/hub/holds" "$bench"
     echo "[bench] instructions of a message and of a hub's event (three minutes)"
     "$top/bench/counts.py" "$bench"
     echo "[bench] a new socket over a connection, and over ssh (ten seconds)"
