@@ -72,6 +72,18 @@ void serve_events(struct hub *hub)
     (void)hub_serve(hub, eventfd(0, EFD_CLOEXEC)); /* until SIGTERM */
 }
 
+/* Closes what a hub would inherit of this process: its ends of other hubs' connections. */
+static void keep(int one, int other)
+{
+    unsigned int low = (unsigned int)(one < other ? one : other), high = (unsigned int)(one < other ? other : one);
+
+    if (low > STDERR_FILENO + 1)
+        (void)close_range(STDERR_FILENO + 1, low - 1, 0);
+    if (high > low + 1)
+        (void)close_range(low + 1, high - 1, 0);
+    (void)close_range(high + 1, ~0u, 0);
+}
+
 /* Makes the connections, tells how long one took, and serves them. */
 static _Noreturn void be_hub(const char *dir, unsigned int connections, int result, int ready)
 {
@@ -115,8 +127,10 @@ static void start_hub(struct hub_process *process, unsigned int connections, boo
         perror("hub_bench: cannot start a hub");
         exit(1);
     }
-    if (process->pid == 0)
+    if (process->pid == 0) {
+        keep(result[1], process->ready);
         be_hub(process->dir, connections, result[1], process->ready);
+    }
     close(result[1]);
     if (read(result[0], &process->start_ns, sizeof(process->start_ns)) != sizeof(process->start_ns))
         exit(1); /* the hub has said why */
@@ -251,24 +265,27 @@ static int count(const char *word, unsigned int connections, unsigned int events
     return 1;
 }
 
-/* A hub has at most this many for a connection of which both ends are taken. Root may raise the hard limit, too. */
-#define DESCRIPTORS_A_CONNECTION 20
+/* A hub has at most this many for a connection of which both ends are taken, and some more. */
+#define DESCRIPTORS_A_CONNECTION 19
+#define MORE_DESCRIPTORS 50
 
-static int raise_limit(void)
+/* Root may raise the hard limit, too. */
+static int raise_limit(unsigned int connections)
 {
-    const rlim_t needed = (rlim_t)numbers[NUMBERS - 1] * DESCRIPTORS_A_CONNECTION;
+    const rlim_t needed = (rlim_t)connections * DESCRIPTORS_A_CONNECTION + MORE_DESCRIPTORS;
     const struct rlimit limit = {needed, needed};
 
-    if (setrlimit(RLIMIT_NOFILE, &limit))
-        descriptor_limit_raise();
-    return descriptor_limit_check("the benchmark's largest hub", needed);
+    descriptor_limit_raise();
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0)
+        return 0;
+    return descriptor_limit_check("a hub of the benchmark", needed);
 }
 
 int main(int argc, char **argv)
 {
-    if (raise_limit())
+    bool counts = argc == 5 && strcmp(argv[1], "count") == 0;
+
+    if (raise_limit(counts ? (unsigned int)atoi(argv[3]) : numbers[NUMBERS - 1]))
         return 1;
-    if (argc == 5 && strcmp(argv[1], "count") == 0)
-        return count(argv[2], (unsigned int)atoi(argv[3]), (unsigned int)atoi(argv[4]));
-    return measure();
+    return counts ? count(argv[2], (unsigned int)atoi(argv[3]), (unsigned int)atoi(argv[4])) : measure();
 }
