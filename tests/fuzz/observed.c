@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A process that is no hub, behind the socket of a view: messages of any kind, with any descriptors, and memory in
- * which anything may be. It has sent all before the observer asks.
+ * which anything may be, and another thing at each load. It has sent all before the observer asks.
  */
 #include "fuzz.h"
 
@@ -15,6 +15,7 @@
 
 #include "../../src/common/clock.h"
 #include "../../src/top/observed.h"
+#include "changing.h"
 #include "clock.h"
 #include "enemy.h"
 #include "folder.h"
@@ -26,8 +27,9 @@ static struct sockaddr_un address = {.sun_family = AF_UNIX};
 static struct {
     struct input input;
     int listener;
-    int socket;       /* the process's side; -1: nobody has come */
-    uint32_t *memory; /* a channel, whose words change while somebody looks; NULL: none was given */
+    int socket;              /* the process's side; -1: nobody has come */
+    uint32_t *memory;        /* a channel, whose words change while somebody looks; NULL: none was given */
+    unsigned int loads_left; /* until a word changes */
 } enemy;
 
 static void prepare(void)
@@ -61,12 +63,13 @@ static void open_channel(void)
     }
 }
 
-static int make_memory(void)
+/* A channel is in the first dataport of the first message that has descriptors. */
+static int make_memory(size_t i)
 {
     int fd = memfd_create("channel", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 
     REQUIRE(fd >= 0 && ftruncate(fd, MEMORY_BYTES) == 0 && fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK) == 0);
-    if (enemy.memory)
+    if (i != CROSSVM_WIRE_OBSERVED_FIXED_FDS || enemy.memory)
         return fd;
     enemy.memory = mmap(NULL, MEMORY_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     REQUIRE(enemy.memory != MAP_FAILED);
@@ -96,8 +99,8 @@ static void send_message(struct input *input)
     if (what & 0x40u)
         n = enemy_descriptors(input, fds, ENEMY_MOST_FDS);
     else if (!(what & 1u))
-        while (n < 4)
-            fds[n++] = what & 0x20u && input_byte(input) & 1u ? enemy_descriptor(input) : make_memory();
+        for (; n < CROSSVM_WIRE_OBSERVED_FIXED_FDS + 2; n++)
+            fds[n] = what & 0x20u && input_byte(input) & 1u ? enemy_descriptor(input) : make_memory(n);
     (void)enemy_send(enemy.socket, &told, size, fds, n);
 }
 
@@ -118,15 +121,31 @@ int __wrap_connect(int socket, const struct sockaddr *to, socklen_t length)
     return 0;
 }
 
-/* Stores to words of a block, and to the first ones of the rings. */
+/* Stores to a word of a block, or to one of the first of the rings. */
+static void change_word(struct input *input)
+{
+    uint8_t where = input_byte(input);
+    size_t at = where & 0x80u ? CROSSVM_CHANNEL_RINGS_AT / 4 + (where & 0x7fu) : where % 0xc0u;
+
+    enemy.memory[at] = (uint32_t)input_number(input, where & 1u ? 4 : 2);
+}
+
 static void change_memory(struct input *input)
 {
-    for (unsigned int n = input_choice(input, 8); enemy.memory && n; n--) {
-        uint8_t where = input_byte(input);
-        size_t at = where & 0x80u ? CROSSVM_CHANNEL_RINGS_AT / 4 + (where & 0x7fu) : where % 0xc0u;
+    for (unsigned int n = input_choice(input, 8); enemy.memory && n; n--)
+        change_word(input);
+}
 
-        enemy.memory[at] = (uint32_t)input_number(input, where & 1u ? 4 : 2);
-    }
+/* Before any load of the channel, after so many as the end of the input says. */
+void memory_changes(const volatile void *at, size_t size)
+{
+    (void)at;
+    (void)size;
+    if (!enemy.input.left || enemy.loads_left-- > 0)
+        return;
+    enemy.loads_left = input_last_byte(&enemy.input);
+    if (enemy.memory)
+        change_word(&enemy.input);
 }
 
 /* --- the observer --- */
@@ -157,6 +176,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enemy.input = (struct input){data, size};
     enemy.socket = -1;
     enemy.memory = NULL;
+    enemy.loads_left = input_last_byte(&enemy.input);
     if (observed_open(&observed, address.sun_path) == 0) {
         while (enemy.input.left) {
             change_memory(&enemy.input);
