@@ -143,8 +143,8 @@ static void send_irqs(struct world *world, struct input *input)
     put32(world, flags & 0x3fu);
     put32(world, index & 7u);
     put32(world, index >> 6 & 1u);
-    put32(world, !(index & 0x80u)); /* the count */
-    if (flags & 2u && !(index & 0x80u))
+    put32(world, !(index & 0x80u));                            /* the count */
+    if ((flags & 2u && !(index & 0x80u)) != !!(index & 0x20u)) /* or a value too few, or too many */
         put(world, &value, 1);
     send_message(world, 0, fds, flags & 4u ? enemy_descriptors(input, fds, 1) : 0);
 }
@@ -173,6 +173,27 @@ static void send_access(struct world *world, struct input *input)
         world->may_emit++;
         world->lied |= is_count(region, offset);
     }
+    send_message(world, 0, NULL, 0);
+}
+
+/* A store to a register, as a guest's driver makes it, or its VMM for it; or of another size. */
+static void send_register(struct world *world, struct input *input)
+{
+    static const uint16_t offsets[] = {
+        CROSSVM_REG_EMIT,     CROSSVM_REG_COUNT,        CROSSVM_REG_SEEN,    CROSSVM_REG_DRIVER,
+        CROSSVM_REG_DOORBELL, CROSSVM_REG_DRIVER_ALONE, CROSSVM_REG_OWN_SEQ, 0x04 /* COMMAND of configuration space */};
+    static const uint8_t sizes[] = {4, 4, 4, 4, 8, 2, 1, 0};
+    uint8_t what = input_byte(input);
+    uint64_t value = what & 0x80u ? input_number(input, 8) : input_byte(input) & 7u, offset = offsets[what & 7u];
+    uint32_t size = sizes[what >> 3 & 7u];
+
+    begin(world, VFIO_USER_REGION_WRITE, 0);
+    put(world, &offset, sizeof(offset));
+    put32(world, (what & 7u) == 7 ? VFIO_USER_CONFIG : CROSSVM_BAR_EVENT);
+    put32(world, size);
+    put(world, &value, size);
+    world->may_emit++;
+    world->lied |= offset == CROSSVM_REG_OWN_SEQ;
     send_message(world, 0, NULL, 0);
 }
 
@@ -308,8 +329,10 @@ static void act(struct world *world, struct input *input)
             break;
         case 6:
         case 7:
-        case 8:
             send_access(world, input);
+            break;
+        case 8:
+            send_register(world, input);
             break;
         case 9:
             send_raw(world, input);
