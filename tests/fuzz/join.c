@@ -14,12 +14,14 @@
 #include <sel4vm/guest_irq_controller.h>
 #include <sel4vm_kvm.h>
 #include <sel4vm_kvm_test.h>
+#include <sel4vmmplatsupport/drivers/pci_helper.h>
 
 #include <crossvm/device.h>
 
 #include "../../src/common/name.h"
 #include "../../src/common/shared_event.h"
 #include "../../src/vm/join.h"
+#include "../../src/wire/checks.h"
 #include "../../src/wire/foreign.h"
 #include "clock.h"
 #include "enemy.h"
@@ -32,6 +34,7 @@ struct world {
     struct join join;
     crossvm_connection_t *connection;
     uintptr_t registers;
+    vmm_pci_entry_t *function;
     int hub;      /* the process's side of the socket; -1: closed */
     int page;     /* of the peer, as the process sent it; -1: none */
     int doorbell; /* of the guest; -1: none */
@@ -53,8 +56,8 @@ static int good_descriptor(struct world *world, size_t i)
     return fd;
 }
 
-/* Like a hub's, and then a few bytes changed. */
-static void send_join(struct world *world, struct input *input)
+/* Like a hub's, and then a few bytes changed. False: it was not sent. */
+static bool send_join(struct world *world, struct input *input)
 {
     uint8_t what = input_byte(input), changes = input_choice(input, 4);
     struct crossvm_wire_join join = {
@@ -65,7 +68,7 @@ static void send_join(struct world *world, struct input *input)
         .num_dataports = what & 3u,
         .peer_is_host = what >> 4 & 1u,
     };
-    size_t size = sizeof(join) - (what & 0x80u ? input_byte(input) : 0u), n = 0;
+    size_t size = sizeof(join) - (what & 0x80u ? input_byte(input) % sizeof(join) : 0u), n = 0;
     int fds[ENEMY_MOST_FDS];
 
     for (size_t i = 0; i < join.num_dataports; i++) {
@@ -83,7 +86,7 @@ static void send_join(struct world *world, struct input *input)
     else
         for (; n < CROSSVM_WIRE_JOIN_FIXED_FDS + (what & 3u); n++)
             fds[n] = what & 0x20u && input_byte(input) & 1u ? enemy_descriptor(input) : good_descriptor(world, n);
-    (void)enemy_send(world->hub, &join, size, fds, n);
+    return enemy_send(world->hub, &join, size, fds, n);
 }
 
 static void send_news(struct world *world, struct input *input)
@@ -104,14 +107,28 @@ static void send_question(struct world *world)
     (void)enemy_send(world->hub, &question, sizeof(question), NULL, 0);
 }
 
-static void send_raw(struct world *world, struct input *input)
+static bool send_raw(struct world *world, struct input *input)
 {
     uint8_t bytes[64];
     int fds[ENEMY_MOST_FDS];
     size_t n = input_choice(input, sizeof(bytes));
 
     input_bytes(input, bytes, n);
-    (void)enemy_send(world->hub, bytes, n, fds, enemy_descriptors(input, fds, ENEMY_MOST_FDS));
+    return enemy_send(world->hub, bytes, n, fds, enemy_descriptors(input, fds, ENEMY_MOST_FDS));
+}
+
+/* A hub that was slow takes all reports. */
+static void take_reports(const struct world *world)
+{
+    struct crossvm_wire_report report;
+    ssize_t length;
+
+    while ((length = recv(world->hub, &report, sizeof(report), MSG_DONTWAIT)) >= 0) {
+        if (length == 0)
+            return; /* the VM has gone */
+        REQUIRE(length == sizeof(report) && wire_header_is_of(&report.header, CROSSVM_WIRE_REPORT));
+        REQUIRE(report.driver_state <= CROSSVM_DRIVER_OPEN);
+    }
 }
 
 /* The peer counts as it likes, and signals. */
@@ -182,16 +199,22 @@ static bool join(struct world *world, int socket)
     REQUIRE(join_start(&world->join) == 0);
     crossvm_get_connection_info(world->connection, &info);
     world->registers = info.bar_address[CROSSVM_BAR_EVENT];
+    world->function = find_device(world->pci, info.pci);
+    REQUIRE(world->function);
     return true;
 }
 
 /* As the loop does it, for what the socket and the doorbell hold. */
 static void serve(struct world *world)
 {
-    char byte;
+    struct pollfd socket = {.fd = world->join.source.fd};
 
-    while (world->wiring.driver_changed && recv(world->join.source.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0)
-        world->join.source.handle(&world->join.source, EPOLLIN);
+    while (world->wiring.driver_changed) { /* or the hub was lost */
+        socket.events = world->join.late ? POLLIN | POLLOUT : POLLIN;
+        if (poll(&socket, 1, 0) != 1)
+            break;
+        world->join.source.handle(&world->join.source, (uint32_t)socket.revents);
+    }
     world->wiring.guest_doorbell_source.handle(&world->wiring.guest_doorbell_source, EPOLLIN);
 }
 
@@ -203,22 +226,35 @@ static bool takes_signals(int doorbell)
     return foreign_is_eventfd(doorbell) && poll(&room, 1, 0) == 1;
 }
 
-/* The guest stores to a register. */
+/* The guest stores to a register: one of those that do something, or any. */
 static void store(struct world *world, struct input *input)
 {
-    size_t offset = input_number(input, 1) * 4;
-    uint32_t value = (uint32_t)input_number(input, 4);
+    static const uint16_t registers[] = {CROSSVM_REG_EMIT, CROSSVM_REG_COUNT, CROSSVM_REG_SEEN, CROSSVM_REG_DRIVER,
+                                         CROSSVM_REG_DOORBELL};
+    uint8_t what = input_byte(input);
+    size_t offset = what & 0x80u ? registers[what % 5] : input_number(input, 1) * 4;
+    uint32_t value = what & 0x40u ? (uint32_t)input_number(input, 4) : input_byte(input) & 3u;
 
     if (!takes_signals(world->wiring.peer_doorbell))
         return;
     (void)kvm_test_fault(world->vm.vcpus[BOOT_VCPU], world->registers + offset, 4, false, value, NULL);
 }
 
+/* It enables its device, INTx or messages, or writes anything. */
+static void config_write(struct world *world, struct input *input)
+{
+    static const uint8_t offsets[] = {0x04 /* COMMAND */, 0x42 /* control of MSI */, 0x44 /* its address */};
+    uint8_t what = input_byte(input);
+    int offset = what & 0x80u ? input_byte(input) : offsets[what % 3];
+
+    REQUIRE(world->function->iowrite(world->function->cookie, offset, 1 << (what >> 2) % 3, input_byte(input)) == 0);
+}
+
 /* --- all --- */
 
 static void act(struct world *world, struct input *input)
 {
-    switch (input_choice(input, 7)) {
+    switch (input_choice(input, 9)) {
     case 0:
         send_news(world, input);
         break;
@@ -226,7 +262,7 @@ static void act(struct world *world, struct input *input)
         send_question(world);
         break;
     case 2:
-        send_raw(world, input);
+        (void)send_raw(world, input);
         break;
     case 3:
         emit(world, input);
@@ -235,10 +271,16 @@ static void act(struct world *world, struct input *input)
         store(world, input);
         break;
     case 5:
-        send_join(world, input); /* a second one */
+        (void)send_join(world, input); /* a second one */
+        break;
+    case 6:
+        (void)shutdown(world->hub, SHUT_WR);
+        break;
+    case 7:
+        take_reports(world);
         break;
     default:
-        (void)shutdown(world->hub, SHUT_WR);
+        config_write(world, input);
         break;
     }
     serve(world);
@@ -260,18 +302,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, size};
     struct world world = {.page = -1, .doorbell = -1};
+    static const int few = 4608; /* bytes: the socket is soon full of reports */
     int ends[2], descriptors;
+    bool sent;
 
     prepare();
     descriptors = count_descriptors();
     REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0);
+    REQUIRE(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &few, sizeof(few)) == 0);
     world.hub = ends[0];
     make_vm(&world);
-    if (input_choice(&input, 16))
-        send_join(&world, &input);
-    else
-        send_raw(&world, &input);
-    (void)send(world.hub, "", 0, MSG_DONTWAIT); /* so that nobody waits where nothing was sent */
+    sent = input_choice(&input, 16) ? send_join(&world, &input) : send_raw(&world, &input);
+    if (!sent)
+        (void)shutdown(world.hub, SHUT_WR); /* so that nobody waits */
     if (join(&world, ends[1])) {
         while (input.left)
             act(&world, &input);
