@@ -143,12 +143,9 @@ static void sentences_are_per_thread(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        lib_case_unserved(malformed_names),
-        lib_case_unserved(longest_name),
-        lib_case_unserved(no_such_connection),
-        lib_case_unserved(socket_that_nobody_listens_at),
-        lib_case_unserved(socket_of_another_kind),
-        lib_case_unserved(directory_with_a_long_path),
+        lib_case_unserved(malformed_names),          lib_case_unserved(longest_name),
+        lib_case_unserved(no_such_connection),       lib_case_unserved(socket_that_nobody_listens_at),
+        lib_case_unserved(socket_of_another_kind),   lib_case_unserved(directory_with_a_long_path),
         lib_case_unserved(sentences_are_per_thread),
     };
 

@@ -441,12 +441,9 @@ static void name_of_the_vm_is_cleaned(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        lib_case_unserved(wrong_replies_are_refused),
-        lib_case_unserved(longer_reply_is_understood),
-        lib_case_unserved(all_in_one_memfd),
-        lib_case_unserved(driver_message_before_the_reply),
-        lib_case_unserved(larger_memory_than_needed),
-        lib_case_unserved(events_only),
+        lib_case_unserved(wrong_replies_are_refused), lib_case_unserved(longer_reply_is_understood),
+        lib_case_unserved(all_in_one_memfd),          lib_case_unserved(driver_message_before_the_reply),
+        lib_case_unserved(larger_memory_than_needed), lib_case_unserved(events_only),
         lib_case_unserved(name_of_the_vm_is_cleaned),
     };
 
