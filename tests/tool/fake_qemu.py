@@ -28,6 +28,7 @@ class FakeQemu:
         self.requests = []  # all commands with their arguments
         self.no_hotplug = ()  # ports that allow none
         self.kvm = True
+        self.bars = 2  # of a device, that QEMU knows of
         self.has_room = True  # for the second BAR
         self.kinds = {}  # models of devices, by their identifiers
         self.taken = True  # the guest's driver puts a device into service at once
@@ -99,7 +100,9 @@ class FakeQemu:
         elif len(where) == 1 and where[0] in self.ports:
             listed += [{"name": name, "type": "uint8"} for name in ("slot", "chassis")]
             listed += [{"name": "hotplug", "type": "bool"}, child(where[0], "PCIE")]
-        elif len(where) == 2 and self.ports[where[0]]:
+        elif len(where) == 1:
+            listed.append({"name": "slot", "type": "uint8"})  # memory has one, too
+        elif self.ports.get(where[0]):
             listed.append({"name": "child[0]", "type": "link<some-device>"})
         return listed
 
@@ -113,7 +116,7 @@ class FakeQemu:
         buses = []
         for port, device in self.ports.items():
             address = 0xFE000000 if self.taken else -1
-            regions = [{"bar": i, "type": "memory", "size": 4096, "address": address} for i in (0, 1)]
+            regions = [{"bar": i, "type": "memory", "size": 4096, "address": address} for i in range(self.bars)]
             if not self.has_room:
                 regions[1]["address"] = -1
             behind = [{"qdev_id": device, "regions": regions}] if device else []

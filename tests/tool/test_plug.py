@@ -12,6 +12,10 @@ from command import PATIENCE, CommandTest
 from fake_qemu import GREETING, FakeQemu, Refusal
 
 
+# What a command says whose time is over, at each point of the conversation
+GIVES_UP = "another program may have|does not answer|takes no command|no driver of the guest|has not let go"
+
+
 class PlugTest(CommandTest):
     kind = FakeQemu
 
@@ -48,6 +52,7 @@ class PlugTest(CommandTest):
         """The time is over at some point of the conversation: on a busy machine, a longer time gets to the point."""
         seconds = 0.1
         while not re.search(pattern, sentence := error(seconds=seconds)):
+            self.assertRegex(sentence, GIVES_UP)
             self.assertLess(seconds, PATIENCE, sentence)
             seconds *= 2
 
@@ -129,6 +134,25 @@ class Attach(PlugTest):
             self.assertRegex(self.attach_error(), "no free PCIe root port; start it with .*-device pcie-root-port,id=")
         self.assertNotIn("device_add", self.commands())
 
+    def test_a_port_that_is_taken_out_meanwhile(self):
+        """... is passed over, and a monitor that closes then is not."""
+        self.qemu.ports = {"gone": None, "bay": None}
+        listing = self.qemu.qom_list
+        closes = False
+
+        def qom_list(path):
+            if path.endswith("/gone"):
+                raise Refusal(f"Object path '{path}' not found")
+            if path.endswith("/bay") and closes:
+                raise ConnectionResetError
+            return listing(path)
+
+        self.qemu.qom_list = qom_list
+        self.assertIn(b" at bay\n", self.attach("--no-wait"))
+        self.qemu.ports["bay"] = None
+        closes = True
+        self.assertIn("closed the monitor", self.attach_error())
+
     def test_an_old_qemu(self):
         self.qemu.models = ()
         self.assertEqual(
@@ -180,6 +204,11 @@ class Attach(PlugTest):
     def test_a_guest_without_room(self):
         """... has a driver that enables the device and gives up."""
         self.qemu.has_room = False
+        self.assert_no_driver()
+
+    def test_a_device_without_bars(self):
+        """... is none that a driver could have put into service."""
+        self.qemu.bars = 0
         self.assert_no_driver()
 
     def test_not_waiting(self):
@@ -307,35 +336,43 @@ class Monitor(PlugTest):
 
 
 class Raw(FakeQemu):
-    """Sends prepared bytes to whoever comes, and hangs up when it has."""
+    """Sends prepared bytes to whoever comes, and hangs up when so many commands have come; None: when they end."""
 
     bytes = [b""]
+    commands = None
 
     def serve(self):
         for part in self.bytes:
             self.client.sendall(part)
-        while not self.hangs_up and self.client.recv(4096):
-            pass
-
-    hangs_up = False
+        if self.commands != 0:
+            for number, _ in enumerate(self.client.makefile("r"), 1):
+                if number == self.commands:
+                    break
 
 
 class Enemies(PlugTest):
     kind = Raw
 
-    def check(self, pattern, *parts, hangs_up=False):
-        self.qemu.bytes, self.qemu.hangs_up = parts, hangs_up
+    def check(self, pattern, *parts, commands=None):
+        """Whoever takes the last part for a good one, and goes on, finds that QEMU has ended."""
+        self.qemu.bytes, self.qemu.commands = parts, len(parts) if commands is None else commands
         self.assertRegex(self.attach_error(), pattern)
         self.assertRegex(self.detach_error(), pattern)
 
     def test_what_is_no_qmp(self):
         hello = json.dumps(GREETING).encode() + b"\n"
         for part in (b"QEMU 11.1.3 monitor - type 'help'\n", b"\n", b"\0\n", b"\xff\xfe\n", b"[]\n", b"1\n", b"null\n",
-                     b"{}\n", b'{"QMP": 1}\n', b'{"QMP": {"version": {"qemu": {"major": "1"}}}}\n', b"{" * 5000 + b"\n",
-                     b"[" * 100000 + b"\n", hello[:40] + b"\n"):
+                     b"{" * 5000 + b"\n", b"[" * 100000 + b"\n", hello[:40] + b"\n"):
             with self.subTest(part=part[:60]):
-                self.check("is no QMP monitor", part)
-                self.check("is no QMP monitor", hello, part)
+                self.check("sends what is no JSON object, so it is no QMP monitor", part)
+                self.check("sends what is no JSON object, so it is no QMP monitor", hello, part)
+
+    def test_another_greeting(self):
+        hello = json.dumps(GREETING).encode() + b"\n"
+        for part in (b"{}\n", b'{"QMP": 1}\n', b'{"QMP": {"version": {"qemu": {"major": "1"}}}}\n'):
+            with self.subTest(part=part):
+                self.check("does not greet as QEMU does, so it is no QMP monitor", part)
+                self.check("answers what nobody asked, so it is no QMP monitor", hello, part)
 
     def test_answers_that_nobody_asked_for(self):
         hello = json.dumps(GREETING).encode() + b"\n"
@@ -345,13 +382,13 @@ class Enemies(PlugTest):
                 self.check("answers what nobody asked", hello, json.dumps(answer).encode() + b"\n")
 
     def test_endless_line(self):
-        self.check("a line without end", b" " * 5000000)
+        self.check("a line without end", b" " * 5000000, commands=0)
 
     def test_ends(self):
         hello = json.dumps(GREETING).encode() + b"\n"
         for parts in ((), (hello[:50],), (hello,), (hello, b'{"return"')):
             with self.subTest(parts=parts):
-                self.check("closed the monitor", *parts, hangs_up=True)
+                self.check("closed the monitor", *parts, commands=0)
 
     def test_silence(self):
         hello = json.dumps(GREETING).encode() + b"\n"
