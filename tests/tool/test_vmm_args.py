@@ -191,6 +191,7 @@ class Search(CommandTest):
         self.serve("sensor@.vfio-user")
         self.serve("sensor.2.vfio-user")
         self.serve(f"{'x' * 64}@a.vfio-user")
+        (self.directory / f"{'x' * 200}@a.vfio-user").touch()  # longer than an address, and than two names
         self.assertEqual(self.path_of("sensor.0"), str(path))
         self.assertIn("no hub waits", self.error("vmm-args", "sensor"))
 
