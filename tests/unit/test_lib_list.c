@@ -34,7 +34,7 @@ static const crossvm_end_info_t *find(const crossvm_end_info_t *list, size_t cou
 
 static void make_file(const char *directory, const char *name)
 {
-    char path[256];
+    char path[512];
     int fd;
 
     snprintf(path, sizeof(path), "%s/%s", directory, name);
@@ -45,7 +45,7 @@ static void make_file(const char *directory, const char *name)
 
 static void remove_file(const char *directory, const char *name)
 {
-    char path[256];
+    char path[512];
 
     snprintf(path, sizeof(path), "%s/%s", directory, name);
     assert_int_equal(unlink(path), 0);
@@ -98,12 +98,15 @@ static void lists_by_name_and_takes_nothing(void **state)
 
 static void leaves_out_what_is_no_end(void **state)
 {
-    static const char *const files[] = {"file", "file.sock", ".sock", "a b.sock"};
+    char too_long[201 + sizeof(".sock")] = "";
+    const char *const files[] = {"file", "file.sock", ".sock", "a b.sock", "alpha.lock", too_long};
     const char *directory = lib_fixture_directory(state);
     crossvm_end_info_t *list;
     struct fake_vm dead;
     size_t count;
 
+    memset(too_long, 'n', 200);
+    strcat(too_long, ".sock");
     fake_vm_init(&dead, directory, "dead");
     fake_vm_start(&dead);
     fake_vm_die(&dead);
@@ -160,13 +163,41 @@ static void lists_ends_that_do_not_answer(void **state)
     fake_vm_free(&foreign);
 }
 
+/* A program may have been built with an older release, whose structure is shorter, or with a newer one. */
+static void structures_of_other_releases(void **state)
+{
+    struct {
+        crossvm_end_info_t known;
+        uint64_t more[2];
+    } info;
+    const size_t shorter = sizeof(info.known) - sizeof(uint64_t);
+    crossvm_end_t *end = lib_fixture_open(state);
+    crossvm_end_info_t *list;
+    size_t count;
+
+    memset(&info, 0xee, sizeof(info));
+    assert_int_equal(crossvm_info(end, &info.known, shorter), 0);
+    assert_string_equal(info.known.name, "alpha");
+    for (size_t i = shorter; i < sizeof(info); i++)
+        assert_int_equal(((unsigned char *)&info)[i], 0xee);
+    assert_int_equal(crossvm_info(end, &info.known, sizeof(info)), 0);
+    assert_string_equal(info.known.name, "alpha");
+    assert_true(info.more[0] == 0 && info.more[1] == 0);
+
+    assert_int_equal(crossvm_list(&list, &count, sizeof(info)), 0);
+    assert_int_equal(count, 1);
+    memcpy(&info, list, sizeof(info));
+    assert_string_equal(info.known.name, "alpha");
+    assert_true(info.more[0] == 0 && info.more[1] == 0);
+    crossvm_list_free(list);
+    crossvm_close(end);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        lib_case(lists_by_name_and_takes_nothing),
-        lib_case(leaves_out_what_is_no_end),
-        lib_case(nothing_to_list),
-        lib_case(lists_ends_that_do_not_answer),
+        lib_case(lists_by_name_and_takes_nothing), lib_case(leaves_out_what_is_no_end),    lib_case(nothing_to_list),
+        lib_case(lists_ends_that_do_not_answer),   lib_case(structures_of_other_releases),
     };
 
     return cmocka_run_group_tests_name("libcrossvm: list", tests, NULL, NULL);

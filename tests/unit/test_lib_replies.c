@@ -406,6 +406,24 @@ static void larger_memory_than_needed(void **state)
     crossvm_close(end);
 }
 
+static void as_many_dataports_as_there_can_be(void **state)
+{
+    struct fake_vm *vm = lib_fixture_vm(state);
+    crossvm_end_t *end;
+
+    for (size_t i = 0; i < CROSSVM_MAX_DATAPORTS; i++)
+        vm->reply.dataports[i] = (struct crossvm_wire_dataport){.size = PAGE, .rights = CROSSVM_RIGHT_READ};
+    vm->reply.num_dataports = CROSSVM_MAX_DATAPORTS;
+    while (vm->num_fds < CROSSVM_WIRE_FIXED_FDS + CROSSVM_MAX_DATAPORTS)
+        vm->fds[vm->num_fds++] = fake_vm_memfd(PAGE, F_SEAL_SHRINK);
+    fake_vm_start(vm);
+    end = lib_fixture_open(state);
+    assert_int_equal(crossvm_num_dataports(end), CROSSVM_MAX_DATAPORTS);
+    assert_non_null(crossvm_dataport(end, CROSSVM_MAX_DATAPORTS - 1).address);
+    assert_null(crossvm_dataport(end, CROSSVM_MAX_DATAPORTS).address);
+    crossvm_close(end);
+}
+
 static void events_only(void **state)
 {
     struct fake_vm *vm = lib_fixture_vm(state);
@@ -441,9 +459,13 @@ static void name_of_the_vm_is_cleaned(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        lib_case_unserved(wrong_replies_are_refused), lib_case_unserved(longer_reply_is_understood),
-        lib_case_unserved(all_in_one_memfd),          lib_case_unserved(driver_message_before_the_reply),
-        lib_case_unserved(larger_memory_than_needed), lib_case_unserved(events_only),
+        lib_case_unserved(wrong_replies_are_refused),
+        lib_case_unserved(longer_reply_is_understood),
+        lib_case_unserved(all_in_one_memfd),
+        lib_case_unserved(driver_message_before_the_reply),
+        lib_case_unserved(larger_memory_than_needed),
+        lib_case_unserved(as_many_dataports_as_there_can_be),
+        lib_case_unserved(events_only),
         lib_case_unserved(name_of_the_vm_is_cleaned),
     };
 
