@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "confine.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../common/message.h"
 #include "../hub/confinement.h"
 #include "../sandbox/libc_calls.h"
 #include "../wire/socket_directory.h"
@@ -74,18 +76,37 @@ static struct filter_list observer_calls(bool writes_file)
                                 .num_rules = sizeof(rules) / sizeof(rules[0]) - (writes_file ? 0 : of_file)};
 }
 
-/* Where sockets are or will be: the folder, or, while there is none, the one that it will be in. */
-static bool find_folder(size_t i, char path[SOCKET_DIRECTORY_BYTES])
+/* Whether there is a file: 1 or 0, or -1 after a message. */
+static int is_there(const char *path)
 {
-    if (!cvm_socket_directory(i, path))
-        return false;
-    if (access(path, F_OK)) {
-        char folder[PATH_MAX];
+    if (access(path, F_OK) == 0)
+        return 1;
+    if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
+        return 0;
+    message("cannot look for %s: %s", path, error_reason(errno));
+    return -1;
+}
 
-        hub_folder_of(folder, path);
-        (void)snprintf(path, SOCKET_DIRECTORY_BYTES, "%.*s", SOCKET_DIRECTORY_BYTES - 1, folder);
+/*
+ * Adds where sockets are or will be: the folder, or, while there is none, the one that it will be in. Returns 0, or -1
+ * after a message.
+ */
+static int add_folder(struct lock_down *lock, struct landlock_folder *folder, char path[SOCKET_DIRECTORY_BYTES])
+{
+    int there = is_there(path);
+
+    if (there == 0) {
+        char outer[PATH_MAX];
+
+        hub_folder_of(outer, path);
+        (void)snprintf(path, SOCKET_DIRECTORY_BYTES, "%.*s", SOCKET_DIRECTORY_BYTES - 1, outer);
+        there = is_there(path);
     }
-    return true;
+    if (there > 0) {
+        *folder = (struct landlock_folder){path, LANDLOCK_READ};
+        lock->num_folders++;
+    }
+    return there < 0 ? -1 : 0;
 }
 
 int confine_observer(const char *file)
@@ -95,9 +116,9 @@ int confine_observer(const char *file)
     struct lock_down lock = {.folders = folders, .num_folders = 1, .keeps_access = true};
     const struct filter_list calls = observer_calls(file != NULL);
 
-    for (size_t i = 0; i < 2 && find_folder(i, sockets[i]); i++) {
-        if (access(sockets[i], F_OK) == 0)
-            folders[lock.num_folders++] = (struct landlock_folder){sockets[i], LANDLOCK_READ};
+    for (size_t i = 0; i < 2 && cvm_socket_directory(i, sockets[i]); i++) {
+        if (add_folder(&lock, &folders[lock.num_folders], sockets[i]))
+            return -1;
     }
     if (file) {
         hub_folder_of(folder, file);

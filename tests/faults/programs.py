@@ -7,9 +7,13 @@ import os
 import pathlib
 import re
 import shutil
+import socket
+import struct
 import subprocess
 import tempfile
 import threading
+
+from namespace import Namespace
 
 TOOL = os.environ["CROSSVM_TOOL"]
 VM = os.environ["CROSSVM_VM"]
@@ -32,8 +36,12 @@ REFUSALS = re.compile(
     r"|cannot be read without waiting|cannot signal the peer"
 )
 
+# A program that serves has started when it waits for somebody.
+FIRST_WAIT = re.compile(r"(epoll_wait|epoll_pwait)\(|poll\(\[\{fd=")
+
 PATIENCE = 600  # seconds; only bounds a hang
 PR_SET_CHILD_SUBREAPER = 36
+PCAP_HEADER, PCAP_RECORD = 24, 16  # bytes before all messages, and before each
 
 
 def adopt_orphans():
@@ -80,6 +88,8 @@ class Program:
 
     arguments = []
     ready = None  # a part of what it prints when it works; None: it ends by itself
+    first_wait = FIRST_WAIT  # the call with which its start is over
+    never = set()  # calls that the system does not refuse
     status = 0  # at its end
     files = {}
 
@@ -87,7 +97,7 @@ class Program:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="crossvm-faults-"))
         self.sockets = self.folder / "sockets"
         self.environment = os.environ | {"CROSSVM_DIR": str(self.sockets), "PATH": f"{self.folder}:{os.environ['PATH']}"}
-        self.server = None
+        self.helpers = []  # what it needs
         for name, text in self.files.items():
             (self.folder / name).write_text(text)
             (self.folder / name).chmod(0o755)
@@ -100,6 +110,9 @@ class Program:
     def check(self):
         """What is wrong with a program that is ready, or has ended with its status; None: nothing."""
 
+    def popen(self, command, **options):
+        return subprocess.Popen(command, **options)
+
     def list_files(self):
         return sorted(str(path.relative_to(self.folder)) for path in self.folder.rglob("*") if path != self.sockets)
 
@@ -111,16 +124,26 @@ class Program:
         ended = subprocess.run([TOOL, *arguments], env=self.environment, capture_output=True, text=True)
         return ended.stdout if ended.returncode == 0 else f"({ended.stderr.strip()})"
 
+    def start(self, *arguments):
+        """Starts a command that the program needs."""
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+        self.helpers.append(subprocess.Popen([TOOL, *arguments], env=self.environment, text=True, **pipes))
+        return self.helpers[-1].stdout
+
     def serve(self, *arguments):
-        """Starts a hub that the program needs."""
-        command = [TOOL, *arguments]
-        self.server = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, text=True)
-        self.server.stdout.readline()
+        """The same of a hub, which is ready then."""
+        self.start(*arguments).readline()
+
+    def end_helpers(self):
+        for helper in reversed(self.helpers):
+            helper.terminate()
+            helper.wait()
+            helper.stdout.close()
 
     def run(self, prefix=(), **environment):
         """Runs it: the prefix is a command that runs another one."""
         errors = tempfile.TemporaryFile("w+")
-        process = subprocess.Popen(
+        self.process = process = self.popen(
             [*prefix, *self.command()],
             env=self.environment | environment,
             cwd=self.folder,
@@ -131,10 +154,10 @@ class Program:
         )
         hang = threading.Timer(PATIENCE, process.kill)
         hang.start()
-        printed = ""
+        self.printed = ""
         while line := process.stdout.readline():
-            printed += line
-            if self.ready and self.ready in printed:
+            self.printed += line
+            if self.ready and self.ready in self.printed:
                 break
         is_ready = bool(line)
         complaint = self.check() if is_ready else None
@@ -145,10 +168,7 @@ class Program:
         hang.cancel()
         if not self.ready and status == self.status:
             complaint = self.check()
-        if self.server:
-            self.server.terminate()
-            self.server.wait()
-            self.server.stdout.close()
+        self.end_helpers()
         await_orphans()
         errors.seek(0)
         said = errors.read().replace(str(self.folder), "FOLDER")
@@ -256,4 +276,161 @@ class HostProgram(Program):
         return None if said == "1\n" else f"the event did not come: {said}"
 
 
-ALL = [Pair, PairUnconfined, Hub, HubUnconfined, Run, RunUnconfined, Vm, HostProgram]
+class Channel(Program):
+    """A command at one end of a connection, whose other end another command has."""
+
+    # To take what has come from a hub or as an event, Linux needs nothing: where that fails, the hub has ended.
+    never = {"recvfrom", "preadv2"}
+
+    def prepare(self):
+        self.serve("pair", "link")
+        self.begin_peer()
+
+
+class Record(Channel):
+    arguments = ["record", "link.0", "recorded", "--count=1"]
+
+    def begin_peer(self):
+        self.start("send", "link.1", "one")
+
+    def check(self):
+        length = (self.folder / "recorded").stat().st_size
+        return None if length == PCAP_HEADER + PCAP_RECORD + 3 else f"the recording has {length} bytes"
+
+    def list_files(self):
+        """Without a recording of the messages that there were."""
+        return [file for file in super().list_files() if file != "recorded"]
+
+
+class RecordUnconfined(Record):
+    arguments = [*Record.arguments, "--no-sandbox"]
+
+
+class Replay(Channel):
+    arguments = ["replay", "recorded", "link.0"]
+
+    def begin_peer(self):
+        header = struct.pack("=IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 147)
+        (self.folder / "recorded").write_bytes(header + struct.pack("=IIII", 1, 0, 3, 3) + b"one")
+        self.received = self.start("recv", "link.1")
+
+    def check(self):
+        said = self.received.read()
+        return None if said == "one\n" else f"the message did not come: {said}"
+
+
+class ReplayUnconfined(Replay):
+    arguments = [*Replay.arguments, "--no-sandbox"]
+
+
+class Forward(Channel):
+    arguments = ["forward", "link.0", "--listen=0:web"]
+    ready = "/socket web\n"
+
+    def begin_peer(self):
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.server.settimeout(PATIENCE)
+        self.start("forward", "link.1", f"--allow=web={self.server.getsockname()[1]}")
+
+    def command(self):
+        return [*super().command(), f"--listen={self.folder}/socket:web"]
+
+    def check(self):
+        port = int(re.search(r":(\d+) web\n", self.printed).group(1))
+        with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
+            client.sendall(b"x")
+            with self.server.accept()[0] as taken:
+                taken.settimeout(PATIENCE)
+                said = taken.recv(1)
+        return None if said == b"x" else f"what a socket sends does not come: {said}"
+
+    def remove(self):
+        self.server.close()
+        super().remove()
+
+
+class ForwardUnconfined(Forward):
+    arguments = [*Forward.arguments, "--no-sandbox"]
+
+
+class Net(Channel):
+    """In a network of its own."""
+
+    arguments = ["net", "link.0", "--address=10.9.0.1/24", "--address=fd00:9::1/64"]
+    ready = "crossvm0\n"
+
+    def begin_peer(self):
+        self.networks = [Namespace(), Namespace()]
+        with self.networks[1]:
+            self.serve("net", "link.1", "--address=10.9.0.2/24")
+
+    def popen(self, command, **options):
+        with self.networks[0]:
+            return super().popen(command, **options)
+
+    def check(self):
+        """Datagrams until one comes: what is sent before both have met is lost."""
+        sockets = []
+        for network in self.networks:
+            with network:
+                sockets.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+        with sockets[0] as sender, sockets[1] as receiver:
+            receiver.bind(("10.9.0.2", 0))
+            receiver.settimeout(0.05)
+            while self.process.poll() is None:
+                try:
+                    sender.sendto(b"x", receiver.getsockname())
+                    receiver.recv(1)
+                    return None
+                except OSError:
+                    pass
+        return "it has ended"
+
+    def list_files(self):
+        with self.networks[0]:
+            return super().list_files() + [name for _, name in socket.if_nameindex() if name != "lo"]
+
+    def remove(self):
+        for network in self.networks:
+            network.close()
+        super().remove()
+
+
+class NetUnconfined(Net):
+    arguments = [*Net.arguments, "--no-sandbox"]
+
+
+class Top(Program):
+    arguments = ["top", "--json", "--interval=0.1"]
+    ready = '"name":"link"'
+    first_wait = re.compile(r"write\(1, ")
+
+    def prepare(self):
+        self.serve("pair", "link")
+
+
+class TopUnconfined(Top):
+    arguments = [*Top.arguments, "--no-sandbox"]
+
+
+class TopFile(Top):
+    """One that writes a file again and again."""
+
+    arguments = ["top", "--once", "--interval=0.1", "--prometheus=report"]
+    ready = None
+
+    def check(self):
+        return None if 'connection="link"' in (self.folder / "report").read_text() else "the report lacks the connection"
+
+    def list_files(self):
+        """Without a report as a whole."""
+        return [file for file in super().list_files() if file != "report"]
+
+
+class Watch(Top):
+    arguments = ["ls", "--watch", "--interval=0.1"]
+    ready = "link.1 "
+
+
+ALL = [Pair, PairUnconfined, Hub, HubUnconfined, Run, RunUnconfined, Vm, HostProgram, Record, RecordUnconfined, Replay]
+ALL += [ReplayUnconfined, Forward, ForwardUnconfined, Net, NetUnconfined, Top, TopUnconfined, TopFile, Watch]

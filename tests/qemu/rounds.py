@@ -20,6 +20,7 @@ PEER_KILLS = choose(10, 200)  # a program, at each of the ends
 SENDER_KILLS = choose(3, 100)  # a program of the guest that sends, with a ring that is full or flows
 STOPS = choose(2, 50)  # of the VMM, while its guest answers
 RECORDER_KILLS = choose(5, 200)  # a program that records, while messages come
+OBSERVED_HUB_KILLS = choose(5, 200)  # while programs look on, record and replay
 RACING_ROUNDS = choose(1000, 10000)  # both ends sleep and are woken
 PLUGS = choose(5, 100)  # a connection into a guest that runs, and out of it while a program uses it
 EVENT_ROUNDS = choose(20, 1000)  # of events, each with programs of its own

@@ -6,12 +6,32 @@ import os
 import random
 import re
 import signal
+import struct
 import subprocess
+import threading
+import time
 import unittest
 
 import crossvm
+from lines import Lines
 from machines import ARCH, PATIENCE, TOOL, Qmp, QemuTest, await_state
 from rounds import DRIVER_LOADS, EVENT_ROUNDS, PEER_KILLS, RACING_ROUNDS, REBOOTS, SENDER_KILLS, STOPS, VMM_KILLS, rounds
+
+
+class Watcher(Lines):
+    """A command that looks on, until the block's end."""
+
+    def __init__(self, *arguments):
+        super().__init__(subprocess.Popen([TOOL, *arguments, "--json", "--interval=0.1"], stdout=subprocess.PIPE))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.program.kill()
+        self.thread.join()
+        self.program.stdout.close()
+        self.program.wait()
 
 
 class Tool:
@@ -26,6 +46,79 @@ class Tool:
     def __exit__(self, *_):
         self.process.kill()
         self.process.communicate()
+
+
+DEATHS = {
+    "reboot": "reboot -f",
+    "panic": "echo c >/proc/sysrq-trigger",
+    "reset": "echo b >/proc/sysrq-trigger",
+    "power off": "poweroff -f",
+}
+
+
+def ping(end, talked):
+    with end.datagram() as channel:
+        while True:
+            channel.send(b"x" * 100, timeout=PATIENCE)
+            channel.recv(timeout=PATIENCE)
+            talked()
+
+
+def send(end, talked):
+    with end.stream() as stream:
+        while True:
+            stream.send(b"x" * 4096, timeout=PATIENCE)
+            talked()
+
+
+def receive(end, talked):
+    with end.stream() as stream:
+        while stream.recv(timeout=PATIENCE):
+            talked()
+
+
+# What the guest runs, and what the program of the host does with it.
+TRAFFIC = {
+    "both ways": ("echo", ping),
+    "to the guest": ("cat --recv-only", send),
+    "from the guest": ("cat --send-only </dev/zero", receive),
+}
+
+
+class Talker:
+    """Talks with a program of the guest in a thread, until that is gone."""
+
+    def __init__(self, end, talk):
+        self.times = 0
+        self.news = threading.Condition()
+        self.fault = None
+        self.thread = threading.Thread(target=self.run, args=(end, talk))
+        self.thread.start()
+
+    def run(self, end, talk):
+        try:
+            talk(end, self.talked)
+            self.fault = "the stream has an end"
+        except crossvm.PeerGone:
+            pass
+        except Exception as error:
+            self.fault = repr(error)
+
+    def talked(self):
+        with self.news:
+            self.times += 1
+            self.news.notify()
+
+    def await_talk(self, times):
+        with self.news:
+            if not self.news.wait_for(lambda: self.times >= times, PATIENCE):
+                raise AssertionError(f"they have talked {self.times} times only: {self.fault}")
+
+    def join(self):
+        """Waits until it has heard that the peer is gone."""
+        self.thread.join()
+        if self.fault:
+            raise AssertionError(self.fault)
 
 
 class Driver(QemuTest):
@@ -245,25 +338,43 @@ class Driver(QemuTest):
         self.end = self.open("link.1")
 
     def reboots(self):
-        for _ in rounds("reboots of the guest", REBOOTS):
-            self.reboot(random.choice(("reboot -f", "echo c >/proc/sysrq-trigger")))
+        """The guest says that it goes, or its kernel dies; nobody uses the connection then, or both ends do."""
+        ways = [(death, traffic) for death in DEATHS for traffic in (None, *TRAFFIC)]
+        random.shuffle(ways)
+        for i in rounds("reboots of the guest", REBOOTS):
+            self.reboot(*ways[i % len(ways)])
 
-    def reboot(self, how):
-        """It says that it reboots, or its kernel dies."""
+    def reboot(self, death, traffic):
         self.await_peer(self.end, crossvm.PeerState.PRESENT)
-        generation = self.end.peer_generation
-        self.end.dataports[0].memory[0:4] = b"kept"
-        self.vm.shell.sendall(how.encode() + b"\n")
-        if self.door == "vfio-user" or how == "reboot -f":
-            self.await_peer(self.end, crossvm.PeerState.ABSENT)
-        self.vm.await_boot()
-        self.vm.load_driver()
-        while self.await_peer(self.end, crossvm.PeerState.PRESENT) == generation:
-            self.end.wait(timeout=PATIENCE)  # over ivshmem nobody says that a kernel died
-        self.assertEqual(self.end.peer_generation, generation + 1)
-        self.assertEqual(self.vm.run("crossvm read link -l 4"), "kept")
+        memory = self.end.dataports[-1].memory
+        memory[0:4] = b"kept"
+        if traffic:
+            command, talk = TRAFFIC[traffic]
+            self.vm.run(f"crossvm {command.replace(' ', ' link ', 1) if ' ' in command else command + ' link'} >/dev/null 2>&1 &")
+            talker = Talker(self.end, talk)
+            talker.await_talk(random.randrange(1, 100))
+            self.die(death)
+            talker.join()
+        else:
+            generation = self.end.peer_generation
+            self.die(death)
+            while self.await_peer(self.end, crossvm.PeerState.PRESENT) == generation:
+                self.end.wait(timeout=PATIENCE)  # over ivshmem nobody says that a kernel died
+            self.assertEqual(self.end.peer_generation, generation + 1)
+        self.assertEqual(self.vm.run(f"crossvm read link -d {len(self.end.dataports) - 1} -l 4"), "kept")
+        self.vm.run("crossvm wait -t 0 link; true")  # what the last wake-ups were
         self.end.emit()
-        self.vm.run(f"crossvm wait -t {PATIENCE} link")
+        self.assertEqual(self.vm.run(f"crossvm wait -t {PATIENCE} link"), "1\n")
+
+    def die(self, death):
+        """Ends the guest's kernel, and loads the driver in the next one."""
+        self.vm.shell.sendall(DEATHS[death].encode() + b"\n")
+        if death == "power off":
+            self.assertEqual(self.vm.end(), 0)
+            self.vm = self.guest(self.link, command_line="iomem=relaxed")
+        else:
+            self.vm.await_boot()
+        self.vm.load_driver()
 
 
 class Interrupts(QemuTest):
@@ -465,30 +576,48 @@ class Guests(QemuTest):
 
 
 class Restart(QemuTest):
-    """VMMs are killed at any point; the program at the other end keeps its end."""
+    """VMMs are killed at any point; the program at the other end keeps its end, and others look on."""
+
+    def setUp(self):
+        super().setUp()
+        self.link = self.pair("link", "64K", "4K")
+        self.file = self.directory / "recorded"
 
     def test_kill(self):
-        link = self.pair("link", "64K")
-        end = self.open("link.1")
-        memory = end.dataports[0].memory
-        for i in rounds("kills of the VMM", VMM_KILLS):
-            vm = self.guest(link)
-            self.work_until_any_point(vm, end)
-            memory[4096] = i % 256
-            generation = end.peer_generation
-            vm.kill()
-            self.await_peer(end, crossvm.PeerState.ABSENT)
-            self.assertGreaterEqual(end.peer_generation, generation)
-            self.assertEqual(memory[4096], i % 256)
+        with Watcher("top") as self.top, Watcher("ls", "--watch") as self.list:
+            for i in rounds("kills of the VMM", VMM_KILLS):
+                vm = self.guest(self.link)
+                random.choice((self.work, self.record, self.replay))(vm, i % 256)
+                self.await_observers("absent")
         if self.door == "vfio-user":
-            self.assertEqual(len(link.loads()), VMM_KILLS)
+            self.assertEqual(len(self.link.loads()), VMM_KILLS)
         # All is well for the last one.
-        vm = self.guest(link)
+        end = self.open("link.1")
+        vm = self.guest(self.link)
         vm.load_driver()
         self.await_peer(end, crossvm.PeerState.PRESENT)
         vm.run("crossvm wait -t 0 link; true")
         end.emit()
         self.assertEqual(vm.run(f"crossvm wait -t {PATIENCE} link"), "1\n")
+
+    def await_observers(self, state):
+        """They show the guest's end in that state."""
+        self.top.await_one(lambda report: report["connections"][0]["ends"][0]["state"] == state)
+        self.list.await_one(lambda ends: ends[-1]["peer"] == state)
+
+    def work(self, vm, mark):
+        """The program has memory and events."""
+        end = crossvm.End("link.1")
+        memory = end.dataports[1].memory
+        self.work_until_any_point(vm, end)
+        memory[0] = mark
+        generation = end.peer_generation
+        vm.kill()
+        self.await_peer(end, crossvm.PeerState.ABSENT)
+        self.assertGreaterEqual(end.peer_generation, generation)
+        self.assertEqual(memory[0], mark)
+        memory.release()
+        end.close()
 
     def work_until_any_point(self, vm, end):
         """Of the driver's beginning, or of the work after it"""
@@ -503,6 +632,38 @@ class Restart(QemuTest):
         for _ in range(steps):
             end.emit()
             end.wait(timeout=PATIENCE)
+
+    def record(self, vm, _):
+        """It records what the guest sends: whole messages."""
+        self.file.unlink(missing_ok=True)
+        with Tool("record", "link.1", self.file) as program:
+            vm.load_driver()
+            vm.run("yes 0123456789abcdef | crossvm send link &")
+            self.await_observers("ready")
+            self.await_size(random.randrange(24, 200000))
+            vm.kill()
+            self.assertEqual(program.wait(PATIENCE), 0)
+        recorded = self.file.read_bytes()
+        self.assertEqual(len(recorded) % 32, 24)
+        self.assertEqual({recorded[at + 16 : at + 32] for at in range(24, len(recorded), 32)}, {b"0123456789abcdef"})
+
+    def await_size(self, size):
+        while not self.file.exists() or self.file.stat().st_size < size:
+            time.sleep(0.01)
+
+    def replay(self, vm, _):
+        """It sends what was recorded, and says that nobody takes it any more."""
+        message = struct.pack("=IIII", 0, 0, 16, 16) + b"0123456789abcdef"
+        self.file.write_bytes(struct.pack("=IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 65535, 147) + message * 1000000)
+        with Tool("replay", "--fast", self.file, "link.1", stderr=subprocess.PIPE) as program:
+            vm.load_driver()
+            vm.start("crossvm recv link")
+            self.await_observers("ready")
+            for _ in range(random.randrange(1, 1000)):
+                vm.read_until(rb"0123456789abcdef\r?\n")
+            vm.kill()
+            self.assertEqual(program.wait(PATIENCE), 2)
+            self.assertIn(b"the other end of the channel", program.stderr.read())
 
 
 if __name__ == "__main__":

@@ -9,13 +9,11 @@ import shutil
 import signal
 import struct
 import subprocess
-import sys
 import tempfile
 import time
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "qemu"))
-from rounds import RECORDER_KILLS, rounds  # noqa: E402
+from rounds import RECORDER_KILLS, rounds
 
 TOOL = os.environ["CROSSVM_TOOL"]
 MAKE_CALL = os.environ["CROSSVM_MAKE_CALL"]
@@ -53,8 +51,8 @@ class Recorder(unittest.TestCase):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="crossvm-"))
         self.addCleanup(shutil.rmtree, self.folder)
         self.environment = {**os.environ, "CROSSVM_DIR": str(self.folder / "sockets")}
-        pair = self.start("pair", "link", stdout=subprocess.PIPE)
-        self.assertEqual(b"link.0 link.1\n", pair.stdout.readline())
+        self.hub = self.start("pair", "link", stdout=subprocess.PIPE)
+        self.assertEqual(b"link.0 link.1\n", self.hub.stdout.readline())
         self.file = self.folder / "file.pcap"
 
     def start(self, *arguments, **options):

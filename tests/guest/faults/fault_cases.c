@@ -201,7 +201,9 @@ static const char *fault_of_messages(int error)
     if (strstr(tracee.errors, "Success"))
         return "its reason is that nothing is wrong";
     if (!is_shortage(error))
-        return strstr(tracee.errors, strerror(error)) ? NULL : "it does not say why";
+        return strstr(tracee.errors, strerror(error)) || strstr(tracee.errors, "this kernel is older than Linux")
+                   ? NULL
+                   : "it does not say why";
     for (size_t i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++) {
         if (strstr(tracee.errors, remedies[i]))
             return NULL;
