@@ -16,6 +16,7 @@ struct bridge_path {
 
 struct bridge_config {
     const char *servers[BRIDGE_MOST_SERVERS];
+    uint16_t ports[BRIDGE_MOST_SERVERS]; /**< theirs */
     size_t num_servers;
     struct bridge_path send;    /**< from the connection to the server */
     struct bridge_path receive; /**< from the server into the connection */

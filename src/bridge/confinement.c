@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
@@ -16,6 +17,7 @@
 
 #define SPARE_DESCRIPTORS 32 /* a server, a resolver, and what the hub sends with news */
 #define SPARE_MEMORY ((uint64_t)512 << 20)
+#define DNS_PORT 53
 #define MORE_THREADS 16 /* of the NATS library; some only while it connects again */
 
 /* Loads what the resolver needs of libraries, which is not possible later: memory cannot be made executable then. */
@@ -25,6 +27,15 @@ static void prepare_resolver(void)
 
     if (getaddrinfo("localhost", "4222", NULL, &found) == 0)
         freeaddrinfo(found);
+}
+
+/* Where sockets may be connected to, where Landlock knows of ports: servers, and resolvers for long answers. */
+static size_t find_ports(const struct bridge_config *config, uint16_t ports[BRIDGE_MOST_SERVERS + 1])
+{
+    for (size_t i = 0; i < config->num_servers; i++)
+        ports[i] = config->ports[i];
+    ports[config->num_servers] = DNS_PORT;
+    return config->num_servers + 1;
 }
 
 int bridge_confine(const struct bridge_config *config)
@@ -68,6 +79,7 @@ int bridge_confine(const struct bridge_config *config)
         FILTER_CALL(getegid),
         FILTER_CALL(uname),
         FILTER_CALL(sysinfo),
+        FILTER_CALL_WITH(rt_sigaction, 0, SIGPIPE), /* the NATS library ignores it, too */
         FILTER_CALL(clock_nanosleep),
         FILTER_CALL(nanosleep),
         FILTER_CALL(sched_yield),
@@ -90,9 +102,12 @@ int bridge_confine(const struct bridge_config *config)
                                   .more_threads = MORE_THREADS};
     static const struct landlock_folder folders[] = {
         {"/etc", LANDLOCK_READ}, {"/run", LANDLOCK_READ}, {"/usr", LANDLOCK_READ}};
-    const struct lock_down lock = {.folders = folders, .num_folders = sizeof(folders) / sizeof(folders[0])};
+    uint16_t ports[BRIDGE_MOST_SERVERS + 1];
+    const struct lock_down lock = {.folders = folders,
+                                   .num_folders = sizeof(folders) / sizeof(folders[0]),
+                                   .ports = ports,
+                                   .num_ports = find_ports(config, ports)};
 
-    (void)config;
     prepare_resolver();
     /* The filter is made in a file, which the limits may forbid. */
     if (filter_make(&filter, "bridge", lists, sizeof(lists) / sizeof(lists[0])) || limits_set(&limits) ||

@@ -17,6 +17,7 @@
 #include "../common/end_signals.h"
 #include "../common/exit_status.h"
 #include "../common/message.h"
+#include "../common/size.h"
 #include "../common/standard_streams.h"
 #include "../sandbox/lock_down.h"
 #include "bridge.h"
@@ -24,6 +25,7 @@
 #include "secret.h"
 
 #define DEFAULT_SERVER "nats://localhost:4222"
+#define DEFAULT_PORT 4222
 #define DEFAULT_WINDOW 1024
 #define MOST_WINDOW 65536
 #define DEFAULT_GRACE 5
@@ -61,6 +63,22 @@ struct request {
 
 /* --- command line --- */
 
+/* The port in a URL, or the usual one. False if it is no URL of a server. */
+static bool find_port(const char *url, uint16_t *port)
+{
+    const char *host = strstr(url, "://"), *colon;
+    uint64_t number = DEFAULT_PORT;
+
+    if (!host || (strncmp(url, "nats://", 7) != 0 && strncmp(url, "tls://", 6) != 0) || host[3] == '\0' ||
+        strpbrk(host + 3, "/ \t\r\n,"))
+        return false;
+    colon = strrchr(host + 3, ':');
+    if (colon && !strchr(colon, ']') && (!number_parse(colon + 1, NULL, &number) || number < 1 || number > UINT16_MAX))
+        return false;
+    *port = (uint16_t)number;
+    return true;
+}
+
 static void add_server(struct argp_state *state, struct bridge_config *config, const char *url)
 {
     if (config->num_servers == BRIDGE_MOST_SERVERS)
@@ -69,6 +87,9 @@ static void add_server(struct argp_state *state, struct bridge_config *config, c
     if (strchr(url, '@'))
         command_line_error(state, "--server: \"%s\" has a user in it, which others on this machine would see; give "
                                   "--user and --password-file, or --creds",
+                           url);
+    if (!find_port(url, &config->ports[config->num_servers]))
+        command_line_error(state, "--server: \"%s\" is no URL of a server: write nats://HOST:PORT or tls://HOST:PORT",
                            url);
     if (strncmp(url, "tls://", 6) == 0)
         config->tls = true;
