@@ -267,14 +267,21 @@ static bool is_gone(struct bridge *bridge)
         return false;
     message("%s", crossvm_strerror());
     bridge->gone = true;
+    heritage_ask_to_leave(&bridge->heritage);
     return true;
+}
+
+/* Whether the other end takes nothing more: it has left, or said so. */
+static bool takes_nothing(const crossvm_channel_t *channel)
+{
+    return crossvm_channel_state(channel) != CROSSVM_CHANNEL_CONNECTED ||
+           __atomic_load_n(channel->send.peer_stop, __ATOMIC_ACQUIRE) == channel->peer_generation;
 }
 
 /* What the channel itself says of the other end's sending, once nothing is on its way. */
 static void look_for_end(struct bridge *bridge)
 {
     const void *data;
-    void *room;
     ptrdiff_t result;
 
     if (bridge->outward.count == 0 && !bridge->end_of_sending) {
@@ -283,16 +290,19 @@ static void look_for_end(struct bridge *bridge)
         if (result == -EPROTO)
             server_complain(crossvm_strerror());
     }
-    if (!bridge->end_of_taking) {
-        result = crossvm_channel_reserve(bridge->channel, &room, 1, CROSSVM_NOW);
-        bridge->end_of_taking = result < 0 && result != -EAGAIN;
-    }
+    bridge->end_of_taking = bridge->end_of_taking || takes_nothing(bridge->channel);
     if (!bridge->end_of_sending || !bridge->end_of_taking || bridge->gone)
         return;
     if (is_gone(bridge))
         begin_end(bridge);
     else
         end_session(bridge);
+}
+
+/* A program learns late that the connection is gone: what it sends until then is read from the memory. */
+static bool reads_on(const struct bridge *bridge)
+{
+    return bridge->gone && !heritage_is_settled(&bridge->heritage);
 }
 
 static void move(struct bridge *bridge)
@@ -302,7 +312,7 @@ static void move(struct bridge *bridge)
     tell_of_server(bridge);
     report_when_due(bridge);
     bridge->outward.channel = bridge->inward.channel = join(bridge) ? bridge->channel : NULL;
-    if (outward_move(&bridge->outward, more && bridge->in_session))
+    if (outward_move(&bridge->outward, (more && bridge->in_session) || bridge->gone))
         bridge->status = STATUS_ERROR;
     if (inward_move(&bridge->inward, more && bridge->in_session && !bridge->end_of_taking) < 0)
         bridge->end_of_taking = true;
@@ -377,7 +387,7 @@ static void await(struct bridge *bridge)
 
 static bool is_finished(const struct bridge *bridge)
 {
-    return bridge->outward.count == 0 && !bridge->outward.has_kept &&
+    return !reads_on(bridge) && bridge->outward.count == 0 && !bridge->outward.has_kept &&
            (!bridge->in_session || inward_is_done(&bridge->inward));
 }
 
@@ -457,6 +467,8 @@ void bridge_destroy(struct bridge *bridge)
     inward_close(&bridge->inward);
     outward_close(&bridge->outward);
     server_close(&bridge->server);
+    inward_free(&bridge->inward);
+    outward_free(&bridge->outward);
     close(bridge->wake);
     free(bridge);
 }

@@ -40,10 +40,20 @@ void heritage_find(struct heritage *heritage, crossvm_end_t *end, unsigned int d
     heritage->mark = (struct mark *)(void *)(heritage->own + MARK_AT);
 }
 
+void heritage_ask_to_leave(struct heritage *heritage)
+{
+    const uint32_t generation = load(heritage->own, CROSSVM_CHANNEL_GENERATION_AT) + 1;
+
+    /* So that it stores the whole CONSUMED, once it has taken all. */
+    __atomic_store_n(word(heritage->own, CROSSVM_CHANNEL_FIN_AT), load(heritage->peer, CROSSVM_CHANNEL_ACK_AT),
+                     __ATOMIC_RELEASE);
+    __atomic_store_n(word(heritage->own, CROSSVM_CHANNEL_GENERATION_AT), generation ? generation : 1, __ATOMIC_RELEASE);
+    (void)crossvm_emit(heritage->end);
+}
+
 bool heritage_claim(struct heritage *heritage, uint32_t purpose)
 {
     const uint8_t *own = heritage->own;
-    uint32_t generation;
 
     if (!own || load(own, CROSSVM_CHANNEL_MAGIC_AT) != CROSSVM_CHANNEL_MAGIC ||
         load(own, CROSSVM_CHANNEL_MODE_AT) != CROSSVM_CHANNEL_DATAGRAM ||
@@ -51,9 +61,7 @@ bool heritage_claim(struct heritage *heritage, uint32_t purpose)
         !mark_read(heritage->mark, purpose, load(own, CROSSVM_CHANNEL_ACK_AT), load(own, CROSSVM_CHANNEL_PRODUCED_AT),
                    &heritage->state))
         return false;
-    generation = load(own, CROSSVM_CHANNEL_GENERATION_AT) + 1;
-    __atomic_store_n(word(heritage->own, CROSSVM_CHANNEL_GENERATION_AT), generation ? generation : 1, __ATOMIC_RELEASE);
-    (void)crossvm_emit(heritage->end);
+    heritage_ask_to_leave(heritage);
     return true;
 }
 

@@ -27,6 +27,9 @@ struct heritage {
 /** Looks at the memory of a channel, before it is opened. */
 void heritage_find(struct heritage *heritage, crossvm_end_t *end, unsigned int dataport);
 
+/** Asks the other end to leave the session, as above. */
+void heritage_ask_to_leave(struct heritage *heritage);
+
 /** Whether there is anything of a predecessor with this purpose. Then the other end is asked to leave. */
 bool heritage_claim(struct heritage *heritage, uint32_t purpose);
 

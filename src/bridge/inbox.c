@@ -26,18 +26,21 @@ static natsMsg *take(struct inbox *inbox)
 void inbox_put(struct inbox *inbox, natsMsg *message)
 {
     const uint64_t one = 1;
-    natsMsg *oldest = NULL;
+    natsMsg *goes = NULL;
     bool was_empty;
 
     pthread_mutex_lock(&inbox->lock);
     was_empty = inbox->count == 0;
     if (inbox->count == inbox->size) {
-        oldest = take(inbox);
+        goes = take(inbox);
         inbox->dropped++;
     }
-    inbox->messages[(inbox->first + inbox->count++) % inbox->size] = message;
+    if (inbox->closed)
+        goes = message;
+    else
+        inbox->messages[(inbox->first + inbox->count++) % inbox->size] = message;
     pthread_mutex_unlock(&inbox->lock);
-    natsMsg_Destroy(oldest);
+    natsMsg_Destroy(goes);
     if (was_empty)
         (void)!write(inbox->wake, &one, sizeof(one));
 }
@@ -71,11 +74,20 @@ void inbox_clear(struct inbox *inbox)
         natsMsg_Destroy(message);
 }
 
+void inbox_close(struct inbox *inbox)
+{
+    if (!inbox->messages)
+        return;
+    pthread_mutex_lock(&inbox->lock);
+    inbox->closed = true;
+    pthread_mutex_unlock(&inbox->lock);
+    inbox_clear(inbox);
+}
+
 void inbox_free(struct inbox *inbox)
 {
     if (!inbox->messages)
         return;
-    inbox_clear(inbox);
     pthread_mutex_destroy(&inbox->lock);
     free(inbox->messages);
     inbox->messages = NULL;

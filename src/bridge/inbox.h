@@ -16,6 +16,7 @@ struct inbox {
     natsMsg **messages;
     size_t size, first, count;
     uint64_t dropped;
+    bool closed;
     int wake; /* an eventfd */
 };
 
@@ -34,4 +35,8 @@ uint64_t inbox_dropped(struct inbox *inbox);
 /** Drops all, without counting. */
 void inbox_clear(struct inbox *inbox);
 
+/** Drops all, and what still comes. */
+void inbox_close(struct inbox *inbox);
+
+/** To be called when no thread of the library is left. */
 void inbox_free(struct inbox *inbox);

@@ -151,8 +151,10 @@ static natsStatus find_position(struct inward *inward)
     if (status == NATS_OK && inward->number > 0) {
         consumer_name(inward, inward->number, name);
         status = js_GetConsumerInfo(&info, inward->server->streams, inward->config->receive.stream, name, NULL, NULL);
+        /* A server that was killed may have forgotten the last acknowledgements, and a consumer without any tells 0. */
         if (status == NATS_OK)
-            inward->taken = info->AckFloor.Stream;
+            inward->taken = info->AckFloor.Stream >= info->Config->OptStartSeq ? info->AckFloor.Stream
+                                                                               : info->Config->OptStartSeq - 1;
         jsConsumerInfo_Destroy(info);
     }
     if (status != NATS_OK)
@@ -473,11 +475,14 @@ int inward_timeout_ms(const struct inward *inward)
 
 void inward_close(struct inward *inward)
 {
-    if (!inward->config || !inward->config->receive.subject)
-        return;
     natsSubscription_Destroy(inward->subscription);
+    inbox_close(&inward->inbox);
     while (inward->count > 0)
         forget_first(inward);
+}
+
+void inward_free(struct inward *inward)
+{
     inbox_free(&inward->inbox);
     free(inward->arrivals);
 }

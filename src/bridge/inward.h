@@ -66,4 +66,8 @@ bool inward_is_done(const struct inward *inward);
 /** Milliseconds after which to move again in any case; -1: none. */
 int inward_timeout_ms(const struct inward *inward);
 
+/** Hears no more. */
 void inward_close(struct inward *inward);
+
+/** To be called when the connection to the server is closed. */
+void inward_free(struct inward *inward);

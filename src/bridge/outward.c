@@ -69,6 +69,50 @@ static void on_answer(natsConnection *connection, natsSubscription *subscription
         (void)!write(outward->server->wake, &one, sizeof(one));
 }
 
+/* --- the ring --- */
+
+static void count_too_long(struct outward *outward, uint32_t length, uint64_t most)
+{
+    char sentence[256];
+
+    outward->too_long++;
+    (void)snprintf(sentence, sizeof(sentence),
+                   "a datagram of %" PRIu32 " bytes is dropped: the server takes %" PRIu64
+                   " (max_payload in its configuration)",
+                   length, most);
+    server_complain(sentence);
+}
+
+/* The sequence number up to which datagrams are on their way. */
+static uint64_t newest(const struct outward *outward)
+{
+    return outward->count ? flight_at(outward, outward->count - 1)->sequence : outward->stored;
+}
+
+/* Reads further datagrams of the ring. */
+static void read_ahead(struct outward *outward)
+{
+    /* Acquire: orders the load of PRODUCED before those of what it covers. Pairs with the release of the sender. */
+    const uint32_t produced = __atomic_load_n(outward->produced, __ATOMIC_ACQUIRE);
+    uint64_t sequence = newest(outward);
+
+    while (outward->count < outward->config->window) {
+        struct flight *flight = flight_at(outward, outward->count);
+
+        const int found = ahead_next(&outward->ahead, produced, &flight->data, &flight->length);
+
+        outward->broken = found < 0; /* the channel will say why, once it comes to it */
+        if (found <= 0)
+            break;
+        flight->skipped = flight->length + HEADERS_BYTES > outward->most_bytes;
+        if (flight->skipped)
+            count_too_long(outward, flight->length, outward->most_bytes);
+        flight->sequence = flight->skipped ? sequence : ++sequence;
+        flight->after = outward->ahead.place;
+        outward->count++;
+    }
+}
+
 /* --- in step with the stream --- */
 
 static void pause_after(struct outward *outward, const char *what)
@@ -142,11 +186,21 @@ static void renumber(struct outward *outward, uint64_t last)
     outward->stored = last;
 }
 
-/* Takes what the stream has as its last message for what was published. */
+/* Whether the datagrams on their way are what the stream has up to that number: the first and the last of them. */
+static bool are_in_stream(struct outward *outward, uint64_t last)
+{
+    for (size_t i = 0; i < outward->count; i++) {
+        const struct flight *flight = flight_at(outward, i);
+
+        if ((i == 0 || flight->sequence == last) && !is_in_stream(outward, flight))
+            return false;
+    }
+    return true;
+}
+
+/* Takes what the stream has as its last message for what was published, by this process or its predecessor. */
 static int compare(struct outward *outward, uint64_t last)
 {
-    const struct flight *newest = outward->count ? flight_at(outward, outward->count - 1) : NULL;
-
     if (!outward->known) {
         outward->stored = last;
         outward->known = true;
@@ -154,15 +208,16 @@ static int compare(struct outward *outward, uint64_t last)
     }
     if (last < outward->stored)
         renumber(outward, last);
-    if (last > (newest ? newest->sequence : outward->stored))
-        return others_publish(outward);
-    for (size_t i = 0; i < outward->count && last > outward->stored; i++) {
-        const struct flight *flight = flight_at(outward, i);
+    while (outward->stored < last) {
+        uint64_t known;
 
-        if ((i == 0 || flight->sequence == last) && !is_in_stream(outward, flight))
+        if (newest(outward) < last && outward->produced)
+            read_ahead(outward);
+        known = newest(outward) < last ? newest(outward) : last;
+        if (known == outward->stored || !are_in_stream(outward, known))
             return others_publish(outward);
+        release(outward, known);
     }
-    release(outward, last);
     return 0;
 }
 
@@ -230,42 +285,6 @@ static void publish_all(struct outward *outward)
             pause_after(outward, server_reason(status));
             return;
         }
-    }
-}
-
-static void count_too_long(struct outward *outward, uint32_t length, uint64_t most)
-{
-    char sentence[256];
-
-    outward->too_long++;
-    (void)snprintf(sentence, sizeof(sentence),
-                   "a datagram of %" PRIu32 " bytes is dropped: the server takes %" PRIu64
-                   " (max_payload in its configuration)",
-                   length, most);
-    server_complain(sentence);
-}
-
-/* Reads further datagrams of the ring. */
-static void read_ahead(struct outward *outward)
-{
-    /* Acquire: orders the load of PRODUCED before those of what it covers. Pairs with the release of the sender. */
-    const uint32_t produced = __atomic_load_n(outward->produced, __ATOMIC_ACQUIRE);
-    uint64_t sequence = outward->count ? flight_at(outward, outward->count - 1)->sequence : outward->stored;
-
-    while (outward->count < outward->config->window) {
-        struct flight *flight = flight_at(outward, outward->count);
-
-        const int found = ahead_next(&outward->ahead, produced, &flight->data, &flight->length);
-
-        outward->broken = found < 0; /* the channel will say why, once it comes to it */
-        if (found <= 0)
-            break;
-        flight->skipped = flight->length + HEADERS_BYTES > outward->most_bytes;
-        if (flight->skipped)
-            count_too_long(outward, flight->length, outward->most_bytes);
-        flight->sequence = flight->skipped ? sequence : ++sequence;
-        flight->after = outward->ahead.place;
-        outward->count++;
     }
 }
 
@@ -451,6 +470,10 @@ int outward_timeout_ms(const struct outward *outward)
 void outward_close(struct outward *outward)
 {
     natsSubscription_Destroy(outward->answers);
+}
+
+void outward_free(struct outward *outward)
+{
     free(outward->flights);
     free(outward->kept);
 }

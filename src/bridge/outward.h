@@ -82,4 +82,8 @@ bool outward_is_open(const struct outward *outward);
 /** Milliseconds after which to move again in any case; -1: none. */
 int outward_timeout_ms(const struct outward *outward);
 
+/** Hears no more. */
 void outward_close(struct outward *outward);
+
+/** To be called when the connection to the server is closed. */
+void outward_free(struct outward *outward);

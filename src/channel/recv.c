@@ -130,13 +130,13 @@ static int end_of_receiving(crossvm_channel_t *channel)
         return 0;
     if (left)
         cvm_channel_end(channel);
-    if (fin) {
+    if (fin)
         recv->at_end = true;
-        if (recv_withheld(recv) > 0) /* the peer may be waiting until all is taken */
-            cvm_channel_give_space(channel);
-    } else {
+    else
         recv->error = -CHANNEL_EPIPE;
-    }
+    /* The peer may be waiting until all is taken; and one that comes after it may look at what was. */
+    if (recv_withheld(recv) > 0)
+        cvm_channel_give_space(channel);
     return -CHANNEL_EPIPE;
 }
 

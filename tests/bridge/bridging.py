@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What the tests of `crossvm bridge` share: NATS servers, hubs, bridges, and programs at their other ends."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import unittest
+
+TOOL = os.environ["CROSSVM_TOOL"]
+ENDPOINT = os.environ["CROSSVM_ENDPOINT"]
+NATS_SERVER = os.environ["CROSSVM_NATS_SERVER"]
+PATIENCE = 600  # seconds; bounds a hang only
+
+socket.setdefaulttimeout(PATIENCE)
+
+
+class Program(subprocess.Popen):
+    """A program whose output is lines."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(list(arguments), text=True, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options})
+
+    def line(self):
+        """The next line; the program must not end before."""
+        line = self.stdout.readline()
+        if not line:
+            raise AssertionError(f"{self.args[1:]} ended: {self.communicate()}")
+        return line.rstrip("\n")
+
+    def await_error(self, text):
+        """Reads what it says until a line has a text in it."""
+        for line in self.stderr:
+            if text in line:
+                return line
+        raise AssertionError(f"{self.args[1:]} ended without saying: {text}")
+
+    def end(self, number=signal.SIGTERM):
+        """Ends it; gives its status and what it said."""
+        self.send_signal(number)
+        said = self.communicate(timeout=PATIENCE)[1]
+        return self.returncode, said
+
+
+class Server:
+    """A nats-server with JetStream; it keeps its port and its files when it is started again."""
+
+    def __init__(self, directory, configuration="", scheme="nats"):
+        self.directory, self.port, self.process, self.scheme = directory, -1, None, scheme
+        directory.mkdir()
+        (directory / "server.conf").write_text(configuration)
+
+    @property
+    def url(self):
+        return f"{self.scheme}://localhost:{self.port}"
+
+    def start(self):
+        log = (self.directory / "log").open("a")
+        self.process = subprocess.Popen(
+            [NATS_SERVER, "-c", str(self.directory / "server.conf"), "-js", "-sd", str(self.directory / "store")]
+            + ["-a", "localhost", "-p", str(self.port), "--ports_file_dir", str(self.directory)],
+            stderr=log,
+        )
+        log.close()
+        self.await_port()
+        return self
+
+    def await_port(self):
+        """It writes its ports to a file once it listens."""
+        path = self.directory / f"nats-server_{self.process.pid}.ports"
+        while self.process.poll() is None:
+            try:
+                self.port = int(json.loads(path.read_text())["nats"][0].rpartition(":")[2])
+                return
+            except (OSError, ValueError):
+                os.sched_yield()
+        raise AssertionError(f"nats-server ended: {(self.directory / 'log').read_text()}")
+
+    def kill(self, number=signal.SIGKILL):
+        self.process.send_signal(number)
+        self.process.wait()
+
+
+class BridgeTest(unittest.TestCase):
+    dataport = "64K"
+
+    def setUp(self):
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="crossvm-"))
+        self.addCleanup(shutil.rmtree, self.directory, ignore_errors=True)
+        os.environ["CROSSVM_DIR"] = str(self.directory)
+        self.servers = 0
+        self.addCleanup(self.tell)
+
+    def tell(self):
+        """What bridges said is wanted where a test fails."""
+        if self._outcome and not self._outcome.success:
+            for said in self.directory.glob("*.said"):
+                print(f"{said.stem}:\n{said.read_text()}", file=sys.stderr)
+
+    def start(self, *arguments, **options):
+        """A program that is killed at the end of the test, if it still runs."""
+        program = Program(*arguments, **options)
+        self.addCleanup(self.kill, program)
+        return program
+
+    def kill(self, program):
+        if program.returncode is None:
+            program.kill()
+            program.wait()
+        for stream in (program.stdin, program.stdout, program.stderr):
+            if stream:
+                stream.close()
+
+    def server(self, *arguments):
+        self.servers += 1
+        server = Server(self.directory / f"server{self.servers}", *arguments)
+        server.start()
+        self.addCleanup(server.kill)
+        return server
+
+    def pair(self, name):
+        hub = self.start(TOOL, "pair", name, "--dataport", self.dataport)
+        self.assertEqual(hub.line(), f"{name}.0 {name}.1")
+        return hub
+
+    def bridge(self, name, server, *arguments, **options):
+        """Runs in the background; what it says goes to a file of the test's folder."""
+        with (self.directory / f"{name}.said").open("a") as said:
+            return self.start(
+                TOOL, "bridge", f"{name}.1", "--server", server.url, "--create", *arguments, **{"stderr": said, **options}
+            )
+
+    def said(self, name):
+        return (self.directory / f"{name}.said").read_text()
+
+    def endpoint(self, name, *arguments, **options):
+        return self.start(ENDPOINT, f"{name}.0", *map(str, arguments), **options)
+
+    def finish(self, program):
+        """A program that ends by itself, and has nothing to complain of."""
+        said = program.communicate(timeout=PATIENCE)[1]
+        self.assertEqual((program.returncode, said), (0, ""), program.args)
+
+    def end_bridge(self, bridge, name):
+        """It is told to end, and everything has arrived."""
+        bridge.end()
+        self.assertEqual(bridge.returncode, 0, self.said(name))
