@@ -13,12 +13,12 @@ from sphinx.environment import BuildEnvironment
 CHAPTERS = {
     "Get started": ["docs/start/laptop", "docs/start/qemu", "docs/start/sel4"],
     "Guides": [
-        *("docs/howto", "docs/vmm", "docs/forward", "docs/net", "docs/sel4", "docs/api"),
+        *("docs/howto", "docs/vmm", "docs/forward", "docs/net", "docs/bridge", "docs/sel4", "docs/api"),
         *("examples/README", "python/README", "linux/README", "kvm/README"),
     ],
     "Reference": ["docs/site/reference/manual", "docs/site/reference/c", "docs/site/reference/python"],
     "Specifications": ["docs/device", "docs/channel", "docs/compatibility"],
-    "Background": ["docs/design", "docs/security", "docs/performance"],
+    "Background": ["docs/design", "docs/security", "docs/performance", "docs/scale"],
     "Project": ["CONTRIBUTING", "tests/guest/README", "CHANGELOG", "docs/upgrade", "SECURITY"],
 }
 # What pages of their own have in theirs

@@ -14,6 +14,7 @@
 
 #include "../common/clock.h"
 #include "../common/command_line.h"
+#include "../common/completion.h"
 #include "../common/end_signals.h"
 #include "../common/exit_status.h"
 #include "../common/message.h"
@@ -266,6 +267,20 @@ static const struct argp argp = {
         "time, 2 for an error.",
 };
 
+/* Names of connections, which the tool offers for its other commands. */
+static void offer_value(const struct completion *completion, const char *placeholder)
+{
+    crossvm_end_info_t *ends;
+    size_t count;
+
+    if (strcmp(placeholder, "NAME") != 0)
+        return;
+    (void)crossvm_list(&ends, &count, sizeof(*ends));
+    for (size_t i = 0; i < count; i++)
+        completion_offer(completion, ends[i].name, NULL);
+    crossvm_list_free(ends);
+}
+
 /* --- what the command line names --- */
 
 static bool read_file(const char *path, const char *option, char **text)
@@ -371,6 +386,7 @@ int main(int argc, char **argv)
 
     standard_streams_set_up(STATUS_ERROR);
     argp_err_exit_status = STATUS_ERROR;
+    completion_offer_value = offer_value;
     argv[0] = name; /* how its usage and its usage errors call it */
     command_line_parse(&argp, 0, argc, argv, &request);
     (void)signal(SIGPIPE, SIG_IGN); /* a write fails with EPIPE instead */

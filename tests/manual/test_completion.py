@@ -29,6 +29,7 @@ TYPED = {
     "crossvm ping sen\t0": ["crossvm", "ping", "sensor.0"],
     "crossvm ping -c 3 --pat\t2 sensor.1\t": ["crossvm", "ping", "-c", "3", "--patience", "2", "sensor.1"],
     "crossvm emit --count sen\t sen\t1": ["crossvm", "emit", "--count", "sen", "sensor.1"],
+    "crossvm bridge --send-str\tS sen\t1": ["crossvm", "bridge", "--send-stream", "S", "sensor.1"],
     "crossvm pair --end0 vf\tx": ["crossvm", "pair", "--end0", "vfio-user", "x"],
     "crossvm pair --end0=iv\tx": ["crossvm", "pair", "--end0=ivshmem", "x"],
     "crossvm vmm-args --vmm=l\tx": ["crossvm", "vmm-args", "--vmm=libvirt", "x"],

@@ -43,10 +43,10 @@ class Help:
         self.text = help_of(*command)
         self.arguments = re.match(r"Usage: .*?\[OPTION\.\.\.\] ?(.*)\n", self.text).group(1)
         self.options = {}
-        for short, long, value, text in re.findall(
-            r"^  (?:-(.), |    )--([a-z0-9-]+)(?:=(\S+))?\s+(.*)$", self.text, re.M
+        for short, long, value, optional, text in re.findall(
+            r"^  (?:-(.), |    )--([a-z0-9-]+)(?:=(\S+)|(\[=\w+\]))?\s+(.*)$", self.text, re.M
         ):
-            self.options[long] = (short, value, text)
+            self.options[long] = (short, value or optional, text)
 
     def statuses(self):
         """Numbers in the sentence about exit statuses; without one, what all commands have."""
@@ -57,9 +57,9 @@ class Help:
 def options_of(page):
     """Those of a page: long name -> short name, value, text."""
     options = {}
-    items = re.findall(r"^\.It (?:Fl (\S) , )?Fl Fl (\S+)(?: Ns = Ns Ar (\S+))?\n(.*?)(?=^\.It|^\.El)", PAGES[page], re.M | re.S)
-    for short, long, value, text in items:
-        options[long] = (short, value, plain(text))
+    items = re.findall(r"^\.It (?:Fl (\S) , )?Fl Fl (\S+)(?: Ns (Op )?= Ns Ar (\S+))?\n(.*?)(?=^\.It|^\.El)", PAGES[page], re.M | re.S)
+    for short, long, optional, value, text in items:
+        options[long] = (short, f"[={value}]" if optional else value, plain(text))
     return options
 
 
