@@ -147,7 +147,7 @@ def times(report):
     dots(axes[0], report.of(group=PROCESSES, name="messages of 64 bytes"), "Million messages a second (more is better)")
     lines(axes[1], report.of(group=PROCESSES, name="one way", axis="percentile"), "µs of one way, by percentile")
     legend_beside(drawing, axes[1])
-    drawing.subplots_adjust(left=0.13, right=0.81, top=0.83, bottom=0.19, wspace=0.16)
+    drawing.subplots_adjust(left=0.16, right=0.81, top=0.83, bottom=0.19, wspace=0.16)
     return (drawing, "Two processes, messages of 64 bytes one at a time: times",
             "Messages a second, and times of one way over percentiles, of a channel and of its rivals.", foot(report, "clock"))
 
