@@ -15,7 +15,7 @@
 /** Prepares this process. Later calls do nothing. 0, or -1 with errno. */
 int shared_event_prepare(void);
 
-/** What such an errno value means, with the remedy: the end of a sentence. Others have the meaning of error_reason(). */
+/** What such an errno value means, with the remedy: the end of a sentence. For others: error_reason(). */
 const char *shared_event_reason(int error);
 
 /**

@@ -29,7 +29,7 @@ size_t hub_descriptors(const struct hub_connection_config *config);
 /** Bytes of the largest file that it makes for a connection. */
 uint64_t hub_file_bytes(const struct hub_connection_config *config);
 
-/** Descriptors that a hub takes besides: standard ones, the loop, its bell and what ends it, asynchronous I/O, a spare one. */
+/** Descriptors that a hub takes besides: standard ones, loop, bell, its end, asynchronous I/O, a spare one. */
 #define HUB_DESCRIPTORS 10
 
 /**
