@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A monotonic clock that a target moves: what an input does depends on no other. */
+/* A monotonic clock that a target moves, and poll(): what an input does depends on no other, and waits for nothing. */
 #pragma once
 
 #include <stdint.h>

@@ -56,8 +56,8 @@ static int good_descriptor(struct world *world, size_t i)
     return fd;
 }
 
-/* Like a hub's, and then a few bytes changed. False: it was not sent. */
-static bool send_join(struct world *world, struct input *input)
+/* Like a hub's, and then a few bytes changed. */
+static void send_join(struct world *world, struct input *input)
 {
     uint8_t what = input_byte(input), changes = input_choice(input, 4);
     struct crossvm_wire_join join = {
@@ -86,7 +86,7 @@ static bool send_join(struct world *world, struct input *input)
     else
         for (; n < CROSSVM_WIRE_JOIN_FIXED_FDS + (what & 3u); n++)
             fds[n] = what & 0x20u && input_byte(input) & 1u ? enemy_descriptor(input) : good_descriptor(world, n);
-    return enemy_send(world->hub, &join, size, fds, n);
+    (void)enemy_send(world->hub, &join, size, fds, n);
 }
 
 static void send_news(struct world *world, struct input *input)
@@ -107,14 +107,14 @@ static void send_question(struct world *world)
     (void)enemy_send(world->hub, &question, sizeof(question), NULL, 0);
 }
 
-static bool send_raw(struct world *world, struct input *input)
+static void send_raw(struct world *world, struct input *input)
 {
     uint8_t bytes[64];
     int fds[ENEMY_MOST_FDS];
     size_t n = input_choice(input, sizeof(bytes));
 
     input_bytes(input, bytes, n);
-    return enemy_send(world->hub, bytes, n, fds, enemy_descriptors(input, fds, ENEMY_MOST_FDS));
+    (void)enemy_send(world->hub, bytes, n, fds, enemy_descriptors(input, fds, ENEMY_MOST_FDS));
 }
 
 /* A hub that was slow takes all reports. */
@@ -262,7 +262,7 @@ static void act(struct world *world, struct input *input)
         send_question(world);
         break;
     case 2:
-        (void)send_raw(world, input);
+        send_raw(world, input);
         break;
     case 3:
         emit(world, input);
@@ -271,7 +271,7 @@ static void act(struct world *world, struct input *input)
         store(world, input);
         break;
     case 5:
-        (void)send_join(world, input); /* a second one */
+        send_join(world, input); /* a second one */
         break;
     case 6:
         (void)shutdown(world->hub, SHUT_WR);
@@ -285,6 +285,23 @@ static void act(struct world *world, struct input *input)
     }
     serve(world);
     REQUIRE(crossvm_get_register(world->connection, CROSSVM_REG_PEER_STATE) <= CROSSVM_PEER_READY);
+}
+
+static void begin(struct world *world, struct input *input)
+{
+    switch (input_choice(input, 16)) {
+    case 0:
+        send_raw(world, input);
+        break;
+    case 14:
+        (void)shutdown(world->hub, SHUT_WR);
+        break;
+    case 15: /* nothing at all */
+        break;
+    default:
+        send_join(world, input);
+        break;
+    }
 }
 
 static void prepare(void)
@@ -304,7 +321,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct world world = {.page = -1, .doorbell = -1};
     static const int few = 4608; /* bytes: the socket is soon full of reports */
     int ends[2], descriptors;
-    bool sent;
 
     prepare();
     descriptors = count_descriptors();
@@ -312,9 +328,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     REQUIRE(setsockopt(ends[1], SOL_SOCKET, SO_SNDBUF, &few, sizeof(few)) == 0);
     world.hub = ends[0];
     make_vm(&world);
-    sent = input_choice(&input, 16) ? send_join(&world, &input) : send_raw(&world, &input);
-    if (!sent)
-        (void)shutdown(world.hub, SHUT_WR); /* so that nobody waits */
+    begin(&world, &input);
     if (join(&world, ends[1])) {
         while (input.left)
             act(&world, &input);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A process that is no hub, behind the socket of a view: messages of any kind, with any descriptors, and memory in
- * which anything may be, and another thing at each load. It has sent all before the observer asks.
+ * which anything may be, and another thing at each load.
  */
 #include "fuzz.h"
 
@@ -107,18 +107,36 @@ static void send_message(struct input *input)
 int __real_connect(int socket, const struct sockaddr *to, socklen_t length);
 int __wrap_connect(int socket, const struct sockaddr *to, socklen_t length);
 
-/* The process accepts, and sends what it has to say; that is the end of what it sends, so that nobody waits for more.
- */
+/* The process accepts, and sends what it has to say for now. */
 int __wrap_connect(int socket, const struct sockaddr *to, socklen_t length)
 {
+    uint8_t what = input_byte(&enemy.input);
+
     if (__real_connect(socket, to, length))
         return -1;
     enemy.socket = accept4(enemy.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     REQUIRE(enemy.socket >= 0);
-    for (unsigned int n = 1 + input_choice(&enemy.input, 4); n; n--)
+    for (unsigned int n = what & 0x80u ? 0 : 1 + (what & 3u); n; n--)
         send_message(&enemy.input);
-    (void)shutdown(enemy.socket, SHUT_WR);
+    if (what & 0x40u)
+        (void)shutdown(enemy.socket, SHUT_WR);
     return 0;
+}
+
+/* It may tell more later, or end. */
+static void act(struct input *input)
+{
+    switch (input_choice(input, 8)) {
+    case 0:
+        (void)shutdown(enemy.socket, SHUT_WR);
+        break;
+    case 1:
+    case 2:
+        send_message(input);
+        break;
+    default:
+        break;
+    }
 }
 
 /* Stores to a word of a block, or to one of the first of the rings. */
@@ -180,6 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (observed_open(&observed, address.sun_path) == 0) {
         while (enemy.input.left) {
             change_memory(&enemy.input);
+            act(&enemy.input);
             observed_look(&observed, now_ns());
             observed_ask(&observed);
             (void)observed_hear(&observed);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A process that is no hub, behind the socket that a program opens: replies and news of any kind, with any descriptors.
- * It has sent all before the program asks.
+ * A process that is no hub, behind the socket that a program opens: replies and news of any kind, with any descriptors,
+ * before the program asks and between its calls.
  */
 #include "fuzz.h"
 
@@ -26,6 +26,7 @@ static struct {
     int listener;
     int sockets[CONNECTIONS]; /* the process's side */
     size_t n;
+    int doorbell; /* of the program; -1: none */
 } enemy;
 
 static void prepare(void)
@@ -41,13 +42,16 @@ static void prepare(void)
 
 /* --- the process --- */
 
-/* A descriptor that a hub would give in this place. */
+/* A descriptor that a hub would give in this place; the process keeps the program's doorbell. */
 static int good_descriptor(size_t i)
 {
     static const uint8_t kinds[] = {0 /* an eventfd */, 3, 9 /* 2 MiB, sealed */};
     struct input input = {i < 2 ? kinds : kinds + 1, 2};
+    int fd = enemy_descriptor(&input);
 
-    return enemy_descriptor(&input);
+    if (i == 0 && enemy.doorbell < 0)
+        enemy.doorbell = dup(fd);
+    return fd;
 }
 
 /* Like a hub's, and then a few bytes changed. */
@@ -121,10 +125,10 @@ static void send_something(int socket)
 int __real_connect(int socket, const struct sockaddr *to, socklen_t length);
 int __wrap_connect(int socket, const struct sockaddr *to, socklen_t length);
 
-/* The process accepts, and sends what it has to say; that is the end of what it sends, so that nobody waits for more.
- */
+/* The process accepts, and sends what it has to say for now. */
 int __wrap_connect(int socket, const struct sockaddr *to, socklen_t length)
 {
+    uint8_t what = input_byte(&enemy.input);
     int server;
 
     if (enemy.n == CONNECTIONS)
@@ -133,11 +137,32 @@ int __wrap_connect(int socket, const struct sockaddr *to, socklen_t length)
         return -1;
     server = accept4(enemy.listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     REQUIRE(server >= 0);
-    for (unsigned int n = 1 + input_choice(&enemy.input, 4); n; n--)
+    for (unsigned int n = what & 0x80u ? 0 : 1 + (what & 3u); n; n--)
         send_something(server);
-    (void)shutdown(server, SHUT_WR);
+    if (what & 0x40u)
+        (void)shutdown(server, SHUT_WR);
     enemy.sockets[enemy.n++] = server;
     return 0;
+}
+
+/* What it does later */
+static void act(int server)
+{
+    static const uint64_t one = 1;
+
+    switch (input_choice(&enemy.input, 8)) {
+    case 0:
+        (void)shutdown(server, SHUT_WR);
+        break;
+    case 1:
+    case 2:
+        if (enemy.doorbell >= 0)
+            (void)!write(enemy.doorbell, &one, sizeof(one)); /* it was made non-blocking */
+        break;
+    default:
+        send_something(server);
+        break;
+    }
 }
 
 /* --- the program --- */
@@ -168,14 +193,16 @@ static void check_info(const crossvm_end_info_t *info)
 
 static void use(crossvm_end_t *end)
 {
+    const int server = enemy.sockets[enemy.n - 1];
     crossvm_end_info_t info;
     uint32_t generation;
 
     use_memory(end);
-    for (int i = 0; i < 4; i++) {
-        REQUIRE(crossvm_peer_state(end, &generation) <= CROSSVM_PEER_READY);
-        (void)crossvm_emit(end); /* first: a wait notices that the process has ended */
+    for (unsigned int n = input_choice(&enemy.input, 32); n; n--) {
+        act(server);
+        (void)crossvm_emit(end); /* first: the others notice that the process has ended */
         (void)crossvm_wait(end, CROSSVM_NOW);
+        REQUIRE(crossvm_peer_state(end, &generation) <= CROSSVM_PEER_READY);
     }
     if (crossvm_info(end, &info, sizeof(info)) == 0)
         check_info(&info);
@@ -192,6 +219,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     descriptors = count_descriptors();
     enemy.input = (struct input){data, size};
     enemy.n = 0;
+    enemy.doorbell = -1;
     if (crossvm_open(&end, address.sun_path) == 0) {
         use(end);
         crossvm_close(end);
@@ -200,6 +228,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     while (enemy.n)
         close(enemy.sockets[--enemy.n]);
+    if (enemy.doorbell >= 0)
+        close(enemy.doorbell);
     REQUIRE(count_descriptors() == descriptors);
     return 0;
 }
