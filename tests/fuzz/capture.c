@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Files for `crossvm replay`: what is read of any bytes is within bounds, and is read again from a file made of it. */
+/*
+ * Files for `crossvm replay`: what is read of any bytes is within bounds, and is read again from a file made of it. A
+ * disk that is full leaves a file with the first of it.
+ */
 #include "fuzz.h"
 
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "../../src/capture/capture.h"
 
@@ -35,27 +40,92 @@ static size_t read_all(FILE *stream, struct message *messages, int *end)
     return n;
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+static void require_same(const struct message *messages, const struct message *again, size_t n)
 {
-    static struct message messages[MOST], again[MOST];
-    struct capture_writer writer;
-    int fd, end;
-    size_t n;
-
-    if (size == 0) /* fmemopen() takes none */
-        return 0;
-    n = read_all(fmemopen((void *)data, size, "r"), messages, &end);
-    fd = memfd_create("capture", MFD_CLOEXEC);
-    REQUIRE(capture_writer_begin(&writer, fd, "capture", CAPACITY) == 0);
-    for (size_t i = 0; i < n; i++)
-        REQUIRE(capture_put(&writer, messages[i].time_ns, messages[i].data, messages[i].length) == 0);
-    REQUIRE(capture_flush(&writer) == 0 && writer.records == n);
-    capture_writer_free(&writer);
-    REQUIRE(lseek(fd, 0, SEEK_SET) == 0);
-    REQUIRE(read_all(fdopen(fd, "r"), again, &end) == n && (end == 0 || n == MOST));
     for (size_t i = 0; i < n; i++) {
         REQUIRE(again[i].time_ns == messages[i].time_ns && again[i].length == messages[i].length);
         REQUIRE(memcmp(again[i].data, messages[i].data, messages[i].length) == 0);
     }
+}
+
+static void put_all(struct capture_writer *writer, const struct message *messages, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        REQUIRE(capture_put(writer, messages[i].time_ns, messages[i].data, messages[i].length) == 0);
+}
+
+/* Bytes of a file with these messages */
+static off_t write_and_read(const struct message *messages, size_t n)
+{
+    static struct message again[MOST];
+    struct capture_writer writer;
+    int fd = memfd_create("capture", MFD_CLOEXEC), end;
+    off_t bytes;
+
+    REQUIRE(capture_writer_begin(&writer, fd, "capture", CAPACITY) == 0);
+    put_all(&writer, messages, n);
+    REQUIRE(capture_flush(&writer) == 0 && writer.records == n);
+    capture_writer_free(&writer);
+    bytes = lseek(fd, 0, SEEK_CUR);
+    REQUIRE(bytes > 0 && lseek(fd, 0, SEEK_SET) == 0);
+    REQUIRE(read_all(fdopen(fd, "r"), again, &end) == n && (end == 0 || n == MOST));
+    require_same(messages, again, n);
+    return bytes;
+}
+
+/* A file that would be longer is full, to this process. */
+static void limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+
+    REQUIRE(getrlimit(RLIMIT_FSIZE, &limit) == 0);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    REQUIRE(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+}
+
+/* The file takes so many bytes, which are too few. */
+static void write_too_much(const struct message *messages, size_t n, off_t room)
+{
+    static struct message again[MOST];
+    struct capture_writer writer;
+    int fd = memfd_create("full", MFD_CLOEXEC), end;
+    bool begun;
+
+    REQUIRE(fd >= 0);
+    limit_files((rlim_t)room);
+    begun = capture_writer_begin(&writer, fd, "full", CAPACITY) == 0;
+    if (begun) {
+        put_all(&writer, messages, n);
+        REQUIRE(capture_flush(&writer) != 0 && writer.records < n);
+    }
+    limit_files(RLIM_INFINITY);
+    if (!begun) {
+        close(fd); /* not even its header */
+    } else {
+        REQUIRE(lseek(fd, 0, SEEK_SET) == 0);
+        REQUIRE(read_all(fdopen(fd, "r"), again, &end) == writer.records && end == 0);
+        require_same(messages, again, writer.records);
+    }
+    capture_writer_free(&writer);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static struct message messages[MOST];
+    static bool prepared;
+    off_t bytes;
+    size_t n;
+    int end;
+
+    if (size == 0) /* fmemopen() takes none */
+        return 0;
+    if (!prepared) {
+        drop_messages();
+        (void)signal(SIGXFSZ, SIG_IGN);
+        prepared = true;
+    }
+    n = read_all(fmemopen((void *)data, size, "r"), messages, &end);
+    bytes = write_and_read(messages, n);
+    write_too_much(messages, n, bytes * data[size - 1] / 256);
     return 0;
 }
