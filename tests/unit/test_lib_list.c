@@ -106,7 +106,7 @@ static void leaves_out_what_is_no_end(void **state)
     size_t count;
 
     memset(too_long, 'n', 200);
-    strcat(too_long, ".sock");
+    memcpy(too_long + 200, ".sock", sizeof(".sock"));
     fake_vm_init(&dead, directory, "dead");
     fake_vm_start(&dead);
     fake_vm_die(&dead);
