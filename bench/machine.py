@@ -67,6 +67,8 @@ def tools():
         "ck": ("Concurrency Kit", package("libck-dev")),
         "ZeroMQ": ("libzmq", package("libzmq3-dev")),
         "iceoryx": ("iceoryx", package("iceoryx")),
+        "cnats": ("libnats", package("libnats-dev")),
+        "NATS server": ("nats-server", package("nats-server")),
     }
     return {key: f"{name} {version}" for key, (name, version) in named.items() if version}
 

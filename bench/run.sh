@@ -11,7 +11,7 @@ bench=$top/build/bench
 
 # Not build/host: if that was configured before setup.sh --bench installed the rivals, it does not know them.
 "$top/scripts/build-tree" bench
-"$top/scripts/quietly" "[bench] building the benchmark" cmake --build "$bench" --target channel_bench hub_bench
+"$top/scripts/quietly" "[bench] building the benchmark" cmake --build "$bench" --target channel_bench hub_bench bridge_bench
 
 # On arm64, where instructions are counted with the kernel's, of what needs no library
 measure_with_kernel() {
@@ -33,6 +33,8 @@ measure() {
     "$top/bench/counts.py" "$bench"
     echo "[bench] a new socket over a connection, and over ssh (ten seconds)"
     "$top/bench/forward/set-up" "$bench/src/tool/crossvm"
+    echo "[bench] datagrams by a server of NATS, and its client alone (a minute)"
+    "$top/bench/bridge/compare" "$bench"
     echo "[bench] the same of a message on arm64, with the kernel's (a minute)"
     measure_with_kernel
     echo "[bench] a guest and a program of its host: in each VMM, and what one would use instead (ten minutes)"

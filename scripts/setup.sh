@@ -58,12 +58,14 @@ iproute2           # tests of network interfaces
 libclang-rt-dev    # the same: its sanitizers
 libcmocka-dev      # unit tests
 libfdt-dev         # the test that reads an arm64 guest's device tree
+libnats-dev        # the client of NATS that crossvm-bridge is
 libnss-wrapper     # a user for dropbear that /etc/passwd does not have
 libuid-wrapper     # lets it change to that user where nobody may change
 man-db             # mistakes of the manual, as groff sees them
 mandoc             # the same, as mdoc's own formatter sees them
 mypy               # types of the Python module
 musl-tools         # the test that builds with another C library
+nats-server        # the servers of bridges
 openssh-client     # a program whose sockets are forwarded
 openssl            # makes certificates of machines
 pkgconf            # the test that uses what is installed
@@ -161,8 +163,10 @@ iceoryx            # the daemon of a message library to compare with
 libboost-dev       # a queue to compare with
 libck-dev          # another
 libiceoryx-binding-c-dev # that message library
+libnats-dev        # the client of NATS that crossvm-bridge is, and is compared with
 libnss-wrapper     # a user for dropbear that /etc/passwd does not have
 libzmq3-dev        # another
+nats-server        # what both talk to
 openssh-client     # ssh -L, to compare with
 python3            # measures, records and compares figures
 python3-matplotlib # draws them
@@ -197,6 +201,7 @@ debhelper               # the steps of a package
 dh-dkms                 # of the guest driver's
 dh-python               # of the Python module's
 dpkg-dev                # dpkg-buildpackage
+libnats-dev             # of the bridge's
 lintian                 # mistakes of packages
 pybuild-plugin-pyproject # builds a module with a pyproject.toml
 python3-all             # the Pythons that a module is for
