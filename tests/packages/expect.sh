@@ -39,7 +39,8 @@ all_files() {
 
 # What the driver's package needs, a kernel's headers, is another script's matter.
 install_packages() {
-    apt-get -q -y install --no-install-recommends "${packages:?}"/{crossvm,crossvm-vm,libcrossvm1,libcrossvm-dev,python3-crossvm}_*.deb
+    apt-get -q -y install --no-install-recommends \
+        "${packages:?}"/{crossvm,crossvm-bridge,crossvm-vm,libcrossvm1,libcrossvm-dev,python3-crossvm}_*.deb
     [ "$(stat -c '%a %U %G' /run/crossvm)" = "2775 root crossvm" ] || fail "/run/crossvm: $(stat /run/crossvm)"
 }
 
@@ -48,7 +49,7 @@ remove_packages() {
     local names left
     mapfile -t names < <(dpkg-query -W -f '${Package}\n' '*crossvm*')
     apt-get -q -y remove "${names[@]}"
-    ! command -v crossvm crossvm-vm || fail "programs are still there"
+    ! command -v crossvm crossvm-bridge crossvm-vm || fail "programs are still there"
     dpkg --purge "${names[@]}"
     [ ! -e /run/crossvm ] || fail "/run/crossvm is still there"
     dpkg-query -W -f '${Status}\n' '*crossvm*' 2>/dev/null | grep -v not-installed && fail "dpkg still knows packages"
