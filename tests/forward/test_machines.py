@@ -14,7 +14,7 @@ import unittest
 
 from command import CommandTest
 from forwarding import PATIENCE, TOOL, receive_all
-from hosts import Network
+from hosts import Network, commands_of
 from namespace import become_able
 
 DOCUMENT = pathlib.Path(__file__).parents[2] / "docs/forward.md"
@@ -42,10 +42,6 @@ class Tls(CommandTest):
         found = [block.partition("\n")[2] for block in self.blocks if block.startswith(first)]
         self.assertEqual(len(found), 1, first)
         return found[0]
-
-    def commands(self):
-        """Those of the last block, each with its machine."""
-        return [re.fullmatch(r"(.*?)(?: &)? +# (?:in|on) ([^:]*)(?::.*)?", line).groups() for line in self.blocks[-1].splitlines()]
 
     def start(self, machine, command, **options):
         number = 0 if "guest" in machine else 1
@@ -79,7 +75,7 @@ class Tls(CommandTest):
     def start_all(self):
         """As the document does. Whoever listens says so before the next one starts. Gives what stunnel says from then on."""
         says = {}
-        for command, machine in self.commands():
+        for command, machine in commands_of(self.blocks[-1]):
             program = self.start(machine, command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
             if "stunnel" in command:
                 self.await_line(program.stderr, "Configuration successful")

@@ -3,10 +3,16 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 
 from namespace import Namespace
+
+
+def commands_of(block):
+    """The commands of a document's block, each with the machine that it is for: "on a", "in the guest of b"."""
+    return [re.fullmatch(r"(.*?)(?: &)? +# (?:in|on) ([^:]*)(?::.*)?", line).groups() for line in block.splitlines()]
 
 
 class Machine:
