@@ -3,7 +3,7 @@
  * bridge_bench DIRECTION WAY PLACE COUNT: sends or receives that many messages of 64 bytes, as fast as it can, for
  * bench/bridge/compare. DIRECTION is send or receive. WAY is channel, and PLACE an end of a connection; or core or
  * jetstream, and PLACE the URL of a server of NATS. Prints when the first message was sent or received, and when the last
- * one, in nanoseconds of the monotonic clock. "make stream URL 0" makes the stream of these messages.
+ * one, in nanoseconds of the monotonic clock. "make stream URL REPLICAS" makes the stream of these messages.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -165,6 +165,7 @@ static void make_stream(struct run *run)
     config.Name = STREAM;
     config.Subjects = &subject;
     config.SubjectsLen = 1;
+    config.Replicas = (int64_t)run->count;
     check(js_AddStream(NULL, jetstream, &config, NULL, NULL), "make a stream");
 }
 
