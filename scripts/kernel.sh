@@ -22,7 +22,7 @@ top=$(cd "$(dirname "$0")/.." && pwd)
 target_select "$@"
 PATH=$PATH:/usr/sbin:/sbin # where depmod and modprobe are; users do not have it
 
-modules="uio uio_pci_generic virtio_pci tun"
+modules="uio uio_pci_generic virtio_pci tun vsock_loopback"
 # Of a host and of a guest: what bench/guest compares with
 modules="$modules vhost_vsock vmw_vsock_virtio_transport vhost_net virtio_net virtio_console"
 if [ "$arch" = amd64 ]; then

@@ -24,6 +24,7 @@ GUEST_TOOL = os.environ["CROSSVM_GUEST_TOOL"]
 GUEST_STORES = os.environ["CROSSVM_GUEST_STORES"]
 KERNEL = TOP / "build/kernel" / ARCH
 DRIVER = TOP / "build/driver" / ARCH
+VSOCK = ("vsock", "vmw_vsock_virtio_transport_common", "vsock_loopback")  # modules for vsock within a guest
 PATIENCE = int(os.environ.get("CROSSVM_PATIENCE", "600"))  # seconds; a guest boots in a few
 
 
@@ -35,15 +36,26 @@ def cpus_of(emulator):
     return 1 if tuple(map(int, version)) < (8, 1) else 2
 
 
-def make_initramfs(out):
+def files_of(program):
+    """A program of this machine, and the libraries that it needs."""
+    said = subprocess.run(["ldd", program], stdout=subprocess.PIPE, check=True, text=True).stdout
+    return [program, *re.findall(r"(/\S+) \(0x", said)]
+
+
+def make_initramfs(out, programs):
+    """programs: of this machine, for guests of its architecture."""
     with tempfile.TemporaryDirectory() as tree:
         scripts = TOP / "scripts"
         busybox = {"amd64": "/bin/busybox", "arm64": TOP / "build/sysroot/arm64/bin/busybox"}[ARCH]
         subprocess.run([scripts / "busybox-tree", tree, TOP / "tests/qemu/guest-init", busybox], check=True)
         modules = pathlib.Path(tree) / "lib/modules"
         modules.mkdir(parents=True)
-        for module in ("uio", "uio_pci_generic", "tun"):
+        for module in ("uio", "uio_pci_generic", "tun", *VSOCK):
             shutil.copy(KERNEL / f"modules/{module}.ko", modules)
+        for file in [file for program in programs for file in files_of(program)]:
+            there = pathlib.Path(tree + file)
+            there.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(file, there)
         shutil.copy(DRIVER / "crossvm.ko", modules)
         shutil.copy(GUEST_TOOL, pathlib.Path(tree) / "bin/crossvm")
         shutil.copy(GUEST_STORES, pathlib.Path(tree) / "bin/guest-stores")
@@ -253,13 +265,14 @@ class QemuTest(unittest.TestCase):
     """Each class has a folder and an initramfs; each case its connections and guests."""
 
     door = "vfio-user"  # of VMMs
+    programs = ()  # of this machine, which its guests are to have
 
     @classmethod
     def setUpClass(cls):
         cls.directory = pathlib.Path(tempfile.mkdtemp(prefix="crossvm-qemu-"))
         cls.addClassCleanup(shutil.rmtree, cls.directory)
         cls.initramfs = cls.directory / "initramfs"
-        make_initramfs(cls.initramfs)
+        make_initramfs(cls.initramfs, cls.programs)
 
     def setUp(self):
         os.environ["CROSSVM_DIR"] = str(self.directory)

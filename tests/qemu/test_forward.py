@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Sockets between a guest in a stock QEMU and its host, and between two guests: none of them has a network."""
 
+import base64
 import functools
 import hashlib
 import http.client
 import http.server
+import json
 import random
 import re
 import socket
@@ -12,7 +14,8 @@ import subprocess
 import threading
 import unittest
 
-from machines import PATIENCE, TOOL, QemuTest
+import secure_shell
+from machines import PATIENCE, TOOL, VSOCK, QemuTest
 
 MEGABYTES = 8
 SERVE = "ip link set lo up && mkdir -p /tmp/www && httpd -p 127.0.0.1:80 -h /tmp/www"
@@ -37,15 +40,17 @@ class ForwardTest(QemuTest):
         vm.run(f"dd if=/dev/urandom of=/tmp/www/{name} bs=1M count={MEGABYTES} 2>/dev/null")
         return vm.run(f"sha256sum </tmp/www/{name}").split()[0]
 
-
-class Host(ForwardTest):
-    def forward(self, *arguments):
-        """The forwarder of the host's end; gives it, and the port at which it listens."""
-        program = subprocess.Popen([TOOL, "forward", "link.1", *arguments], stdout=subprocess.PIPE, text=True)
+    def forward(self, *arguments, end="link.1"):
+        """The forwarder of the host's end."""
+        program = subprocess.Popen([TOOL, "forward", end, *arguments], stdout=subprocess.PIPE, text=True)
         self.addCleanup(program.stdout.close)
         self.addCleanup(program.wait, PATIENCE)
         self.addCleanup(program.terminate)
-        return int(re.fullmatch(r"127\.0\.0\.1:(\d+) web\n", program.stdout.readline()).group(1))
+        return program
+
+    def port_of(self, program, target):
+        """The port at which it says that it listens."""
+        return int(re.fullmatch(rf"127\.0\.0\.1:(\d+) {target}\n", program.stdout.readline()).group(1))
 
     def get(self, port, name):
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
@@ -65,10 +70,12 @@ class Host(ForwardTest):
         self.addCleanup(server.shutdown)
         return server.server_port, hashlib.sha256(content).hexdigest()
 
+
+class Host(ForwardTest):
     def test_both_directions_and_a_guest_that_is_killed(self):
         pair = self.pair("link", "1M")
         own_port, own_digest = self.serve_files()
-        port = self.forward("--allow", f"files={own_port}", "-L", "0:web")
+        port = self.port_of(self.forward("--allow", f"files={own_port}", "-L", "0:web"), "web")
         for _ in range(2):
             vm = self.boot(pair)
             digest = self.make_file(vm, "file")
@@ -82,6 +89,65 @@ class Host(ForwardTest):
                 vm.kill()
                 with self.assertRaises(ConnectionResetError):
                     waits.recv(1)
+
+
+class Ssh(ForwardTest):
+    """The example of docs/howto.md: ssh into a guest without a network."""
+
+    programs = ("/usr/sbin/dropbear",)
+
+    def setUp(self):
+        super().setUp()
+        self.keys = secure_shell.Keys(self.directory / "home")
+        self.vm = self.boot(self.pair("link", "1M"))
+        host_key = base64.b64encode(self.keys.host_key.read_bytes()).decode()
+        self.vm.run("mkdir -p -m 700 /etc /root/.ssh && echo root:x:0:0::/root:/bin/sh >/etc/passwd")
+        self.vm.run(f"echo '{self.keys.authorized}' >/root/.ssh/authorized_keys")
+        self.vm.run(f"echo {host_key} | base64 -d >/tmp/host_key && dropbear -s -r /tmp/host_key -p 127.0.0.1:22")
+        self.vm.run("crossvm forward link --allow ssh=22 &")
+
+    def check(self, *options):
+        given = random.randbytes(MEGABYTES << 20)
+        said = secure_shell.run("ssh", *self.keys.options(), *options, "sha256sum; uname -n", input=given).decode()
+        self.assertEqual(said, f"{hashlib.sha256(given).hexdigest()}  -\n{self.vm.run('uname -n')}")
+
+    def test_ssh(self):
+        listens = self.forward("-L", "0:ssh")
+        self.check("-p", str(self.port_of(listens, "ssh")), "root@localhost")
+        listens.terminate()
+        listens.wait(PATIENCE)
+        self.check("-o", f"ProxyCommand='{TOOL}' forward link.1 --stdio ssh", "root@guest")
+
+
+class Inside(ForwardTest):
+    """Two connections of a guest that it joins by vsock, and what its own commands show of them."""
+
+    def test_vsock(self):
+        vm = self.boot(self.pair("there", "1M"), self.pair("back", "1M"))
+        for module in VSOCK:
+            vm.run(f"insmod /lib/modules/{module}.ko")
+        vm.run("crossvm ls --watch >/tmp/list & watcher=$!; "
+               "until grep -c absent /tmp/list | grep -q 2; do usleep 10000; done")
+        vm.run("crossvm forward back -L vsock:any:5000:files >/tmp/listens & back=$!; "
+               "until [ -s /tmp/listens ]; do usleep 10000; done")
+        vm.run("crossvm forward there --allow web=vsock:1:5000 &")
+        port, digest = self.serve_files()
+        self.forward("--allow", f"files={port}", end="back.1")
+        port = self.port_of(self.forward("-L", "0:web", end="there.1"), "web")
+        self.assertEqual(self.get(port, "file"), digest)
+        self.check_what_the_guest_shows(vm)
+        vm.run("kill $back; wait $back")
+        with self.assertRaises(ConnectionResetError):
+            self.get(port, "file")
+
+    def check_what_the_guest_shows(self, vm):
+        report = json.loads(vm.run("crossvm top --once --interval 0.1 --json"))
+        ends = {connection["name"]: connection["ends"][0] for connection in report["connections"]}
+        self.assertEqual({name: end["state"] for name, end in ends.items()}, {"back": "ready", "there": "ready"})
+        for end in ends.values():
+            self.assertGreater(end["emits"], 0)
+        # What it shows last, when both programs of the host have come
+        vm.run("until tail -n 3 /tmp/list | grep -c ready | grep -q 2; do usleep 10000; done; kill $watcher")
 
 
 class Guests(ForwardTest):
