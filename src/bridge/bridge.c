@@ -19,6 +19,7 @@
 #include "outward.h"
 
 #define SECOND_NS ((int64_t)1000000000)
+#define MOST_LOOKS 100
 #define LOOK_MS 200 /* between looks at what changes without an event */
 
 struct bridge {
@@ -75,6 +76,14 @@ static void warn_of_sizes(const struct bridge *bridge)
                 crossvm_name(bridge->end), longest, most);
 }
 
+/* Connects, or connects anew where the library has given up. 0, or -1 after a message. */
+static int connect_again(struct bridge *bridge)
+{
+    outward_close(&bridge->outward);
+    inward_unsubscribe(&bridge->inward);
+    return server_connect(&bridge->server) || outward_subscribe(&bridge->outward) || inward_subscribe(&bridge->inward);
+}
+
 static void tell_of_server(struct bridge *bridge)
 {
     const bool connected = atomic_load(&bridge->server.connected);
@@ -91,10 +100,8 @@ static void tell_of_server(struct bridge *bridge)
     }
     bridge->connected = connected;
     bridge->connects = connects;
-    if (atomic_load(&bridge->server.refused)) {
-        message("the NATS server has refused this client for good: are the credentials right?");
+    if (server_is_due(&bridge->server) && connect_again(bridge))
         bridge->status = STATUS_ERROR;
-    }
 }
 
 /* --- signals --- */
@@ -104,7 +111,7 @@ static void begin_end(struct bridge *bridge)
 {
     if (bridge->ending)
         return;
-    bridge->ending = true;
+    bridge->ending = bridge->inward.ending = true;
     bridge->end_ns = now_ns() + (int64_t)(bridge->config->grace_seconds * (double)SECOND_NS);
 }
 
@@ -155,7 +162,7 @@ static bool goes_on(const struct bridge *bridge)
 
 static void await_settled(struct bridge *bridge)
 {
-    while (goes_on(bridge) && !heritage_is_settled(&bridge->heritage)) {
+    while (goes_on(bridge) && !heritage_is_settled(&bridge->heritage, true)) {
         sleep_on(bridge, crossvm_fd(bridge->end), LOOK_MS);
         tell_of_server(bridge);
         if (crossvm_wait(bridge->end, CROSSVM_NOW) < 0 && errno != EINTR)
@@ -259,16 +266,26 @@ static bool join(struct bridge *bridge)
 
 /* Whether the connection itself is gone, with its hub or device. A program at the other end may still take what is in
  * the memory that both have mapped. */
-static bool is_gone(struct bridge *bridge)
+static bool is_gone(const struct bridge *bridge)
 {
-    const int result = crossvm_wait(bridge->end, CROSSVM_NOW);
+    struct pollfd ready = {.fd = crossvm_fd(bridge->end), .events = POLLIN};
+    int looks = 0, result;
 
-    if (result >= 0 || result == -EINTR)
-        return false;
+    /* Events and news of the peer may be in front of the end. */
+    do
+        result = crossvm_wait(bridge->end, CROSSVM_NOW);
+    while (result >= 0 && ++looks < MOST_LOOKS && poll(&ready, 1, 0) == 1);
+    return result < 0 && result != -EINTR;
+}
+
+/* The connection is gone. What is on its way has some time, as at any end. */
+static void leave(struct bridge *bridge)
+{
     message("%s", crossvm_strerror());
     bridge->gone = true;
-    heritage_ask_to_leave(&bridge->heritage);
-    return true;
+    begin_end(bridge);
+    if (bridge->in_session)
+        heritage_ask_to_leave(&bridge->heritage);
 }
 
 /* Whether the other end takes nothing more: it has left, or said so. */
@@ -294,15 +311,9 @@ static void look_for_end(struct bridge *bridge)
     if (!bridge->end_of_sending || !bridge->end_of_taking || bridge->gone)
         return;
     if (is_gone(bridge))
-        begin_end(bridge);
+        leave(bridge);
     else
         end_session(bridge);
-}
-
-/* A program learns late that the connection is gone: what it sends until then is read from the memory. */
-static bool reads_on(const struct bridge *bridge)
-{
-    return bridge->gone && !heritage_is_settled(&bridge->heritage);
 }
 
 static void move(struct bridge *bridge)
@@ -312,7 +323,7 @@ static void move(struct bridge *bridge)
     tell_of_server(bridge);
     report_when_due(bridge);
     bridge->outward.channel = bridge->inward.channel = join(bridge) ? bridge->channel : NULL;
-    if (outward_move(&bridge->outward, (more && bridge->in_session) || bridge->gone))
+    if (outward_move(&bridge->outward, bridge->in_session && (more || bridge->gone)))
         bridge->status = STATUS_ERROR;
     if (inward_move(&bridge->inward, more && bridge->in_session && !bridge->end_of_taking) < 0)
         bridge->end_of_taking = true;
@@ -361,8 +372,9 @@ static void await(struct bridge *bridge)
     const unsigned int events = events_wanted(bridge);
     int timeout_ms = -1, ready = crossvm_channel_prepare(bridge->channel, events, &timeout_ms);
 
-    if (ready < 0 && !bridge->gone && !bridge->in_session)
-        (void)fail_channel(bridge);
+    /* The connection is gone; but maybe the other end came, and sent, just before. */
+    if (ready < 0 && !bridge->gone && !bridge->in_session && !join(bridge) && is_gone(bridge))
+        leave(bridge);
     if (ready < 0)
         ready = 0;
     if (ready == 0 && bridge->in_session && bridge->inward.put > 0 && !bridge->inward.full) {
@@ -371,7 +383,7 @@ static void await(struct bridge *bridge)
     }
     timeout_ms = sooner(timeout_ms, outward_timeout_ms(&bridge->outward));
     timeout_ms = sooner(timeout_ms, inward_timeout_ms(&bridge->inward));
-    if (bridge->ending || bridge->config->report_seconds > 0)
+    if (bridge->ending || bridge->config->report_seconds > 0 || atomic_load(&bridge->server.closed))
         timeout_ms = sooner(timeout_ms, LOOK_MS);
     if (!crossvm_deadline_is_forever(bridge->deadline)) {
         timeout_ms = sooner(timeout_ms, LOOK_MS);
@@ -385,22 +397,37 @@ static void await(struct bridge *bridge)
 
 /* --- the end --- */
 
-static bool is_finished(const struct bridge *bridge)
+/* The connection is gone, and the other end has left: what it did not take, it will not. */
+static void settle(struct bridge *bridge)
 {
-    return !reads_on(bridge) && bridge->outward.count == 0 && !bridge->outward.has_kept &&
-           (!bridge->in_session || inward_is_done(&bridge->inward));
+    if (!bridge->gone || !bridge->in_session || !heritage_is_settled(&bridge->heritage, false))
+        return;
+    (void)inward_move(&bridge->inward, false);
+    bridge->in_session = false;
+    inward_begin(&bridge->inward);
+}
+
+static bool has_sent_all(const struct bridge *bridge)
+{
+    return bridge->outward.count == 0 && !bridge->outward.has_kept;
 }
 
 static void end_when_finished(struct bridge *bridge)
 {
+    const int status = bridge->gone ? STATUS_ERROR : STATUS_OK;
+
+    settle(bridge);
     if (!bridge->ending || bridge->status >= 0)
         return;
-    if (is_finished(bridge)) {
-        bridge->status = bridge->gone ? STATUS_ERROR : STATUS_OK;
+    /* A program learns late that the connection is gone: what it sends until then is read from the memory. */
+    if (has_sent_all(bridge) && inward_is_done(&bridge->inward) && (!bridge->gone || !bridge->in_session)) {
+        bridge->status = status;
     } else if (now_ns() >= bridge->end_ns) {
-        message("ends with %zu datagrams that were not acknowledged, and %zu messages that the other end has not taken",
-                bridge->outward.count, bridge->inward.put);
-        bridge->status = bridge->gone ? STATUS_ERROR : STATUS_TIMEOUT;
+        if (!has_sent_all(bridge) || !inward_is_done(&bridge->inward))
+            message("ends with %zu datagrams that were not acknowledged, and %zu messages of which the stream does not "
+                    "know that they were taken",
+                    bridge->outward.count, inward_count_unknown(&bridge->inward));
+        bridge->status = status ? status : STATUS_TIMEOUT;
     }
 }
 
@@ -424,7 +451,7 @@ int bridge_run(struct bridge *bridge)
 {
     if (server_open(&bridge->server, bridge->config, bridge->wake) ||
         outward_open(&bridge->outward, bridge->config, &bridge->server) ||
-        inward_open(&bridge->inward, bridge->config, &bridge->server))
+        inward_open(&bridge->inward, bridge->config, &bridge->server) || connect_again(bridge))
         return STATUS_ERROR;
     heritage_find(&bridge->heritage, bridge->end, bridge->options.dataport);
     bridge->outward.mark = bridge->inward.mark = bridge->heritage.mark;

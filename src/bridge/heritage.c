@@ -65,7 +65,7 @@ bool heritage_claim(struct heritage *heritage, uint32_t purpose)
     return true;
 }
 
-bool heritage_is_settled(const struct heritage *heritage)
+bool heritage_is_settled(const struct heritage *heritage, bool hub_knows)
 {
     const uint32_t generation = load(heritage->peer, CROSSVM_CHANNEL_GENERATION_AT);
 
@@ -75,8 +75,8 @@ bool heritage_is_settled(const struct heritage *heritage)
     if (load(heritage->peer, CROSSVM_CHANNEL_FIN_AT) == generation &&
         load(heritage->peer, CROSSVM_CHANNEL_STOP_AT) == generation)
         return true; /* it has closed */
-    return crossvm_peer_state(heritage->end, NULL) == CROSSVM_PEER_PRESENT ||
-           crossvm_peer_state(heritage->end, NULL) == CROSSVM_PEER_ABSENT;
+    return hub_knows && (crossvm_peer_state(heritage->end, NULL) == CROSSVM_PEER_PRESENT ||
+                         crossvm_peer_state(heritage->end, NULL) == CROSSVM_PEER_ABSENT);
 }
 
 const uint32_t *heritage_produced(const struct heritage *heritage)

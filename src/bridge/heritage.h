@@ -33,8 +33,9 @@ void heritage_ask_to_leave(struct heritage *heritage);
 /** Whether there is anything of a predecessor with this purpose. Then the other end is asked to leave. */
 bool heritage_claim(struct heritage *heritage, uint32_t purpose);
 
-/** Whether the other end has left, so that nothing changes any more. It emits an event when it does. */
-bool heritage_is_settled(const struct heritage *heritage);
+/** Whether the other end has left, so that nothing changes any more. It emits an event when it does. `hub_knows`: there
+ * is a hub, or a device, that tells of its end. */
+bool heritage_is_settled(const struct heritage *heritage, bool hub_knows);
 
 /** PRODUCED of the other end. */
 const uint32_t *heritage_produced(const struct heritage *heritage);

@@ -224,6 +224,7 @@ static void get_in_step(struct inward *inward)
         return;
     }
     inward->number++;
+    inward->noted = inward->taken; /* it begins behind that */
     inward->next = 1;
     inward->in_step = true;
     inward->heard_ns = now_ns();
@@ -402,6 +403,10 @@ static void take_from_stream(struct inward *inward)
 
     if (inward->connects != atomic_load(&inward->server->connects) || now_ns() - inward->heard_ns > SILENCE_NS)
         inward->in_step = false;
+    /* A server that is killed forgets acknowledgements of the last seconds. So the last consumer begins behind what was
+     * taken. */
+    if (inward->ending && inward->put == 0 && inward->noted < inward->taken)
+        inward->in_step = false;
     if (!inward->in_step && atomic_load(&inward->server->connected) && now_ns() >= inward->again_ns)
         get_in_step(inward);
     while ((message = inbox_take(&inward->inbox)))
@@ -412,22 +417,30 @@ static void take_from_stream(struct inward *inward)
 
 int inward_open(struct inward *inward, const struct bridge_config *config, struct server *server)
 {
-    natsStatus status;
-
     inward->config = config;
     inward->server = server;
     inward->size = config->window + SPARE;
     if (!config->receive.subject)
         return 0;
     inward->arrivals = calloc(inward->size, sizeof(*inward->arrivals));
-    if (!inward->arrivals || !inbox_init(&inward->inbox, config->window + SPARE, server->wake)) {
-        message("no memory for %u messages on their way: give a smaller --window", config->window);
-        return -1;
-    }
-    status = config->receive.stream ? NATS_OK : subscribe(inward, config->receive.subject);
+    if (inward->arrivals && inbox_init(&inward->inbox, config->window + SPARE, server->wake))
+        return 0;
+    message("no memory for %u messages on their way: give a smaller --window", config->window);
+    return -1;
+}
+
+int inward_subscribe(struct inward *inward)
+{
+    const struct bridge_path *path = &inward->config->receive;
+    natsStatus status;
+
+    inward->in_step = false;
+    if (!path->subject || path->stream || !inward->server->connection)
+        return 0;
+    status = subscribe(inward, path->subject);
     if (status == NATS_OK)
         return 0;
-    message("cannot subscribe to %s: %s", config->receive.subject, server_reason(status));
+    message("cannot subscribe to %s: %s", path->subject, server_reason(status));
     return -1;
 }
 
@@ -463,7 +476,13 @@ int inward_move(struct inward *inward, bool more)
 
 bool inward_is_done(const struct inward *inward)
 {
-    return inward->put == 0;
+    return inward->put == 0 && (!inward->config->receive.stream || !inward->known ||
+                                (inward->in_step && inward->noted >= inward->taken));
+}
+
+size_t inward_count_unknown(const struct inward *inward)
+{
+    return inward->put + (size_t)(inward->taken - (inward->noted < inward->taken ? inward->noted : inward->taken));
 }
 
 int inward_timeout_ms(const struct inward *inward)
@@ -473,9 +492,15 @@ int inward_timeout_ms(const struct inward *inward)
     return inward->in_step ? (int)(HEARTBEAT_NS / MS) : 100;
 }
 
-void inward_close(struct inward *inward)
+void inward_unsubscribe(struct inward *inward)
 {
     natsSubscription_Destroy(inward->subscription);
+    inward->subscription = NULL;
+}
+
+void inward_close(struct inward *inward)
+{
+    inward_unsubscribe(inward);
     inbox_close(&inward->inbox);
     while (inward->count > 0)
         forget_first(inward);

@@ -32,11 +32,13 @@ struct inward {
 
     struct arrival *arrivals; /* a ring of `size`: the first `put` are in the channel's ring */
     size_t size, first, count, put;
-    bool full; /* the channel's ring has no room for the next one */
+    bool full;   /* the channel's ring has no room for the next one */
+    bool ending; /**< nothing more will be put */
 
     /* JetStream */
     struct mark *mark;
     uint64_t taken;       /* all up to this sequence number was taken */
+    uint64_t noted;       /* ... and the present consumer begins behind this */
     uint64_t given;       /* all up to this was put into a ring, by a predecessor or this process */
     uint64_t left;        /* what a predecessor put there that was not taken; counts while recovering */
     bool recovering;      /* up to `given` */
@@ -51,6 +53,9 @@ struct inward {
 /** Makes ready. 0, or -1 after a message. */
 int inward_open(struct inward *inward, const struct bridge_config *config, struct server *server);
 
+/** Subscribes over a new connection. 0, or -1 after a message. */
+int inward_subscribe(struct inward *inward);
+
 /** Goes on after a predecessor, which has put all up to `given` into a ring, with `left` that were not taken. */
 void inward_inherit(struct inward *inward, uint64_t given, uint64_t left);
 
@@ -60,13 +65,19 @@ void inward_begin(struct inward *inward);
 /** Moves what can be moved; `more`: puts further messages into the ring. 0, or -EPIPE if the other end takes nothing. */
 int inward_move(struct inward *inward, bool more);
 
-/** Whether all that is in the ring was taken. */
+/** Whether all that is in the ring was taken, and the stream knows it. */
 bool inward_is_done(const struct inward *inward);
+
+/** How many messages are in the ring, or were taken since the present consumer began. */
+size_t inward_count_unknown(const struct inward *inward);
 
 /** Milliseconds after which to move again in any case; -1: none. */
 int inward_timeout_ms(const struct inward *inward);
 
-/** Hears no more. */
+/** Hears no more, until inward_subscribe(). */
+void inward_unsubscribe(struct inward *inward);
+
+/** ... and drops what has come. */
 void inward_close(struct inward *inward);
 
 /** To be called when the connection to the server is closed. */

@@ -390,8 +390,6 @@ static void move_newest(struct outward *outward)
 int outward_open(struct outward *outward, const struct bridge_config *config, struct server *server)
 {
     natsInbox *inbox = NULL;
-    natsStatus status = NATS_OK;
-    char wildcard[80];
 
     outward->config = config;
     outward->server = server;
@@ -399,21 +397,30 @@ int outward_open(struct outward *outward, const struct bridge_config *config, st
     if (!config->send.stream)
         return 0;
     outward->flights = calloc(config->window, sizeof(*outward->flights));
-    if (!outward->flights)
-        status = NATS_NO_MEMORY;
-    if (status == NATS_OK)
-        status = natsInbox_Create(&inbox);
-    if (status == NATS_OK) {
-        (void)snprintf(outward->inbox, sizeof(outward->inbox), "%s", inbox);
-        (void)snprintf(wildcard, sizeof(wildcard), "%s.*", inbox);
-        natsInbox_Destroy(inbox);
-        status = natsConnection_Subscribe(&outward->answers, server->connection, wildcard, on_answer, outward);
+    if (!outward->flights || natsInbox_Create(&inbox) != NATS_OK) {
+        message("no memory for %u datagrams on their way: give a smaller --window", config->window);
+        return -1;
     }
+    (void)snprintf(outward->inbox, sizeof(outward->inbox), "%s", inbox);
+    natsInbox_Destroy(inbox);
+    return 0;
+}
+
+int outward_subscribe(struct outward *outward)
+{
+    char wildcard[80];
+    natsStatus status;
+
+    if (!outward->config->send.stream || !outward->server->connection)
+        return 0;
+    (void)snprintf(wildcard, sizeof(wildcard), "%s.*", outward->inbox);
+    outward->in_step = false;
+    status = natsConnection_Subscribe(&outward->answers, outward->server->connection, wildcard, on_answer, outward);
     if (status == NATS_OK)
         status = natsSubscription_SetPendingLimits(outward->answers, -1, -1);
     if (status == NATS_OK)
         return 0;
-    message("cannot hear what stream %s answers: %s", config->send.stream, server_reason(status));
+    message("cannot hear what stream %s answers: %s", outward->config->send.stream, server_reason(status));
     return -1;
 }
 
@@ -470,6 +477,7 @@ int outward_timeout_ms(const struct outward *outward)
 void outward_close(struct outward *outward)
 {
     natsSubscription_Destroy(outward->answers);
+    outward->answers = NULL;
 }
 
 void outward_free(struct outward *outward)

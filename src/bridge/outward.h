@@ -64,6 +64,9 @@ struct outward {
 /** Makes ready. 0, or -1 after a message. */
 int outward_open(struct outward *outward, const struct bridge_config *config, struct server *server);
 
+/** Hears what the stream answers, over a new connection. 0, or -1 after a message. */
+int outward_subscribe(struct outward *outward);
+
 /** Begins with a ring: from the place on, after the datagram with that sequence number, or MARK_UNKNOWN. */
 void outward_begin(struct outward *outward, struct ahead ahead, const uint32_t *produced, uint64_t stored);
 

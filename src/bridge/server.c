@@ -10,6 +10,7 @@
 
 #define FIRST_DELAY_MS 50
 #define LONGEST_DELAY_MS 5000
+#define AGAIN_MS 500 /* between attempts of this program, where the library has none */
 #define CONNECT_MS 5000
 #define REQUEST_MS 5000
 #define PING_MS 10000 /* twice without an answer: the connection is dead */
@@ -49,7 +50,7 @@ static void on_closed(natsConnection *connection, void *closure)
 
     (void)connection;
     atomic_store(&server->connected, false);
-    atomic_store(&server->refused, true);
+    atomic_store(&server->closed, true);
     wake(server);
 }
 
@@ -158,22 +159,6 @@ static natsStatus set_options(struct server *server)
     return status;
 }
 
-static natsStatus connect_to_it(struct server *server)
-{
-    jsOptions streams;
-    natsStatus status = natsConnection_Connect(&server->connection, server->options);
-
-    if (status == NATS_OK)
-        on_connected(server->connection, server);
-    else if (status == NATS_NOT_YET_CONNECTED)
-        message("no NATS server answers yet: trying again until one does");
-    else
-        return status;
-    (void)jsOptions_Init(&streams);
-    streams.Wait = REQUEST_MS;
-    return natsConnection_JetStream(&server->streams, server->connection, &streams);
-}
-
 int server_open(struct server *server, const struct bridge_config *config, int wake)
 {
     natsStatus status = natsOptions_Create(&server->options);
@@ -183,11 +168,83 @@ int server_open(struct server *server, const struct bridge_config *config, int w
     if (status == NATS_OK)
         status = set_options(server);
     if (status == NATS_OK)
-        status = connect_to_it(server);
-    if (status == NATS_OK)
         return 0;
-    message("cannot connect to the NATS server %s: %s", config->servers[0], server_reason(status));
+    message("cannot prepare a connection to the NATS server %s: %s", config->servers[0], server_reason(status));
     return -1;
+}
+
+/* Whether another attempt is of no use. A handshake also fails while a server goes down, so what has worked is tried
+ * again. */
+static bool is_final(const struct server *server, natsStatus status)
+{
+    switch (status) {
+    case NATS_OK:
+    case NATS_NOT_YET_CONNECTED:
+    case NATS_IO_ERROR:
+    case NATS_TIMEOUT:
+    case NATS_NO_SERVER:
+    case NATS_CONNECTION_CLOSED:
+    case NATS_CONNECTION_DISCONNECTED:
+    case NATS_STALE_CONNECTION:
+        return false;
+    case NATS_CONNECTION_AUTH_FAILED:
+    case NATS_NOT_PERMITTED:
+        return true;
+    default:
+        return atomic_load(&server->connects) == 0;
+    }
+}
+
+static void drop_connection(struct server *server)
+{
+    jsCtx_Destroy(server->streams);
+    natsConnection_Destroy(server->connection);
+    server->streams = NULL;
+    server->connection = NULL;
+}
+
+static natsStatus last_status(struct server *server)
+{
+    const char *text = NULL;
+
+    return server->connection ? natsConnection_GetLastError(server->connection, &text) : NATS_OK;
+}
+
+static int refuse(const struct server *server, natsStatus status)
+{
+    message("the NATS server %s does not take this client: %s", server->config->servers[0], server_reason(status));
+    return -1;
+}
+
+int server_connect(struct server *server)
+{
+    natsStatus status = last_status(server);
+    jsOptions streams;
+
+    drop_connection(server);
+    if (is_final(server, status))
+        return refuse(server, status);
+    atomic_store(&server->closed, false);
+    server->again_ns = now_ns() + (int64_t)AGAIN_MS * 1000000;
+    status = natsConnection_Connect(&server->connection, server->options);
+    if (is_final(server, status))
+        return refuse(server, status);
+    if (status == NATS_OK)
+        on_connected(server->connection, server);
+    else
+        server_complain("no NATS server answers yet: trying again until one does");
+    (void)jsOptions_Init(&streams);
+    streams.Wait = REQUEST_MS;
+    if (server->connection && natsConnection_JetStream(&server->streams, server->connection, &streams) == NATS_OK)
+        return 0;
+    drop_connection(server);
+    atomic_store(&server->closed, true);
+    return 0;
+}
+
+bool server_is_due(const struct server *server)
+{
+    return atomic_load(&server->closed) && now_ns() >= server->again_ns;
 }
 
 natsStatus server_provide_stream(struct server *server, const struct bridge_path *path)
@@ -226,8 +283,7 @@ void server_close(struct server *server)
             (void)natsConnection_FlushTimeout(server->connection, REQUEST_MS);
         natsConnection_Close(server->connection);
     }
-    jsCtx_Destroy(server->streams);
-    natsConnection_Destroy(server->connection);
+    drop_connection(server);
     natsOptions_Destroy(server->options);
     nats_CloseAndWait(REQUEST_MS);
 }

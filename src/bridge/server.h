@@ -17,11 +17,23 @@ struct server {
     const struct bridge_config *config;
     atomic_uint connects;  /**< times that a connection was made */
     atomic_bool connected; /**< there is one now */
-    atomic_bool refused;   /**< a server will not have this client: it is over */
+    atomic_bool closed;    /**< the library has given up: server_connect() begins anew */
+    int64_t again_ns;      /* not before this */
 };
 
-/** Begins to connect. 0, or -1 after a message. */
+/** Makes ready to connect. 0, or -1 after a message. */
 int server_open(struct server *server, const struct bridge_config *config, int wake);
+
+/**
+ * Begins to connect. What was subscribed before is to be subscribed again.
+ *
+ * @return 0, also if there is no server yet; `connection` may be NULL then. -1 after a message: no server will have this
+ *         client
+ */
+int server_connect(struct server *server);
+
+/** Whether it is time to call server_connect() again. Subscriptions are to be destroyed before. */
+bool server_is_due(const struct server *server);
 
 /** Makes a stream that is missing, if the command line says so. NATS_OK: it is there. */
 natsStatus server_provide_stream(struct server *server, const struct bridge_path *path);

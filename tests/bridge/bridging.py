@@ -98,7 +98,7 @@ class BridgeTest(unittest.TestCase):
 
     def tell(self):
         """What bridges said is wanted where a test fails."""
-        if self._outcome and not self._outcome.success:
+        if sys.exc_info()[0] or any(error for _, error in getattr(self._outcome, "errors", [])) or not self._outcome.success:
             for said in self.directory.glob("*.said"):
                 print(f"{said.stem}:\n{said.read_text()}", file=sys.stderr)
 
@@ -138,8 +138,22 @@ class BridgeTest(unittest.TestCase):
     def said(self, name):
         return (self.directory / f"{name}.said").read_text()
 
-    def endpoint(self, name, *arguments, **options):
-        return self.start(ENDPOINT, f"{name}.0", *map(str, arguments), **options)
+    def sender(self, name, count, **options):
+        """A program that sends numbers, so many each time that it is told to."""
+        return self.start(ENDPOINT, f"{name}.0", "send", str(count), stdin=subprocess.PIPE, **options)
+
+    def taker(self, name, count):
+        """A program that takes numbers, and is done after so many, again and again."""
+        return self.start(ENDPOINT, f"{name}.0", "take", str(count))
+
+    def go(self, sender):
+        sender.stdin.write("\n")
+        sender.stdin.flush()
+
+    def await_done(self, *endpoints):
+        for endpoint in endpoints:
+            while endpoint.line() != "done":
+                pass
 
     def finish(self, program):
         """A program that ends by itself, and has nothing to complain of."""

@@ -11,7 +11,7 @@ from bridging import PATIENCE, BridgeTest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "qemu"))
 from rounds import BRIDGE_KILLS, rounds  # noqa: E402
 
-LINES = 4  # of a round, of 1000 numbers each
+NUMBERS = 3000  # of a round: more than the ring has room for
 VICTIMS = ("server", "from bridge", "to bridge", "from hub", "to hub")
 
 
@@ -39,18 +39,19 @@ class Kills(BridgeTest):
 
     def test_any_of_them_at_any_point(self):
         self.nats = self.server()
-        count = BRIDGE_KILLS * LINES * 1000
         self.running = {"from hub": self.pair("from"), "to hub": self.pair("to")}
         self.start_from()
         self.start_to()
-        taker = self.endpoint("to", "take", 0, count)
-        sender = self.endpoint("from", "send", 0, count)
+        taker = self.taker("to", NUMBERS)
+        sender = self.sender("from", NUMBERS)
         for i in rounds("servers, bridges and hubs of bridges killed", BRIDGE_KILLS):
-            for _ in range(random.randrange(1, LINES + 1)):
-                taker.line()
+            watched = (taker, sender)[i // len(VICTIMS) % 2]
+            self.go(sender)
+            for _ in range(random.randrange(NUMBERS // 100)):
+                watched.line()
             self.restart(VICTIMS[i % len(VICTIMS)])
+            self.await_done(sender, taker)
         self.finish(sender)
-        self.finish(taker)
 
 
 if __name__ == "__main__":
