@@ -2,9 +2,9 @@
 /*
  * A program at the other end of a bridge's connection, which outlives the bridge and the hub.
  *
- *   endpoint NAME send COUNT  sends numbers from 0 on, so many for each line of standard input; each is sent once a call
- *                             says so
- *   endpoint NAME take COUNT  takes them, without end; the next one must be the one that follows
+ *   endpoint NAME send COUNT          sends numbers from 0 on, so many for each line of standard input; each is sent once
+ *                                     a call says so
+ *   endpoint NAME take COUNT [TIMES]  takes them, so many times, or without end; the next one must be the one that follows
  *
  * A line of output comes every 100 numbers, and "done" every COUNT. SIZE in the environment: bytes of a datagram, 8 or
  * more.
@@ -97,18 +97,19 @@ static int take_one(uint64_t number)
 int main(int argc, char **argv)
 {
     const size_t size = getenv("SIZE") ? strtoull(getenv("SIZE"), NULL, 10) : 64;
-    uint64_t number = 0, count;
+    uint64_t number = 0, count, times;
     bool sends;
     int status = 0;
     char line[32];
 
-    if (argc != 4)
+    if (argc != 4 && argc != 5)
         return 2;
     name = argv[1];
     sends = strcmp(argv[2], "send") == 0;
     count = strtoull(argv[3], NULL, 10);
+    times = argc > 4 ? strtoull(argv[4], NULL, 10) : UINT64_MAX;
     begin();
-    while (status == 0 && (!sends || fgets(line, sizeof(line), stdin))) {
+    while (status == 0 && (sends ? fgets(line, sizeof(line), stdin) != NULL : times-- > 0)) {
         if (sends)
             look();
         for (uint64_t i = 0; i < count && status == 0; i++, number++) {

@@ -5,6 +5,7 @@ guest of the other arrives, each datagram once and in order. The servers of NATS
 import json
 import os
 import random
+import subprocess
 import unittest
 
 from bridging import ENDPOINT, NATS_SERVER, TOOL, BridgeTest
@@ -64,9 +65,15 @@ class HostsTest(BridgeTest):
         with (self.directory / f"{name}.said").open("a") as said:
             return self.start_on(host, TOOL, "bridge", f"{name}.1", *urls, *options, stderr=said)
 
-    def program(self, host, name, *arguments):
-        """At the other end: in the guest."""
-        return self.start_on(host.guest, ENDPOINT, f"{name}.0", *map(str, arguments))
+    def take(self, host, name):
+        """A program at the other end, in the guest, that takes all numbers."""
+        return self.start_on(host.guest, ENDPOINT, f"{name}.0", "take", str(DATAGRAMS), "1")
+
+    def send(self, host, name):
+        """One that sends them."""
+        sender = self.start_on(host.guest, ENDPOINT, f"{name}.0", "send", str(DATAGRAMS), stdin=subprocess.PIPE)
+        self.go(sender)
+        return sender
 
 
 class TwoHosts(HostsTest):
@@ -83,8 +90,8 @@ class TwoHosts(HostsTest):
         self.carry((b, "there"), (a, "here"))
 
     def carry(self, source, destination):
-        takes = self.program(*destination, "take", 0, DATAGRAMS)
-        sends = self.program(*source, "send", 0, DATAGRAMS)
+        takes = self.take(*destination)
+        sends = self.send(*source)
         self.finish(takes)
         self.finish(sends)
 
@@ -98,9 +105,9 @@ class Cluster(HostsTest):
         a, b = (self.network.add(self.directory) for _ in range(2))
         self.join(a, "from", servers, "--create=3", "--send", "a.b", "--send-stream", "STREAM")
         self.join(b, "to", servers, "--create=3", "--receive", "a.b", "--receive-stream", "STREAM")
-        takes = self.program(b, "to", "take", 0, DATAGRAMS)
-        sends = self.program(a, "from", "send", 0, DATAGRAMS)
-        lines, victim = DATAGRAMS // 1000, None
+        takes = self.take(b, "to")
+        sends = self.send(a, "from")
+        lines, victim = DATAGRAMS // 100, None
         for i in rounds("servers of a cluster killed", KILLS):
             for _ in range(lines // (KILLS + 1)):
                 sends.line()
