@@ -2,8 +2,8 @@
 /*
  * bridge_bench DIRECTION WAY PLACE COUNT: sends or receives that many messages of 64 bytes, as fast as it can, for
  * bench/bridge/compare. DIRECTION is send or receive. WAY is channel, and PLACE an end of a connection; or core or
- * jetstream, and PLACE the URL of a server of NATS. Prints when the first message was sent or received, and when the last
- * one, in nanoseconds of the monotonic clock. "make stream URL REPLICAS" makes the stream of these messages.
+ * jetstream, and PLACE the URL of a server of NATS. Prints when the first message was sent or received, and when the
+ * last one, in nanoseconds of the monotonic clock. "make stream URL REPLICAS" makes the stream of these messages.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -175,9 +175,9 @@ int main(int argc, char **argv)
         const char *direction, *way;
         void (*run)(struct run *run);
     } runs[] = {
-        {"send", "channel", send_to_channel},         {"send", "core", send_core},
-        {"send", "jetstream", send_jetstream},        {"receive", "channel", receive_from_channel},
-        {"receive", "jetstream", receive_jetstream},  {"make", "stream", make_stream},
+        {"send", "channel", send_to_channel},        {"send", "core", send_core},
+        {"send", "jetstream", send_jetstream},       {"receive", "channel", receive_from_channel},
+        {"receive", "jetstream", receive_jetstream}, {"make", "stream", make_stream},
     };
     struct run run;
 
