@@ -58,11 +58,6 @@ static uint64_t get64(const uint8_t *from)
 
 /* --- requests --- */
 
-uint16_t vfio_user_command(const uint8_t header[VFIO_USER_HEADER_BYTES])
-{
-    return get16(header + HEADER_COMMAND);
-}
-
 const char *vfio_user_check_header(const uint8_t header[VFIO_USER_HEADER_BYTES], size_t *size)
 {
     uint32_t claimed = get32(header + HEADER_SIZE), flags = get32(header + HEADER_FLAGS);

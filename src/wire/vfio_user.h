@@ -100,9 +100,6 @@ struct vfio_user_reply {
     size_t size;
 };
 
-/** What a header commands, whatever that is. */
-uint16_t vfio_user_command(const uint8_t header[VFIO_USER_HEADER_BYTES]);
-
 /**
  * Checks a header.
  *

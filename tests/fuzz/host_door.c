@@ -189,21 +189,27 @@ static void check(const struct world *world)
     REQUIRE(end->state == (end->occupant ? CROSSVM_DRIVER_OPEN : CROSSVM_DRIVER_NONE));
 }
 
+static void leave_all(void *who)
+{
+    struct world *world = who;
+
+    for (size_t i = 0; i < PROGRAMS; i++)
+        leave(&world->programs[i]);
+    take_doorbells(world, (const int[]){-1, -1}, 2);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, size};
     struct world world = {.doorbells = {-1, -1}};
 
-    stage_open(&world.stage, CROSSVM_DOOR_HOST);
+    stage_open(&world.stage, CROSSVM_DOOR_HOST, &input);
     for (size_t i = 0; i < PROGRAMS; i++)
         world.programs[i].socket = -1;
     while (input.left) {
         act(&world, &input);
         check(&world);
     }
-    for (size_t i = 0; i < PROGRAMS; i++)
-        leave(&world.programs[i]);
-    take_doorbells(&world, (const int[]){-1, -1}, 2);
-    stage_close(&world.stage);
+    stage_close(&world.stage, leave_all, &world);
     return 0;
 }

@@ -173,20 +173,26 @@ static void check(const struct world *world)
     REQUIRE(fstat(region->memfd, &status) == 0 && status.st_size == 0x400000);
 }
 
+static void leave_all(void *who)
+{
+    struct world *world = who;
+
+    for (size_t i = 0; i < VMMS; i++)
+        leave(&world->vmms[i]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, size};
     struct world world = {0};
 
-    stage_open(&world.stage, CROSSVM_DOOR_IVSHMEM);
+    stage_open(&world.stage, CROSSVM_DOOR_IVSHMEM, &input);
     for (size_t i = 0; i < VMMS; i++)
         world.vmms[i] = (struct vmm){.socket = -1, .given = {-1, -1, -1, -1}};
     while (input.left) {
         act(&world, &input);
         check(&world);
     }
-    for (size_t i = 0; i < VMMS; i++)
-        leave(&world.vmms[i]);
-    stage_close(&world.stage);
+    stage_close(&world.stage, leave_all, &world);
     return 0;
 }

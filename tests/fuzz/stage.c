@@ -145,7 +145,7 @@ static void prepare(void)
     REQUIRE(shared_event_prepare() == 0);
 }
 
-void stage_open(struct stage *stage, enum crossvm_door door)
+void stage_open(struct stage *stage, enum crossvm_door door, struct input *input)
 {
     static bool spare; /* a listener makes one descriptor that the process keeps */
     struct hub_connection_config config = {
@@ -162,6 +162,7 @@ void stage_open(struct stage *stage, enum crossvm_door door)
     is_open = true;
     *stage = (struct stage){.peer = {.peer_changed = peer_changed, .woken = woken, .ask = ask},
                             .address = &address,
+                            .hub_goes_first = input_last_byte(input) & 1u,
                             .leaps = door == CROSSVM_DOOR_CROSSVM_VM || door == CROSSVM_DOOR_IVSHMEM};
     stage->descriptors = count_descriptors();
     stage->loop = hub_loop_create();
@@ -201,20 +202,30 @@ void stage_serve(struct stage *stage)
         stage->waiting = 0;
 }
 
-void stage_close(struct stage *stage)
+/* All that was sent is served, one message a turn; what is left then is kept for ever. */
+static void serve_all(struct stage *stage)
 {
-    /* All that was sent is served, one message a turn; what is left then is kept for ever. */
     for (int i = 0; stage->waiting > 0 || count_descriptors() > stage->idle_descriptors; i++) {
         REQUIRE(i < MOST_TURNS);
         stage_serve(stage);
     }
     REQUIRE(!stage->ends[0]->occupant);
     REQUIRE(stage->ends[0]->state == CROSSVM_DRIVER_NONE);
+}
+
+void stage_close(struct stage *stage, void (*leave_all)(void *who), void *who)
+{
+    if (!stage->hub_goes_first) {
+        leave_all(who);
+        serve_all(stage);
+    }
     hub_door_close(stage->door);
     if (stage->ends[1]->occupant)
         hub_end_leave(stage->ends[1]);
     hub_connection_destroy(stage->connection);
     hub_loop_destroy(stage->loop);
+    if (stage->hub_goes_first)
+        leave_all(who);
     REQUIRE(count_descriptors() == stage->descriptors);
     is_open = false;
 }

@@ -26,12 +26,15 @@ struct stage {
     int waiting;         /* sockets that the loop may not have seen yet */
     uint32_t generation; /* of end 0, as end 1 was told */
     bool leaps;          /* the door takes generations from its occupant */
+    bool hub_goes_first; /* at the end */
     bool asked;          /* end 1 was asked for its report */
 };
 
-/** Opens the door of a kind at end 0, in a folder of its own. Dataports: 64 KiB, 12 KiB that end 1 alone writes, 2 MiB;
- * with ivshmem both write all. */
-void stage_open(struct stage *stage, enum crossvm_door door);
+/**
+ * Opens the door of a kind at end 0, in a folder of its own. Dataports: 64 KiB, 12 KiB that end 1 alone writes, 2 MiB;
+ * with ivshmem both write all. The last byte of the input says who goes first.
+ */
+void stage_open(struct stage *stage, enum crossvm_door door, struct input *input);
 
 /** A socket that is connected to the door, non-blocking; the loop has not seen it yet. */
 int stage_connect(struct stage *stage, int type);
@@ -42,5 +45,8 @@ void stage_serve(struct stage *stage);
 /** What the peer at end 1 does, as an input chooses: comes and goes, emits, reports; or time passes. */
 void stage_act(struct stage *stage, struct input *input);
 
-/** When all sockets are closed: the door gave back what came, closes and gives back the rest. */
-void stage_close(struct stage *stage);
+/**
+ * Ends a stage. Either all leave first, as leave_all() has them do, and the door has given back what came before it
+ * closes; or the door closes while they are there.
+ */
+void stage_close(struct stage *stage, void (*leave_all)(void *who), void *who);

@@ -102,18 +102,20 @@ static void send_any(struct world *world, struct input *input)
     send_message(world, cut, fds, num_fds);
 }
 
-/* A message that says no more than its command. */
-static void send_plain(struct world *world, uint8_t which)
+/* A message that says no more than its command, and may want no reply; shared memory comes with a descriptor. */
+static void send_plain(struct world *world, struct input *input)
 {
     static const struct {
         uint16_t command;
         uint8_t words;
     } messages[] = {{VFIO_USER_RESET, 0}, {VFIO_USER_GET_INFO, 4}, {VFIO_USER_DMA_MAP, 8}, {VFIO_USER_DMA_UNMAP, 6}};
+    uint8_t which = input_byte(input);
+    int fds[ENEMY_MOST_FDS];
 
-    begin(world, messages[which & 3u].command, 0);
+    begin(world, messages[which & 3u].command, which << 1 & 0x10u);
     for (uint8_t i = 0; i < messages[which & 3u].words; i++)
         put32(world, 0);
-    send_message(world, 0, NULL, 0);
+    send_message(world, 0, fds, which & 4u ? enemy_descriptors(input, fds, 1) : 0);
 }
 
 static void send_question(struct world *world, struct input *input)
@@ -315,7 +317,7 @@ static void act(struct world *world, struct input *input)
             send_version(world);
             break;
         case 1:
-            send_plain(world, input_byte(input));
+            send_plain(world, input);
             break;
         case 2:
             send_any(world, input);
@@ -370,20 +372,26 @@ static void check(struct world *world)
     REQUIRE(world->stage.ends[0]->occupant || world->stage.ends[0]->state == CROSSVM_DRIVER_NONE);
 }
 
+static void leave_all(void *who)
+{
+    struct world *world = who;
+
+    for (size_t i = 0; i < VMMS; i++)
+        leave(&world->vmms[i]);
+    if (world->memory >= 0)
+        close(world->memory);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, size};
     struct world world = {.vmms = {-1, -1, -1}, .memory = -1};
 
-    stage_open(&world.stage, CROSSVM_DOOR_VFIO_USER);
+    stage_open(&world.stage, CROSSVM_DOOR_VFIO_USER, &input);
     while (input.left) {
         act(&world, &input);
         check(&world);
     }
-    for (size_t i = 0; i < VMMS; i++)
-        leave(&world.vmms[i]);
-    if (world.memory >= 0)
-        close(world.memory);
-    stage_close(&world.stage);
+    stage_close(&world.stage, leave_all, &world);
     return 0;
 }

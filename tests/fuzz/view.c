@@ -140,12 +140,20 @@ static void act(struct world *world, struct input *input)
         stage_serve(&world->stage);
 }
 
+static void leave_all(void *who)
+{
+    struct world *world = who;
+
+    for (size_t i = 0; i < VIEWERS; i++)
+        leave(&world->viewers[i]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, size};
     struct world world;
 
-    stage_open(&world.stage, CROSSVM_DOOR_HOST);
+    stage_open(&world.stage, CROSSVM_DOOR_HOST, &input);
     (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", folder_path("x.view"));
     world.view = hub_view_open(world.stage.loop, world.stage.connection, address.sun_path);
     REQUIRE(world.view);
@@ -153,10 +161,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         world.viewers[i] = (struct viewer){.socket = -1};
     while (input.left)
         act(&world, &input);
-    for (size_t i = 0; i < VIEWERS; i++)
-        leave(&world.viewers[i]);
-    stage_serve(&world.stage);
+    if (!world.stage.hub_goes_first) {
+        leave_all(&world);
+        stage_serve(&world.stage);
+    }
     hub_view_close(world.view);
-    stage_close(&world.stage);
+    stage_close(&world.stage, leave_all, &world);
     return 0;
 }

@@ -157,19 +157,25 @@ static void check(const struct world *world)
     REQUIRE(end->occupant || !world->waits);
 }
 
+static void leave_all(void *who)
+{
+    struct world *world = who;
+
+    for (size_t i = 0; i < VMS; i++)
+        leave(&world->vms[i]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, size};
     struct world world = {.asker.answered = answered, .vms = {-1, -1, -1}};
 
-    stage_open(&world.stage, CROSSVM_DOOR_CROSSVM_VM);
+    stage_open(&world.stage, CROSSVM_DOOR_CROSSVM_VM, &input);
     while (input.left) {
         act(&world, &input);
         check(&world);
     }
-    for (size_t i = 0; i < VMS; i++)
-        leave(&world.vms[i]);
-    stage_close(&world.stage);
+    stage_close(&world.stage, leave_all, &world);
     REQUIRE(!world.waits);
     return 0;
 }
