@@ -32,9 +32,17 @@ async def sleepers(end, count=1):
         await asyncio.sleep(0)
 
 
+def asleep(thing):
+    """A condition: another call of a channel sleeps than those so far, or a call of an end is under way."""
+    if isinstance(thing, crossvm.End):
+        return lambda: thing._handle._uses
+    waits = thing.counts.waits
+    return lambda: thing.counts.waits > waits
+
+
 @contextlib.contextmanager
-def interrupted(channel, action):
-    """Within the block, a signal's handler calls action() once the main thread sleeps in a call of the channel."""
+def interrupted(thing, action):
+    """Within the block, a signal's handler calls action() once the main thread sleeps in a call of a channel or end."""
     done = threading.Event()
 
     def handle(*_):
@@ -42,14 +50,14 @@ def interrupted(channel, action):
             done.set()
             action()
 
-    def interrupt(waits):
-        until(lambda: channel.counts.waits > waits)
+    def interrupt(is_asleep):
+        until(is_asleep)
         while not done.is_set():  # a signal that comes just before the thread sleeps does not wake it
             signal.pthread_kill(threading.main_thread().ident, signal.SIGALRM)
             time.sleep(0.001)
 
     previous = signal.signal(signal.SIGALRM, handle)
-    interrupts = Thread(interrupt, channel.counts.waits)
+    interrupts = Thread(interrupt, asleep(thing))
     try:
         yield
     finally:

@@ -7,7 +7,7 @@ import time
 import unittest
 
 import crossvm
-from support import PairTest, sleepers
+from support import PairTest, interrupted, sleepers
 
 
 class EndTest(PairTest):
@@ -50,6 +50,11 @@ class EndTest(PairTest):
         start = time.monotonic()
         self.assertEqual(right.wait(timeout=0.05), 0)
         self.assertGreaterEqual(time.monotonic() - start, 0.05)
+
+    def test_a_signal_ends_no_wait(self):
+        left, right = self.open(0), self.open(1)
+        with interrupted(right, left.emit):
+            self.assertEqual(right.wait(), 1)
 
     def test_events_in_a_loop(self):
         left, right = self.open(0), self.open(1)

@@ -250,8 +250,14 @@ class Detach(PlugTest):
         self.detach()
 
     def test_others_do_not_count(self):
+        device_del = self.qemu.device_del
+
+        def delete(id):
+            self.qemu.later.append(self.qemu.event("DEVICE_DELETED", device="other", path="/p"))
+            return device_del(id)
+
         self.qemu.unplugs = False
-        self.qemu.later = [self.qemu.event("DEVICE_DELETED", device="other", path="/p")]
+        self.qemu.device_del = delete
         self.assert_gives_up(
             self.detach_error, "has not let go of device crossvm-sensor in [0-9.]+ s; .* power the guest off"
         )
