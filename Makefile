@@ -67,7 +67,7 @@ test:
 	@scripts/build-tree host
 	@scripts/build-tree asan -DCROSSVM_SANITIZE=ON
 	@scripts/qemu.sh
-	@scripts/run-tests "$(tested)" $(CTEST)
+	@scripts/run-tests "$(tested)" --label-exclude only-long $(CTEST)
 
 # Tests with the many rounds of tests/qemu/rounds.py; they show how far they are
 test-long: export CROSSVM_LONG = 1

@@ -38,6 +38,8 @@ REFUSALS = re.compile(
 
 # A program that serves has started when it waits for somebody.
 FIRST_WAIT = re.compile(r"(epoll_wait|epoll_pwait)\(|poll\(\[\{fd=")
+# One that waits for replies before has when it says that it is ready.
+FIRST_LINE = re.compile(r"write\(1, ")
 
 PATIENCE = 600  # seconds; only bounds a hang
 PR_SET_CHILD_SUBREAPER = 36
@@ -279,6 +281,7 @@ class HostProgram(Program):
 class Channel(Program):
     """A command at one end of a connection, whose other end another command has."""
 
+    first_wait = FIRST_LINE
     # To take what has come from a hub or as an event, Linux needs nothing: where that fails, the hub has ended.
     never = {"recvfrom", "preadv2"}
 
@@ -324,7 +327,7 @@ class ReplayUnconfined(Replay):
 
 
 class Forward(Channel):
-    arguments = ["forward", "link.0", "--listen=0:web"]
+    arguments = ["forward", "link.0", "--listen=0:web", "--sockets=2"]  # few: it looks at each descriptor that it may have
     ready = "/socket web\n"
 
     def begin_peer(self):
@@ -403,7 +406,7 @@ class NetUnconfined(Net):
 class Top(Program):
     arguments = ["top", "--json", "--interval=0.1"]
     ready = '"name":"link"'
-    first_wait = re.compile(r"write\(1, ")
+    first_wait = FIRST_LINE
 
     def prepare(self):
         self.serve("pair", "link")

@@ -23,9 +23,9 @@ STOPS = choose(2, 50)  # of the VMM, while its guest answers
 RECORDER_KILLS = choose(5, 200)  # a program that records, while messages come
 OBSERVED_HUB_KILLS = choose(5, 200)  # while programs look on, record and replay
 RACING_ROUNDS = choose(1000, 10000)  # both ends sleep and are woken
-PLUGS = choose(5, 100)  # a connection into a guest that runs, and out of it while a program uses it
+PLUGS = choose(5, 100)  # a connection, or its driver, into a guest that runs, and out of it while a program uses it
 EVENT_ROUNDS = choose(20, 1000)  # of events, each with programs of its own
-CALLS = choose(12, 0)  # system calls of each program that fail while it starts; 0: all
+CALLS = choose(6, 0)  # system calls of each program that fail while it starts; 0: all
 ALLOCATIONS = choose(8, 0)  # the same of allocations
 
 

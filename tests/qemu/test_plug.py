@@ -169,6 +169,26 @@ class Ivshmem(Plug, QemuTest):
         end.close()
         return self.vm.result()
 
+    def test_while_a_program_pings(self):
+        """The driver is taken from the device at any point of the conversation, and gets it again."""
+        for _ in rounds("removals of the driver", PLUGS):
+            self.take_in()
+            end = self.open("link.1")
+            self.vm.start(
+                f"crossvm ping -i 0 link >/tmp/output 2>&1 & until grep -q 'seq={random.randrange(1, 300)} ' /tmp/output; "
+                f"do :; done; echo {self.address} >/sys/bus/pci/drivers/crossvm/unbind; wait $!; s=$?; "
+                "tail -n 5 /tmp/output; (exit $s)"
+            )
+            with end.datagram() as channel, self.assertRaises(BrokenPipeError):
+                while True:
+                    channel.send(channel.recv(timeout=PATIENCE), timeout=PATIENCE)
+            status, output = self.vm.result()
+            self.assertEqual(status, 2, output)
+            self.assertRegex(output, REMOVED)
+            self.await_peer(end, crossvm.PeerState.ABSENT)
+            end.close()
+        self.assertEqual(self.vm.run("ls /sys/class/uio"), "")
+
     def check_others(self, end, memory, write):
         self.vm.run(f"echo {self.address} >/sys/bus/pci/drivers/crossvm/unbind")
         self.await_peer(end, crossvm.PeerState.ABSENT)
