@@ -196,6 +196,7 @@ static void remove_dead_socket(const struct address *address)
 int address_listen(struct address *address)
 {
     const int one = 1, family = address->socket.any.sa_family;
+    socklen_t length = sizeof(address->socket);
     int fd = open_socket(address);
 
     if (fd < 0)
@@ -204,13 +205,13 @@ int address_listen(struct address *address)
         remove_dead_socket(address);
     else
         (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-    (void)fchmod(fd, 0600); /* before bind(): the file is never open to other users */
-    if (bind(fd, &address->socket.any, address->length) || listen(fd, BACKLOG))
+    /* Before bind(): the file is never open to other users. */
+    if (fchmod(fd, 0600) || bind(fd, &address->socket.any, address->length))
         return close_with_error(fd);
-    if (family != AF_UNIX) {
-        socklen_t length = sizeof(address->socket);
-
-        (void)getsockname(fd, &address->socket.any, &length);
+    if (listen(fd, BACKLOG) || (family != AF_UNIX && getsockname(fd, &address->socket.any, &length))) {
+        if (family == AF_UNIX)
+            (void)unlink(address->socket.un.sun_path);
+        return close_with_error(fd);
     }
     return fd;
 }

@@ -339,13 +339,18 @@ class Forward(Channel):
         return [*super().command(), f"--listen={self.folder}/socket:web"]
 
     def check(self):
-        port = int(re.search(r":(\d+) web\n", self.printed).group(1))
+        try:
+            said = self.send_byte(int(re.search(r":(\d+) web\n", self.printed).group(1)))
+        except OSError as error:
+            said = error
+        return None if said == b"x" else f"what a socket sends does not come: {said}"
+
+    def send_byte(self, port):
         with socket.create_connection(("127.0.0.1", port), PATIENCE) as client:
             client.sendall(b"x")
             with self.server.accept()[0] as taken:
                 taken.settimeout(PATIENCE)
-                said = taken.recv(1)
-        return None if said == b"x" else f"what a socket sends does not come: {said}"
+                return taken.recv(1)
 
     def remove(self):
         self.server.close()
