@@ -225,7 +225,6 @@ static void begin_session(struct bridge *bridge)
     bridge->in_session = true;
     bridge->end_of_sending = bridge->end_of_taking = false;
     bridge->deadline = CROSSVM_FOREVER;
-    inward_begin(&bridge->inward);
     mark_begin(bridge->heritage.mark, bridge->purpose, channel->peer_generation,
                bridge->outward.known ? bridge->outward.stored : MARK_UNKNOWN, bridge->inward.given, 0);
     (void)ahead_begin(&ahead, bridge->heritage.rings[1 - bridge->heritage.number], bridge->heritage.ring_bytes,
@@ -238,6 +237,7 @@ static void begin_session(struct bridge *bridge)
 static void end_session(struct bridge *bridge)
 {
     (void)inward_move(&bridge->inward, false);
+    inward_put_back(&bridge->inward);
     bridge->outward.produced = NULL;
     bridge->in_session = false;
     crossvm_channel_open(bridge->channel);
@@ -404,7 +404,7 @@ static void settle(struct bridge *bridge)
         return;
     (void)inward_move(&bridge->inward, false);
     bridge->in_session = false;
-    inward_begin(&bridge->inward);
+    inward_put_back(&bridge->inward);
 }
 
 static bool has_sent_all(const struct bridge *bridge)

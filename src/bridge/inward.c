@@ -450,7 +450,7 @@ void inward_inherit(struct inward *inward, uint64_t given, uint64_t left)
     inward->left = left;
 }
 
-void inward_begin(struct inward *inward)
+void inward_put_back(struct inward *inward)
 {
     /* Of a stream, what the program at the other end had not taken comes first. Else the newest counts. */
     while (!inward->config->receive.stream && inward->put > 0) {

@@ -59,8 +59,8 @@ int inward_subscribe(struct inward *inward);
 /** Goes on after a predecessor, which has put all up to `given` into a ring, with `left` that were not taken. */
 void inward_inherit(struct inward *inward, uint64_t given, uint64_t left);
 
-/** A session begins: the ring is empty. What the last one left in it is put again. */
-void inward_begin(struct inward *inward);
+/** The session is over. What was not taken is put into the ring of the next one. */
+void inward_put_back(struct inward *inward);
 
 /** Moves what can be moved; `more`: puts further messages into the ring. 0, or -EPIPE if the other end takes nothing. */
 int inward_move(struct inward *inward, bool more);

@@ -371,8 +371,6 @@ static void move_newest(struct outward *outward)
     const void *data;
     ptrdiff_t length;
 
-    if (outward->has_kept && publish_newest(outward, outward->kept, outward->kept_length))
-        outward->has_kept = false;
     for (unsigned int i = 0; i < outward->config->window; i++) {
         length = crossvm_channel_peek(outward->channel, &data, CROSSVM_NOW);
         if (length < 0)
@@ -439,6 +437,8 @@ int outward_move(struct outward *outward, bool more)
 {
     if (outward->config->send.stream)
         return move_to_stream(outward, more);
+    if (outward->has_kept && publish_newest(outward, outward->kept, outward->kept_length))
+        outward->has_kept = false;
     if (more && outward->channel)
         move_newest(outward);
     return 0;

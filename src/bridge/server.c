@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "server.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,8 +11,7 @@
 
 #define FIRST_DELAY_MS 50
 #define LONGEST_DELAY_MS 5000
-#define AGAIN_MS 500 /* between attempts of this program, where the library has none */
-#define CONNECT_MS 5000
+#define CONNECT_MS 2000
 #define REQUEST_MS 5000
 #define PING_MS 10000 /* twice without an answer: the connection is dead */
 #define PENDING_BYTES (8 << 20)
@@ -154,8 +154,6 @@ static natsStatus set_options(struct server *server)
         status = natsOptions_SetClosedCB(options, on_closed, server);
     if (status == NATS_OK)
         status = natsOptions_SetErrorHandler(options, on_error, server);
-    if (status == NATS_OK)
-        status = natsOptions_SetRetryOnFailedConnect(options, true, on_connected, server);
     return status;
 }
 
@@ -179,7 +177,6 @@ static bool is_final(const struct server *server, natsStatus status)
 {
     switch (status) {
     case NATS_OK:
-    case NATS_NOT_YET_CONNECTED:
     case NATS_IO_ERROR:
     case NATS_TIMEOUT:
     case NATS_NO_SERVER:
@@ -216,6 +213,16 @@ static int refuse(const struct server *server, natsStatus status)
     return -1;
 }
 
+static void complain_of_absence(natsStatus status)
+{
+    char sentence[300];
+
+    (void)snprintf(sentence, sizeof(sentence), "no NATS server answers yet (%s): trying again until one does",
+                   server_reason(status));
+    server_complain(sentence);
+}
+
+/* The library does not go on by itself until it was connected once. */
 int server_connect(struct server *server)
 {
     natsStatus status = last_status(server);
@@ -225,19 +232,21 @@ int server_connect(struct server *server)
     if (is_final(server, status))
         return refuse(server, status);
     atomic_store(&server->closed, false);
-    server->again_ns = now_ns() + (int64_t)AGAIN_MS * 1000000;
     status = natsConnection_Connect(&server->connection, server->options);
     if (is_final(server, status))
         return refuse(server, status);
-    if (status == NATS_OK)
-        on_connected(server->connection, server);
-    else
-        server_complain("no NATS server answers yet: trying again until one does");
     (void)jsOptions_Init(&streams);
     streams.Wait = REQUEST_MS;
-    if (server->connection && natsConnection_JetStream(&server->streams, server->connection, &streams) == NATS_OK)
+    if (status == NATS_OK)
+        status = natsConnection_JetStream(&server->streams, server->connection, &streams);
+    if (status == NATS_OK) {
+        server->attempts = 0;
+        on_connected(server->connection, server);
         return 0;
+    }
+    complain_of_absence(status);
     drop_connection(server);
+    server->again_ns = now_ns() + delay_ms(NULL, server->attempts++, NULL) * 1000000;
     atomic_store(&server->closed, true);
     return 0;
 }

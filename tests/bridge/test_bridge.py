@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""What bridges carry and drop, whom they trust, and what they say."""
+
+import pathlib
+import re
+import signal
+import subprocess
+import unittest
+
+from bridging import PATIENCE, TOOL, BridgeTest
+from rounds import choose
+
+NUMBERS = choose(100_000, 1_000_000)
+
+
+class CarryTest(BridgeTest):
+    def run_tool(self, *arguments, data=b""):
+        done = subprocess.run([TOOL, *arguments], input=data, capture_output=True, timeout=PATIENCE)
+        return done.returncode, done.stdout, done.stderr.decode()
+
+    def send(self, name, *lines):
+        """Sends datagrams from the other end, and waits until the bridge has taken them."""
+        self.assertEqual(self.run_tool("send", f"{name}.0", data=b"".join(line + b"\n" for line in lines)), (0, b"", ""))
+
+    def receive(self, name, count):
+        """As many as that, at the other end."""
+        status, output, said = self.run_tool("recv", f"{name}.0", "-n", str(count))
+        self.assertEqual((status, said), (0, ""))
+        return output.split(b"\n")[:-1]
+
+    def counts(self, bridge, name):
+        """The bridge's counts, once it has ended."""
+        self.end_bridge(bridge, name)
+        return list(map(int, re.findall(r"\d+", self.said(name).splitlines()[-1])))
+
+    def await_said(self, name, text):
+        """Follows what a bridge says until a line has the text in it."""
+        with subprocess.Popen(["tail", "-n", "+1", "-f", self.directory / f"{name}.said"], stdout=subprocess.PIPE, text=True) as tail:
+            for line in tail.stdout:
+                if text in line:
+                    break
+            tail.kill()
+
+
+class Stream(CarryTest):
+    def test_many_both_ways(self):
+        server = self.server()
+        self.pair("a")
+        self.pair("b")
+        ways = (("x", "TO_B"), ("y", "TO_A"))
+        bridges = []
+        for name, (to, to_stream), (of, of_stream) in (("a", *ways), ("b", *reversed(ways))):
+            bridges.append(self.bridge(name, server, "--send", to, "--send-stream", to_stream,
+                                       "--receive", of, "--receive-stream", of_stream))
+        # An end has one owner, so the ways take turns.
+        for source, destination in (("a", "b"), ("b", "a")):
+            taker = self.taker(destination, NUMBERS)
+            sender = self.sender(source, NUMBERS)
+            self.go(sender)
+            self.await_done(sender, taker)
+            self.kill(taker)
+            self.finish(sender)
+        for bridge, name in zip(bridges, "ab"):
+            self.end_bridge(bridge, name)
+            self.assertIn(f"sent {NUMBERS}, received {NUMBERS}, dropped 0 and 0", self.said(name))
+
+    def test_messages_wait_for_a_program(self):
+        server = self.server()
+        self.pair("a")
+        self.pair("b")
+        sends = self.bridge("a", server, "--send", "x", "--send-stream", "S")
+        self.send("a", *(b"%d" % i for i in range(100)))
+        receives = self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
+        self.assertEqual(self.receive("b", 40), [b"%d" % i for i in range(40)])
+        self.end_bridge(receives, "b")
+        self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
+        self.assertEqual(self.receive("b", 60), [b"%d" % i for i in range(40, 100)])
+        self.end_bridge(sends, "a")
+
+    def test_two_publishers_are_one_too_many(self):
+        server = self.server()
+        self.pair("a")
+        self.pair("b")
+        first = self.bridge("a", server, "--send", "x", "--send-stream", "S")
+        self.send("a", b"first")
+        self.bridge("b", server, "--send", "x", "--send-stream", "S")
+        self.send("b", b"second")
+        with subprocess.Popen([TOOL, "send", "a.0"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as sender:
+            sender.communicate(b"third\n")
+        first.wait(PATIENCE)
+        self.assertEqual(first.returncode, 2)
+        self.assertIn("somebody else publishes to stream S", self.said("a"))
+
+    def test_told_to_end_without_a_server(self):
+        server = self.server()
+        self.pair("a")
+        bridge = self.bridge("a", server, "--send", "x", "--send-stream", "S", "--grace=0.1")
+        self.send("a", b"arrives")
+        server.process.send_signal(signal.SIGSTOP)
+        sender = self.start(TOOL, "send", "a.0", stdin=subprocess.PIPE)
+        sender.stdin.write("is on its way\n")
+        sender.stdin.close()
+        sender.stdin = None
+        self.await_unanswered(bridge)
+        bridge.end()
+        server.process.send_signal(signal.SIGCONT)
+        self.assertEqual(bridge.returncode, 1, self.said("a"))
+        self.assertIn("ends with 1 datagrams that were not acknowledged", self.said("a"))
+        self.bridge("a", server, "--send", "x", "--send-stream", "S")
+        self.pair("b")
+        self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
+        self.assertEqual(self.receive("b", 2), [b"arrives", b"is on its way"])
+
+    def await_unanswered(self, bridge):
+        """Waits until the bridge has published: its reports have no word for that, but its socket does."""
+        while True:
+            table = subprocess.run(["ss", "-tnpH", "state", "established"], capture_output=True, text=True).stdout
+            if any(f"pid={bridge.pid}," in line and int(line.split()[0]) == 0 and "users" in line for line in table.splitlines()):
+                break
+
+
+class Newest(CarryTest):
+    def test_the_server_is_away(self):
+        """The sender is not held up, and the last datagram arrives once there is a server."""
+        server = self.server()
+        self.pair("a")
+        self.pair("b")
+        self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
+        self.await_said("b", "connected to")
+        sends = self.bridge("a", server, "--send", "x")
+        self.send("a", b"before")
+        self.assertEqual(self.receive("b", 1), [b"before"])
+        server.kill()
+        self.await_said("a", "is lost")
+        self.send("a", *(b"%d" % i for i in range(1000)))
+        server.start()
+        self.assertEqual(self.receive("b", 1), [b"999"])
+        self.assertEqual(self.counts(sends, "a")[:4], [2, 0, 999, 0])
+
+
+class Sizes(CarryTest):
+    def test_longer_than_the_server_takes(self):
+        server = self.server("max_payload: 2000\n")
+        self.pair("a")
+        self.pair("b")
+        sends = self.bridge("a", server, "--send", "x", "--send-stream", "S")
+        self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
+        self.send("a", b"1", b"2" * 5000, b"3", b"4" * 2000)
+        self.send("a", b"5")
+        self.assertEqual(self.receive("b", 3), [b"1", b"3", b"5"])
+        counts = self.counts(sends, "a")
+        self.assertEqual((counts[0], counts[6]), (3, 2))
+        self.assertRegex(self.said("a"), r"carries datagrams of up to \d+ bytes, and the server takes 2000")
+        self.assertIn("a datagram of 5000 bytes is dropped: the server takes 2000", self.said("a"))
+
+    def test_longer_than_the_channel_takes(self):
+        server = self.server()
+        self.pair("a")
+        self.dataport = "8K"
+        self.pair("b")
+        self.bridge("a", server, "--send", "x", "--send-stream", "S")
+        receives = self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
+        self.send("a", b"1", b"2" * 10000, b"3")
+        self.assertEqual(self.receive("b", 2), [b"1", b"3"])
+        self.assertEqual(self.counts(receives, "b")[7], 1)
+        self.assertIn("a message of 10000 bytes is dropped", self.said("b"))
+
+
+class Trust(CarryTest):
+    def certify(self):
+        """An authority, and certificates of it for a server and a client."""
+
+        def openssl(*arguments):
+            subprocess.run(["openssl", *arguments], cwd=self.directory, check=True, capture_output=True)
+
+        key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2")
+        openssl("req", "-x509", *key, "-subj", "/CN=authority", "-keyout", "ca.key", "-out", "ca.pem")
+        for name in ("server", "client"):
+            openssl("req", "-x509", *key, "-CA", "ca.pem", "-CAkey", "ca.key", "-subj", f"/CN={name}", "-addext",
+                    "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:false",
+                    "-keyout", f"{name}.key", "-out", f"{name}.pem")  # fmt: skip
+
+    def file(self, name):
+        return str(self.directory / name)
+
+    def carries(self, server, *options):
+        self.pair("a")
+        self.pair("b")
+        bridge = self.bridge("a", server, "--send", "x", "--send-stream", "S", *options)
+        self.bridge("b", server, "--receive", "x", "--receive-stream", "S", *options)
+        self.send("a", b"whom I trust")
+        self.assertEqual(self.receive("b", 1), [b"whom I trust"])
+        self.end_bridge(bridge, "a")
+
+    def is_refused(self, server, *options, **environment):
+        self.pair("c")
+        bridge = self.bridge("c", server, "--send", "x", *options, **environment)
+        bridge.wait(PATIENCE)
+        self.assertEqual(bridge.returncode, 2)
+        self.assertIn("does not take this client", self.said("c"))
+
+    def test_certificates(self):
+        self.certify()
+        server = self.server(
+            f"tls {{ cert_file: {self.file('server.pem')}, key_file: {self.file('server.key')}, "
+            f"ca_file: {self.file('ca.pem')}, verify: true }}\n", "tls"
+        )  # fmt: skip
+        own = ("--tls-cert", self.file("client.pem"), "--tls-key", self.file("client.key"))
+        self.carries(server, "--tls-ca", self.file("ca.pem"), *own)
+        self.is_refused(server, *own)  # the authority is none of the system's
+
+    def test_password(self):
+        server = self.server("authorization { user: guest, password: secret }\n")
+        (self.directory / "password").write_text("secret\n")
+        self.carries(server, "--user", "guest", "--password-file", self.file("password"))
+        (self.directory / "password").write_text("other\n")
+        self.is_refused(server, "--user", "guest", "--password-file", self.file("password"))
+
+
+class Errors(CarryTest):
+    def test_command_lines(self):
+        for arguments, sentence in (
+            ((), "the NAME of a connection is missing"),
+            (("a",), "there is nothing to carry"),
+            (("a", "--send", "x.*"), "is no subject to publish to"),
+            (("a", "--send", "x..y"), "is no subject"),
+            (("a", "--receive-stream", "S", "--send", "x"), "--receive-stream needs --receive"),
+            (("a", "--send", "x", "--send-stream", "a.b"), "is no name"),
+            (("a", "--send", "x", "--server", "localhost"), "is no URL of a server"),
+            (("a", "--send", "x", "--server", "nats://user:secret@localhost"), "give --user and --password-file"),
+            (("a", "--send", "x", "--tls-cert", "file"), "belong together"),
+            (("a", "--send", "x", "--user", "me"), "there is no password for --user"),
+            (("a", "--send", "x", "--creds", "/dev/null"), "has no token and seed"),
+            (("a", "--send", "x", "--tls-ca", "/nowhere"), "cannot read /nowhere: No such file"),
+        ):
+            with self.subTest(arguments=arguments):
+                status, _, said = self.run_tool("bridge", *arguments)
+                self.assertEqual(status, 2)
+                self.assertIn(sentence, said)
+
+    def test_not_installed(self):
+        alone = self.directory / "crossvm"
+        alone.write_bytes(pathlib.Path(TOOL).read_bytes())
+        alone.chmod(0o755)
+        done = subprocess.run([alone, "bridge", "a"], capture_output=True, text=True, env={"PATH": str(self.directory)})
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("it is in the package crossvm-bridge", done.stderr)
+
+    def test_nobody_comes(self):
+        self.pair("a")
+        server = self.server()
+        bridge = self.bridge("a", server, "--send", "x", "--timeout=0.1")
+        bridge.wait(PATIENCE)
+        self.assertEqual(bridge.returncode, 1)
+        self.assertIn('nobody came to the other end of connection "a.1" in time', self.said("a"))
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
