@@ -50,9 +50,9 @@ static void report(const struct bridge *bridge)
     const struct outward *out = &bridge->outward;
     const struct inward *in = &bridge->inward;
 
-    message("sent %" PRIu64 ", received %" PRIu64 ", dropped %" PRIu64 " and %" PRIu64 ", published again %" PRIu64
+    message("sent %" PRIu64 ", received %" PRIu64 ", on their way %zu and %zu, dropped %" PRIu64 " and %" PRIu64 ", published again %" PRIu64
             ", duplicates %" PRIu64 ", too long %" PRIu64 " and %" PRIu64,
-            out->sent, in->received, out->dropped, in->dropped, out->resent, in->duplicates, out->too_long,
+            out->sent, in->received, out->count, in->count, out->dropped, in->dropped, out->resent, in->duplicates, out->too_long,
             in->too_long);
 }
 

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What a bridge leaves to the next one, after any store of its last. And files of credentials. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "../../src/bridge/mark.h"
+#include "../../src/bridge/secret.h"
+
+#define PURPOSE 5u
+#define ACK 7u
+
+static void says_what_was_taken_and_given(void **state)
+{
+    const struct ahead_place place = {.index = 160, .position = 96, .part = 3};
+    struct mark mark = {0};
+    struct mark_state said;
+
+    (void)state;
+    mark_begin(&mark, PURPOSE, ACK, MARK_UNKNOWN, 40, 0);
+    assert_true(mark_read(&mark, PURPOSE, ACK, 0, &said));
+    assert_int_equal(said.stored, MARK_UNKNOWN);
+    assert_int_equal(said.given, 40);
+    mark_taken(&mark, place, 12);
+    for (uint64_t i = 1; i <= 5; i++)
+        mark_given(&mark, (uint32_t)(i * 16), 40 + i);
+    assert_true(mark_read(&mark, PURPOSE, ACK, 80, &said));
+    assert_memory_equal(&said.taken, &place, sizeof(place));
+    assert_int_equal(said.stored, 12);
+    assert_int_equal(said.given, 45);
+    /* It was killed before PRODUCED said so. */
+    assert_true(mark_read(&mark, PURPOSE, ACK, 64, &said));
+    assert_int_equal(said.given, 44);
+    assert_false(mark_read(&mark, PURPOSE, ACK, 48, &said));
+}
+
+static void indices_go_round(void **state)
+{
+    struct mark mark = {0};
+    struct mark_state said;
+    uint32_t index = 0;
+
+    (void)state;
+    mark_begin(&mark, PURPOSE, ACK, 0, 0, 0);
+    for (uint64_t i = 1; i <= 9; i++) {
+        const uint32_t before = index;
+
+        index += 0x40000000u;
+        mark_given(&mark, index, i);
+        assert_true(mark_read(&mark, PURPOSE, ACK, index, &said));
+        assert_int_equal(said.given, i);
+        assert_true(mark_read(&mark, PURPOSE, ACK, before, &said));
+        assert_int_equal(said.given, i - 1);
+    }
+}
+
+static void others_are_not_read(void **state)
+{
+    const char *const one[] = {"a", "bc", NULL}, *const other[] = {"ab", "c", NULL};
+    struct mark mark = {0};
+    struct mark_state said;
+
+    (void)state;
+    assert_false(mark_read(&mark, 0, 0, 0, &said)); /* memory of zeros */
+    mark_begin(&mark, PURPOSE, ACK, 1, 2, 0);
+    assert_false(mark_read(&mark, PURPOSE + 1, ACK, 0, &said));
+    assert_false(mark_read(&mark, PURPOSE, ACK + 1, 0, &said));
+    assert_true(mark_read(&mark, PURPOSE, ACK, 0, &said));
+    mark_end(&mark);
+    assert_false(mark_read(&mark, PURPOSE, ACK, 0, &said));
+    assert_false(mark_read(&mark, PURPOSE, 0, 0, &said));
+    assert_int_not_equal(mark_purpose(one, 3), mark_purpose(other, 3));
+    assert_int_equal(mark_purpose(one, 3), mark_purpose(one, 3));
+}
+
+/* --- credentials --- */
+
+static bool parses(const char *text, struct credentials *credentials)
+{
+    static char copy[400];
+
+    assert_true(strlen(text) < sizeof(copy));
+    strcpy(copy, text);
+    return credentials_parse(copy, credentials);
+}
+
+#define TOKEN "-----BEGIN NATS USER JWT-----\neyJ0.eyJq.sig\n------END NATS USER JWT------\n"
+#define SEED "-----BEGIN USER NKEY SEED-----\nSUAK\n------END USER NKEY SEED------\n"
+
+static void credentials_are_read(void **state)
+{
+    struct credentials credentials;
+
+    (void)state;
+    assert_true(parses(TOKEN "\n*** IMPORTANT ***\n\n" SEED, &credentials));
+    assert_string_equal(credentials.token, "eyJ0.eyJq.sig");
+    assert_string_equal(credentials.seed, "SUAK");
+    assert_false(parses("", &credentials));
+    assert_false(parses(TOKEN, &credentials));
+    assert_false(parses(SEED, &credentials));
+    assert_false(parses("-----BEGIN NATS USER JWT-----\n------END NATS USER JWT------\n" SEED, &credentials));
+    assert_false(parses(TOKEN "-----BEGIN USER NKEY SEED-----\nSUAK", &credentials)); /* cut off */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(says_what_was_taken_and_given),
+        cmocka_unit_test(indices_go_round),
+        cmocka_unit_test(others_are_not_read),
+        cmocka_unit_test(credentials_are_read),
+    };
+
+    return cmocka_run_group_tests_name("mark", tests, NULL, NULL);
+}
