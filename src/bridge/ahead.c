@@ -73,8 +73,8 @@ static int find_record(struct ahead *ahead, uint32_t produced, uint32_t *length,
 /* The next datagram of the batch that the place is in. */
 static void take_part(struct ahead *ahead, const uint8_t **data, uint32_t *length)
 {
-    *data = ahead->ring + ahead->place.position + CROSSVM_CHANNEL_RECORD_HEADER +
-            (size_t)ahead->place.part * ahead->each;
+    *data =
+        ahead->ring + ahead->place.position + CROSSVM_CHANNEL_RECORD_HEADER + (size_t)ahead->place.part * ahead->each;
     *length = ahead->each;
     ahead->place.part++;
     if (ahead->place.part * (uint64_t)ahead->each == ahead->batch)
@@ -83,8 +83,8 @@ static void take_part(struct ahead *ahead, const uint8_t **data, uint32_t *lengt
 
 bool ahead_begin(struct ahead *ahead, const uint8_t *ring, uint32_t ring_bytes, struct ahead_place place)
 {
-    *ahead = (struct ahead){
-        .ring = ring, .ring_bytes = ring_bytes, .longest = ahead_longest(ring_bytes), .place = place};
+    *ahead =
+        (struct ahead){.ring = ring, .ring_bytes = ring_bytes, .longest = ahead_longest(ring_bytes), .place = place};
     return place.position <= ring_bytes && place.position % CROSSVM_CHANNEL_RECORD_ALIGN == 0 &&
            place.index % CROSSVM_CHANNEL_RECORD_ALIGN == 0;
 }

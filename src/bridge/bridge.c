@@ -50,10 +50,10 @@ static void report(const struct bridge *bridge)
     const struct outward *out = &bridge->outward;
     const struct inward *in = &bridge->inward;
 
-    message("sent %" PRIu64 ", received %" PRIu64 ", on their way %zu and %zu, dropped %" PRIu64 " and %" PRIu64 ", published again %" PRIu64
-            ", duplicates %" PRIu64 ", too long %" PRIu64 " and %" PRIu64,
-            out->sent, in->received, out->count, in->count, out->dropped, in->dropped, out->resent, in->duplicates, out->too_long,
-            in->too_long);
+    message("sent %" PRIu64 ", received %" PRIu64 ", on their way %zu and %zu, dropped %" PRIu64 " and %" PRIu64
+            ", published again %" PRIu64 ", duplicates %" PRIu64 ", too long %" PRIu64 " and %" PRIu64,
+            out->sent, in->received, out->count, in->count, out->dropped, in->dropped, out->resent, in->duplicates,
+            out->too_long, in->too_long);
 }
 
 static void report_when_due(struct bridge *bridge)
@@ -153,6 +153,20 @@ static int sooner(int a, int b)
     return a < b ? a : b;
 }
 
+/* Whether the connection itself is gone, with its hub or device. A program at the other end may still take what is in
+ * the memory that both have mapped. */
+static bool is_gone(const struct bridge *bridge)
+{
+    struct pollfd ready = {.fd = crossvm_fd(bridge->end), .events = POLLIN};
+    int looks = 0, result;
+
+    /* Events and news of the peer may be in front of the end. */
+    do
+        result = crossvm_wait(bridge->end, CROSSVM_NOW);
+    while (result >= 0 && ++looks < MOST_LOOKS && poll(&ready, 1, 0) == 1);
+    return result < 0 && result != -EINTR;
+}
+
 /* --- what a predecessor left --- */
 
 static bool goes_on(const struct bridge *bridge)
@@ -160,52 +174,46 @@ static bool goes_on(const struct bridge *bridge)
     return bridge->status < 0 && !bridge->ending;
 }
 
-static void await_settled(struct bridge *bridge)
-{
-    while (goes_on(bridge) && !heritage_is_settled(&bridge->heritage, true)) {
-        sleep_on(bridge, crossvm_fd(bridge->end), LOOK_MS);
-        tell_of_server(bridge);
-        if (crossvm_wait(bridge->end, CROSSVM_NOW) < 0 && errno != EINTR)
-            break;
-    }
-}
-
-/* Publishes what lies in the other end's ring, before it is made anew. */
+/* Publishes what lies in the other end's ring, and what it still adds, until it has left. It may be long before a
+ * program looks again; only then may the ring be made anew. */
 static void publish_rest(struct bridge *bridge)
 {
+    struct outward *outward = &bridge->outward;
+    bool gone = false, settled = false;
     struct ahead ahead;
 
-    if (!bridge->config->send.stream || !heritage_ahead(&bridge->heritage, &ahead))
-        return;
-    outward_begin(&bridge->outward, ahead, heritage_produced(&bridge->heritage), bridge->heritage.state.stored);
-    for (;;) {
+    if (bridge->config->send.stream && heritage_ahead(&bridge->heritage, &ahead))
+        outward_begin(outward, ahead, heritage_produced(&bridge->heritage), bridge->heritage.state.stored);
+    while (goes_on(bridge)) {
         tell_of_server(bridge);
-        if (!goes_on(bridge))
-            return;
-        if (outward_move(&bridge->outward, true))
+        settled = gone || heritage_is_settled(&bridge->heritage, true);
+        if (outward_move(outward, true))
             bridge->status = STATUS_ERROR;
-        if (outward_is_done(&bridge->outward) || outward_is_stuck(&bridge->outward))
-            return;
-        sleep_on(bridge, -1, sooner(outward_timeout_ms(&bridge->outward), LOOK_MS));
+        if (settled && (outward_is_done(outward) || outward_is_stuck(outward)))
+            break;
+        sleep_on(bridge, crossvm_fd(bridge->end), sooner(outward_timeout_ms(outward), LOOK_MS));
+        gone = is_gone(bridge);
     }
+    outward->produced = NULL;
 }
 
 static void inherit(struct bridge *bridge)
 {
-    uint64_t left, before = bridge->outward.sent;
+    uint64_t left;
 
+    if (!bridge->config->send.stream && !bridge->config->receive.stream)
+        return; /* the newest counts */
     if (!heritage_claim(&bridge->heritage, bridge->purpose))
         return;
-    await_settled(bridge);
+    publish_rest(bridge);
     if (!goes_on(bridge))
         return;
     left = heritage_count_left(&bridge->heritage);
     inward_inherit(&bridge->inward, bridge->heritage.state.given, left);
-    publish_rest(bridge);
-    if (bridge->outward.sent > before || left > 0)
+    if (bridge->outward.sent > 0 || left > 0)
         message("a bridge before this one has left %" PRIu64 " datagrams, which are published, and %" PRIu64
                 " messages, which go to the other end again",
-                bridge->outward.sent - before, left);
+                bridge->outward.sent, left);
 }
 
 /* --- sessions --- */
@@ -262,20 +270,6 @@ static bool join(struct bridge *bridge)
         return fail_channel(bridge);
     begin_session(bridge);
     return true;
-}
-
-/* Whether the connection itself is gone, with its hub or device. A program at the other end may still take what is in
- * the memory that both have mapped. */
-static bool is_gone(const struct bridge *bridge)
-{
-    struct pollfd ready = {.fd = crossvm_fd(bridge->end), .events = POLLIN};
-    int looks = 0, result;
-
-    /* Events and news of the peer may be in front of the end. */
-    do
-        result = crossvm_wait(bridge->end, CROSSVM_NOW);
-    while (result >= 0 && ++looks < MOST_LOOKS && poll(&ready, 1, 0) == 1);
-    return result < 0 && result != -EINTR;
 }
 
 /* The connection is gone. What is on its way has some time, as at any end. */
@@ -348,9 +342,8 @@ static bool is_taken(const struct bridge *bridge)
 {
     const struct inward *inward = &bridge->inward;
 
-    return inward->put > 0 &&
-           (int32_t)(__atomic_load_n(bridge->channel->send.peer_consumed, __ATOMIC_ACQUIRE) -
-                     inward->arrivals[inward->first % inward->size].index) >= 0;
+    return inward->put > 0 && (int32_t)(__atomic_load_n(bridge->channel->send.peer_consumed, __ATOMIC_ACQUIRE) -
+                                        inward->arrivals[inward->first % inward->size].index) >= 0;
 }
 
 /* Without a session only the other end's coming counts. In one, what is on its way says when to look for more. */
@@ -434,8 +427,7 @@ static void end_when_finished(struct bridge *bridge)
 static void run(struct bridge *bridge)
 {
     inherit(bridge);
-    if (goes_on(bridge) &&
-        crossvm_channel_create(&bridge->channel, bridge->end, &bridge->options))
+    if (goes_on(bridge) && crossvm_channel_create(&bridge->channel, bridge->end, &bridge->options))
         (void)fail_channel(bridge);
     while (bridge->channel && bridge->status < 0) {
         move(bridge);

@@ -41,14 +41,22 @@ static size_t find_ports(const struct bridge_config *config, uint16_t ports[BRID
 int bridge_confine(const struct bridge_config *config)
 {
     static const struct filter_rule rules[] = {
-        FILTER_CALL(poll),  FILTER_CALL(ppoll), /* the same, on arm64 */
-        FILTER_CALL(read),                      /* eventfds, signals, events of a guest */
-        FILTER_CALL(preadv2),                   /* events of a host program */
-        FILTER_CALL(pread64),                   /* what a guest's driver tells of the peer */
-        FILTER_CALL(recvfrom),                  /* servers, resolvers, the hub */
-        FILTER_CALL(recvmsg),    FILTER_CALL(sendto),      FILTER_CALL(sendmsg),
-        FILTER_CALL(sendmmsg),   FILTER_CALL(setsockopt),  FILTER_CALL(getsockopt),
-        FILTER_CALL(getsockname), FILTER_CALL(getpeername), FILTER_CALL(shutdown), FILTER_CALL(connect),
+        FILTER_CALL(poll),
+        FILTER_CALL(ppoll),    /* the same, on arm64 */
+        FILTER_CALL(read),     /* eventfds, signals, events of a guest */
+        FILTER_CALL(preadv2),  /* events of a host program */
+        FILTER_CALL(pread64),  /* what a guest's driver tells of the peer */
+        FILTER_CALL(recvfrom), /* servers, resolvers, the hub */
+        FILTER_CALL(recvmsg),
+        FILTER_CALL(sendto),
+        FILTER_CALL(sendmsg),
+        FILTER_CALL(sendmmsg),
+        FILTER_CALL(setsockopt),
+        FILTER_CALL(getsockopt),
+        FILTER_CALL(getsockname),
+        FILTER_CALL(getpeername),
+        FILTER_CALL(shutdown),
+        FILTER_CALL(connect),
         FILTER_CALL(bind), /* a resolver's socket of the kind netlink */
         FILTER_CALL_WITH(socket, 0, AF_INET),
         FILTER_CALL_WITH(socket, 0, AF_INET6),
@@ -97,9 +105,8 @@ int bridge_confine(const struct bridge_config *config)
     };
     static struct filter filter;
     const struct filter_list lists[] = {FILTER_LIST(rules), libc_calls(), libc_thread_calls(), FILTER_LIST(refused)};
-    const struct limits limits = {.more_descriptors = SPARE_DESCRIPTORS,
-                                  .more_memory = SPARE_MEMORY,
-                                  .more_threads = MORE_THREADS};
+    const struct limits limits = {
+        .more_descriptors = SPARE_DESCRIPTORS, .more_memory = SPARE_MEMORY, .more_threads = MORE_THREADS};
     static const struct landlock_folder folders[] = {
         {"/etc", LANDLOCK_READ}, {"/run", LANDLOCK_READ}, {"/usr", LANDLOCK_READ}};
     uint16_t ports[BRIDGE_MOST_SERVERS + 1];

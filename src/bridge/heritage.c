@@ -22,8 +22,7 @@ void heritage_find(struct heritage *heritage, crossvm_end_t *end, unsigned int d
 
     *heritage = (struct heritage){.end = end, .number = crossvm_end_number(end)};
     for (size_t i = 0; (found = crossvm_dataport(end, i)).address; i++) {
-        if (dataport ? i + 1 == dataport
-                     : found.rights & CROSSVM_RIGHT_WRITE && found.size >= CROSSVM_CHANNEL_MIN_SIZE)
+        if (dataport ? i + 1 == dataport : found.rights & CROSSVM_RIGHT_WRITE && found.size >= CROSSVM_CHANNEL_MIN_SIZE)
             break;
     }
     if (!found.address || !(found.rights & CROSSVM_RIGHT_WRITE) || found.size < CROSSVM_CHANNEL_MIN_SIZE)
@@ -69,8 +68,7 @@ bool heritage_is_settled(const struct heritage *heritage, bool hub_knows)
 {
     const uint32_t generation = load(heritage->peer, CROSSVM_CHANNEL_GENERATION_AT);
 
-    if (generation != load(heritage->own, CROSSVM_CHANNEL_ACK_AT) ||
-        load(heritage->peer, CROSSVM_CHANNEL_ACK_AT) == 0)
+    if (generation != load(heritage->own, CROSSVM_CHANNEL_ACK_AT) || load(heritage->peer, CROSSVM_CHANNEL_ACK_AT) == 0)
         return true; /* it began anew */
     if (load(heritage->peer, CROSSVM_CHANNEL_FIN_AT) == generation &&
         load(heritage->peer, CROSSVM_CHANNEL_STOP_AT) == generation)
@@ -100,8 +98,7 @@ uint64_t heritage_count_left(const struct heritage *heritage)
     const uint32_t produced = load(heritage->own, CROSSVM_CHANNEL_PRODUCED_AT);
     const uint32_t consumed = load(heritage->peer, CROSSVM_CHANNEL_CONSUMED_AT);
     const uint32_t lap = load(heritage->own, CROSSVM_CHANNEL_LAP_AT);
-    const struct ahead_place place = {.index = consumed,
-                                      .position = position_of(consumed, lap, heritage->ring_bytes)};
+    const struct ahead_place place = {.index = consumed, .position = position_of(consumed, lap, heritage->ring_bytes)};
     const uint8_t *data;
     uint32_t length;
     struct ahead ahead;

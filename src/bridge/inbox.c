@@ -11,6 +11,14 @@ bool inbox_init(struct inbox *inbox, size_t size, int wake)
     return inbox->messages != NULL;
 }
 
+/* The place of the message with that number. */
+static size_t place(const struct inbox *inbox, size_t number)
+{
+    const size_t at = inbox->first + number;
+
+    return at < inbox->size ? at : at - inbox->size;
+}
+
 static natsMsg *take(struct inbox *inbox)
 {
     natsMsg *message;
@@ -18,7 +26,7 @@ static natsMsg *take(struct inbox *inbox)
     if (inbox->count == 0)
         return NULL;
     message = inbox->messages[inbox->first];
-    inbox->first = (inbox->first + 1) % inbox->size;
+    inbox->first = place(inbox, 1);
     inbox->count--;
     return message;
 }
@@ -38,7 +46,7 @@ void inbox_put(struct inbox *inbox, natsMsg *message)
     if (inbox->closed)
         goes = message;
     else
-        inbox->messages[(inbox->first + inbox->count++) % inbox->size] = message;
+        inbox->messages[place(inbox, inbox->count++)] = message;
     pthread_mutex_unlock(&inbox->lock);
     natsMsg_Destroy(goes);
     if (was_empty)

@@ -344,9 +344,10 @@ static int put(struct inward *inward, struct arrival *arrival)
 
     if (length > crossvm_channel_max_message(channel)) {
         inward->too_long++;
-        (void)snprintf(sentence, sizeof(sentence),
-                       "a message of %zu bytes is dropped: the channel takes %zu; give the connection a larger dataport",
-                       length, crossvm_channel_max_message(channel));
+        (void)snprintf(
+            sentence, sizeof(sentence),
+            "a message of %zu bytes is dropped: the channel takes %zu; give the connection a larger dataport", length,
+            crossvm_channel_max_message(channel));
         server_complain(sentence);
     } else {
         result = crossvm_channel_reserve(channel, &room, length, CROSSVM_NOW);
@@ -476,8 +477,8 @@ int inward_move(struct inward *inward, bool more)
 
 bool inward_is_done(const struct inward *inward)
 {
-    return inward->put == 0 && (!inward->config->receive.stream || !inward->known ||
-                                (inward->in_step && inward->noted >= inward->taken));
+    return inward->put == 0 &&
+           (!inward->config->receive.stream || !inward->known || (inward->in_step && inward->noted >= inward->taken));
 }
 
 size_t inward_count_unknown(const struct inward *inward)

@@ -37,15 +37,15 @@ struct inward {
 
     /* JetStream */
     struct mark *mark;
-    uint64_t taken;       /* all up to this sequence number was taken */
-    uint64_t noted;       /* ... and the present consumer begins behind this */
-    uint64_t given;       /* all up to this was put into a ring, by a predecessor or this process */
-    uint64_t left;        /* what a predecessor put there that was not taken; counts while recovering */
-    bool recovering;      /* up to `given` */
-    bool known;           /* where the consumer is */
-    bool in_step;         /* the consumer goes on where this end is */
-    uint64_t number;      /* of the consumer: its name ends with it */
-    uint64_t next;        /* number of its next delivery */
+    uint64_t taken;  /* all up to this sequence number was taken */
+    uint64_t noted;  /* ... and the present consumer begins behind this */
+    uint64_t given;  /* all up to this was put into a ring, by a predecessor or this process */
+    uint64_t left;   /* what a predecessor put there that was not taken; counts while recovering */
+    bool recovering; /* up to `given` */
+    bool known;      /* where the consumer is */
+    bool in_step;    /* the consumer goes on where this end is */
+    uint64_t number; /* of the consumer: its name ends with it */
+    uint64_t next;   /* number of its next delivery */
     unsigned int connects;
     int64_t heard_ns, again_ns, pause_ns;
 };
@@ -62,7 +62,8 @@ void inward_inherit(struct inward *inward, uint64_t given, uint64_t left);
 /** The session is over. What was not taken is put into the ring of the next one. */
 void inward_put_back(struct inward *inward);
 
-/** Moves what can be moved; `more`: puts further messages into the ring. 0, or -EPIPE if the other end takes nothing. */
+/** Moves what can be moved; `more`: puts further messages into the ring. 0, or -EPIPE if the other end takes nothing.
+ */
 int inward_move(struct inward *inward, bool more);
 
 /** Whether all that is in the ring was taken, and the stream knows it. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The program crossvm-bridge, which `crossvm bridge` starts: the NATS library is there as a shared one only, and the tool
- * is static. */
+/* The program crossvm-bridge, which `crossvm bridge` starts: the NATS library is there as a shared one only, and the
+ * tool is static. */
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
@@ -86,8 +86,9 @@ static void add_server(struct argp_state *state, struct bridge_config *config, c
         command_line_error(state, "--server: at most %d; a server tells of the others of its cluster",
                            BRIDGE_MOST_SERVERS);
     if (strchr(url, '@'))
-        command_line_error(state, "--server: \"%s\" has a user in it, which others on this machine would see; give "
-                                  "--user and --password-file, or --creds",
+        command_line_error(state,
+                           "--server: \"%s\" has a user in it, which others on this machine would see; give "
+                           "--user and --password-file, or --creds",
                            url);
     if (!find_port(url, &config->ports[config->num_servers]))
         command_line_error(state, "--server: \"%s\" is no URL of a server: write nats://HOST:PORT or tls://HOST:PORT",
@@ -104,7 +105,8 @@ static const char *check_subject(struct argp_state *state, const char *option, c
 
     if (length == 0 || length > 255 || strpbrk(subject, " \t\r\n") || subject[0] == '.' || subject[length - 1] == '.' ||
         strstr(subject, "..") || (!wild && strpbrk(subject, "*>")))
-        command_line_error(state, "%s: \"%s\" is no subject%s: write words with dots between them, such as sensors.room1",
+        command_line_error(state,
+                           "%s: \"%s\" is no subject%s: write words with dots between them, such as sensors.room1",
                            option, subject, wild ? "" : " to publish to");
     return subject;
 }
@@ -260,7 +262,8 @@ static const struct argp argp = {
     .parser = parse,
     .args_doc = "NAME",
     .doc =
-        "Joins an end of a connection to subjects of a NATS server: the other end's datagrams are published, and messages "
+        "Joins an end of a connection to subjects of a NATS server: the other end's datagrams are published, and "
+        "messages "
         "become datagrams.\v"
         "docs/bridge.md says what is lost when. Ends on SIGINT, SIGTERM or SIGHUP.\n\n"
         "Exit status: 0 when it was told to end and all on its way had arrived, 1 when not all had, or nobody came in "

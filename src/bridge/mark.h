@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * How far a bridge has come, for the one that has its end after it: bytes of the channel's memory that the protocol does
- * not use (docs/channel.md, section 3). A bridge that is killed leaves its datagrams in the rings, and here, which of
- * them the streams have. The other end can write here, too: it could mislead this bridge only about its own datagrams.
+ * How far a bridge has come, for the one that has its end after it: bytes of the channel's memory that the protocol
+ * does not use (docs/channel.md, section 3). A bridge that is killed leaves its datagrams in the rings, and here, which
+ * of them the streams have. The other end can write here, too: it could mislead this bridge only about its own
+ * datagrams.
  */
 #pragma once
 

@@ -42,7 +42,8 @@ static void understand(struct outward *outward, natsMsg *message)
     if (natsMsg_IsNoResponders(message))
         note_answer(outward, 0, "no stream takes this subject");
     else if (error || !json_is_integer(sequence))
-        note_answer(outward, 0, json_string_value(json_object_get(error, "description")) ?: "it answers with no number");
+        note_answer(outward, 0,
+                    json_string_value(json_object_get(error, "description")) ?: "it answers with no number");
     else
         note_answer(outward, (uint64_t)json_integer_value(sequence), NULL);
     json_decref(answer);
@@ -170,9 +171,10 @@ static bool is_in_stream(struct outward *outward, const struct flight *flight)
 
 static int others_publish(const struct outward *outward)
 {
-    message("somebody else publishes to stream %s, in which the order of datagrams is then not kept: give this bridge a "
-            "stream of its own",
-            outward->config->send.stream);
+    message(
+        "somebody else publishes to stream %s, in which the order of datagrams is then not kept: give this bridge a "
+        "stream of its own",
+        outward->config->send.stream);
     return -1;
 }
 
@@ -451,8 +453,7 @@ bool outward_is_done(const struct outward *outward)
     if (outward->count > 0)
         return false;
     return !outward->produced ||
-           (outward->known &&
-            __atomic_load_n(outward->produced, __ATOMIC_ACQUIRE) == outward->ahead.place.index);
+           (outward->known && __atomic_load_n(outward->produced, __ATOMIC_ACQUIRE) == outward->ahead.place.index);
 }
 
 bool outward_is_stuck(const struct outward *outward)

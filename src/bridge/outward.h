@@ -70,7 +70,8 @@ int outward_subscribe(struct outward *outward);
 /** Begins with a ring: from the place on, after the datagram with that sequence number, or MARK_UNKNOWN. */
 void outward_begin(struct outward *outward, struct ahead ahead, const uint32_t *produced, uint64_t stored);
 
-/** Moves what can be moved; `more`: reads further datagrams of the ring. 0, or -1 after a message if it cannot go on. */
+/** Moves what can be moved; `more`: reads further datagrams of the ring. 0, or -1 after a message if it cannot go on.
+ */
 int outward_move(struct outward *outward, bool more);
 
 /** Whether the ring has nothing that still has to be published or stored. `produced` is looked at. */

@@ -28,8 +28,8 @@ int server_open(struct server *server, const struct bridge_config *config, int w
 /**
  * Begins to connect. What was subscribed before is to be subscribed again.
  *
- * @return 0, also if there is no server yet; `connection` may be NULL then. -1 after a message: no server will have this
- *         client
+ * @return 0, also if there is no server yet; `connection` may be NULL then. -1 after a message: no server will have
+ * this client
  */
 int server_connect(struct server *server);
 

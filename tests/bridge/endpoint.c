@@ -2,9 +2,9 @@
 /*
  * A program at the other end of a bridge's connection, which outlives the bridge and the hub.
  *
- *   endpoint NAME send COUNT          sends numbers from 0 on, so many for each line of standard input; each is sent once
- *                                     a call says so
- *   endpoint NAME take COUNT [TIMES]  takes them, so many times, or without end; the next one must be the one that follows
+ *   endpoint NAME send COUNT          sends numbers from 0 on, so many for each line of standard input; each is sent
+ * once a call says so endpoint NAME take COUNT [TIMES]  takes them, so many times, or without end; the next one must be
+ * the one that follows
  *
  * A line of output comes every 100 numbers, and "done" every COUNT. SIZE in the environment: bytes of a datagram, 8 or
  * more.
@@ -96,7 +96,8 @@ static int take_one(uint64_t number)
 
 int main(int argc, char **argv)
 {
-    const size_t size = getenv("SIZE") ? strtoull(getenv("SIZE"), NULL, 10) : 64;
+    const char *text = getenv("SIZE");
+    const size_t size = text ? strtoull(text, NULL, 10) : 64;
     uint64_t number = 0, count, times;
     bool sends;
     int status = 0;

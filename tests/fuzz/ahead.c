@@ -11,20 +11,20 @@
 
 static void read_all(struct ahead *ahead, const uint8_t *ring, uint32_t ring_bytes, uint32_t produced)
 {
-    const uint8_t *data;
+    const uint8_t *found;
     uint32_t length, bytes = 0;
 
-    while (ahead_next(ahead, produced, &data, &length) > 0) {
-        REQUIRE(data >= ring && length <= ring_bytes && (size_t)(data - ring) <= ring_bytes - length);
+    while (ahead_next(ahead, produced, &found, &length) > 0) {
+        REQUIRE(found >= ring && length <= ring_bytes && (size_t)(found - ring) <= ring_bytes - length);
         REQUIRE(length <= ahead_longest(ring_bytes));
         bytes += length ? length : 8;
         REQUIRE(bytes <= ring_bytes);
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct input input = {bytes, size};
+    struct input input = {data, size};
     const uint32_t ring_bytes = 64 * (1 + input_choice(&input, MOST_RING / 64));
     uint8_t *ring = aligned_alloc(64, ring_bytes);
     uint32_t produced;
