@@ -60,11 +60,6 @@ void mark_given(struct mark *mark, uint32_t index, uint64_t sequence)
     PUT(mark->to_index[i], index);
 }
 
-void mark_end(struct mark *mark)
-{
-    PUT(mark->peer_generation, 0);
-}
-
 bool mark_read(const struct mark *mark, uint32_t purpose, uint32_t ack, uint32_t produced, struct mark_state *state)
 {
     unsigned int i = GET(mark->taken) & 1;

@@ -52,9 +52,6 @@ void mark_taken(struct mark *mark, struct ahead_place place, uint64_t stored);
 /** Notes, before PRODUCED says `index`, what will be in the ring then. */
 void mark_given(struct mark *mark, uint32_t index, uint64_t sequence);
 
-/** Says that nothing of the session is left to do. */
-void mark_end(struct mark *mark);
-
 /**
  * Reads what a predecessor left.
  *
