@@ -7,6 +7,7 @@ import signal
 import subprocess
 import unittest
 
+import creds
 from bridging import PATIENCE, TOOL, BridgeTest
 from rounds import choose
 
@@ -216,6 +217,33 @@ class Trust(CarryTest):
         self.carries(server, "--user", "guest", "--password-file", self.file("password"))
         (self.directory / "password").write_text("other\n")
         self.is_refused(server, "--user", "guest", "--password-file", self.file("password"))
+
+
+    def test_credentials(self):
+        """Of an operator's account, as a cluster of many tenants has them."""
+        configuration, credentials = creds.make(self.directory)
+        server = self.server(configuration)
+        (self.directory / "user.creds").write_text(credentials)
+        self.carries(server, "--creds", self.file("user.creds"))
+        (self.directory / "user.creds").write_text(creds.make(self.directory)[1])
+        self.is_refused(server, "--creds", self.file("user.creds"))
+
+
+class Confinement(CarryTest):
+    def test_all_threads(self):
+        """Those of the NATS library, too, before and after it has connected again."""
+        server = self.server()
+        self.pair("a")
+        bridge = self.bridge("a", server, "--send", "x", "--send-stream", "S")
+        for _ in range(2):
+            self.send("a", b"by all threads that there are")
+            threads = list(pathlib.Path(f"/proc/{bridge.pid}/task").iterdir())
+            self.assertGreater(len(threads), 3)
+            for thread in threads:
+                status = dict(line.split(":\t", 1) for line in (thread / "status").read_text().splitlines() if ":\t" in line)
+                self.assertEqual((status["Seccomp"], status["NoNewPrivs"], int(status["CapEff"], 16)), ("2", "1", 0), thread)
+            server.kill()
+            server.start()
 
 
 class Errors(CarryTest):

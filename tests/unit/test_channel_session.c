@@ -453,6 +453,25 @@ static void a_peer_that_is_said_to_be_gone_is_gone_after_its_data(void **state)
     (void)state;
 }
 
+static void what_was_taken_is_told_when_the_session_is_over(void **state)
+{
+    struct pair *pair = pair_connected(8192, CROSSVM_CHANNEL_DATAGRAM);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    const uint32_t *consumed = pair_word(pair, 1, CROSSVM_CHANNEL_CONSUMED_AT);
+    char buffer[8];
+
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(crossvm_channel_send(one, "message", 8, NOW), 8);
+        assert_int_equal(crossvm_channel_recv(two, buffer, 8, FOREVER), 8);
+    }
+    assert_in_range(*consumed, 0, 2 * 16); /* some of it is withheld */
+    crossvm_channel_set_peer(two, false);
+    assert_int_equal(crossvm_channel_recv(two, buffer, 8, FOREVER), -EPIPE);
+    assert_int_equal(*consumed, 3 * 16);
+    pair_free(pair);
+    (void)state;
+}
+
 static void what_a_peer_sent_before_it_went_is_met_late(void **state)
 {
     struct pair *pair = pair_new(8192, CROSSVM_CHANNEL_STREAM, 0);
@@ -579,6 +598,7 @@ int main(void)
         cmocka_unit_test(close_stops_a_sender_and_says_so),
         cmocka_unit_test(a_restarted_peer_is_noticed_after_its_data),
         cmocka_unit_test(a_peer_that_is_said_to_be_gone_is_gone_after_its_data),
+        cmocka_unit_test(what_was_taken_is_told_when_the_session_is_over),
         cmocka_unit_test(what_a_peer_sent_before_it_went_is_met_late),
         cmocka_unit_test(an_emit_that_fails_means_that_the_peer_is_gone),
         cmocka_unit_test(an_error_of_the_wait_ends_the_call_only),
