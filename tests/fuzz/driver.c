@@ -331,7 +331,7 @@ static void describe_registers(int bar, size_t page, struct input *input)
 
         put(bar, page + CROSSVM_REG_DATAPORT(i) + CROSSVM_DATAPORT_SIZE, sizes[port & 7], 8);
         put(bar, page + CROSSVM_REG_DATAPORT(i) + CROSSVM_DATAPORT_RIGHTS, port >> 3 & 7, 4);
-        put(bar, page + CROSSVM_REG_DATAPORT(i) + CROSSVM_DATAPORT_BAR, port & 0x80 ? port >> 2 : 1 + i, 4);
+        put(bar, page + CROSSVM_REG_DATAPORT(i) + CROSSVM_DATAPORT_BAR, port & 0x80 ? port >> 3 & 7 : 1 + i, 4);
         offset = port & 0x40 ? sizes[port >> 3 & 7] : offset;
         put(bar, page + CROSSVM_REG_DATAPORT_OFFSET(i), offset, 8);
         offset += sizes[port & 7];
