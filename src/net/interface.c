@@ -95,10 +95,14 @@ static int set_v4(int control, const char *name, const struct address *address)
 
 static int set_v6(const char *name, const struct address *address)
 {
+    const unsigned int index = if_nametoindex(name);
     struct in6_ifreq request = {
-        .ifr6_addr = address->ip.v6, .ifr6_prefixlen = address->prefix, .ifr6_ifindex = (int)if_nametoindex(name)};
-    int control = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0), result;
+        .ifr6_addr = address->ip.v6, .ifr6_prefixlen = address->prefix, .ifr6_ifindex = (int)index};
+    int control, result;
 
+    if (index == 0)
+        return -1;
+    control = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (control < 0)
         return -1;
     result = ioctl(control, SIOCSIFADDR, &request);
