@@ -80,7 +80,7 @@ static const struct argp argp = {
            "Prints the interface's name. Without --address it stays as it is: down, if it is new. It needs the right "
            "CAP_NET_ADMIN, or an interface that `ip tuntap add` made for this user. docs/net.md says more. "
            "Exit status: 0 after a signal, 1 when the timeout passed first, 2 for an error.",
-    .children = (const struct argp_child[]){{&channel_argp, 0, NULL, 0}, {0}},
+    .children = (const struct argp_child[]){{&channel_sleep_argp, 0, NULL, 0}, {0}},
 };
 
 /* What the peer is told to be, if it is no peer. */
