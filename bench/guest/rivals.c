@@ -18,8 +18,16 @@
 #include "../channel/rival.h"
 #include "rivals.h"
 
-static const struct stream *const streams[] = {&stream_vsock, &stream_tcp, &stream_forward, &stream_local,
-                                               &stream_serial};
+static const struct stream *const streams[] = {
+    &stream_vsock,
+    &stream_tcp,
+    &stream_net,
+    &stream_forward,
+    &stream_forward_unix,
+    &stream_tcp_within_host,
+    &stream_unix_within_host,
+    &stream_serial,
+};
 
 #define RING "raw-ivshmem"
 

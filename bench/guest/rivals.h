@@ -36,7 +36,8 @@ struct stream {
     bool has_connections; /* many, one after the other */
 };
 
-extern const struct stream stream_vsock, stream_tcp, stream_forward, stream_local, stream_serial;
+extern const struct stream stream_vsock, stream_tcp, stream_net, stream_forward, stream_forward_unix,
+    stream_tcp_within_host, stream_unix_within_host, stream_serial;
 
 /** One end serves the other until that leaves; the other measures. */
 void stream_serve(int fd);

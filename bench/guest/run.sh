@@ -6,7 +6,8 @@
 # QEMU counts, its emulation of AMD SVM delivers interrupts twice, so an amd64 guest can hang, and with two CPUs always
 # does. VMM is crossvm-vm, or a door of a stock QEMU: ivshmem or vfio-user. Or it is what one would use there without
 # crossvm: virtio-vsock and virtio-net, which the host's kernel serves (vhost), virtio-serial, and raw-ivshmem, which needs
-# two CPUs; or tcp-in-host, which has no guest. Without one, all that are there for ARCH. Instead of a VMM, `budget` measures what bench/budget.py holds.
+# two CPUs; or `sockets` of the host alone, without a guest. Without a VMM, all that are there for ARCH. Instead of one,
+# `budget` measures what bench/budget.py holds.
 set -eu
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -15,7 +16,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 target_select "${1:-arm64}"
 [ $# -eq 0 ] || shift
 if [ $# -eq 0 ] && [ "$arch" = arm64 ]; then
-    set -- tcp-in-host crossvm-vm ivshmem vfio-user virtio-vsock virtio-net virtio-serial raw-ivshmem
+    set -- sockets crossvm-vm ivshmem vfio-user virtio-vsock virtio-net virtio-serial raw-ivshmem
 elif [ $# -eq 0 ]; then
     set -- crossvm-vm
 fi
@@ -103,17 +104,21 @@ cp "$programs/src/vm/crossvm-vm" "$programs/src/tool/crossvm" "$programs/bench/g
     "$top/bench/guest/host-run" "$bundle"
 for vmm; do
     case $vmm in
-    crossvm-vm) cp "$top/bench/guest/topology.yaml" "$bundle/$vmm.yaml" ;;
+    crossvm-vm)
+        add_modules tun
+        cp "$top/bench/guest/topology.yaml" "$bundle/$vmm.yaml"
+        ;;
     ivshmem | vfio-user)
+        add_modules tun
         add_qemu
         topology "$vmm" >"$bundle/$vmm.yaml"
         ;;
-    tcp-in-host) ;;
+    sockets) ;;
     virtio-vsock | virtio-net | virtio-serial | raw-ivshmem) add_rival "$vmm" ;;
     budget) cp "$top/bench/guest/topology.yaml" "$bundle/crossvm-vm.yaml" ;;
     *)
         echo "run.sh: '$vmm' is nothing to measure: it can be crossvm-vm, ivshmem, vfio-user, virtio-vsock, virtio-net," \
-            "virtio-serial, raw-ivshmem or tcp-in-host" >&2
+            "virtio-serial, raw-ivshmem or sockets" >&2
         exit 2
         ;;
     esac

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Descriptors between a guest and its host: a virtio-vsock socket, TCP over virtio-net or over `crossvm forward`, and a
- * port of virtio-serial. TCP within the host is what the others are compared with.
+ * Descriptors between a guest and its host: a virtio-vsock socket, TCP over virtio-net or `crossvm net`, TCP and Unix
+ * sockets over `crossvm forward`, and a port of virtio-serial. Sockets within the host are what the others are compared
+ * with.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,7 +24,10 @@
 #define PORT 5000
 #define FORWARDED_PORT 6000 /* of the host; what comes there goes to PORT of the guest */
 #define GUEST_CID 3
-#define GUEST_ADDRESS "10.0.0.2"
+#define GUEST_ADDRESS "10.0.0.2"     /* of virtio-net */
+#define GUEST_NET_ADDRESS "10.0.1.2" /* of `crossvm net` */
+#define UNIX_SOCKET "/tmp/crossvm-bench-unix"
+#define FORWARDED_UNIX_SOCKET "/tmp/crossvm-bench-forwarded" /* of the host; what comes there goes to UNIX_SOCKET */
 #define SERIAL_SOCKET "/tmp/crossvm-bench-serial"
 #define SERIAL_PORTS "/dev/vport*"
 
@@ -119,9 +123,39 @@ static int forward_in_host(void)
     return connect_tcp("127.0.0.1", FORWARDED_PORT);
 }
 
-static int local_in_host(void)
+static int net_in_host(void)
+{
+    return connect_tcp(GUEST_NET_ADDRESS, PORT);
+}
+
+static int tcp_within_host(void)
 {
     return connect_tcp("127.0.0.1", PORT);
+}
+
+static int unix_in_guest(void)
+{
+    const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = UNIX_SOCKET};
+
+    return accept_at((const struct sockaddr *)&address, sizeof(address));
+}
+
+static int connect_unix(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    return connect_to((const struct sockaddr *)&address, sizeof(address));
+}
+
+static int forward_unix_in_host(void)
+{
+    return connect_unix(FORWARDED_UNIX_SOCKET);
+}
+
+static int unix_within_host(void)
+{
+    return connect_unix(UNIX_SOCKET);
 }
 
 /* --- a serial port --- */
@@ -143,13 +177,14 @@ static int serial_in_guest(void)
 /* QEMU's end of the port */
 static int serial_in_host(void)
 {
-    const struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = SERIAL_SOCKET};
-
-    return connect_to((const struct sockaddr *)&address, sizeof(address));
+    return connect_unix(SERIAL_SOCKET);
 }
 
 const struct stream stream_vsock = {"virtio-vsock", vsock_in_guest, vsock_in_host, true};
 const struct stream stream_tcp = {"virtio-net", tcp_in_guest, tcp_in_host, true};
+const struct stream stream_net = {"net", tcp_in_guest, net_in_host, true};
 const struct stream stream_forward = {"forward", tcp_in_guest, forward_in_host, true};
-const struct stream stream_local = {"tcp-in-host", tcp_in_guest, local_in_host, true};
+const struct stream stream_forward_unix = {"forward-unix", unix_in_guest, forward_unix_in_host, true};
+const struct stream stream_tcp_within_host = {"tcp-in-host", tcp_in_guest, tcp_within_host, true};
+const struct stream stream_unix_within_host = {"unix-in-host", unix_in_guest, unix_within_host, true};
 const struct stream stream_serial = {"virtio-serial", serial_in_guest, serial_in_host, false};
