@@ -9,6 +9,7 @@
 #   vmlinux    the same in the form that a VM starts fastest: on amd64 an ELF file, on arm64 an uncompressed Image
 #   config     how it was configured
 #   modules/   the modules that guests and the emulated machine need, flat
+#   builtin    those of them that the kernel has without a file
 #   headers    to build drivers: make -C build/kernel/ARCH/headers M=... modules
 #
 # Does nothing when all of them are there. To take a newer kernel, remove build/kernel/ARCH first.
@@ -72,10 +73,10 @@ fetch_packages() {
     fail "Debian's kernel $release could not be downloaded"
 }
 
-# with_dependencies MODULE: its file in the unpacked kernel, and those of all it depends on
+# with_dependencies MODULE: of it and of all that it depends on, what modprobe would do: "insmod FILE [OPTION...]", or "builtin
+# MODULE" for what the kernel has built in
 with_dependencies() {
-    # modprobe says "insmod FILE [OPTION...]" for each.
-    modprobe -d "$PWD/root" -S "$release" --show-depends "$1" | sed -n 's/^insmod \([^ ]*\).*/\1/p'
+    modprobe -d "$PWD/root" -S "$release" --show-depends "$1"
 }
 
 copy_modules() {
@@ -86,10 +87,11 @@ copy_modules() {
     fi
     depmod -b "$PWD/root" "$release"
     for module in $modules; do
-        files=$(with_dependencies "$module")
-        [ -n "$files" ] || fail "kernel $release has no module $module"
-        # shellcheck disable=SC2086 # a list of files
-        cp $files products/modules/
+        with_dependencies "$module" >needed || fail "kernel $release has no module $module"
+        # shellcheck disable=SC2046 # a list of files
+        set -- $(sed -n 's/^insmod \([^ ]*\).*/\1/p' needed)
+        [ $# -eq 0 ] || cp "$@" products/modules/
+        sed -n 's/^builtin //p' needed >>products/builtin
     done
     # Debian 13 compresses them; insmod of a small guest may not know how to unpack one.
     find products/modules -name '*.xz' -exec unxz {} +
@@ -126,7 +128,7 @@ unpack_headers() {
 is_complete() {
     [ -e "$kernel/version" ] || return 1
     for module in $modules; do
-        [ -e "$kernel/modules/$module.ko" ] || return 1
+        [ -e "$kernel/modules/$module.ko" ] || grep -qsx "$module" "$kernel/builtin" || return 1
     done
 }
 
