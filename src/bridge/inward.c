@@ -283,13 +283,14 @@ static void renew(struct inward *inward, natsMsg *message, uint64_t sequence)
     natsMsg_Destroy(message);
 }
 
-/* A message without content by which the server tells that it has nothing, and how far it is. */
+/* A message without content by which the server tells that it has nothing, and how far it is. Those of the stream,
+ * whose publisher chose the headers, want an answer. */
 static bool take_heartbeat(struct inward *inward, natsMsg *message)
 {
     const char *status = NULL, *delivered = NULL;
 
-    if (natsMsg_GetDataLength(message) > 0 || natsMsgHeader_Get(message, "Status", &status) != NATS_OK || !status ||
-        strcmp(status, "100") != 0)
+    if (natsMsg_GetReply(message) || natsMsg_GetDataLength(message) > 0 ||
+        natsMsgHeader_Get(message, "Status", &status) != NATS_OK || !status || strcmp(status, "100") != 0)
         return false;
     if (natsMsgHeader_Get(message, "Nats-Last-Consumer", &delivered) == NATS_OK && delivered &&
         strtoull(delivered, NULL, 10) >= inward->next)

@@ -38,12 +38,15 @@ static void understand(struct outward *outward, natsMsg *message)
 {
     json_t *answer = json_loadb(natsMsg_GetData(message), (size_t)natsMsg_GetDataLength(message), 0, NULL);
     const json_t *error = json_object_get(answer, "error"), *sequence = json_object_get(answer, "seq");
+    const char *stream = json_string_value(json_object_get(answer, "stream"));
 
     if (natsMsg_IsNoResponders(message))
         note_answer(outward, 0, "no stream takes this subject");
     else if (error || !json_is_integer(sequence))
         note_answer(outward, 0,
                     json_string_value(json_object_get(error, "description")) ?: "it answers with no number");
+    else if (!stream || strcmp(stream, outward->config->send.stream) != 0)
+        note_answer(outward, 0, "another stream has this subject");
     else
         note_answer(outward, (uint64_t)json_integer_value(sequence), NULL);
     json_decref(answer);

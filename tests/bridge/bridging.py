@@ -142,9 +142,9 @@ class BridgeTest(unittest.TestCase):
         """A program that sends numbers, so many each time that it is told to."""
         return self.start(ENDPOINT, f"{name}.0", "send", str(count), stdin=subprocess.PIPE, **options)
 
-    def taker(self, name, count):
-        """A program that takes numbers, and is done after so many, again and again."""
-        return self.start(ENDPOINT, f"{name}.0", "take", str(count))
+    def taker(self, name, count, *times):
+        """A program that takes numbers, and is done after so many: again and again, or so many times."""
+        return self.start(ENDPOINT, f"{name}.0", "take", str(count), *map(str, times))
 
     def go(self, sender):
         sender.stdin.write("\n")

@@ -4,6 +4,7 @@
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import unittest
 
@@ -55,12 +56,12 @@ class Stream(CarryTest):
                                        "--receive", of, "--receive-stream", of_stream))
         # An end has one owner, so the ways take turns.
         for source, destination in (("a", "b"), ("b", "a")):
-            taker = self.taker(destination, NUMBERS)
+            taker = self.taker(destination, NUMBERS, 1)
             sender = self.sender(source, NUMBERS)
             self.go(sender)
             self.await_done(sender, taker)
-            self.kill(taker)
             self.finish(sender)
+            self.finish(taker)
         for bridge, name in zip(bridges, "ab"):
             self.end_bridge(bridge, name)
             self.assertIn(f"sent {NUMBERS}, received {NUMBERS}, on their way 0 and 0, dropped 0 and 0", self.said(name))
@@ -91,6 +92,46 @@ class Stream(CarryTest):
         first.wait(PATIENCE)
         self.assertEqual(first.returncode, 2)
         self.assertIn("somebody else publishes to stream S", self.said("a"))
+
+    def test_another_stream_has_the_subject(self):
+        server = self.server()
+        self.pair("a")
+        for subject, stream in (("x", "T"), ("y", "S")):
+            bridge = self.bridge("a", server, "--send", subject, "--send-stream", stream)
+            self.send("a", b"one")
+            self.end_bridge(bridge, "a")
+        bridge = self.bridge("a", server, "--send", "x", "--send-stream", "S", "--grace=0.1")
+        with subprocess.Popen([TOOL, "send", "a.0"], stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as sender:
+            sender.stdin.write(b"two\n")
+            sender.stdin.close()
+            self.await_said("a", "does not take a datagram: another stream has this subject")
+            bridge.end()
+        self.assertEqual(bridge.returncode, 1, self.said("a"))
+
+    def test_a_publisher_that_writes_headers_of_the_server(self):
+        server = self.server()
+        self.pair("b")
+        self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
+        self.await_said("b", "connected to")
+        self.await_stream(server)
+        headers = b"NATS/1.0\r\nStatus: 100\r\nNats-Last-Consumer: 1000\r\n\r\n"
+        with socket.create_connection(("localhost", server.port)) as client:
+            client.sendall(b'CONNECT {"headers":true,"verbose":false}\r\n')
+            client.sendall(b"HPUB x %d %d\r\n%s\r\n" % (len(headers), len(headers), headers))
+            client.sendall(b"PUB x 5\r\nafter\r\nPING\r\n")
+            self.assertEqual(self.receive("b", 2), [b"", b"after"])
+
+    def await_stream(self, server):
+        """Asks until the bridge has made it."""
+        with socket.create_connection(("localhost", server.port)) as client, client.makefile("rwb") as lines:
+            lines.write(b'CONNECT {"verbose":false}\r\nSUB answer 1\r\n')
+            answer = b""
+            while b"stream_info_response" not in answer or b'"error"' in answer:
+                lines.write(b"PUB $JS.API.STREAM.INFO.S answer 0\r\n\r\n")
+                lines.flush()
+                while not lines.readline().startswith(b"MSG "):
+                    pass
+                answer = lines.readline()
 
     def test_told_to_end_without_a_server(self):
         server = self.server()
