@@ -305,6 +305,7 @@ static bool read_credentials(struct request *request)
     if (!credentials_parse(text, &credentials)) {
         message("--creds: %s has no token and seed: give a file as `nsc generate creds` writes it",
                 request->credentials);
+        free(text);
         return false;
     }
     request->config.token = credentials.token;
