@@ -13,6 +13,9 @@
 /* What one turn of the loop sends, the next one receives. One in which nothing was there is the last. */
 #define TURNS 3
 
+/* That wait to run at once: the hub lets nobody in while one does */
+#define MOST_THREADS 64
+
 /* Of the loop until it has served all, however much a socket takes */
 #define MOST_TURNS 1000
 
@@ -107,13 +110,29 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 
 static bool is_open;
 
-/* A thread of the hub's ends before the hub goes on, each time: so an input does the same every time. */
+static struct {
+    void *(*run)(void *);
+    void *argument;
+} threads[MOST_THREADS]; /* of the hub, which have not run yet */
+
+static size_t num_threads;
+
+/* A thread of the hub's runs before the stage is served again: so an input does the same every time. */
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument)
 {
     if (!is_open)
         return __real_pthread_create(thread, attributes, run, argument);
-    (void)run(argument);
+    REQUIRE(num_threads < MOST_THREADS);
+    threads[num_threads].run = run;
+    threads[num_threads++].argument = argument;
     return 0;
+}
+
+static void run_threads(void)
+{
+    for (size_t i = 0; i < num_threads; i++)
+        (void)threads[i].run(threads[i].argument);
+    num_threads = 0;
 }
 
 static struct hub_door *open_door(struct stage *stage, enum crossvm_door door)
@@ -195,6 +214,7 @@ int stage_connect(struct stage *stage, int type)
 
 void stage_serve(struct stage *stage)
 {
+    run_threads();
     for (int i = 0; i < TURNS && turn_run(stage->loop); i++)
         ;
     stage->waiting -= TURNS; /* each turn accepts one */
@@ -226,6 +246,7 @@ void stage_close(struct stage *stage, void (*leave_all)(void *who), void *who)
     hub_loop_destroy(stage->loop);
     if (stage->hub_goes_first)
         leave_all(who);
+    run_threads(); /* they may be the last to need what the hub gave them */
     REQUIRE(count_descriptors() == stage->descriptors);
     is_open = false;
 }
