@@ -12,12 +12,28 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "../../src/hub/door.h"
 #include "../../src/wire/descriptors.h"
 #include "../../src/wire/vfio_user.h"
 
 #include "ends_fixture.h"
+
+/* The clock can be stopped: then the hub looks on at a device, once it does. */
+static bool clock_stands;
+
+int __real_clock_gettime(clockid_t clock, struct timespec *time);
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time);
+
+int __wrap_clock_gettime(clockid_t clock, struct timespec *time)
+{
+    if (!clock_stands)
+        return __real_clock_gettime(clock, time);
+    *time = (struct timespec){.tv_sec = 1};
+    return 0;
+}
 
 /* Sends a command with a body of up to 32 bytes, which begins with words, and a descriptor unless it is -1. */
 static void command(int vmm, uint16_t number, size_t body, const uint32_t words[5], int fd)
@@ -157,6 +173,34 @@ static void the_last_events_of_a_guest_are_told(void **state)
     assert_int_equal(eventfd_read(own->peer->doorbell.fd, &(eventfd_t){0}), 0);
 }
 
+/* After a doorbell the hub looks for what comes next by itself, on a machine with several CPUs. */
+static void nobody_looks_on_at_a_device_that_is_gone(void **state)
+{
+    const uint32_t trigger_by_eventfd[5] = {20, 0x24, VFIO_USER_MSI, 0, 1};
+    int vmm = greet(), doorbell = eventfd(0, EFD_CLOEXEC), other;
+    uint32_t awake;
+
+    (void)state;
+    command(vmm, VFIO_USER_SET_IRQS, 20, trigger_by_eventfd, doorbell);
+    serve();
+    assert_false(is_closed(vmm));
+    clock_stands = true;
+    store(vmm, CROSSVM_REG_DOORBELL, 1);
+    assert_false(is_closed(vmm));
+    load(vmm, CROSSVM_BAR_EVENT, CROSSVM_STATE_PAGE + CROSSVM_STATE_AWAKE, &awake, sizeof(awake));
+    assert_int_equal(awake, sysconf(_SC_NPROCESSORS_ONLN) > 1);
+    close(vmm);
+    serve();
+    hub_door_close(hub.doors[0]);
+    hub.doors[0] = NULL;
+    other = come_by(SOCK_STREAM, 1);
+    serve(); /* which looks at the other one alone */
+    assert_false(is_closed(other));
+    clock_stands = false;
+    close(other);
+    close(doorbell);
+}
+
 static void a_device_that_is_reset_has_no_driver(void **state)
 {
     const struct hub_end *own = hub_connection_end(hub.connection, 0);
@@ -199,9 +243,10 @@ static void a_vmm_gets_late_replies_when_it_reads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        STOCK_TEST(a_vmm_that_breaks_the_order_is_put_out), STOCK_TEST(accesses_across_an_end_reach_nothing),
-        STOCK_TEST(a_count_that_is_a_lie_is_one_event),     STOCK_TEST(the_last_events_of_a_guest_are_told),
-        STOCK_TEST(a_device_that_is_reset_has_no_driver),   STOCK_TEST(a_vmm_gets_late_replies_when_it_reads),
+        STOCK_TEST(a_vmm_that_breaks_the_order_is_put_out),   STOCK_TEST(accesses_across_an_end_reach_nothing),
+        STOCK_TEST(a_count_that_is_a_lie_is_one_event),       STOCK_TEST(the_last_events_of_a_guest_are_told),
+        STOCK_TEST(nobody_looks_on_at_a_device_that_is_gone), STOCK_TEST(a_device_that_is_reset_has_no_driver),
+        STOCK_TEST(a_vmm_gets_late_replies_when_it_reads),
     };
 
     return cmocka_run_group_tests_name("commands of a VMM", tests, NULL, NULL);
