@@ -176,7 +176,7 @@ class Ivshmem(Plug, QemuTest):
             end = self.open("link.1")
             self.vm.start(
                 ": >/tmp/output; "  # now: what the command before said must not be taken for this one's
-                f"crossvm ping -i 0 link >/tmp/output 2>&1 & until grep -q 'seq={random.randrange(1, 300)} ' /tmp/output; "
+                f"crossvm ping -i 0 link >/tmp/output 2>&1 & until grep -q 'seq={random.randrange(1, 100)} ' /tmp/output; "
                 f"do :; done; echo {self.address} >/sys/bus/pci/drivers/crossvm/unbind; wait $!; s=$?; "
                 "tail -n 5 /tmp/output; (exit $s)"
             )
