@@ -19,6 +19,7 @@
 
 #define MOST_DATA 0x10000   /* bytes of a frame: longer ones would keep a ring from taking turns */
 #define FRAMES_OF_A_TURN 16 /* in each direction, before the other one is looked at */
+#define UNTOLD_DATA 0x20000 /* bytes, before the peer is told of them: meanwhile it could work already */
 #define TURNS_OF_A_LOOK 16  /* before sockets are looked at */
 #define LOOKS_OF_A_WAKE 16  /* before the peer is looked after */
 #define EVENTS_OF_A_LOOK 64
@@ -43,6 +44,7 @@ struct forwarder {
     uint64_t session; /* of the channel, that this forwarder knows */
     bool in_session;
     bool full;               /* the ring had no room */
+    size_t untold;           /* bytes in the ring of which the peer was not told */
     int64_t paused_until_ns; /* 0: not paused */
     int status;              /* STILL_RUNNING, or how the forwarder ends */
 };
@@ -154,6 +156,25 @@ static void *reserve(struct forwarder *forwarder, size_t length)
     return there < 0 ? NULL : room;
 }
 
+static void tell(struct forwarder *forwarder)
+{
+    if (forwarder->untold > 0)
+        crossvm_channel_flush(forwarder->config.channel);
+    forwarder->untold = 0;
+}
+
+/*
+ * Sends what was written into reserved memory, and tells the peer later: to wake it costs more than a frame, and in a
+ * guest it is an exit to the VMM, after which the peer may find just this one.
+ */
+static void commit(struct forwarder *forwarder, size_t length)
+{
+    (void)crossvm_channel_commit_more(forwarder->config.channel, length);
+    forwarder->untold += length;
+    if (forwarder->untold >= UNTOLD_DATA)
+        tell(forwarder);
+}
+
 /* What the protocol has to say comes first. Whether all of it is said. */
 static bool send_control(struct forwarder *forwarder)
 {
@@ -164,7 +185,7 @@ static bool send_control(struct forwarder *forwarder)
 
         if (!room)
             return false;
-        (void)crossvm_channel_commit(forwarder->config.channel, protocol_write(protocol, room));
+        commit(forwarder, protocol_write(protocol, room));
     }
     return true;
 }
@@ -183,7 +204,7 @@ static bool send_data(struct forwarder *forwarder)
         return false;
     length = joints_make_data(&forwarder->joints, room, length);
     if (length > 0)
-        (void)crossvm_channel_commit(forwarder->config.channel, length);
+        commit(forwarder, length);
     return true;
 }
 
@@ -197,6 +218,7 @@ static bool send_frames(struct forwarder *forwarder)
             break;
         sent = true;
     }
+    tell(forwarder);
     return sent;
 }
 
