@@ -6,6 +6,8 @@
  * once a call says so endpoint NAME take COUNT [TIMES]  takes them, so many times, or without end; the next one must be
  * the one that follows
  *
+ *   endpoint NAME list                prints what it takes, number by number, without end
+ *
  * A line of output comes every 100 numbers, and "done" every COUNT. SIZE in the environment: bytes of a datagram, 8 or
  * more.
  */
@@ -94,6 +96,18 @@ static int take_one(uint64_t number)
     return 1;
 }
 
+static void list_all(void)
+{
+    uint64_t number;
+
+    for (;;) {
+        while (crossvm_channel_recv(channel, &number, sizeof(number), CROSSVM_FOREVER) < 0)
+            go_on();
+        printf("%" PRIu64 "\n", number);
+        (void)fflush(stdout);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const char *text = getenv("SIZE");
@@ -103,9 +117,13 @@ int main(int argc, char **argv)
     int status = 0;
     char line[32];
 
-    if (argc != 4 && argc != 5)
+    if (argc < 3 || argc > 5)
         return 2;
     name = argv[1];
+    if (argc == 3) {
+        begin();
+        list_all();
+    }
     sends = strcmp(argv[2], "send") == 0;
     count = strtoull(argv[3], NULL, 10);
     times = argc > 4 ? strtoull(argv[4], NULL, 10) : UINT64_MAX;

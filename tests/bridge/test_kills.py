@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """A server, a bridge or a hub is killed at any point: all numbers arrive, each once and in order."""
 
+import os
 import pathlib
 import random
 import sys
 import unittest
 
-from bridging import PATIENCE, BridgeTest
+from bridging import ENDPOINT, PATIENCE, BridgeTest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "qemu"))
-from rounds import BRIDGE_KILLS, rounds  # noqa: E402
+from rounds import BRIDGE_KILLS, BRIDGE_PROGRAM_KILLS, rounds  # noqa: E402
 
 NUMBERS = 3000  # of a round: more than the ring has room for
+LISTED = 300  # messages that there are for each program that is killed
+WITHHELD = 4096 // 16 + 1  # that a program may have taken without having told, from a dataport of 64 KiB
 VICTIMS = ("server", "from bridge", "to bridge", "from hub", "to hub")
 
 
@@ -51,6 +54,33 @@ class Kills(BridgeTest):
                 watched.line()
             self.restart(VICTIMS[i % len(VICTIMS)])
             self.await_done(sender, taker)
+        self.finish(sender)
+
+
+class Programs(BridgeTest):
+    def test_one_that_takes(self):
+        """Its successor goes on where it was: no message is lost but the one in its hands, and few come again."""
+        server = self.server()
+        self.pair("from")
+        self.pair("to")
+        self.bridge("from", server, "--send", "a.b", "--send-stream", "STREAM")
+        self.bridge("to", server, "--receive", "a.b", "--receive-stream", "STREAM")
+        sender = self.sender("from", LISTED, env={**os.environ, "SIZE": "8"})
+        following = 0
+        for _ in rounds("programs that take from a bridge killed", BRIDGE_PROGRAM_KILLS):
+            self.go(sender)
+            program = self.start(ENDPOINT, "to.0", "list")
+            listed = [int(program.line()) for _ in range(random.randrange(1, LISTED))]
+            program.kill()
+            listed += map(int, program.stdout.read().split())
+            self.assertEqual(listed, list(range(listed[0], listed[0] + len(listed))))
+            self.assertLessEqual(listed[0], following + 1)
+            self.assertLessEqual(following - WITHHELD, listed[0])
+            following = listed[-1] + 1
+        program = self.start(ENDPOINT, "to.0", "list")
+        self.go(sender)
+        while int(program.line()) < (BRIDGE_PROGRAM_KILLS + 1) * LISTED - 1:
+            pass
         self.finish(sender)
 
 

@@ -17,6 +17,7 @@ REBOOTS = choose(1, 20)  # of a guest
 DRIVER_LOADS = choose(20, 100)  # rmmod and insmod
 FORWARDER_KILLS = choose(6, 200)  # a forwarder, at each of the ends, or the hub
 BRIDGE_KILLS = choose(10, 200)  # a server of NATS, a bridge, or the hub at either side
+BRIDGE_PROGRAM_KILLS = choose(5, 200)  # a program that takes what a bridge receives
 PEER_KILLS = choose(10, 200)  # a program, at each of the ends
 SENDER_KILLS = choose(3, 100)  # a program of the guest that sends, with a ring that is full or flows
 STOPS = choose(2, 50)  # of the VMM, while its guest answers
