@@ -95,15 +95,41 @@ static int64_t time_of_day_ns(void)
     return (int64_t)now.tv_sec * SECOND_NS + now.tv_nsec;
 }
 
+/* Begins the file anew. */
+static int begin_file(struct capture_writer *writer, int fd, const char *file, size_t max_bytes)
+{
+    if (fd == STDOUT_FILENO)
+        return capture_writer_begin(writer, fd, "standard output", max_bytes);
+    if (ftruncate(fd, 0) == 0 || errno == EINVAL) /* a device or a pipe has no end */
+        return capture_writer_begin(writer, fd, file, max_bytes);
+    message("cannot write %s: %s", file, error_reason(errno));
+    return -1;
+}
+
+/* Whether there is an older recording. What is before standard output's place stays in any case. */
+static bool holds_something(int fd)
+{
+    struct stat about;
+
+    return fd != STDOUT_FILENO && fstat(fd, &about) == 0 && about.st_size > 0;
+}
+
 /* Receives as long as there is something, and writes it before it waits. */
-static int record_messages(crossvm_channel_t *channel, const struct record_request *request,
+static int record_messages(crossvm_channel_t *channel, const struct record_request *request, int fd,
                            struct capture_writer *writer)
 {
+    const size_t max_bytes = crossvm_channel_max_message(channel);
     crossvm_deadline_t deadline = deadline_after(request->choice.seconds);
-    int error = crossvm_channel_connect(channel, deadline);
+    bool keeps = holds_something(fd); /* until somebody comes */
+    int error;
 
+    if (!keeps && begin_file(writer, fd, request->file, max_bytes))
+        return STATUS_ERROR;
+    error = crossvm_channel_connect(channel, deadline);
     if (error)
         return signaled ? STATUS_OK : channel_error(error);
+    if (keeps && begin_file(writer, fd, request->file, max_bytes))
+        return STATUS_ERROR;
     for (uint64_t count = 0; count < request->count && !signaled;) {
         const void *data;
         ptrdiff_t length = crossvm_channel_peek(channel, &data, CROSSVM_NOW);
@@ -127,7 +153,6 @@ static int record_messages(crossvm_channel_t *channel, const struct record_reque
 
 static int record_to(int fd, const struct record_request *request)
 {
-    bool is_output = strcmp(request->file, "-") == 0;
     crossvm_channel_t *channel = channel_open(&request->choice);
     struct capture_writer writer = {.fd = fd};
     int status = STATUS_ERROR;
@@ -135,10 +160,8 @@ static int record_to(int fd, const struct record_request *request)
     if (!channel)
         return STATUS_ERROR;
     catch_signals(&signaled);
-    if (capture_writer_begin(&writer, fd, is_output ? "standard output" : request->file,
-                             crossvm_channel_max_message(channel)) == 0 &&
-        confine_to_end(request->no_sandbox) == 0)
-        status = record_messages(channel, request, &writer);
+    if (confine_to_end(request->no_sandbox) == 0)
+        status = record_messages(channel, request, fd, &writer);
     if (writer.used && capture_flush(&writer))
         status = STATUS_ERROR;
     capture_writer_free(&writer);
@@ -171,7 +194,7 @@ int cmd_record(int argc, char **argv)
 
     command_line_parse(&record_argp, 0, argc, argv, &request);
     if (strcmp(request.file, "-") != 0)
-        fd = open(request.file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        fd = open(request.file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0) {
         message("cannot write %s: %s", request.file, error_reason(errno));
         return STATUS_ERROR;

@@ -191,6 +191,16 @@ class RecordTest(Recorder):
         refused_message(struct.pack("=IIII", 1, 0, 1, 2) + b"x", "has only a part of message 2")
         refused_message(struct.pack("=IIII", 1, 0, 2**32 - 1, 2**32 - 1), "has 4294967295 bytes in message 2")
 
+    def test_an_older_recording_stays_until_something_comes(self):
+        self.file.write_bytes(b"what was there before")
+        self.run_tool("record", "link.0", str(self.file), "-t0.05", status=1)
+        self.run_tool("record", "no-such-connection", str(self.file), status=2)
+        self.assertEqual(b"what was there before", self.file.read_bytes())
+        record = self.start("record", "link.0", str(self.file))
+        self.run_tool("send", "link.1", "new")
+        self.assertEqual(0, record.wait(PATIENCE))
+        self.assertEqual([b"new"], [message for _, message in parse(self.file.read_bytes())])
+
     def test_command_lines(self):
         self.assertIn(b"FILE is missing", self.run_tool("record", "link.0", status=2).stderr)
         self.assertIn(b"the NAME of a connection is missing", self.run_tool("record", status=2).stderr)
