@@ -225,16 +225,21 @@ static bool fail_channel(struct bridge *bridge)
     return false;
 }
 
+/* The channel is open, and the other end may begin a session once this end has looked at it. The ring is empty then:
+ * what was put into the last one counts only as far as it was taken. */
+static void begin_mark(struct bridge *bridge)
+{
+    mark_begin(bridge->heritage.mark, bridge->purpose, bridge->outward.known ? bridge->outward.stored : MARK_UNKNOWN,
+               inward_taken(&bridge->inward));
+}
+
 static void begin_session(struct bridge *bridge)
 {
-    const crossvm_channel_t *channel = bridge->channel;
     struct ahead ahead;
 
     bridge->in_session = true;
     bridge->end_of_sending = bridge->end_of_taking = false;
     bridge->deadline = CROSSVM_FOREVER;
-    mark_begin(bridge->heritage.mark, bridge->purpose, channel->peer_generation,
-               bridge->outward.known ? bridge->outward.stored : MARK_UNKNOWN, bridge->inward.given, 0);
     (void)ahead_begin(&ahead, bridge->heritage.rings[1 - bridge->heritage.number], bridge->heritage.ring_bytes,
                       (struct ahead_place){0});
     outward_begin(&bridge->outward, ahead, heritage_produced(&bridge->heritage),
@@ -249,6 +254,7 @@ static void end_session(struct bridge *bridge)
     bridge->outward.produced = NULL;
     bridge->in_session = false;
     crossvm_channel_open(bridge->channel);
+    begin_mark(bridge);
 }
 
 /* Takes steps towards a session. False while there is none. */
@@ -264,6 +270,7 @@ static bool join(struct bridge *bridge)
     if (error == -EPROTO) {
         server_complain(crossvm_strerror());
         crossvm_channel_open(bridge->channel);
+        begin_mark(bridge);
         return false;
     }
     if (error && error != -EPIPE)
@@ -429,6 +436,8 @@ static void run(struct bridge *bridge)
     inherit(bridge);
     if (goes_on(bridge) && crossvm_channel_create(&bridge->channel, bridge->end, &bridge->options))
         (void)fail_channel(bridge);
+    if (bridge->channel)
+        begin_mark(bridge);
     while (bridge->channel && bridge->status < 0) {
         move(bridge);
         end_when_finished(bridge);

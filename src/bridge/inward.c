@@ -476,6 +476,11 @@ int inward_move(struct inward *inward, bool more)
     return more && inward->channel ? put_all(inward) : 0;
 }
 
+uint64_t inward_taken(const struct inward *inward)
+{
+    return inward->known && !inward->recovering ? inward->taken : 0;
+}
+
 bool inward_is_done(const struct inward *inward)
 {
     return inward->put == 0 &&

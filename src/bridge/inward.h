@@ -66,6 +66,9 @@ void inward_put_back(struct inward *inward);
  */
 int inward_move(struct inward *inward, bool more);
 
+/** All up to this sequence number was taken for certain; 0: that is not known. */
+uint64_t inward_taken(const struct inward *inward);
+
 /** Whether all that is in the ring was taken, and the stream knows it. */
 bool inward_is_done(const struct inward *inward);
 

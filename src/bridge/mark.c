@@ -25,17 +25,16 @@ uint32_t mark_purpose(const char *const texts[], size_t num_texts)
     return hash;
 }
 
-void mark_begin(struct mark *mark, uint32_t purpose, uint32_t peer_generation, uint64_t stored, uint64_t given,
-                uint32_t index)
+void mark_begin(struct mark *mark, uint32_t purpose, uint64_t stored, uint64_t given)
 {
-    PUT(mark->peer_generation, 0);
+    PUT(mark->valid, 0);
     PUT(mark->magic, MAGIC);
     PUT(mark->purpose, purpose);
     mark_taken(mark, (struct ahead_place){0}, stored);
     PUT(mark->to_sequence[0], given);
-    PUT(mark->to_index[0], index);
-    PUT(mark->to_index[1], ~index); /* no index: it is not a multiple of 8 */
-    PUT(mark->peer_generation, peer_generation);
+    PUT(mark->to_index[0], 0);
+    PUT(mark->to_index[1], UINT32_MAX); /* no index: it is not a multiple of 8 */
+    PUT(mark->valid, MARK_VALID);
 }
 
 void mark_taken(struct mark *mark, struct ahead_place place, uint64_t stored)
@@ -64,7 +63,7 @@ bool mark_read(const struct mark *mark, uint32_t purpose, uint32_t ack, uint32_t
 {
     unsigned int i = GET(mark->taken) & 1;
 
-    if (GET(mark->magic) != MAGIC || GET(mark->purpose) != purpose || ack == 0 || GET(mark->peer_generation) != ack)
+    if (GET(mark->magic) != MAGIC || GET(mark->purpose) != purpose || ack == 0 || GET(mark->valid) != MARK_VALID)
         return false;
     *state = (struct mark_state){
         .taken = {.index = GET(mark->from[i].index),

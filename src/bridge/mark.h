@@ -15,12 +15,14 @@
 #define MARK_AT 0x30                /* in this end's block */
 #define MARK_UNKNOWN ((uint64_t)-1) /* instead of a sequence number: the stream was not asked yet */
 
+#define MARK_VALID 0xffffffffu
+
 /** As it lies in memory. Each word is written before what makes it count. */
 struct mark {
     uint32_t magic;
-    uint32_t peer_generation; /* of the session that this is about; 0: of none. Equals ACK in the same block */
-    uint32_t purpose;         /* of the subjects and streams: others are of no use */
-    uint32_t taken;           /* which half of `from` counts */
+    uint32_t valid;   /* MARK_VALID: the rest is about the session that ACK in the same block has begun, or will */
+    uint32_t purpose; /* of the subjects and streams: others are of no use */
+    uint32_t taken;   /* which half of `from` counts */
     struct {
         uint64_t sequence;
         uint32_t index, position;
@@ -42,9 +44,8 @@ struct mark_state {
 /** A number for what a bridge does, that others do not have. */
 uint32_t mark_purpose(const char *const texts[], size_t num_texts);
 
-/** Begins the mark of a session. */
-void mark_begin(struct mark *mark, uint32_t purpose, uint32_t peer_generation, uint64_t stored, uint64_t given,
-                uint32_t index);
+/** Begins the mark of a session, while there is none (ACK is 0): from its first datagram on, there is one. */
+void mark_begin(struct mark *mark, uint32_t purpose, uint64_t stored, uint64_t given);
 
 /** Notes, before the ring's memory goes back to the other end, that a stream has what is before a place. */
 void mark_taken(struct mark *mark, struct ahead_place place, uint64_t stored);

@@ -23,7 +23,7 @@ static void says_what_was_taken_and_given(void **state)
     struct mark_state said;
 
     (void)state;
-    mark_begin(&mark, PURPOSE, ACK, MARK_UNKNOWN, 40, 0);
+    mark_begin(&mark, PURPOSE, MARK_UNKNOWN, 40);
     assert_true(mark_read(&mark, PURPOSE, ACK, 0, &said));
     assert_int_equal(said.stored, MARK_UNKNOWN);
     assert_int_equal(said.given, 40);
@@ -47,7 +47,7 @@ static void indices_go_round(void **state)
     uint32_t index = 0;
 
     (void)state;
-    mark_begin(&mark, PURPOSE, ACK, 0, 0, 0);
+    mark_begin(&mark, PURPOSE, 0, 0);
     for (uint64_t i = 1; i <= 9; i++) {
         const uint32_t before = index;
 
@@ -68,12 +68,12 @@ static void others_are_not_read(void **state)
 
     (void)state;
     assert_false(mark_read(&mark, 0, 0, 0, &said)); /* memory of zeros */
-    mark_begin(&mark, PURPOSE, ACK, 1, 2, 0);
+    mark_begin(&mark, PURPOSE, 1, 2);
     assert_false(mark_read(&mark, PURPOSE + 1, ACK, 0, &said));
-    assert_false(mark_read(&mark, PURPOSE, ACK + 1, 0, &said));
+    assert_false(mark_read(&mark, PURPOSE, 0, 0, &said)); /* no session */
     assert_true(mark_read(&mark, PURPOSE, ACK, 0, &said));
-    mark.peer_generation = 0;
-    assert_false(mark_read(&mark, PURPOSE, 0, 0, &said));
+    mark.valid = 0;
+    assert_false(mark_read(&mark, PURPOSE, ACK, 0, &said));
     assert_int_not_equal(mark_purpose(one, 3), mark_purpose(other, 3));
     assert_int_equal(mark_purpose(one, 3), mark_purpose(one, 3));
 }

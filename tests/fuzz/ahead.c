@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     produced = (uint32_t)input_number(&input, 4);
     input_bytes(&input, &mark, sizeof(mark));
     input_bytes(&input, ring, ring_bytes);
-    if (mark_read(&mark, mark.purpose, mark.peer_generation, mark.to_index[0], &state) &&
+    if (mark_read(&mark, mark.purpose, 1, mark.to_index[0], &state) &&
         ahead_begin(&ahead, ring, ring_bytes, state.taken))
         read_all(&ahead, ring, ring_bytes, produced);
     if (ahead_begin(&ahead, ring, ring_bytes, (struct ahead_place){0}))
