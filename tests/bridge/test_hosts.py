@@ -2,11 +2,13 @@
 """Two hosts on a network, each with a hub and a bridge, and guests that have no network themselves: what a guest of one sends to a
 guest of the other arrives, each datagram once and in order. The servers of NATS are hosts of their own."""
 
+import contextlib
 import json
 import os
 import random
 import subprocess
 import unittest
+import urllib.request
 
 from bridging import ENDPOINT, NATS_SERVER, TOOL, BridgeTest
 from hosts import Network
@@ -30,7 +32,7 @@ class Server:
 
     def start(self, cluster=()):
         """cluster are all servers of it, this one among them."""
-        configuration = {"server_name": self.name, "listen": f"{self.host.address}:4222",
+        configuration = {"server_name": self.name, "listen": f"{self.host.address}:4222", "http": f"{self.host.address}:8222",
                          "jetstream": {"store_dir": str(self.host.folder / "store")}}
         if cluster:
             configuration["cluster"] = {"name": "plant", "listen": f"{self.host.address}:6222",
@@ -39,6 +41,14 @@ class Server:
         file.write_text(json.dumps(configuration))
         with self.log.open("a") as log:
             self.process = self.host.start(NATS_SERVER, "-c", file, stderr=log)
+
+    def await_health(self):
+        """Until it has all that its streams have got without it."""
+        while True:
+            with self.host.namespace, contextlib.suppress(OSError), \
+                    urllib.request.urlopen(f"http://{self.host.address}:8222/healthz"):
+                return
+            os.sched_yield()
 
     def kill(self):
         if self.process:
@@ -98,7 +108,7 @@ class TwoHosts(HostsTest):
 
 class Cluster(HostsTest):
     def test_a_server_is_killed(self):
-        """One of three at a time, while the sender has more to send. It is started again when the next one goes."""
+        """One of three at a time, while the sender has more to send. It is whole again before the next one goes."""
         servers = [Server(self, f"server{i}") for i in range(3)]
         for server in servers:
             server.start(servers)
@@ -113,6 +123,7 @@ class Cluster(HostsTest):
                 sends.line()
             if victim:
                 victim.start(servers)
+                victim.await_health()
             victim = random.choice([server for server in servers if server is not victim])
             victim.kill()
         self.finish(takes)
