@@ -189,6 +189,8 @@ class Driver(QemuTest):
 
     def dataports_and_rights(self):
         both, programs, guests, large = (dataport.memory for dataport in self.end.dataports)
+        rights = self.vm.run("cat /sys/class/uio/uio0/device/crossvm/dataport[0-3]_rights").split()
+        self.assertEqual([int(word, 0) for word in rights], [3, 1, 3, 3])  # 1: read, 2: write
         both[0:5] = b"hello"
         self.assertEqual(self.vm.run("crossvm read link -l 5"), "hello")
         self.vm.run("crossvm write link -o 1048571 -d 3 quick")
