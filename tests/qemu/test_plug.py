@@ -68,18 +68,29 @@ class Plug:
     def test_what_was_mapped(self):
         """A program goes on with memory of its own."""
         self.take_in()
-        end = self.open("link.1")
-        memory = end.dataports[0].memory
-        # The command opens and maps the end, waits for its input, and copies that to the dataport.
-        self.vm.run("mkfifo /tmp/input")
-        self.vm.run("crossvm write link </tmp/input >/dev/null 2>&1 & exec 5>/tmp/input; printf begin >&5")
-        self.await_peer(end, crossvm.PeerState.READY)
-        self.check_others(end, memory, "head -c 65531 /dev/zero | tr '\\0' x >&5; exec 5>&-; wait $!; rm /tmp/input")
-        memory.release()
-        end.close()
+        with self.open("link.1") as end:
+            # The command opens and maps the end, waits for its input, and copies that to the dataport.
+            self.vm.run("mkfifo /tmp/input")
+            self.vm.run("crossvm write link </tmp/input >/dev/null 2>&1 & exec 5>/tmp/input; printf begin >&5")
+            self.await_peer(end, crossvm.PeerState.READY)
+            self.check_others(end, "head -c 65531 /dev/zero | tr '\\0' x >&5; exec 5>&-; wait $!; rm /tmp/input")
+
+    def test_what_was_touched(self):
+        """The same, with memory that the program has used: it stores there once more when it hears of the removal."""
+        self.take_in()
+        with self.open("link.1") as end:
+            self.vm.run("crossvm ping -i 0 -q link >/dev/null 2>&1 & ping=$!")
+            with end.datagram() as channel:
+                channel.send(channel.recv(timeout=PATIENCE), timeout=PATIENCE)
+                self.vm.run("kill -STOP $ping")
+                self.check_others(end, "kill -CONT $ping; wait $ping; :")
 
 
 class VfioUser(Plug, QemuTest):
+    def setUp(self):
+        super().setUp()
+        self.pair("other", "64K")
+
     def take_in(self):
         self.attach().close()
 
@@ -114,17 +125,16 @@ class VfioUser(Plug, QemuTest):
             end.close()
         self.assertEqual(self.vm.run("ls /sys/class/uio"), "")
 
-    def check_others(self, end, memory, write):
-        """What was plugged in at its place is not what the program writes to."""
-        self.pair("other", "64K")
+    def check_others(self, end, program):
+        """What was plugged in at its place is not what the program writes to when it goes on."""
         addresses = "grep -h . /sys/class/uio/uio*/maps/map1/addr"
         first = self.vm.run(addresses)
         self.detach()
         other = self.attach("other")
         self.assertEqual(self.vm.run(addresses), first)
-        self.vm.run(write)
-        self.assertEqual(bytes(memory), bytes(65536))
-        self.assertEqual(bytes(other.dataports[0].memory), bytes(65536))
+        before = [bytes(each.dataports[0].memory) for each in (end, other)]
+        self.vm.run(program)
+        self.assertEqual([bytes(each.dataports[0].memory) for each in (end, other)], before)
         self.vm.run("crossvm write other hello")
         self.assertEqual(bytes(other.dataports[0].memory[0:5]), b"hello")
         self.detach("other")
@@ -134,7 +144,6 @@ class VfioUser(Plug, QemuTest):
         self.assertIn("has no device crossvm-link", self.error("detach", "link"))
         self.attach().close()
         self.assertIn("is attached already, as device crossvm-link.0", self.error("attach", "link"))
-        self.pair("other", "64K")
         self.assertIn("has no free PCIe root port", self.error("attach", "other"))
         self.detach()
         self.assertIn("does not support hotplugging", self.error("attach", "other", "--bus=pcie.0"))
@@ -190,11 +199,12 @@ class Ivshmem(Plug, QemuTest):
             end.close()
         self.assertEqual(self.vm.run("ls /sys/class/uio"), "")
 
-    def check_others(self, end, memory, write):
+    def check_others(self, end, program):
         self.vm.run(f"echo {self.address} >/sys/bus/pci/drivers/crossvm/unbind")
         self.await_peer(end, crossvm.PeerState.ABSENT)
-        self.vm.run(write)
-        self.assertEqual(bytes(memory), bytes(65536))
+        before = bytes(end.dataports[0].memory)
+        self.vm.run(program)
+        self.assertEqual(bytes(end.dataports[0].memory), before)
 
     def test_attach(self):
         end = self.attach()
