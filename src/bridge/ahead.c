@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "ahead.h"
 
-#include <crossvm/channel_layout.h>
-
-#define MOST_WITHHELD 16384u
+#include "../channel/geometry.h"
 
 static uint32_t round_up(uint32_t bytes)
 {
@@ -18,12 +16,7 @@ static uint32_t load(const struct ahead *ahead, uint32_t at)
 
 uint32_t ahead_longest(uint32_t ring_bytes)
 {
-    uint32_t withhold = ring_bytes / 8 < MOST_WITHHELD ? ring_bytes / 8 : MOST_WITHHELD;
-    uint32_t record;
-
-    withhold -= withhold % CROSSVM_CHANNEL_RECORD_ALIGN;
-    record = (ring_bytes - withhold + CROSSVM_CHANNEL_RECORD_HEADER) / 2;
-    return record - record % CROSSVM_CHANNEL_RECORD_ALIGN - CROSSVM_CHANNEL_RECORD_HEADER;
+    return channel_geometry_record(ring_bytes) - CROSSVM_CHANNEL_RECORD_HEADER;
 }
 
 /* Goes behind a record. */

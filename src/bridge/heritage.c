@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "heritage.h"
 
-#include <crossvm/channel_layout.h>
+#include "../channel/geometry.h"
 
 static uint32_t *word(uint8_t *block, unsigned int at)
 {
@@ -18,7 +18,6 @@ void heritage_find(struct heritage *heritage, crossvm_end_t *end, unsigned int d
 {
     crossvm_dataport_t found = {0};
     uint8_t *memory;
-    uint64_t ring;
 
     *heritage = (struct heritage){.end = end, .number = crossvm_end_number(end)};
     for (size_t i = 0; (found = crossvm_dataport(end, i)).address; i++) {
@@ -28,10 +27,7 @@ void heritage_find(struct heritage *heritage, crossvm_end_t *end, unsigned int d
     if (!found.address || !(found.rights & CROSSVM_RIGHT_WRITE) || found.size < CROSSVM_CHANNEL_MIN_SIZE)
         return; /* making the channel will say so */
     memory = found.address;
-    ring = (found.size - CROSSVM_CHANNEL_RINGS_AT) / 2;
-    if (ring > CROSSVM_CHANNEL_MAX_RING)
-        ring = CROSSVM_CHANNEL_MAX_RING;
-    heritage->ring_bytes = (uint32_t)(ring / CROSSVM_CHANNEL_RING_ALIGN * CROSSVM_CHANNEL_RING_ALIGN);
+    heritage->ring_bytes = channel_geometry_ring(found.size);
     heritage->own = memory + CROSSVM_CHANNEL_BLOCK_AT(heritage->number);
     heritage->peer = memory + CROSSVM_CHANNEL_BLOCK_AT(1 - heritage->number);
     heritage->rings[0] = memory + CROSSVM_CHANNEL_RINGS_AT;

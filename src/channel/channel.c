@@ -1,32 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* An end of a channel: what it is made of, and what it says about itself. */
+#include "geometry.h"
 #include "internal.h"
-
-/* Both ends compute these from the size of the dataport (docs/channel.md, sections 4 and 5). */
-static uint32_t ring_bytes(size_t size)
-{
-    size_t bytes = (size - CROSSVM_CHANNEL_RINGS_AT) / 2;
-
-    if (bytes > CROSSVM_CHANNEL_MAX_RING)
-        bytes = CROSSVM_CHANNEL_MAX_RING;
-    return (uint32_t)(bytes - bytes % CROSSVM_CHANNEL_RING_ALIGN);
-}
-
-static uint32_t withheld_at_most(uint32_t ring)
-{
-    uint32_t bytes = ring / 8 < 16384 ? ring / 8 : 16384;
-
-    return bytes - bytes % CROSSVM_CHANNEL_RECORD_ALIGN;
-}
-
-/* A record of this size fits at any ring position while the receiver withholds as much as it may. Before it, the sender
- * skips a rest of the ring that is too short: at most 8 bytes less than the record takes. */
-static uint32_t max_record(uint32_t ring, uint32_t withhold)
-{
-    uint32_t bytes = (ring - withhold + CROSSVM_CHANNEL_RECORD_ALIGN) / 2;
-
-    return bytes - bytes % CROSSVM_CHANNEL_RECORD_ALIGN;
-}
 
 static bool is_reserved_zero(const crossvm_channel_config_t *config)
 {
@@ -82,9 +57,9 @@ int crossvm_channel_init(crossvm_channel_t *channel, const crossvm_channel_confi
         channel->config.mode = CROSSVM_CHANNEL_STREAM;
     if (channel->config.spin == CROSSVM_CHANNEL_NO_SPIN)
         channel->config.spin = 0;
-    channel->ring_bytes = ring_bytes(config->size);
-    channel->withhold = withheld_at_most(channel->ring_bytes);
-    channel->max_record = max_record(channel->ring_bytes, channel->withhold);
+    channel->ring_bytes = channel_geometry_ring(config->size);
+    channel->withhold = channel_geometry_withheld(channel->ring_bytes);
+    channel->max_record = channel_geometry_record(channel->ring_bytes);
     channel->peer_here = true;
     channel->reason = "";
     channel->send.error = channel->recv.error = -CHANNEL_ENOTCONN;

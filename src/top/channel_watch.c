@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include <crossvm/channel_layout.h>
+#include "../channel/geometry.h"
 
 /* Records that one look goes through at most. Their headers are a cache line each. */
 #define MAX_RECORDS 512
@@ -202,13 +202,9 @@ static void look_at_session(struct channel_watch *watch, const uint32_t generati
 
 void channel_watch_begin(struct channel_watch *watch, const void *memory, size_t size)
 {
-    uint64_t ring = size < CROSSVM_CHANNEL_MIN_SIZE ? 0 : (size - CROSSVM_CHANNEL_RINGS_AT) / 2;
-
-    if (ring > CROSSVM_CHANNEL_MAX_RING)
-        ring = CROSSVM_CHANNEL_MAX_RING;
     *watch = (struct channel_watch){
         .memory = memory,
-        .ring_bytes = (uint32_t)(ring / CROSSVM_CHANNEL_RING_ALIGN * CROSSVM_CHANNEL_RING_ALIGN),
+        .ring_bytes = size < CROSSVM_CHANNEL_MIN_SIZE ? 0 : channel_geometry_ring(size),
     };
 }
 
