@@ -39,14 +39,15 @@ void inbox_put(struct inbox *inbox, natsMsg *message)
 
     pthread_mutex_lock(&inbox->lock);
     was_empty = inbox->count == 0;
-    if (inbox->count == inbox->size) {
-        goes = take(inbox);
-        inbox->dropped++;
-    }
-    if (inbox->closed)
+    if (inbox->closed) {
         goes = message;
-    else
+    } else {
+        if (inbox->count == inbox->size) {
+            goes = take(inbox);
+            inbox->dropped++;
+        }
         inbox->messages[place(inbox, inbox->count++)] = message;
+    }
     pthread_mutex_unlock(&inbox->lock);
     natsMsg_Destroy(goes);
     if (was_empty)

@@ -12,12 +12,13 @@
 #include <stdint.h>
 
 struct inbox {
-    pthread_mutex_t lock;
-    natsMsg **messages;
-    size_t size, first, count;
+    size_t size;
+    int wake;             /* an eventfd */
+    pthread_mutex_t lock; /* of all that follows */
+    natsMsg **messages;   /* a ring */
+    size_t first, count;
     uint64_t dropped;
     bool closed;
-    int wake; /* an eventfd */
 };
 
 /** Makes one for so many messages. `wake` is an eventfd that is written when there are messages. False: no memory. */
