@@ -16,6 +16,13 @@
  */
 void command_line_parse(const struct argp *argp, unsigned int flags, int argc, char **argv, void *input);
 
+/** The option --no-sandbox of a program that confines itself alone. @param key, group as in struct argp_option */
+#define COMMAND_LINE_NO_SANDBOX(key, group)                                                                            \
+    {                                                                                                                  \
+        "no-sandbox", (key), NULL, 0, "do not confine this program: for debugging, or where the kernel cannot",        \
+            (group)                                                                                                    \
+    }
+
 /** Prints the program's name and release. */
 void print_release(void);
 

@@ -96,8 +96,7 @@ static const struct argp_option options[] = {
     {"sockets", OPTION_SOCKETS, "COUNT", 0, "at most so many sockets at once, in each direction (default 512)", 0},
     {"memory", OPTION_MEMORY, "SIZE", 0, "keep at most this much for slow sockets, in all (default 64M)", 0},
     {"window", OPTION_WINDOW, "SIZE", 0, "keep at most this much for each slow socket (default 256K)", 0},
-    {"no-sandbox", OPTION_NO_SANDBOX, NULL, 0, "do not confine this program: for debugging, or where the kernel cannot",
-     0},
+    COMMAND_LINE_NO_SANDBOX(OPTION_NO_SANDBOX, 0),
     {0},
 };
 

@@ -106,8 +106,7 @@ static const struct argp_option options[] = {
     {"stats", OPTION_STATS, NULL, 0, "tell what each VMM asked for, when it leaves", 0},
     {"socket-dir", 'd', "DIR", 0,
      "where programs find the ends (default $CROSSVM_DIR, /run/crossvm or $XDG_RUNTIME_DIR/crossvm)", 0},
-    {"no-sandbox", OPTION_NO_SANDBOX, NULL, 0, "do not confine this program: for debugging, or where the kernel cannot",
-     0},
+    COMMAND_LINE_NO_SANDBOX(OPTION_NO_SANDBOX, 0),
     {0},
 };
 

@@ -43,14 +43,6 @@ static int confine_to_end(bool no_sandbox)
 
 enum { OPTION_NO_SANDBOX = 256, OPTION_FAST };
 
-static const struct argp_option no_sandbox_option = {
-    "no-sandbox",
-    OPTION_NO_SANDBOX,
-    NULL,
-    0,
-    "do not confine this program: for debugging, or where the kernel cannot",
-    0};
-
 /* --- record --- */
 
 struct record_request {
@@ -175,7 +167,7 @@ int cmd_record(int argc, char **argv)
         .options =
             (const struct argp_option[]){
                 {"count", 'n', "COUNT", 0, "end after this many (default: when the other end closes)", 0},
-                no_sandbox_option,
+                COMMAND_LINE_NO_SANDBOX(OPTION_NO_SANDBOX, 0),
                 {0},
             },
         .parser = parse_record,
@@ -303,7 +295,7 @@ int cmd_replay(int argc, char **argv)
         .options =
             (const struct argp_option[]){
                 {"fast", OPTION_FAST, NULL, 0, "do not keep the times: send each as soon as there is space", 0},
-                no_sandbox_option,
+                COMMAND_LINE_NO_SANDBOX(OPTION_NO_SANDBOX, 0),
                 {0},
             },
         .parser = parse_replay,

@@ -87,7 +87,7 @@ static void run(int64_t until_ms)
     hub_timer_stop(&test.last);
 }
 
-/* Runs it so often that all that is ready had its turn. */
+/* More turns than there are sources that can be ready. */
 static void take_turns(void)
 {
     for (int i = 0; i < 10; i++) {
