@@ -12,39 +12,12 @@ import sys
 import tempfile
 import unittest
 
-TOOL = os.environ["CROSSVM_TOOL"]
+from command import PATIENCE, TOOL, Program
+
 ENDPOINT = os.environ["CROSSVM_ENDPOINT"]
 NATS_SERVER = os.environ["CROSSVM_NATS_SERVER"]
-PATIENCE = 600  # seconds; bounds a hang only
 
 socket.setdefaulttimeout(PATIENCE)
-
-
-class Program(subprocess.Popen):
-    """A program whose output is lines."""
-
-    def __init__(self, *arguments, **options):
-        super().__init__(list(arguments), text=True, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options})
-
-    def line(self):
-        """The next line; the program must not end before."""
-        line = self.stdout.readline()
-        if not line:
-            raise AssertionError(f"{self.args[1:]} ended: {self.communicate()}")
-        return line.rstrip("\n")
-
-    def await_error(self, text):
-        """Reads what it says until a line has a text in it."""
-        for line in self.stderr:
-            if text in line:
-                return line
-        raise AssertionError(f"{self.args[1:]} ended without saying: {text}")
-
-    def end(self, number=signal.SIGTERM):
-        """Ends it; gives its status and what it said."""
-        self.send_signal(number)
-        said = self.communicate(timeout=PATIENCE)[1]
-        return self.returncode, said
 
 
 class Server:

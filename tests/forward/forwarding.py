@@ -4,43 +4,13 @@
 import os
 import pathlib
 import shutil
-import signal
 import socket
-import subprocess
 import tempfile
 import unittest
 
-TOOL = os.environ["CROSSVM_TOOL"]
-PATIENCE = 600  # seconds; bounds a hang only
+from command import PATIENCE, TOOL, Program
 
 socket.setdefaulttimeout(PATIENCE)
-
-
-class Program(subprocess.Popen):
-    """A program of ours whose output is lines."""
-
-    def __init__(self, *arguments, **options):
-        super().__init__([TOOL, *arguments], text=True, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options})
-
-    def line(self):
-        """The next line; the program must not end before."""
-        line = self.stdout.readline()
-        if not line:
-            raise AssertionError(f"{self.args[1:]} ended: {self.communicate()}")
-        return line.rstrip("\n")
-
-    def await_error(self, text):
-        """Reads what it says until a line has a text in it."""
-        for line in self.stderr:
-            if text in line:
-                return line
-        raise AssertionError(f"{self.args[1:]} ended without saying: {text}")
-
-    def end(self, number=signal.SIGTERM):
-        """Ends it; gives its status and what it said."""
-        self.send_signal(number)
-        said = self.communicate(timeout=PATIENCE)[1]
-        return self.returncode, said
 
 
 class ForwardTest(unittest.TestCase):
@@ -55,7 +25,7 @@ class ForwardTest(unittest.TestCase):
 
     def start(self, *arguments, **options):
         """A program that is killed at the end of the test, if it still runs."""
-        program = Program(*arguments, **options)
+        program = Program(TOOL, *arguments, **options)
         self.addCleanup(self.kill, program)
         return program
 

@@ -4,6 +4,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -11,6 +12,33 @@ import unittest
 
 TOOL = os.environ["CROSSVM_TOOL"]
 PATIENCE = 600  # seconds; bounds a hang only
+
+
+class Program(subprocess.Popen):
+    """A program whose output is lines."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(list(arguments), text=True, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options})
+
+    def line(self):
+        """The next line; the program must not end before."""
+        line = self.stdout.readline()
+        if not line:
+            raise AssertionError(f"{self.args[1:]} ended: {self.communicate()}")
+        return line.rstrip("\n")
+
+    def await_error(self, text):
+        """Reads what it says until a line has a text in it."""
+        for line in self.stderr:
+            if text in line:
+                return line
+        raise AssertionError(f"{self.args[1:]} ended without saying: {text}")
+
+    def end(self, number=signal.SIGTERM):
+        """Ends it; gives its status and what it said."""
+        self.send_signal(number)
+        said = self.communicate(timeout=PATIENCE)[1]
+        return self.returncode, said
 
 
 class CommandTest(unittest.TestCase):
