@@ -60,7 +60,6 @@ int bridge_confine(const struct bridge_config *config)
         FILTER_CALL(bind), /* a resolver's socket of the kind netlink */
         FILTER_CALL_WITH(socket, 0, AF_INET),
         FILTER_CALL_WITH(socket, 0, AF_INET6),
-        FILTER_CALL_WITH(socket, 0, AF_UNIX),    /* a name server's cache */
         FILTER_CALL_WITH(socket, 0, AF_NETLINK), /* addresses of this machine: in which order to try others */
         FILTER_CALL(close),
         FILTER_CALL_WITH(fcntl, 1, F_GETFL),
@@ -70,7 +69,7 @@ int bridge_confine(const struct bridge_config *config)
         FILTER_CALL_WITH(ioctl, 1, FIONREAD),
         FILTER_CALL_WITH(ioctl, 1, FIONBIO),
         FILTER_CALL_WITH(ioctl, 1, TCGETS),
-        FILTER_CALL_WITH_BITS(openat, 2, O_ACCMODE | O_CREAT, O_RDONLY), /* files of the resolver and of OpenSSL */
+        FILTER_OPEN_TO_READ, /* files of the resolver and of OpenSSL */
         FILTER_CALL(fstat),
         FILTER_CALL(newfstatat),
         FILTER_CALL(stat),
@@ -92,12 +91,13 @@ int bridge_confine(const struct bridge_config *config)
         FILTER_CALL(nanosleep),
         FILTER_CALL(sched_yield),
         FILTER_CALL(sched_getaffinity),
-        FILTER_CALL(prctl), /* names of threads */
         FILTER_CALL(sigaltstack),
         FILTER_CALL(timerfd_settime),
     };
-    /* A library that a resolver would load later: it does without. */
+    /* What a resolver does without: a library that it would load later, and name servers of this machine that have a
+     * socket. At such sockets are other hubs, too, and services that do all for root. */
     static const struct filter_rule refused[] = {
+        {.call = SCMP_SYS(socket), .num_checks = 1, .check = {0, SCMP_CMP_EQ, AF_UNIX}, .refused_error = EAFNOSUPPORT},
         {.call = SCMP_SYS(mmap),
          .num_checks = 1,
          .check = {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC},

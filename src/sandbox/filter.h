@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <fcntl.h>
 #include <stddef.h>
 
 #include <seccomp.h>
@@ -33,6 +34,9 @@ struct filter_rule {
     {                                                                                                                  \
         .call = SCMP_SYS(name), .num_checks = 1, .check = {(argument), SCMP_CMP_MASKED_EQ, (mask), (value) }           \
     }
+
+/** openat() of what is there, for reading: without a flag that makes a file, or empties one. */
+#define FILTER_OPEN_TO_READ FILTER_CALL_WITH_BITS(openat, 2, O_ACCMODE | O_CREAT | O_TRUNC, O_RDONLY)
 
 /** A call that fails as it would in an older kernel. */
 #define FILTER_REFUSE(name, error)                                                                                     \

@@ -62,7 +62,7 @@ static struct filter_list observer_calls(bool writes_file)
         FILTER_CALL_WITH(fcntl, 1, F_SETFD),
         FILTER_CALL_WITH(ioctl, 1, TCGETS),
         FILTER_CALL_WITH(ioctl, 1, TIOCGWINSZ),
-        FILTER_CALL_WITH_BITS(openat, 2, O_ACCMODE, O_RDONLY),
+        FILTER_OPEN_TO_READ,
         FILTER_CALL_WITH_BITS(openat, 2, O_ACCMODE, O_WRONLY), /* the file; from here on left out without one */
         FILTER_CALL(rename),
         FILTER_CALL(renameat),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What bridges carry and drop, whom they trust, and what they say."""
 
+import os
 import pathlib
 import re
 import signal
@@ -285,6 +286,14 @@ class Confinement(CarryTest):
                 self.assertEqual((status["Seccomp"], status["NoNewPrivs"], int(status["CapEff"], 16)), ("2", "1", 0), thread)
             server.kill()
             server.start()
+
+
+    def test_no_unix_sockets(self):
+        """At those are other hubs and services, which take who comes for the bridge's user."""
+        self.pair("a")
+        bridge = self.bridge("a", self.server(), "--send", "x", env={**os.environ, "LD_PRELOAD": os.environ["CROSSVM_ATTACKER"]})
+        bridge.wait(PATIENCE)
+        self.assertEqual(self.said("a"), "a socket of IP: Success\na Unix socket: Address family not supported by protocol\n")
 
 
 class Errors(CarryTest):

@@ -215,6 +215,51 @@ static void open_a_file(void)
     (void)open("/", O_RDONLY);
 }
 
+/* Confines the process to calls of libc, and to files that are there for reading. */
+static void enter_reading_filter(void)
+{
+    static const struct filter_rule open_to_read[] = {FILTER_OPEN_TO_READ};
+    const struct filter_list lists[] = {FILTER_LIST(open_to_read), libc_calls()};
+    const struct landlock_folder all = {"/", LANDLOCK_READ};
+    struct filter filter;
+
+    REQUIRE(filter_make(&filter, "of this test", lists, 2) == 0);
+    REQUIRE(lock_down(&(struct lock_down){.folders = &all, .num_folders = 1}) == 0);
+    REQUIRE(filter_enter(&filter) == 0);
+}
+
+static void open_to_read(void)
+{
+    enter_reading_filter();
+    REQUIRE(open("/dev/null", O_RDONLY | O_CLOEXEC | O_NONBLOCK) >= 0);
+    REQUIRE(open("/", O_RDONLY | O_DIRECTORY) >= 0);
+}
+
+static void what_is_there_can_be_read(void **state)
+{
+    (void)state;
+    ASSERT_WELL(open_to_read);
+}
+
+static void open_to_write(void)
+{
+    enter_reading_filter();
+    (void)open("/dev/null", O_WRONLY);
+}
+
+static void make_a_file(void)
+{
+    enter_reading_filter();
+    (void)open("/dev/null", O_RDONLY | O_CREAT, 0600);
+}
+
+/* Linux empties a file that is opened for reading, too. */
+static void empty_a_file(void)
+{
+    enter_reading_filter();
+    (void)open("/dev/null", O_RDONLY | O_TRUNC);
+}
+
 static void make_another_ioctl(void)
 {
     enter_filter(false);
@@ -275,6 +320,9 @@ static void what_is_not_ends_the_process(void **state)
         const char *call;
     } cases[] = {
         {open_a_file, "openat"},
+        {open_to_write, "openat"},
+        {make_a_file, "openat"},
+        {empty_a_file, "openat"},
         {make_another_ioctl, "ioctl"},
         {run_a_program, "execve"},
         {start_a_process, "clone"},
@@ -592,6 +640,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_on_the_list_works),
+        cmocka_unit_test(what_is_there_can_be_read),
         cmocka_unit_test(a_filter_is_whole),
         cmocka_unit_test(the_c_library_can_complain),
         cmocka_unit_test(what_is_not_ends_the_process),
