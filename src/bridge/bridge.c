@@ -209,7 +209,7 @@ static void inherit(struct bridge *bridge)
     if (!goes_on(bridge))
         return;
     left = heritage_count_left(&bridge->heritage);
-    inward_inherit(&bridge->inward, bridge->heritage.state.given, left);
+    inward_inherit(&bridge->inward, bridge->heritage.state.given, left, ahead_longest(bridge->heritage.ring_bytes));
     if (bridge->outward.sent > 0 || left > 0)
         message("a bridge before this one has left %" PRIu64 " datagrams, which are published, and %" PRIu64
                 " messages, which go to the other end again",

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #define BRIDGE_MOST_SERVERS 16
+#define BRIDGE_MOST_WINDOW 65536
 
 /** One direction. */
 struct bridge_path {

@@ -139,18 +139,22 @@ static natsStatus look_for_consumers(struct inward *inward, bool remove)
     return status;
 }
 
+static natsStatus look_at_consumer(struct inward *inward, jsConsumerInfo **info)
+{
+    char name[NAME_BYTES];
+
+    consumer_name(inward, inward->number, name);
+    return js_GetConsumerInfo(info, inward->server->streams, inward->config->receive.stream, name, NULL, NULL);
+}
+
 /* Where a predecessor's consumer was. */
 static natsStatus find_position(struct inward *inward)
 {
-    char name[NAME_BYTES];
     jsConsumerInfo *info = NULL;
-    natsStatus status = server_provide_stream(inward->server, &inward->config->receive);
+    natsStatus status = look_for_consumers(inward, false);
 
-    if (status == NATS_OK)
-        status = look_for_consumers(inward, false);
     if (status == NATS_OK && inward->number > 0) {
-        consumer_name(inward, inward->number, name);
-        status = js_GetConsumerInfo(&info, inward->server->streams, inward->config->receive.stream, name, NULL, NULL);
+        status = look_at_consumer(inward, &info);
         /* A server that was killed may have forgotten the last acknowledgements, and a consumer without any tells 0. */
         if (status == NATS_OK)
             inward->taken = info->AckFloor.Stream >= info->Config->OptStartSeq ? info->AckFloor.Stream
@@ -159,10 +163,46 @@ static natsStatus find_position(struct inward *inward)
     }
     if (status != NATS_OK)
         return status;
+    if (inward->number == 0) /* no message of this stream was given to anybody: the mark is about another one */
+        inward->given = 0;
     if (inward->given < inward->taken)
         inward->given = inward->taken;
     inward->recovering = inward->given > inward->taken;
     inward->known = true;
+    return NATS_OK;
+}
+
+/* The stream's sequence numbers began anew: what is known of them is of no use, and all of its messages are new. */
+static void begin_anew(struct inward *inward)
+{
+    message("stream %s was made anew: going on with its first message", inward->config->receive.stream);
+    for (size_t i = 0; i < inward->count; i++)
+        arrival_at(inward, i)->sequence = 0;
+    inward->taken = inward->given = 0;
+    inward->recovering = false;
+}
+
+/* Looks whether the stream is still the same. A new one has no consumer of before. */
+static natsStatus look_at_stream(struct inward *inward)
+{
+    jsStreamInfo *stream = NULL;
+    jsConsumerInfo *consumer = NULL;
+    natsStatus status = server_find_stream(inward->server, &inward->config->receive, &stream);
+    int64_t made;
+
+    if (status != NATS_OK)
+        return status;
+    made = stream->Created;
+    jsStreamInfo_Destroy(stream);
+    if (inward->known && made != inward->made) {
+        status = look_at_consumer(inward, &consumer);
+        jsConsumerInfo_Destroy(consumer);
+        if (status == NATS_NOT_FOUND)
+            begin_anew(inward);
+        else if (status != NATS_OK)
+            return status;
+    }
+    inward->made = made;
     return NATS_OK;
 }
 
@@ -201,7 +241,13 @@ static natsStatus add_consumer(struct inward *inward)
     wanted.AckPolicy = js_AckAll;
     wanted.AckWait = ACK_WAIT_NS;
     wanted.FilterSubject = config->receive.subject;
-    wanted.MaxAckPending = config->window;
+    /* A predecessor may have had a larger window, and what it left is decided once all of it has come. */
+    inward->window = config->window;
+    if (inward->recovering && inward->given - inward->taken > inward->window)
+        inward->window = inward->given - inward->taken < BRIDGE_MOST_WINDOW
+                             ? (unsigned int)(inward->given - inward->taken)
+                             : BRIDGE_MOST_WINDOW;
+    wanted.MaxAckPending = inward->window;
     wanted.Heartbeat = HEARTBEAT_NS;
     if (status == NATS_OK)
         status = js_AddConsumer(NULL, inward->server->streams, config->receive.stream, &wanted, NULL, NULL);
@@ -212,9 +258,11 @@ static natsStatus add_consumer(struct inward *inward)
 /* Lets the stream send all that comes after what was taken. */
 static void get_in_step(struct inward *inward)
 {
-    natsStatus status = inward->known ? NATS_OK : find_position(inward);
+    natsStatus status = look_at_stream(inward);
 
     inward->connects = atomic_load(&inward->server->connects);
+    if (status == NATS_OK && !inward->known)
+        status = find_position(inward);
     if (status == NATS_OK)
         status = add_consumer(inward);
     if (status != NATS_OK) {
@@ -234,7 +282,8 @@ static void get_in_step(struct inward *inward)
 
 /* --- messages --- */
 
-/* What a predecessor had put into its ring, and the other end took, is not put again. */
+/* What a predecessor had put into its ring, and the other end took, is not put again: of what fitted, all but the last
+ * `left`. */
 static void end_recovery(struct inward *inward)
 {
     size_t before = 0;
@@ -242,12 +291,16 @@ static void end_recovery(struct inward *inward)
     inward->recovering = false;
     while (before < inward->count && arrival_at(inward, before)->sequence <= inward->given)
         before++;
-    for (; before > inward->left; before--) {
+    for (uint64_t left = inward->left; left > 0 && before > 0; before--)
+        left -= (size_t)natsMsg_GetDataLength(arrival_at(inward, before - 1)->message) <= inward->longest;
+    for (; before > 0; before--) {
         inward->taken = arrival_at(inward, 0)->sequence;
-        if (before == inward->left + 1)
+        if (before == 1)
             acknowledge(inward, arrival_at(inward, 0)->message);
         forget_first(inward);
     }
+    if (inward->window > inward->config->window)
+        inward->in_step = false; /* the next consumer has no more on its way than it may */
 }
 
 static void add(struct inward *inward, natsMsg *message, uint64_t sequence)
@@ -295,7 +348,7 @@ static bool take_heartbeat(struct inward *inward, natsMsg *message)
     if (natsMsgHeader_Get(message, "Nats-Last-Consumer", &delivered) == NATS_OK && delivered &&
         strtoull(delivered, NULL, 10) >= inward->next)
         inward->in_step = false; /* something was lost on its way */
-    else if (inward->recovering && inward->count < inward->config->window)
+    else if (inward->recovering && inward->count < inward->window)
         end_recovery(inward); /* the rest of it is no longer in the stream */
     natsMsg_Destroy(message);
     return true;
@@ -421,13 +474,13 @@ int inward_open(struct inward *inward, const struct bridge_config *config, struc
 {
     inward->config = config;
     inward->server = server;
-    inward->size = config->window + SPARE;
+    inward->size = (config->receive.stream ? BRIDGE_MOST_WINDOW : config->window) + SPARE;
     if (!config->receive.subject)
         return 0;
     inward->arrivals = calloc(inward->size, sizeof(*inward->arrivals));
-    if (inward->arrivals && inbox_init(&inward->inbox, config->window + SPARE, server->wake))
+    if (inward->arrivals && inbox_init(&inward->inbox, inward->size, server->wake))
         return 0;
-    message("no memory for %u messages on their way: give a smaller --window", config->window);
+    message("no memory for %zu messages on their way", inward->size);
     return -1;
 }
 
@@ -446,10 +499,11 @@ int inward_subscribe(struct inward *inward)
     return -1;
 }
 
-void inward_inherit(struct inward *inward, uint64_t given, uint64_t left)
+void inward_inherit(struct inward *inward, uint64_t given, uint64_t left, size_t longest)
 {
     inward->given = given;
     inward->left = left;
+    inward->longest = longest;
 }
 
 void inward_put_back(struct inward *inward)

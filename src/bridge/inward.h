@@ -37,15 +37,18 @@ struct inward {
 
     /* JetStream */
     struct mark *mark;
-    uint64_t taken;  /* all up to this sequence number was taken */
-    uint64_t noted;  /* ... and the present consumer begins behind this */
-    uint64_t given;  /* all up to this was put into a ring, by a predecessor or this process */
-    uint64_t left;   /* what a predecessor put there that was not taken; counts while recovering */
-    bool recovering; /* up to `given` */
-    bool known;      /* where the consumer is */
-    bool in_step;    /* the consumer goes on where this end is */
-    uint64_t number; /* of the consumer: its name ends with it */
-    uint64_t next;   /* number of its next delivery */
+    uint64_t taken;      /* all up to this sequence number was taken */
+    uint64_t noted;      /* ... and the present consumer begins behind this */
+    uint64_t given;      /* all up to this was put into a ring, by a predecessor or this process */
+    uint64_t left;       /* what a predecessor put there that was not taken; counts while recovering */
+    size_t longest;      /* bytes of what it could put there; the same */
+    bool recovering;     /* up to `given` */
+    bool known;          /* where the consumer is */
+    bool in_step;        /* the consumer goes on where this end is */
+    int64_t made;        /* when the stream was */
+    uint64_t number;     /* of the consumer: its name ends with it */
+    unsigned int window; /* how many messages it has on their way */
+    uint64_t next;       /* number of its next delivery */
     unsigned int connects;
     int64_t heard_ns, again_ns, pause_ns;
 };
@@ -56,8 +59,9 @@ int inward_open(struct inward *inward, const struct bridge_config *config, struc
 /** Subscribes over a new connection. 0, or -1 after a message. */
 int inward_subscribe(struct inward *inward);
 
-/** Goes on after a predecessor, which has put all up to `given` into a ring, with `left` that were not taken. */
-void inward_inherit(struct inward *inward, uint64_t given, uint64_t left);
+/** Goes on after a predecessor, which has put all up to `given` into a ring for messages of up to `longest` bytes, with
+ * `left` that were not taken. */
+void inward_inherit(struct inward *inward, uint64_t given, uint64_t left, size_t longest);
 
 /** The session is over. What was not taken is put into the ring of the next one. */
 void inward_put_back(struct inward *inward);

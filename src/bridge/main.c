@@ -28,7 +28,6 @@
 #define DEFAULT_SERVER "nats://localhost:4222"
 #define DEFAULT_PORT 4222
 #define DEFAULT_WINDOW 1024
-#define MOST_WINDOW 65536
 #define DEFAULT_GRACE 5
 #define PASSWORD_VARIABLE "CROSSVM_BRIDGE_PASSWORD"
 #define NAME_BYTES (CROSSVM_FULL_NAME_BYTES + HOST_NAME_MAX + 32)
@@ -197,7 +196,7 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         config->replicas = argument ? (unsigned int)command_line_number(state, "--create", argument, 1, 5) : 1;
         return 0;
     case OPTION_WINDOW:
-        config->window = (unsigned int)command_line_number(state, "--window", argument, 1, MOST_WINDOW);
+        config->window = (unsigned int)command_line_number(state, "--window", argument, 1, BRIDGE_MOST_WINDOW);
         return 0;
     case OPTION_REPORT:
         config->report_seconds = command_line_seconds(state, "--report", argument);

@@ -156,20 +156,23 @@ static void release(struct outward *outward, uint64_t sequence)
 }
 
 /* Whether the message with that number is this flight. */
-static bool is_in_stream(struct outward *outward, const struct flight *flight)
+static natsStatus is_in_stream(struct outward *outward, const struct flight *flight, bool *same)
 {
     natsMsg *message = NULL;
-    bool same;
+    natsStatus status;
 
+    *same = true;
     if (flight->skipped)
-        return true;
-    if (js_GetMsg(&message, outward->server->streams, outward->config->send.stream, flight->sequence, NULL, NULL) !=
-        NATS_OK)
-        return true; /* it may be gone by now */
-    same = (size_t)natsMsg_GetDataLength(message) == flight->length &&
-           memcmp(natsMsg_GetData(message), flight->data, flight->length) == 0;
+        return NATS_OK;
+    status = js_GetMsg(&message, outward->server->streams, outward->config->send.stream, flight->sequence, NULL, NULL);
+    if (status == NATS_NOT_FOUND)
+        return NATS_OK; /* it is gone by now */
+    if (status != NATS_OK)
+        return status;
+    *same = (size_t)natsMsg_GetDataLength(message) == flight->length &&
+            memcmp(natsMsg_GetData(message), flight->data, flight->length) == 0;
     natsMsg_Destroy(message);
-    return same;
+    return NATS_OK;
 }
 
 static int others_publish(const struct outward *outward)
@@ -192,15 +195,24 @@ static void renumber(struct outward *outward, uint64_t last)
 }
 
 /* Whether the datagrams on their way are what the stream has up to that number: the first and the last of them. */
-static bool are_in_stream(struct outward *outward, uint64_t last)
+static natsStatus are_in_stream(struct outward *outward, uint64_t last, bool *same)
 {
-    for (size_t i = 0; i < outward->count; i++) {
+    natsStatus status = NATS_OK;
+
+    *same = true;
+    for (size_t i = 0; i < outward->count && status == NATS_OK && *same; i++) {
         const struct flight *flight = flight_at(outward, i);
 
-        if ((i == 0 || flight->sequence == last) && !is_in_stream(outward, flight))
-            return false;
+        if (i == 0 || flight->sequence == last)
+            status = is_in_stream(outward, flight, same);
     }
-    return true;
+    return status;
+}
+
+static void fall_out_of_step(struct outward *outward, const char *reason)
+{
+    outward->in_step = false;
+    pause_after(outward, reason);
 }
 
 /* Takes what the stream has as its last message for what was published, by this process or its predecessor. */
@@ -214,13 +226,22 @@ static int compare(struct outward *outward, uint64_t last)
     if (last < outward->stored)
         renumber(outward, last);
     while (outward->stored < last) {
+        natsStatus status = NATS_OK;
         uint64_t known;
+        bool same;
 
         if (newest(outward) < last && outward->produced)
             read_ahead(outward);
         known = newest(outward) < last ? newest(outward) : last;
-        if (known == outward->stored || !are_in_stream(outward, known))
+        same = known != outward->stored;
+        if (same)
+            status = are_in_stream(outward, known, &same);
+        if (!same)
             return others_publish(outward);
+        if (status != NATS_OK) {
+            fall_out_of_step(outward, server_reason(status));
+            return 0;
+        }
         release(outward, known);
     }
     return 0;
@@ -241,9 +262,7 @@ static int get_in_step(struct outward *outward)
     outward->connects = atomic_load(&outward->server->connects);
     outward->resent += outward->published;
     outward->published = 0;
-    status = outward->known ? NATS_OK : server_provide_stream(outward->server, &outward->config->send);
-    if (status == NATS_OK)
-        status = js_GetStreamInfo(&info, outward->server->streams, outward->config->send.stream, NULL, NULL);
+    status = server_find_stream(outward->server, &outward->config->send, &info);
     if (status != NATS_OK) {
         pause_after(outward, server_reason(status));
         return 0;
@@ -286,8 +305,7 @@ static void publish_all(struct outward *outward)
         natsStatus status = flight->skipped ? NATS_OK : publish(outward, flight);
 
         if (status != NATS_OK) {
-            outward->in_step = false;
-            pause_after(outward, server_reason(status));
+            fall_out_of_step(outward, server_reason(status));
             return;
         }
     }
@@ -307,10 +325,8 @@ static void take_answers(struct outward *outward)
     outward->woken = false;
     pthread_mutex_unlock(&outward->lock);
     release(outward, heard);
-    if (failed && outward->in_step) {
-        outward->in_step = false;
-        pause_after(outward, reason);
-    }
+    if (failed && outward->in_step)
+        fall_out_of_step(outward, reason);
 }
 
 static int move_to_stream(struct outward *outward, bool more)

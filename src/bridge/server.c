@@ -15,6 +15,26 @@
 #define REQUEST_MS 5000
 #define PING_MS 10000 /* twice without an answer: the connection is dead */
 #define PENDING_BYTES (8 << 20)
+#define QUIET_NS ((int64_t)1000000000) /* between two complaints of a kind */
+
+/* --- complaints --- */
+
+/* A server can have a complaint about each datagram. Threads of the library complain, too. */
+static void say_seldom(_Atomic int64_t *again_ns, const char *before, const char *sentence)
+{
+    const int64_t now = now_ns();
+    int64_t again = atomic_load(again_ns);
+
+    if (now >= again && atomic_compare_exchange_strong(again_ns, &again, now + QUIET_NS))
+        message("%s%s", before, sentence);
+}
+
+void server_complain(const char *sentence)
+{
+    static _Atomic int64_t again_ns;
+
+    say_seldom(&again_ns, "", sentence);
+}
 
 /* --- what the library tells, in threads of its own --- */
 
@@ -56,15 +76,15 @@ static void on_closed(natsConnection *connection, void *closure)
 
 static void on_error(natsConnection *connection, natsSubscription *subscription, natsStatus status, void *closure)
 {
+    static _Atomic int64_t again_ns;
     const char *text = NULL;
 
     (void)subscription;
     (void)closure;
     if (status == NATS_SLOW_CONSUMER)
-        return; /* counted by the inbox */
-    if (natsConnection_GetLastError(connection, &text) != NATS_OK || !text || !*text)
-        text = natsStatus_GetText(status);
-    message("the NATS server says: %s", text);
+        return;                                           /* counted by the inbox */
+    (void)natsConnection_GetLastError(connection, &text); /* its value is the error's, too */
+    say_seldom(&again_ns, "the NATS server says: ", text && *text ? text : natsStatus_GetText(status));
 }
 
 /* Doubles up to a limit, with up to a half more at random, so that the clients of a server do not come all at once. */
@@ -256,13 +276,11 @@ bool server_is_due(const struct server *server)
     return atomic_load(&server->closed) && now_ns() >= server->again_ns;
 }
 
-natsStatus server_provide_stream(struct server *server, const struct bridge_path *path)
+natsStatus server_find_stream(struct server *server, const struct bridge_path *path, jsStreamInfo **info)
 {
     jsStreamConfig wanted;
-    jsStreamInfo *info = NULL;
-    natsStatus status = js_GetStreamInfo(&info, server->streams, path->stream, NULL, NULL);
+    natsStatus status = js_GetStreamInfo(info, server->streams, path->stream, NULL, NULL);
 
-    jsStreamInfo_Destroy(info);
     if (status != NATS_NOT_FOUND || server->config->replicas == 0)
         return status;
     (void)jsStreamConfig_Init(&wanted);
@@ -272,17 +290,7 @@ natsStatus server_provide_stream(struct server *server, const struct bridge_path
     wanted.Storage = js_FileStorage;
     wanted.Discard = js_DiscardNew; /* a full stream holds the other end up; it loses nothing */
     wanted.Replicas = server->config->replicas;
-    return js_AddStream(NULL, server->streams, &wanted, NULL, NULL);
-}
-
-void server_complain(const char *sentence)
-{
-    static int64_t again_ns;
-
-    if (now_ns() < again_ns)
-        return;
-    message("%s", sentence);
-    again_ns = now_ns() + 1000000000;
+    return js_AddStream(info, server->streams, &wanted, NULL, NULL);
 }
 
 void server_close(struct server *server)

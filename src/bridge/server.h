@@ -36,8 +36,9 @@ int server_connect(struct server *server);
 /** Whether it is time to call server_connect() again. Subscriptions are to be destroyed before. */
 bool server_is_due(const struct server *server);
 
-/** Makes a stream that is missing, if the command line says so. NATS_OK: it is there. */
-natsStatus server_provide_stream(struct server *server, const struct bridge_path *path);
+/** Looks at a stream, and makes one that is missing, if the command line says so. NATS_OK: it is there, and *info is to
+ * be destroyed. */
+natsStatus server_find_stream(struct server *server, const struct bridge_path *path, jsStreamInfo **info);
 
 /** Says once a second, at most, what is wrong. */
 void server_complain(const char *sentence);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What bridges carry and drop, whom they trust, and what they say."""
 
+import json
 import os
 import pathlib
 import re
@@ -43,6 +44,55 @@ class CarryTest(BridgeTest):
                 if text in line:
                     break
             tail.kill()
+
+
+    def talk(self, server, data, answer):
+        """Says something to the server, as its protocol has it, and reads up to a line that begins so; gives the next one."""
+        with socket.create_connection(("localhost", server.port)) as client, client.makefile("rwb") as lines:
+            lines.write(b'CONNECT {"headers":true,"verbose":false}\r\n' + data)
+            lines.flush()
+            while not lines.readline().startswith(answer):
+                pass
+            return lines.readline() if answer == b"MSG " else b""
+
+    def publish(self, server, *messages):
+        self.talk(server, b"".join(b"PUB x %d\r\n%s\r\n" % (len(message), message) for message in messages) + b"PING\r\n", b"PONG")
+
+    def ask(self, server, what, body=b""):
+        """A question to JetStream."""
+        question = b"SUB answer 1\r\nPUB $JS.API.STREAM.%s.S answer %d\r\n%s\r\n" % (what, len(body), body)
+        return json.loads(self.talk(server, question, b"MSG "))
+
+    def await_stream(self, server):
+        """Asks until the bridge has made it."""
+        while "error" in self.ask(server, b"INFO"):
+            pass
+
+    def make_anew(self, server):
+        self.assertTrue(self.ask(server, b"DELETE")["success"])
+        self.assertNotIn("error", self.ask(server, b"CREATE", b'{"name":"S","subjects":["x"],"storage":"file"}'))
+
+    def await_counts(self, bridge, name, text):
+        """Asks the bridge for its counts until they have that in them."""
+        while text not in self.said(name):
+            reports = self.said(name).count("on their way")
+            bridge.send_signal(signal.SIGUSR1)
+            while self.said(name).count("on their way") == reports:
+                pass
+
+    def leave_to_successor(self, server, messages, received):
+        """A bridge is killed with messages in the ring that a program has not taken."""
+        bridge = self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
+        program = self.start(TOOL, "recv", "b.0")
+        self.await_stream(server)
+        self.publish(server, b"taken")
+        self.assertEqual(program.line(), "taken")
+        self.await_counts(bridge, "b", "received 1, on their way 0 and 0")
+        program.send_signal(signal.SIGSTOP)
+        self.publish(server, *messages)
+        self.await_counts(bridge, "b", f"received {received + 1}, on their way 0 and {len(messages)}")
+        for killed in (bridge, program):
+            self.kill(killed)
 
 
 class Stream(CarryTest):
@@ -116,23 +166,40 @@ class Stream(CarryTest):
         self.await_said("b", "connected to")
         self.await_stream(server)
         headers = b"NATS/1.0\r\nStatus: 100\r\nNats-Last-Consumer: 1000\r\n\r\n"
-        with socket.create_connection(("localhost", server.port)) as client:
-            client.sendall(b'CONNECT {"headers":true,"verbose":false}\r\n')
-            client.sendall(b"HPUB x %d %d\r\n%s\r\n" % (len(headers), len(headers), headers))
-            client.sendall(b"PUB x 5\r\nafter\r\nPING\r\n")
-            self.assertEqual(self.receive("b", 2), [b"", b"after"])
+        self.talk(server, b"HPUB x %d %d\r\n%s\r\nPING\r\n" % (len(headers), len(headers), headers), b"PONG")
+        self.publish(server, b"after")
+        self.assertEqual(self.receive("b", 2), [b"", b"after"])
 
-    def await_stream(self, server):
-        """Asks until the bridge has made it."""
-        with socket.create_connection(("localhost", server.port)) as client, client.makefile("rwb") as lines:
-            lines.write(b'CONNECT {"verbose":false}\r\nSUB answer 1\r\n')
-            answer = b""
-            while b"stream_info_response" not in answer or b'"error"' in answer:
-                lines.write(b"PUB $JS.API.STREAM.INFO.S answer 0\r\n\r\n")
-                lines.flush()
-                while not lines.readline().startswith(b"MSG "):
-                    pass
-                answer = lines.readline()
+    def test_a_stream_that_is_made_anew(self):
+        """Its numbers begin anew, and none of its messages is taken for one of before."""
+        server = self.server()
+        self.pair("b")
+        bridge = self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
+        self.await_stream(server)
+        self.publish(server, b"1", b"2")
+        self.assertEqual(self.receive("b", 2), [b"1", b"2"])
+        self.await_counts(bridge, "b", "received 2, on their way 0 and 0")
+        self.make_anew(server)
+        self.publish(server, b"3")
+        self.assertEqual(self.receive("b", 1), [b"3"])
+        self.assertIn("stream S was made anew", self.said("b"))
+
+    def test_a_stream_that_is_made_anew_while_no_bridge_is_there(self):
+        server = self.server()
+        self.pair("b")
+        self.leave_to_successor(server, (b"1", b"2"), 2)
+        self.make_anew(server)
+        self.publish(server, b"3", b"4", b"5")
+        self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
+        self.assertEqual(self.receive("b", 3), [b"3", b"4", b"5"])
+
+    def test_a_smaller_window_than_the_predecessors(self):
+        server = self.server()
+        self.pair("b")
+        messages = [b"%d" % i for i in range(300)]
+        self.leave_to_successor(server, messages, 300)
+        self.bridge("b", server, "--receive", "x", "--receive-stream", "S", "--window=16")
+        self.assertEqual(self.receive("b", 300), messages)
 
     def test_told_to_end_without_a_server(self):
         server = self.server()
@@ -144,7 +211,7 @@ class Stream(CarryTest):
         sender.stdin.write("is on its way\n")
         sender.stdin.close()
         sender.stdin = None
-        self.await_unanswered(bridge)
+        self.await_counts(bridge, "a", "on their way 1 and 0")
         bridge.end()
         server.process.send_signal(signal.SIGCONT)
         self.assertEqual(bridge.returncode, 1, self.said("a"))
@@ -153,14 +220,6 @@ class Stream(CarryTest):
         self.pair("b")
         self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
         self.assertEqual(self.receive("b", 2), [b"arrives", b"is on its way"])
-
-    def await_unanswered(self, bridge):
-        """Asks the bridge until it has a datagram on its way."""
-        while "on their way 1 and 0" not in self.said("a"):
-            reports = self.said("a").count("on their way")
-            bridge.send_signal(signal.SIGUSR1)
-            while self.said("a").count("on their way") == reports:
-                pass
 
 
 class Newest(CarryTest):
@@ -208,6 +267,16 @@ class Sizes(CarryTest):
         self.assertEqual(self.receive("b", 2), [b"1", b"3"])
         self.assertEqual(self.counts(receives, "b")[9], 1)
         self.assertIn("a message of 10000 bytes is dropped", self.said("b"))
+
+
+    def test_longer_than_the_channel_takes_before_a_kill(self):
+        """It had no place in the ring, and is not taken for one that had."""
+        server = self.server()
+        self.dataport = "8K"
+        self.pair("b")
+        self.leave_to_successor(server, (b"1", b"2" * 10000, b"3"), 2)
+        self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
+        self.assertEqual(self.receive("b", 2), [b"1", b"3"])
 
 
 class Trust(CarryTest):
@@ -260,6 +329,16 @@ class Trust(CarryTest):
         (self.directory / "password").write_text("other\n")
         self.is_refused(server, "--user", "guest", "--password-file", self.file("password"))
 
+    def test_a_subject_that_is_not_permitted(self):
+        """The server says so for each datagram, and the bridge once a second."""
+        server = self.server('authorization { users: [{ user: u, password: p, permissions: { publish: "y" } }] }\n')
+        (self.directory / "password").write_text("p\n")
+        self.pair("a")
+        bridge = self.bridge("a", server, "--send", "x", "--user", "u", "--password-file", self.file("password"))
+        self.send("a", *(b"%d" % i for i in range(1000)))
+        self.await_said("a", 'the NATS server says: Permissions Violation for Publish to "x"')
+        self.end_bridge(bridge, "a")
+        self.assertLess(self.said("a").count("Permissions Violation"), 100)
 
     def test_credentials(self):
         """Of an operator's account, as a cluster of many tenants has them."""
