@@ -23,6 +23,7 @@
 #define TURNS_OF_A_LOOK 16  /* before sockets are looked at */
 #define LOOKS_OF_A_WAKE 16  /* before the peer is looked after */
 #define EVENTS_OF_A_LOOK 64
+#define RETRY_MS 100        /* after a client that could not be accepted */
 #define PAUSE_NS 1000000000 /* after a peer that broke the protocol: it may come again at once, and for ever */
 #define STILL_RUNNING (-1)
 
@@ -46,6 +47,8 @@ struct forwarder {
     bool full;               /* the ring had no room */
     size_t untold;           /* bytes in the ring of which the peer was not told */
     int64_t paused_until_ns; /* 0: not paused */
+    bool starved;            /* a client waits that could not be accepted */
+    int64_t quiet_until_ns;  /* ... of which this was said */
     int status;              /* STILL_RUNNING, or how the forwarder ends */
 };
 
@@ -222,21 +225,40 @@ static bool send_frames(struct forwarder *forwarder)
     return sent;
 }
 
+/* The client stays in the queue, of which the epoll does not tell again. */
+static void cannot_accept(struct forwarder *forwarder, const struct listener *listener, int error)
+{
+    const int64_t now = now_ns();
+    char text[ADDRESS_TEXT_BYTES];
+
+    forwarder->starved = true;
+    if (now < forwarder->quiet_until_ns)
+        return;
+    forwarder->quiet_until_ns = now + PAUSE_NS;
+    message("cannot accept a client at %s for now: %s", address_format(text, &listener->rule->address),
+            error_reason(error));
+}
+
 /* Lets clients in while there is room. The others wait in the queue of the listening socket. */
 static void accept_clients(struct forwarder *forwarder)
 {
     const struct rules *rules = forwarder->config.rules;
 
+    forwarder->starved = false;
     for (size_t i = 0; i < rules->num_listens; i++) {
         struct listener *listener = &forwarder->listeners[i];
 
         while (listener->ready && joints_have_room(&forwarder->joints)) {
             int fd = accept4(listener->rule->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
-            if (fd >= 0)
+            if (fd >= 0) {
                 joints_take_client(&forwarder->joints, fd, listener->rule);
-            else if (errno != ECONNABORTED && errno != EINTR)
+            } else if (errno == EAGAIN) {
                 listener->ready = false;
+            } else if (errno != ECONNABORTED && errno != EINTR) {
+                cannot_accept(forwarder, listener, errno);
+                break;
+            }
         }
     }
 }
@@ -304,6 +326,8 @@ static int prepare_to_sleep(struct forwarder *forwarder)
     }
     if (paused)
         return poll_until_ms(forwarder->paused_until_ns / 1000000 + 1, now_ms());
+    if (forwarder->starved && (timeout_ms < 0 || timeout_ms > RETRY_MS))
+        timeout_ms = RETRY_MS;
     return ready ? 0 : timeout_ms;
 }
 

@@ -90,6 +90,13 @@ static void enter_row(struct joint *joint)
     joints->last = joint;
 }
 
+/* Other processes may have standard input and output open, too, and until none has the epoll would go on with them. */
+static void unwatch_standard(const struct joint *joint)
+{
+    (void)epoll_ctl(joint->joints->epoll, EPOLL_CTL_DEL, joint->socket.in, NULL);
+    (void)epoll_ctl(joint->joints->epoll, EPOLL_CTL_DEL, joint->socket.out, NULL);
+}
+
 /* Ends a joint; its flow goes on until the peer has heard of that. */
 static void end_joint(struct joint *joint, uint32_t reason)
 {
@@ -99,6 +106,7 @@ static void end_joint(struct joint *joint, uint32_t reason)
     if (joint == joints->standard) {
         joints->standard_is_over = true;
         joints->standard_reason = reason;
+        unwatch_standard(joint);
     }
     local_socket_close(&joint->socket, reason != 0);
     joints->memory_left += joint->window;

@@ -5,6 +5,7 @@ import array
 import hashlib
 import os
 import random
+import resource
 import signal
 import socket
 import struct
@@ -338,6 +339,18 @@ class Neighbours(ForwardTest):
             except ConnectionResetError:
                 continue
         greeter.join()
+
+
+    def test_a_client_waits_for_a_descriptor(self):
+        """None is left for a while; it is served then, without another client."""
+        listens, _, server, line = self.tcp_link()
+        self.pass_both_ways(self.connect(line), self.accept(server))
+        limit, most = resource.prlimit(listens.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(listens.pid, resource.RLIMIT_NOFILE, (3, most))
+        client = self.connect(line)
+        self.assertIn("cannot accept a client at 127.0.0.1:", listens.stderr.readline())
+        resource.prlimit(listens.pid, resource.RLIMIT_NOFILE, (limit, most))
+        self.pass_both_ways(client, self.accept(server))
 
 
 class Standard(ForwardTest):
