@@ -15,6 +15,7 @@
 #define REQUEST_MS 5000
 #define PING_MS 10000 /* twice without an answer: the connection is dead */
 #define PENDING_BYTES (8 << 20)
+#define MOST_MISUNDERSTANDINGS 3
 #define QUIET_NS ((int64_t)1000000000) /* between two complaints of a kind */
 
 /* --- complaints --- */
@@ -191,8 +192,8 @@ int server_open(struct server *server, const struct bridge_config *config, int w
     return -1;
 }
 
-/* Whether another attempt is of no use. A handshake also fails while a server goes down, so what has worked is tried
- * again. */
+/* Whether another attempt is of no use. A handshake also fails while a server goes down, so one that makes no sense is
+ * tried again: a few times, and for ever if it has worked. */
 static bool is_final(const struct server *server, natsStatus status)
 {
     switch (status) {
@@ -208,7 +209,7 @@ static bool is_final(const struct server *server, natsStatus status)
     case NATS_NOT_PERMITTED:
         return true;
     default:
-        return atomic_load(&server->connects) == 0;
+        return atomic_load(&server->connects) == 0 && server->misunderstandings >= MOST_MISUNDERSTANDINGS;
     }
 }
 
@@ -253,6 +254,7 @@ int server_connect(struct server *server)
         return refuse(server, status);
     atomic_store(&server->closed, false);
     status = natsConnection_Connect(&server->connection, server->options);
+    server->misunderstandings = status == NATS_OK || status == NATS_NO_SERVER ? 0 : server->misunderstandings + 1;
     if (is_final(server, status))
         return refuse(server, status);
     (void)jsOptions_Init(&streams);

@@ -20,6 +20,7 @@ struct server {
     atomic_bool closed;    /**< the library has given up: server_connect() begins anew */
     int64_t again_ns;      /* not before this */
     int attempts;          /* in a row that failed */
+    int misunderstandings; /* ... with a server that was there */
 };
 
 /** Makes ready to connect. 0, or -1 after a message. */

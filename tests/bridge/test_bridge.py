@@ -17,6 +17,13 @@ from rounds import choose
 NUMBERS = choose(100_000, 1_000_000)
 
 
+class FakeServer:
+    """Where the test itself listens."""
+
+    def __init__(self, port):
+        self.url = f"nats://localhost:{port}"
+
+
 class CarryTest(BridgeTest):
     def run_tool(self, *arguments, data=b""):
         done = subprocess.run([TOOL, *arguments], input=data, capture_output=True, timeout=PATIENCE)
@@ -321,6 +328,24 @@ class Trust(CarryTest):
         own = ("--tls-cert", self.file("client.pem"), "--tls-key", self.file("client.key"))
         self.carries(server, "--tls-ca", self.file("ca.pem"), *own)
         self.is_refused(server, *own)  # the authority is none of the system's
+
+    def test_a_server_that_dies_while_it_greets(self):
+        """It is no reason to give up: the next attempt succeeds."""
+        with socket.create_server(("localhost", 0)) as listener:
+            port = listener.getsockname()[1]
+            self.pair("a")
+            self.bridge("a", FakeServer(port), "--send", "x")
+            for answer in (b"", b"", b"PONG\r\n"):
+                client = listener.accept()[0]
+                client.sendall(b'INFO {"server_id":"S","version":"2.9.0","max_payload":1048576,"headers":true}\r\n')
+                with client.makefile("rb") as lines:
+                    while not lines.readline().startswith(b"PING"):
+                        pass
+                client.sendall(answer)
+                if not answer:
+                    client.close()
+            self.await_said("a", f"connected to nats://localhost:{port}")
+            client.close()
 
     def test_password(self):
         server = self.server("authorization { user: guest, password: secret }\n")
