@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -98,29 +97,18 @@ static int begin_file(struct capture_writer *writer, int fd, const char *file, s
     return -1;
 }
 
-/* Whether there is an older recording. What is before standard output's place stays in any case. */
-static bool holds_something(int fd)
-{
-    struct stat about;
-
-    return fd != STDOUT_FILENO && fstat(fd, &about) == 0 && about.st_size > 0;
-}
-
-/* Receives as long as there is something, and writes it before it waits. */
+/* Receives as long as there is something, and writes it before it waits. An older recording stays until somebody comes.
+ */
 static int record_messages(crossvm_channel_t *channel, const struct record_request *request, int fd,
                            struct capture_writer *writer)
 {
     const size_t max_bytes = crossvm_channel_max_message(channel);
     crossvm_deadline_t deadline = deadline_after(request->choice.seconds);
-    bool keeps = holds_something(fd); /* until somebody comes */
-    int error;
+    int error = crossvm_channel_connect(channel, deadline);
 
-    if (!keeps && begin_file(writer, fd, request->file, max_bytes))
-        return STATUS_ERROR;
-    error = crossvm_channel_connect(channel, deadline);
     if (error)
         return signaled ? STATUS_OK : channel_error(error);
-    if (keeps && begin_file(writer, fd, request->file, max_bytes))
+    if (begin_file(writer, fd, request->file, max_bytes))
         return STATUS_ERROR;
     for (uint64_t count = 0; count < request->count && !signaled;) {
         const void *data;
@@ -143,22 +131,27 @@ static int record_messages(crossvm_channel_t *channel, const struct record_reque
     return STATUS_OK;
 }
 
-static int record_to(int fd, const struct record_request *request)
+static int record_to(int fd, crossvm_channel_t *channel, const struct record_request *request)
 {
-    crossvm_channel_t *channel = channel_open(&request->choice);
     struct capture_writer writer = {.fd = fd};
     int status = STATUS_ERROR;
 
-    if (!channel)
-        return STATUS_ERROR;
     catch_signals(&signaled);
     if (confine_to_end(request->no_sandbox) == 0)
         status = record_messages(channel, request, fd, &writer);
     if (writer.used && capture_flush(&writer))
         status = STATUS_ERROR;
     capture_writer_free(&writer);
-    channel_close(channel);
     return status;
+}
+
+/* Opens a file to write, or makes it. -1 with errno. */
+static int open_or_make(const char *file, bool *made)
+{
+    int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+    *made = fd >= 0;
+    return fd < 0 && errno == EEXIST ? open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666) : fd;
 }
 
 int cmd_record(int argc, char **argv)
@@ -182,16 +175,23 @@ int cmd_record(int argc, char **argv)
         .children = (const struct argp_child[]){{&channel_argp, 0, NULL, 0}, {0}},
     };
     struct record_request request = {.choice = CHANNEL_CHOICE(CROSSVM_CHANNEL_DATAGRAM), .count = UINT64_MAX};
-    int fd = STDOUT_FILENO, status;
+    int fd = STDOUT_FILENO, status = STATUS_ERROR;
+    crossvm_channel_t *channel;
+    bool made = false;
 
     command_line_parse(&record_argp, 0, argc, argv, &request);
     if (strcmp(request.file, "-") != 0)
-        fd = open(request.file, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        fd = open_or_make(request.file, &made);
     if (fd < 0) {
         message("cannot write %s: %s", request.file, error_reason(errno));
         return STATUS_ERROR;
     }
-    status = record_to(fd, &request);
+    channel = channel_open(&request.choice);
+    if (channel)
+        status = record_to(fd, channel, &request);
+    else if (made)
+        (void)unlink(request.file);
+    channel_close(channel);
     if (fd != STDOUT_FILENO)
         close(fd);
     return status;

@@ -125,9 +125,16 @@ class RecordTest(Recorder):
         self.end(send)
         self.file.unlink()
         waiting = self.start("record", "link.0", str(self.file))
-        self.await_size(24)
+        self.await_size(0)
         self.assertEqual(0, self.end(waiting, signal.SIGTERM))
-        self.assertEqual([], parse(self.file.read_bytes()))
+        self.assertEqual(b"", self.file.read_bytes())
+
+    def test_no_connection_leaves_no_file(self):
+        self.run_tool("record", "other", str(self.file), status=2)
+        self.assertFalse(self.file.exists())
+        self.file.write_bytes(b"older")
+        self.run_tool("record", "other", str(self.file), status=2)
+        self.assertEqual(b"older", self.file.read_bytes())
 
     def test_a_full_disk(self):
         """The file may grow to a limit; what is in it is whole."""
