@@ -424,6 +424,21 @@ static void breaches_are_found(void **state)
     }
 }
 
+/* The longest name, and one more. */
+static void names_of_targets_have_a_length(void **state)
+{
+    uint8_t frame[16 + FRAME_TARGET_BYTES] = FRAME(FRAME_OPEN, 0, 0, 1, 0, 0, 0, 9, 0, 0, 0);
+
+    (void)state;
+    memset(frame + 16, 't', FRAME_TARGET_BYTES);
+    greet();
+    assert_int_equal(protocol_receive(&ends[0], frame, sizeof(frame), &event), -EPROTO);
+    assert_non_null(strstr(ends[0].reason, "too long"));
+    assert_int_equal(protocol_receive(&ends[0], frame, sizeof(frame) - 1, &event), 0);
+    assert_int_equal(event.type, PROTOCOL_OPENED);
+    assert_int_equal(strlen(event.target), FRAME_TARGET_BYTES - 1);
+}
+
 static void what_follows_the_end_is_a_breach(void **state)
 {
     static const uint8_t data[] = FRAME(FRAME_DATA, 1, 0, 'x'), end[] = FRAME(FRAME_END, 1, 0);
@@ -501,10 +516,12 @@ static void frames_are_as_specified(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_flow_lives_and_ends),      TEST(a_target_is_refused),     TEST(a_window_holds_up_one_flow),
-        TEST(packets_cost_more),          TEST(closing_crosses_data),    TEST(as_many_as_the_peer_takes),
-        TEST(any_story_is_understood),    TEST(breaches_are_found),      TEST(what_follows_the_end_is_a_breach),
-        TEST(the_first_frame_is_a_hello), TEST(frames_are_as_specified),
+        TEST(a_flow_lives_and_ends),          TEST(a_target_is_refused),
+        TEST(a_window_holds_up_one_flow),     TEST(packets_cost_more),
+        TEST(closing_crosses_data),           TEST(as_many_as_the_peer_takes),
+        TEST(any_story_is_understood),        TEST(breaches_are_found),
+        TEST(names_of_targets_have_a_length), TEST(what_follows_the_end_is_a_breach),
+        TEST(the_first_frame_is_a_hello),     TEST(frames_are_as_specified),
     };
 
     return cmocka_run_group_tests_name("protocol", tests, NULL, NULL);

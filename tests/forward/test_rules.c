@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
 #include <string.h>
 
 #include "../../src/forward/rules.h"
@@ -130,7 +131,7 @@ static void what_is_allowed(void **state)
 {
     static const char *const wrong[] = {"", "ssh", "ssh=", "=22", "22=23", "a=b=22", "23=/path", "ssh=25", "22"};
     static struct rules rules;
-    char reason[RULES_REASON_BYTES];
+    char reason[RULES_REASON_BYTES], text[32];
 
     (void)state;
     assert_true(rules_add_allowed(&rules, "22", reason));
@@ -149,6 +150,11 @@ static void what_is_allowed(void **state)
             fail_msg("\"%s\" is taken", wrong[i]);
     }
     assert_int_equal(rules.num_allowed, 4);
+    for (unsigned int i = 0; rules.num_allowed < RULES_MOST; i++) {
+        (void)snprintf(text, sizeof(text), "name-%u=22", i);
+        assert_true(rules_add_allowed(&rules, text, reason));
+    }
+    assert_false(rules_add_allowed(&rules, "one-more=22", reason));
 }
 
 int main(void)

@@ -3,6 +3,7 @@
 
 import array
 import hashlib
+import math
 import os
 import random
 import resource
@@ -11,6 +12,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 import unittest
 
 from forwarding import PATIENCE, TOOL, ForwardTest, connect_to, receive, receive_all
@@ -162,6 +164,17 @@ class Ends(ForwardTest):
             'crossvm: the other end of connection "link.0" does not allow target "other": it needs the option --allow '
             "for it\n",
         )
+
+    def test_refusals_are_told_once_a_second(self):
+        """Clients can ask as often as they like."""
+        self.forward(1, "--allow", "22")
+        listens = self.forward(0, "-L", "0:other")
+        line = listens.line()
+        began = time.monotonic()
+        for _ in range(50):
+            self.assert_refused(line)
+        said = listens.end()[1].count("does not allow")
+        self.assertIn(said, range(1, 2 + math.ceil(time.monotonic() - began)))
 
     def test_a_target_that_is_dead(self):
         listens, _, server, line = self.tcp_link()
