@@ -12,3 +12,10 @@ endforeach()
 add_executable(test_channel_watch ${CMAKE_CURRENT_LIST_DIR}/test_channel_watch.c)
 target_link_libraries(test_channel_watch PRIVATE channel_fixture crossvm_top)
 add_test(NAME unit/channel-watch COMMAND test_channel_watch)
+
+# What is made of it
+foreach(name observed rates)
+    add_unit_test(${name} ${CMAKE_CURRENT_LIST_DIR}/test_${name}.c)
+    target_link_libraries(test_${name} PRIVATE crossvm_top)
+endforeach()
+target_link_options(test_observed PRIVATE -Wl,--wrap=connect)
