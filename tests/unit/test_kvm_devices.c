@@ -107,6 +107,9 @@ static void numbers_are_given_out_once(void **state)
     }
     assert_int_equal(num, platform_spare_irqs);
     assert_false(given[platform_console_irq]);
+    kvm_vm_destroy(&vm);
+    assert_int_equal(kvm_irq_allocate(), -1); /* it is gone */
+    assert_int_equal(create_vm(NULL), 0);
 }
 
 /* --- doorbells and messages --- */
@@ -420,6 +423,24 @@ static void bytes_that_come_back_wait_in_their_order(void **state)
     assert_int_equal(serial_load(5, 1), 0x60);
 }
 
+/* Nobody takes what it sends, here, since the VM does not run. The port says so, and a guest that sends all the same
+ * loses bytes. */
+static void a_console_that_is_full(void **state)
+{
+    enum { OUTPUT = 65536, READY = 0x20 };
+
+    (void)state;
+    assert_int_equal(kvm_console_create(&vm, -1, STDOUT_FILENO), 0);
+    for (int i = 0; i < OUTPUT; i++) {
+        assert_int_equal(serial_load(5, 1) & READY, READY);
+        serial_store(0, 1, 'x');
+    }
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(serial_load(5, 1) & READY, 0);
+        serial_store(0, 1, 'y');
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -439,6 +460,7 @@ int main(void)
         IN_VM(accesses_that_are_not_of_one_bar_go_below),
         IN_VM(the_serial_port_answers_a_driver_that_probes),
         IN_VM(bytes_that_come_back_wait_in_their_order),
+        IN_VM(a_console_that_is_full),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -466,6 +466,37 @@ static void an_access_is_done_again_on_memory_mapped_meanwhile(void **state)
     assert_int_equal(kvm_test_fault(vcpu, WINDOW + 4, 4, true, 0, &value), FAULT_RESTART);
     assert_int_equal(value, 0);
     assert_int_equal(snapshot().memslots, 1);
+    assert_int_equal(map_frame_alloc_reservation(&vm, reservation), -1); /* these frames stay */
+    assert_int_equal(snapshot().memslots, 1);
+}
+
+/* As of a handler that has mapped memory for the whole of what was asked for. */
+static void what_is_done_again_stays_within_its_memory(void **state)
+{
+    const seL4_CapRights_t rights[] = {seL4_CanRead, seL4_NoRights};
+    seL4_CPtr frames[2];
+    struct page_rights pages = {.frames = frames, .rights = rights};
+    struct access access = {.result = FAULT_RESTART};
+    vm_memory_reservation_t *reservation;
+    uint64_t value;
+    uint8_t *memory;
+
+    (void)state;
+    assert_int_equal(kvm_frames_create("test", 2, seL4_PageBits, frames, NULL), 0);
+    memory = kvm_frames_map(frames, 2);
+    assert_non_null(memory);
+    reservation = vm_reserve_memory_at(&vm, WINDOW, 2 << 12, note_access, &access);
+    assert_int_equal(vm_map_reservation(&vm, reservation, frame_with_rights, &pages), 0);
+    memory[4] = 0x11;
+    memory[5] = 0x22;
+    assert_int_equal(kvm_test_fault(vcpu, WINDOW + 5, 1, true, 0, &value), FAULT_RESTART);
+    assert_int_equal(value, 0x22);
+    assert_int_equal(kvm_test_fault(vcpu, WINDOW + 5, 1, false, 0x33, NULL), FAULT_ERROR); /* it may only be read */
+    assert_int_equal(memory[5], 0x22);
+    assert_int_equal(kvm_test_fault(vcpu, WINDOW + 4092, 8, true, 0, &value), FAULT_ERROR); /* across its end */
+    assert_int_equal(lines_logged, 4);
+    kvm_frames_unmap(memory, frames, 2);
+    kvm_frames_free(frames, 2);
 }
 
 int main(void)
@@ -492,6 +523,7 @@ int main(void)
         IN_VM(memory_of_huge_pages_is_not_imported),
         IN_VM(an_allocated_frame_is_the_guests_and_ours),
         IN_VM(an_access_is_done_again_on_memory_mapped_meanwhile),
+        IN_VM(what_is_done_again_stays_within_its_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,6 +123,8 @@ static void wrong_calls(void **state)
     d.num_frames = 3;
     d.size = 0x2ffd; /* three frames whose size is no power of two */
     refused(f, c, 1, "not 3 frames");
+    d.size = 0x3001; /* and one byte behind them */
+    refused(f, c, 1, "not 3 frames");
     d.size = SIZE_MAX;
     refused(f, c, 1, "not 3 frames");
     d.size = (size_t)3 << 62; /* 3 frames of 2^62 bytes */
@@ -172,6 +174,19 @@ static void consuming(void **state)
     assert_int_equal(log_take(), 0);
 }
 
+/* As where one notification stands for several connections. */
+static void a_number_of_two_connections(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_handle_t connections[] = {{.consume_id = 1, .connection_name = "one"},
+                                      {.consume_id = 1, .connection_name = "another"}};
+
+    assert_int_equal(init(f, connections, 2), 0);
+    consume_connection_event(&f->vm, 1, true);
+    assert_int_equal(page_word(crossvm_find(&f->vm, "one"), CROSSVM_REG_COUNT), 1);
+    assert_int_equal(page_word(crossvm_find(&f->vm, "another"), CROSSVM_REG_COUNT), 1);
+}
+
 static void consuming_for_a_vm_without_connections(void **state)
 {
     struct fixture *f = *state;
@@ -201,6 +216,18 @@ static void many_calls(void **state)
     assert_null(crossvm_find(&f->vm, "connector-41"));
 }
 
+/* A connection without a name leaves it to one that is given it, also to a later one. */
+static void the_default_name_can_be_given(void **state)
+{
+    struct fixture *f = *state;
+    crossvm_handle_t connections[] = {{.consume_id = 1}, {.consume_id = 2, .connection_name = "connector"}};
+
+    assert_int_equal(init(f, connections, 2), 0);
+    consume_connection_event(&f->vm, 2, true);
+    assert_int_equal(page_word(crossvm_find(&f->vm, "connector"), CROSSVM_REG_COUNT), 1);
+    assert_int_equal(page_word(crossvm_find(&f->vm, "connector-2"), CROSSVM_REG_COUNT), 0);
+}
+
 static void names_of_48_bytes_and_more(void **state)
 {
     struct fixture *f = *state;
@@ -216,10 +243,16 @@ static void names_of_48_bytes_and_more(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FIXTURE_TEST(first_generation), FIXTURE_TEST(second_generation),
-        FIXTURE_TEST(events_only),      FIXTURE_TEST(wrong_calls),
-        FIXTURE_TEST(consuming),        FIXTURE_TEST(consuming_for_a_vm_without_connections),
-        FIXTURE_TEST(many_calls),       FIXTURE_TEST(names_of_48_bytes_and_more),
+        FIXTURE_TEST(first_generation),
+        FIXTURE_TEST(second_generation),
+        FIXTURE_TEST(events_only),
+        FIXTURE_TEST(wrong_calls),
+        FIXTURE_TEST(consuming),
+        FIXTURE_TEST(a_number_of_two_connections),
+        FIXTURE_TEST(consuming_for_a_vm_without_connections),
+        FIXTURE_TEST(many_calls),
+        FIXTURE_TEST(the_default_name_can_be_given),
+        FIXTURE_TEST(names_of_48_bytes_and_more),
     };
 
     return cmocka_run_group_tests_name("short_interface", tests, NULL, NULL);
