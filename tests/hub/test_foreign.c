@@ -369,6 +369,8 @@ static void eventfds_are_told_from_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(eventfds_are_told_from_others), /* before those that hang without that */
+        cmocka_unit_test(programs_do_not_inherit_what_comes),
         cmocka_unit_test(comes_with_a_message),
         cmocka_unit_test(comes_behind_others),
         cmocka_unit_test(comes_to_a_door_that_is_taken),
@@ -376,8 +378,6 @@ int main(void)
         cmocka_unit_test(comes_to_dma_map),
         cmocka_unit_test(comes_beside_a_vmm),
         cmocka_unit_test(keeps_the_door_shut),
-        cmocka_unit_test(programs_do_not_inherit_what_comes),
-        cmocka_unit_test(eventfds_are_told_from_others),
     };
     int failed;
 

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,10 +125,33 @@ static void each_call_fails(void **state)
     assert_int_equal(rmdir(folder), 0);
 }
 
+static int fail_to_begin(void)
+{
+    return -1;
+}
+
+/* A thread that could not be confined does not serve, and the program ends as by a signal. */
+static void a_thread_that_cannot_begin(void **state)
+{
+    static const struct timespec now = {0};
+    struct hub *hub = hub_create("/tmp", false);
+    sigset_t set;
+
+    (void)state;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    assert_int_equal(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+    assert_non_null(hub);
+    assert_int_equal(hub_start(hub, fail_to_begin), 0);
+    hub_destroy(hub); /* waits for the thread */
+    assert_int_equal(sigtimedwait(&set, NULL, &now), SIGTERM);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_call_fails),
+        cmocka_unit_test(a_thread_that_cannot_begin),
     };
 
     return cmocka_run_group_tests_name("shortages", tests, NULL, NULL);
