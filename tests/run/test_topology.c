@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Topology files: what is wrong with them is said with file, line and path; and what is right becomes devices.
- * Arguments: the tool, and the folder of crossvm-vm. */
+ * Arguments: the tool, and crossvm-vm. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <jansson.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -542,7 +543,7 @@ int main(int argc, char **argv)
 
     if (argc != 3)
         return 1;
-    (void)snprintf(path, sizeof(path), "%s:/usr/bin:/bin", argv[2]);
+    (void)snprintf(path, sizeof(path), "%s:/usr/bin:/bin", dirname(argv[2]));
     (void)setenv("PATH", path, 1);
     tool = argv[1];
     return cmocka_run_group_tests_name("topology", tests, NULL, NULL);
