@@ -2,7 +2,8 @@
 /*
  * make-call PID THREAD: lets a thread of a process open a file, as the code of an attacker would: at its next system
  * call it makes this one instead. THREAD is the thread's name; it has to be confined already, or this program waits
- * until it is. With a third argument, whatever that is, it does not wait.
+ * until it is. With a third argument, at-once, it does not wait; with another one, socket, the thread makes a socket of
+ * IP, since some may open files.
  */
 #include <dirent.h>
 #include <elf.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -105,8 +107,16 @@ static int stop_at_call(pid_t thread)
     }
 }
 
-/* Makes the system call another one: openat() of a path that is NULL, which opens nothing. */
-static int change_call(pid_t thread)
+struct call {
+    int number;
+    unsigned long long arguments[4];
+};
+
+static const struct call opening = {SYS_openat, {(unsigned long long)AT_FDCWD}}; /* of no path, which opens nothing */
+static const struct call socket_making = {SYS_socket, {AF_INET, SOCK_STREAM}};
+
+/* Makes the system call another one. */
+static int change_call(pid_t thread, const struct call *call)
 {
     struct user_regs_struct regs;
     struct iovec part = {&regs, sizeof(regs)};
@@ -114,15 +124,15 @@ static int change_call(pid_t thread)
     if (ptrace(PTRACE_GETREGSET, thread, NT_PRSTATUS, &part))
         return -1;
 #if defined(__x86_64__)
-    regs.orig_rax = SYS_openat;
-    regs.rdi = (unsigned long long)AT_FDCWD;
-    regs.rsi = regs.rdx = regs.r10 = 0;
+    regs.orig_rax = (unsigned long long)call->number;
+    regs.rdi = call->arguments[0];
+    regs.rsi = call->arguments[1];
+    regs.rdx = call->arguments[2];
+    regs.r10 = call->arguments[3];
 #else
-    int call = SYS_openat;
-    struct iovec number = {&call, sizeof(call)};
+    struct iovec number = {(void *)&call->number, sizeof(call->number)};
 
-    regs.regs[0] = (unsigned long long)AT_FDCWD;
-    regs.regs[1] = regs.regs[2] = regs.regs[3] = 0;
+    memcpy(regs.regs, call->arguments, sizeof(call->arguments));
     if (ptrace(PTRACE_SETREGSET, thread, NT_ARM_SYSTEM_CALL, &number))
         return -1;
 #endif
@@ -131,20 +141,22 @@ static int change_call(pid_t thread)
 
 int main(int argc, char **argv)
 {
+    const char *way = argc > 3 ? argv[3] : "";
+    int at_once = strcmp(way, "at-once") == 0, makes_socket = strcmp(way, "socket") == 0;
     pid_t thread;
 
-    if (argc < 3) {
-        (void)fprintf(stderr, "usage: make-call PID THREAD [AT-ONCE]\n");
+    if (argc < 3 || argc > 4 || (argc == 4 && !at_once && !makes_socket)) {
+        (void)fprintf(stderr, "usage: make-call PID THREAD [at-once | socket]\n");
         return EXIT_FAILURE;
     }
-    while (!(thread = find_thread(argv[1], argv[2])) || (argc == 3 && !is_confined(argv[1], thread))) {
+    while (!(thread = find_thread(argv[1], argv[2])) || (!at_once && !is_confined(argv[1], thread))) {
         if (kill((pid_t)strtol(argv[1], NULL, 10), 0))
             return fail("the process is gone");
         usleep(10000);
     }
     if (stop_at_call(thread))
         return fail("cannot stop it");
-    if (change_call(thread))
+    if (change_call(thread, makes_socket ? &socket_making : &opening))
         return fail("cannot change its registers");
     return ptrace(PTRACE_DETACH, thread, 0, 0) ? fail("cannot let it go on") : EXIT_SUCCESS;
 }

@@ -20,6 +20,7 @@ import unittest
 from prometheus_client.parser import text_string_to_metric_families
 
 TOOL = os.environ["CROSSVM_TOOL"]
+MAKE_CALL = os.environ["CROSSVM_MAKE_CALL"]
 PATIENCE = 300  # seconds; bounds a hang only
 
 
@@ -122,6 +123,15 @@ class TopTest(unittest.TestCase):
         self.assertIn("\nNoNewPrivs:\t1\n", status)
         capabilities = int(re.search(r"^CapPrm:\t(\w+)$", status, re.M).group(1), 16)
         self.assertEqual(0, capabilities & ~0x2)  # root may still reach sockets of other users: CAP_DAC_OVERRIDE
+
+    def test_no_way_out(self):
+        """Who looks on makes sockets of this machine alone."""
+        self.pair("link")
+        for arguments in (("top", "-i0.1"), ("ls", "--watch", "-i0.1")):
+            program = self.start(*arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            subprocess.run([MAKE_CALL, str(program.pid), "crossvm", "socket"], check=True, timeout=PATIENCE)
+            self.assertEqual(-signal.SIGSYS, program.wait(PATIENCE))
+            self.assertIn("the thread main made the system call socket", program.stderr.read())
 
     def test_pattern_and_order(self):
         for name in ("one", "two", "three"):
