@@ -216,16 +216,19 @@ int address_listen(struct address *address)
     return fd;
 }
 
-int address_connect(const struct address *address)
+int address_connect(const struct address *address, bool *connecting)
 {
-    int fd = open_socket(address);
+    int fd = open_socket(address), result;
 
     if (fd < 0)
         return -1;
     address_set_up(fd, address->socket.any.sa_family);
-    if (connect(fd, &address->socket.any, address->length) && errno != EINPROGRESS)
-        return close_with_error(fd);
-    return fd;
+    result = connect(fd, &address->socket.any, address->length);
+    /* A server of this machine has answered while the call ran, and only another call tells. */
+    if (result && errno == EINPROGRESS)
+        result = connect(fd, &address->socket.any, address->length);
+    *connecting = result && errno == EALREADY;
+    return result && !*connecting ? close_with_error(fd) : fd;
 }
 
 void address_set_up(int fd, int family)

@@ -47,8 +47,11 @@ const char *address_format(char buffer[ADDRESS_TEXT_BYTES], const struct address
 /** Opens a socket that listens, and tells its real address, since port 0 is any. -1 with errno. */
 int address_listen(struct address *address);
 
-/** Opens a socket, and begins to connect it. -1 with errno; EINPROGRESS is no error. */
-int address_connect(const struct address *address);
+/** Opens a socket, and begins to connect it. -1 with errno.
+ *
+ * @param connecting receives whether it is not connected yet
+ */
+int address_connect(const struct address *address, bool *connecting);
 
 /** Prepares a socket that was accepted or connected: what is written is sent at once. */
 void address_set_up(int fd, int family);

@@ -19,7 +19,7 @@ struct hello {
     uint16_t major;
     uint16_t minor;
     uint32_t sockets;
-    uint32_t reserved;
+    uint32_t early;
 };
 
 struct open {
@@ -44,10 +44,13 @@ static const char *read_hello(const uint8_t *bytes, size_t length, struct frame 
     frame->major = le16toh(hello.major);
     frame->minor = le16toh(hello.minor);
     frame->value = le32toh(hello.sockets);
+    frame->early = le32toh(hello.early);
     if (frame->major != FRAME_VERSION_MAJOR)
         return "the other end speaks another major version of the protocol: use the same release at both ends";
     if (frame->value > FRAME_MAX_SOCKETS)
         return "the other end takes more sockets than the protocol has numbers for";
+    if (frame->early > FRAME_MAX_WINDOW)
+        return "the other end takes more of a socket early than a window may have";
     return NULL;
 }
 
@@ -127,7 +130,8 @@ size_t frame_write(void *bytes, const struct frame *frame)
         struct hello hello = {.magic = htole32(FRAME_MAGIC),
                               .major = htole16(frame->major),
                               .minor = htole16(frame->minor),
-                              .sockets = htole32(frame->value)};
+                              .sockets = htole32(frame->value),
+                              .early = htole32(frame->early)};
 
         memcpy(rest, &hello, sizeof(hello));
         return sizeof(*header) + sizeof(hello);

@@ -44,6 +44,7 @@ struct frame {
     uint16_t minor;                  /**< HELLO */
     uint32_t kind;                   /**< OPEN: enum frame_kind */
     uint32_t value;                  /**< HELLO: sockets; OPEN, ACCEPT: window; CREDIT: bytes; CLOSE: reason */
+    uint32_t early;                  /**< HELLO: bytes of a stream that are taken before it is accepted */
     char target[FRAME_TARGET_BYTES]; /**< OPEN */
     const void *bytes;               /**< DATA: where they are, which may still change */
     size_t length;                   /**< DATA */

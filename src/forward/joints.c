@@ -10,7 +10,7 @@
 #include "../common/clock.h"
 #include "../common/message.h"
 
-#define LEAST_WINDOW 0x4000
+#define LEAST_WINDOW 0x4000 /* also what may come before the target has answered */
 #define MEMORY_SHARE 128 /* a socket gets at most this part of the memory that is left */
 
 /* --- life --- */
@@ -24,7 +24,7 @@ bool joints_init(struct joints *joints, const struct joints_config *config)
         .memory_left = config->memory,
         .window = config->window,
     };
-    return protocol_init(&joints->protocol, config->sockets);
+    return protocol_init(&joints->protocol, config->sockets, LEAST_WINDOW);
 }
 
 void joints_free(struct joints *joints)
@@ -148,7 +148,7 @@ void joints_bury(struct joints *joints)
 /* Lets a joint take its turn when it may have something to send, and may send it. */
 static void consider_sending(struct joint *joint)
 {
-    if (!joint->in_row && joint->socket.readable && !joint->connecting && flow_room(joint->flow) >= 0)
+    if (!joint->in_row && joint->socket.readable && !joint->socket.connecting && flow_room(joint->flow) >= 0)
         enter_row(joint);
 }
 
@@ -197,7 +197,7 @@ static void flush(struct joint *joint)
 
 static void accept_flow(struct joint *joint)
 {
-    joint->connecting = false;
+    joint->socket.connecting = false;
     protocol_accept(&joint->joints->protocol, joint->flow, joint->window);
     consider_sending(joint);
 }
@@ -231,10 +231,10 @@ static void input_ready(struct watch *watch, uint32_t events)
 {
     struct joint *joint = (struct joint *)watch;
 
-    if (joint->connecting) {
+    if (joint->socket.connecting) {
         if (events & (EPOLLOUT | EPOLLERR | EPOLLHUP))
             finish_connecting(joint);
-        if (!joint->watch.ready || joint->connecting)
+        if (!joint->watch.ready || joint->socket.connecting)
             return;
     }
     if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
@@ -296,7 +296,9 @@ void joints_take_client(struct joints *joints, int fd, const struct rule_listen 
     address_set_up(fd, family);
     local_socket_init(&joint->socket, fd, family, listen->address.type);
     open_flow(joint, kind_of(&listen->address), listen->target);
-    if (!watch_socket(joint))
+    if (watch_socket(joint))
+        consider_sending(joint);
+    else
         close_joint(joint, (uint32_t)errno);
 }
 
@@ -314,8 +316,10 @@ bool joints_take_standard(struct joints *joints, struct local_socket *standard, 
     (void)close(STDIN_FILENO);
     (void)close(STDOUT_FILENO);
     open_flow(joint, FRAME_STREAM, target);
-    if (watch_socket(joint))
+    if (watch_socket(joint)) {
+        consider_sending(joint);
         return true;
+    }
     message("cannot watch standard input and output: %s", error_reason(errno));
     close_joint(joint, EIO);
     return false;
@@ -326,6 +330,7 @@ static uint32_t connect_flow(struct joints *joints, struct flow *flow, const cha
 {
     const struct address *address = rules_find(joints->rules, target);
     struct joint *joint;
+    bool connecting;
     int fd;
 
     if (!address)
@@ -334,7 +339,7 @@ static uint32_t connect_flow(struct joints *joints, struct flow *flow, const cha
         return EPROTOTYPE;
     if (next_window(joints) == 0)
         return ENOBUFS;
-    fd = address_connect(address);
+    fd = address_connect(address, &connecting);
     if (fd < 0)
         return (uint32_t)errno;
     joint = make_joint(joints);
@@ -345,9 +350,11 @@ static uint32_t connect_flow(struct joints *joints, struct flow *flow, const cha
     local_socket_init(&joint->socket, fd, address->socket.any.sa_family, address->type);
     joint->flow = flow;
     flow->owner = joint;
-    joint->connecting = true;
+    joint->socket.connecting = connecting;
     if (!watch_socket(joint))
         close_joint(joint, (uint32_t)errno);
+    else if (!connecting)
+        accept_flow(joint);
     return 0;
 }
 

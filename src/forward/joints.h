@@ -25,7 +25,6 @@ struct joint {
     struct flow *flow;
     uint32_t window; /* of the memory of all */
     uint32_t failed; /* errno value when nothing can be written any more: what comes is dropped */
-    bool connecting; /* to the target */
     bool in_row;
     struct joint *next_in_row;
     struct joint *before, *next; /* of all */

@@ -189,7 +189,8 @@ static bool keep(struct local_socket *socket, const void *bytes, size_t length)
 
 ssize_t local_socket_write(struct local_socket *socket, const void *bytes, size_t length)
 {
-    ssize_t written = local_socket_keeps(socket) ? -EAGAIN : write_now(socket, bytes, length);
+    const bool waits = socket->connecting || local_socket_keeps(socket);
+    ssize_t written = waits ? -EAGAIN : write_now(socket, bytes, length);
     size_t done = written > 0 ? (size_t)written : 0;
 
     if (written < 0 && written != -EAGAIN)
@@ -231,7 +232,7 @@ ssize_t local_socket_flush(struct local_socket *socket)
 void local_socket_end_output(struct local_socket *socket)
 {
     socket->end_wanted = true;
-    if (local_socket_keeps(socket) || socket->output_ended)
+    if (socket->connecting || local_socket_keeps(socket) || socket->output_ended)
         return;
     socket->output_ended = true;
     if (socket->is_socket) {

@@ -15,6 +15,7 @@ struct local_socket {
     bool is_socket;    /* takes flags with each call */
     bool packets;      /**< keeps them whole */
     bool tcp;          /* can be reset */
+    bool connecting;   /**< what is written is kept until it is not */
     bool readable;     /**< a read may find something */
     bool hung_up;      /**< ... its end, at the latest */
     bool end_wanted;   /* nothing more is to be written than what is kept */

@@ -9,12 +9,13 @@
 
 /* --- life --- */
 
-bool protocol_init(struct protocol *protocol, uint32_t limit)
+bool protocol_init(struct protocol *protocol, uint32_t limit, uint32_t early)
 {
     *protocol = (struct protocol){
         .flows = calloc((size_t)limit * 2, sizeof(struct flow)),
         .free_numbers = calloc(limit, sizeof(uint32_t)),
         .limit = limit,
+        .early = early,
         .reason = "",
     };
     if (protocol->flows && protocol->free_numbers)
@@ -34,7 +35,7 @@ void protocol_start(struct protocol *protocol)
 {
     memset(protocol->flows, 0, (size_t)protocol->limit * 2 * sizeof(struct flow));
     protocol->first = protocol->last = NULL;
-    protocol->peer_limit = protocol->num_free = protocol->num_ours = 0;
+    protocol->peer_limit = protocol->peer_early = protocol->num_free = protocol->num_ours = 0;
     protocol->greeted = protocol->ready = false;
     protocol->reason = "";
 }
@@ -104,6 +105,7 @@ size_t protocol_write(struct protocol *protocol, void *bytes)
         frame.major = FRAME_VERSION_MAJOR;
         frame.minor = FRAME_VERSION_MINOR;
         frame.value = protocol->limit;
+        frame.early = protocol->early;
         return frame_write(bytes, &frame);
     }
     flow = next_due(protocol);
@@ -132,6 +134,12 @@ size_t protocol_write(struct protocol *protocol, void *bytes)
 
 /* --- what the owner does --- */
 
+/* Packets wait until they are accepted: how long they may be depends on the window. */
+static uint32_t early_of(enum frame_kind kind, uint32_t early)
+{
+    return kind == FRAME_STREAM ? early : 0;
+}
+
 bool protocol_can_open(const struct protocol *protocol)
 {
     const uint32_t most = protocol->limit < protocol->peer_limit ? protocol->limit : protocol->peer_limit;
@@ -147,6 +155,7 @@ struct flow *protocol_open(struct protocol *protocol, enum frame_kind kind, cons
     prepare(flow, number, true, (uint8_t)kind, FLOW_OPENING);
     flow->target = target;
     flow->window = flow->promised = window;
+    flow->credit = flow->peer_window = early_of(kind, protocol->peer_early);
     protocol->num_ours++;
     make_due(protocol, flow, FRAME_OPEN);
     return flow;
@@ -155,7 +164,8 @@ struct flow *protocol_open(struct protocol *protocol, enum frame_kind kind, cons
 void protocol_accept(struct protocol *protocol, struct flow *flow, uint32_t window)
 {
     flow->state = FLOW_OPEN;
-    flow->window = flow->promised = window;
+    flow->promised += window - flow->window;
+    flow->window = window;
     make_due(protocol, flow, FRAME_ACCEPT);
 }
 
@@ -192,7 +202,7 @@ void protocol_close(struct protocol *protocol, struct flow *flow, uint32_t reaso
     flow->closing = true;
     flow->owner = NULL;
     flow->reason = reason;
-    flow->due &= reason ? 0 : BIT(FRAME_END);
+    flow->due &= reason ? 0 : BIT(FRAME_ACCEPT) | BIT(FRAME_END);
     make_due(protocol, flow, never_opened ? FRAME_OPEN : FRAME_CLOSE);
     if (never_opened)
         flow->due |= BIT(FRAME_CLOSE);
@@ -212,6 +222,7 @@ static int receive_hello(struct protocol *protocol, const struct frame *frame, s
         return broken(protocol, "the other end said HELLO twice");
     protocol->ready = true;
     protocol->peer_limit = frame->value;
+    protocol->peer_early = frame->early;
     for (uint32_t i = protocol->limit < frame->value ? protocol->limit : frame->value; i > 0; i--)
         protocol->free_numbers[protocol->num_free++] = i - 1;
     event->type = PROTOCOL_READY;
@@ -227,6 +238,7 @@ static int receive_open(struct protocol *protocol, struct flow *flow, const stru
         return broken(protocol, "the other end granted a window that is too large");
     prepare(flow, frame->number, false, (uint8_t)frame->kind, FLOW_ASKED);
     flow->credit = flow->peer_window = frame->value;
+    flow->window = flow->promised = early_of(frame->kind, protocol->early);
     event->type = PROTOCOL_OPENED;
     event->target = frame->target;
     return 0;
@@ -239,8 +251,11 @@ static int receive_accept(struct protocol *protocol, struct flow *flow, const st
         return broken(protocol, "the other end accepted a socket that was not to be opened");
     if (frame->value > FRAME_MAX_WINDOW)
         return broken(protocol, "the other end granted a window that is too large");
+    if (frame->value < flow->peer_window)
+        return broken(protocol, "the other end accepted a socket with less of a window than it takes early");
     flow->state = FLOW_OPEN;
-    flow->credit = flow->peer_window = frame->value;
+    flow->credit += frame->value - flow->peer_window;
+    flow->peer_window = frame->value;
     event->type = PROTOCOL_ACCEPTED;
     return 0;
 }
@@ -301,8 +316,15 @@ static struct flow *flow_of(struct protocol *protocol, const struct frame *frame
     return &protocol->flows[frame->number + (frame->yours ? 0 : protocol->limit)];
 }
 
+/* Whether the peer may send something of a socket: of one that it has opened, before it knows whether it is accepted.
+ */
+static bool may_be_sent(const struct flow *flow)
+{
+    return flow->state == FLOW_OPEN || flow->state == FLOW_ASKED;
+}
+
 /* Whether a socket is open at both ends, as the peer knows. */
-static bool carries_data(const struct flow *flow)
+static bool is_accepted(const struct flow *flow)
 {
     return flow->state == FLOW_OPEN && !(flow->due & BIT(FRAME_ACCEPT));
 }
@@ -333,7 +355,7 @@ int protocol_receive(struct protocol *protocol, const void *bytes, size_t length
         error = receive_close(protocol, flow, frame, event);
     else if (frame->type == FRAME_ACCEPT)
         error = receive_accept(protocol, flow, frame, event);
-    else if (!carries_data(flow))
+    else if (frame->type == FRAME_CREDIT ? !is_accepted(flow) : !may_be_sent(flow))
         return broken(protocol, "the other end used a socket before it was accepted");
     else if (frame->type == FRAME_DATA)
         error = receive_data(protocol, flow, frame, event);

@@ -52,6 +52,8 @@ struct protocol {
     struct flow *flows;     /* of this end, then of the peer */
     uint32_t limit;         /* sockets that each end may have opened at once, as this end allows */
     uint32_t peer_limit;    /* as the peer allows, or 0 before its HELLO */
+    uint32_t early;         /* bytes of a stream that this end takes before it has accepted it */
+    uint32_t peer_early;    /* ... and that the peer takes, or 0 before its HELLO */
     uint32_t *free_numbers; /* of this end: a stack */
     uint32_t num_free;
     uint32_t num_ours;         /* flows that this end has opened */
@@ -84,9 +86,10 @@ struct protocol_event {
 
 /**
  * @param limit sockets that each end may have opened at once, up to FRAME_MAX_SOCKETS
+ * @param early bytes of a stream that its owner keeps before it has accepted it
  * @return false when there is no memory
  */
-bool protocol_init(struct protocol *protocol, uint32_t limit);
+bool protocol_init(struct protocol *protocol, uint32_t limit, uint32_t early);
 
 void protocol_free(struct protocol *protocol);
 
@@ -111,13 +114,13 @@ bool protocol_can_open(const struct protocol *protocol);
  */
 struct flow *protocol_open(struct protocol *protocol, enum frame_kind kind, const char *target, uint32_t window);
 
-/** Accepts a flow that the peer has opened. */
+/** Accepts a flow that the peer has opened. The window is at least what the owner keeps early. */
 void protocol_accept(struct protocol *protocol, struct flow *flow, uint32_t window);
 
 /** Bytes that may be sent in the next DATA; of packets, the longest. Negative: none may be sent now. */
 static inline int64_t flow_room(const struct flow *flow)
 {
-    if (flow->state != FLOW_OPEN || flow->ending || flow->closing)
+    if ((flow->state != FLOW_OPEN && flow->state != FLOW_OPENING) || flow->ending || flow->closing)
         return -1;
     if (flow->kind == FRAME_SEQPACKET)
         return (int64_t)flow->credit - FLOW_PACKET_COST;
@@ -134,7 +137,7 @@ static inline int64_t flow_longest_packet(const struct flow *flow)
 /** Writes the header of DATA with so many bytes, at most flow_room(). Only when nothing is due: that comes before. */
 void protocol_write_data(struct flow *flow, void *header, size_t length);
 
-/** Says that so many bytes of DATA are taken; of packets, each by itself. */
+/** Says that so many bytes of DATA are taken; of packets, each by itself. Only of a flow that is accepted. */
 void protocol_take(struct protocol *protocol, struct flow *flow, size_t length);
 
 /** Ends the sending direction. */

@@ -6,6 +6,7 @@ import pathlib
 import shutil
 import socket
 import tempfile
+import time
 import unittest
 
 from command import PATIENCE, TOOL, Program
@@ -44,9 +45,9 @@ class ForwardTest(unittest.TestCase):
         self.addCleanup(closable.close)
         return closable
 
-    def tcp_server(self):
+    def tcp_server(self, backlog=1024):
         """A socket that listens, and its address."""
-        server = self.own(socket.create_server(("127.0.0.1", 0), backlog=1024))
+        server = self.own(socket.create_server(("127.0.0.1", 0), backlog=backlog))
         return server, "127.0.0.1:%d" % server.getsockname()[1]
 
     def unix_server(self, name, kind=socket.SOCK_STREAM):
@@ -74,6 +75,12 @@ class ForwardTest(unittest.TestCase):
         self.assertEqual(receive(served, 8), b"question")
         served.sendall(b"answer")
         self.assertEqual(receive(client, 6), b"answer")
+
+    def await_connecting(self, server):
+        """Until somebody connects to a server that does not answer."""
+        syn_sent = ("0100007F:%04X" % server.getsockname()[1], "02")
+        while syn_sent not in [tuple(line.split()[2:4]) for line in open("/proc/net/tcp")]:
+            time.sleep(0.01)
 
     def assert_reset(self, connection):
         with self.assertRaises(ConnectionResetError):

@@ -16,6 +16,7 @@
 
 #define LIMIT 4
 #define WINDOW 1000
+#define EARLY 150
 
 static struct protocol ends[2];
 static struct protocol_event event;
@@ -24,7 +25,7 @@ static int set_up(void **state)
 {
     (void)state;
     for (int i = 0; i < 2; i++) {
-        assert_true(protocol_init(&ends[i], LIMIT));
+        assert_true(protocol_init(&ends[i], LIMIT, 0));
         protocol_start(&ends[i]);
     }
     return 0;
@@ -206,7 +207,7 @@ static void as_many_as_the_peer_takes(void **state)
 {
     (void)state;
     protocol_free(&ends[1]);
-    assert_true(protocol_init(&ends[1], 2));
+    assert_true(protocol_init(&ends[1], 2, 0));
     protocol_start(&ends[1]);
     greet();
     (void)protocol_open(&ends[0], FRAME_STREAM, "a", WINDOW);
@@ -221,6 +222,68 @@ static void as_many_as_the_peer_takes(void **state)
     assert_int_equal(pass(0), PROTOCOL_OPENED);
     assert_int_equal(pass(0), PROTOCOL_NOTHING);
     assert_true(protocol_can_open(&ends[0]));
+}
+
+/* A client most often speaks first, and its words need not wait until the target has answered. */
+static void a_client_speaks_early(void **state)
+{
+    struct flow *flows[2];
+
+    (void)state;
+    ends[1].early = EARLY;
+    greet();
+    flows[0] = protocol_open(&ends[0], FRAME_STREAM, "target", WINDOW);
+    assert_int_equal(flow_room(flows[0]), EARLY);
+    assert_int_equal(pass(0), PROTOCOL_OPENED);
+    flows[1] = event.flow;
+    assert_true(flow_room(flows[1]) < 0);
+    assert_int_equal(pass_data(0, flows[0], EARLY - 50), PROTOCOL_DATA);
+    assert_int_equal(pass_data(0, flows[0], 40), PROTOCOL_DATA);
+    protocol_accept(&ends[1], flows[1], WINDOW);
+    assert_int_equal(pass_data(0, flows[0], 10), PROTOCOL_DATA); /* crosses ACCEPT */
+    assert_true(flow_room(flows[0]) < 0);
+    assert_int_equal(pass(1), PROTOCOL_ACCEPTED);
+    assert_int_equal(flow_room(flows[0]), WINDOW - EARLY);
+    assert_int_equal(pass_data(0, flows[0], WINDOW - EARLY), PROTOCOL_DATA);
+    protocol_take(&ends[1], flows[1], WINDOW);
+    assert_int_equal(pass(1), PROTOCOL_CREDIT);
+    assert_int_equal(flow_room(flows[0]), WINDOW);
+}
+
+static void all_that_a_client_says_is_early(void **state)
+{
+    struct flow *flows[2];
+
+    (void)state;
+    ends[1].early = EARLY;
+    greet();
+    flows[0] = protocol_open(&ends[0], FRAME_STREAM, "target", WINDOW);
+    assert_int_equal(pass(0), PROTOCOL_OPENED);
+    flows[1] = event.flow;
+    assert_int_equal(pass_data(0, flows[0], 1), PROTOCOL_DATA);
+    protocol_end(&ends[0], flows[0]);
+    assert_int_equal(pass(0), PROTOCOL_ENDED);
+    protocol_close(&ends[1], flows[1], ECONNREFUSED);
+    assert_int_equal(pass(1), PROTOCOL_CLOSED);
+    protocol_close(&ends[0], flows[0], ECONNREFUSED);
+    assert_int_equal(pass(0), PROTOCOL_NOTHING);
+    assert_int_equal(flows[0]->state, FLOW_FREE);
+    assert_int_equal(flows[1]->state, FLOW_FREE);
+}
+
+static void packets_are_not_early(void **state)
+{
+    struct flow *flow;
+
+    (void)state;
+    ends[1].early = EARLY;
+    greet();
+    flow = protocol_open(&ends[0], FRAME_SEQPACKET, "target", WINDOW);
+    assert_int_equal(pass(0), PROTOCOL_OPENED);
+    assert_true(flow_room(flow) < 0);
+    protocol_accept(&ends[1], event.flow, WINDOW);
+    assert_int_equal(pass(1), PROTOCOL_ACCEPTED);
+    assert_int_equal(flow_room(flow), WINDOW - FLOW_PACKET_COST);
 }
 
 /* --- any story of two ends that keep to the protocol --- */
@@ -270,7 +333,8 @@ static void act(int end)
         protocol_close(&ends[end], flow, EIO);
     } else if (flow && flow->ending && flow->ended) {
         protocol_close(&ends[end], flow, 0);
-    } else if (flow && flow->state == FLOW_OPEN && !flow->ending && chance(5) == 0) {
+    } else if (flow && (flow->state == FLOW_OPEN || flow->credit > 0) && flow->state != FLOW_ASKED && !flow->ending &&
+               chance(5) == 0) {
         protocol_end(&ends[end], flow);
     } else if (flow && flow_room(flow) > 0 && !protocol_is_due(&ends[end]) && queues[end].count < 64) {
         size_t bytes = 1 + chance((uint32_t)flow_room(flow) < 100 ? (uint32_t)flow_room(flow) : 100);
@@ -302,7 +366,7 @@ static void receive_one(int end)
         fail_msg("end %d says: %s", end, ends[end].reason);
     queue->first = (queue->first + 1) % 64;
     queue->count--;
-    if (event.type == PROTOCOL_DATA)
+    if (event.type == PROTOCOL_DATA && event.flow->state == FLOW_OPEN)
         protocol_take(&ends[end], event.flow, event.length);
     if (event.type == PROTOCOL_CLOSED && event.reason)
         protocol_close(&ends[end], event.flow, event.reason);
@@ -315,6 +379,7 @@ static void any_story_is_understood(void **state)
     for (unsigned int seed = 1; seed <= 200; seed++) {
         srandom(seed);
         for (int i = 0; i < 2; i++) {
+            ends[i].early = chance(2) * EARLY; /* 0: none */
             protocol_start(&ends[i]);
             queues[i].count = 0;
         }
@@ -361,7 +426,8 @@ static void any_story_is_understood(void **state)
     {                                                                                                                  \
         (type), (flags), ZEROS, NUMBER(n), ##__VA_ARGS__                                                               \
     }
-#define HELLO(major, ...) 'C', 'V', 'F', 'W', (major), 0, 0, 0, __VA_ARGS__, 0, 0, 0, 0
+#define HELLO(major, ...) 'C', 'V', 'F', 'W', (major), 0, 0, 0, __VA_ARGS__
+#define TAKES(n) (n), 0, 0, 0
 
 /* What end 0 says to frames by end 1, when end 1 has accepted flow 0 of end 0, and has opened its own flow 0. */
 static void breaches_are_found(void **state)
@@ -377,7 +443,7 @@ static void breaches_are_found(void **state)
         {"a flag", 8, {FRAME_END, 1, 1, 0}},
         {"of a type", 8, FRAME(0, 1, 0)},
         {"of a type", 8, FRAME(8, 1, 0)},
-        {"HELLO twice", 24, FRAME(FRAME_HELLO, 0, 0, HELLO(1, 4, 0, 0, 0))},
+        {"HELLO twice", 24, FRAME(FRAME_HELLO, 0, 0, HELLO(1, 4, 0, 0, 0, TAKES(0)))},
         {"number that no", 8, FRAME(FRAME_END, 1, LIMIT)},
         {"number that no", 8, FRAME(FRAME_END, 0, 255)},
         {"number that no", 17, FRAME(FRAME_OPEN, 1, 1, 1, 0, 0, 0, 9, 0, 0, 0, 't')},
@@ -391,7 +457,8 @@ static void breaches_are_found(void **state)
         {"not open", 8, FRAME(FRAME_END, 0, 1)},
         {"not to be opened", 12, FRAME(FRAME_ACCEPT, 1, 0, 9, 0, 0, 0)},
         {"not to be opened", 12, FRAME(FRAME_ACCEPT, 0, 0, 9, 0, 0, 0)},
-        {"before it was accepted", 9, FRAME(FRAME_DATA, 0, 0, 'x')},
+        {"more than it may", 9, FRAME(FRAME_DATA, 0, 0, 'x')},
+        {"before it was accepted", 12, FRAME(FRAME_CREDIT, 0, 0, 1, 0, 0, 0)},
         {"without bytes", 8, FRAME(FRAME_DATA, 1, 0)},
         {"more than it may", 12, FRAME(FRAME_DATA, 1, 0, 'x', 'y', 'z', '!')},
         {"more than was sent", 12, FRAME(FRAME_CREDIT, 1, 0, 1, 0, 0, 0)},
@@ -458,6 +525,26 @@ static void what_follows_the_end_is_a_breach(void **state)
     assert_non_null(strstr(ends[0].reason, "not open"));
 }
 
+static void what_is_early_has_a_limit(void **state)
+{
+    static const uint8_t data[] = FRAME(FRAME_DATA, 0, 0, 'x', 'y', 'z'),
+                         accept[] = FRAME(FRAME_ACCEPT, 1, 0, 2, 0, 0, 0);
+
+    (void)state;
+    ends[0].early = 5;
+    ends[1].early = 3;
+    greet();
+    (void)protocol_open(&ends[1], FRAME_STREAM, "target", WINDOW);
+    assert_int_equal(pass(1), PROTOCOL_OPENED);
+    assert_int_equal(protocol_receive(&ends[0], data, sizeof(data), &event), 0);
+    assert_int_equal(protocol_receive(&ends[0], data, sizeof(data), &event), -EPROTO);
+    assert_non_null(strstr(ends[0].reason, "more than it may"));
+    (void)protocol_open(&ends[0], FRAME_STREAM, "target", WINDOW);
+    assert_int_equal(protocol_write(&ends[0], &(uint64_t[FRAME_CONTROL_BYTES / 8]){0}), FRAME_HEADER_BYTES + 8 + 6);
+    assert_int_equal(protocol_receive(&ends[0], accept, sizeof(accept), &event), -EPROTO);
+    assert_non_null(strstr(ends[0].reason, "than it takes early"));
+}
+
 static void the_first_frame_is_a_hello(void **state)
 {
     static const struct {
@@ -466,12 +553,13 @@ static void the_first_frame_is_a_hello(void **state)
         uint8_t frame[32];
     } frames[] = {
         {"did not say HELLO", 8, FRAME(FRAME_END, 1, 0)},
-        {"too short", 23, FRAME(FRAME_HELLO, 0, 0, HELLO(1, 4, 0, 0, 0))},
-        {"another major version", 24, FRAME(FRAME_HELLO, 0, 0, HELLO(2, 4, 0, 0, 0))},
+        {"too short", 23, FRAME(FRAME_HELLO, 0, 0, HELLO(1, 4, 0, 0, 0, TAKES(0)))},
+        {"another major version", 24, FRAME(FRAME_HELLO, 0, 0, HELLO(2, 4, 0, 0, 0, TAKES(0)))},
         {"no `crossvm forward`", 24, FRAME(FRAME_HELLO, 0, 0)},
-        {"more sockets than", 24, FRAME(FRAME_HELLO, 0, 0, HELLO(1, 4, 0, 0, 1))},
+        {"more sockets than", 24, FRAME(FRAME_HELLO, 0, 0, HELLO(1, 4, 0, 0, 1, TAKES(0)))},
+        {"more of a socket early", 24, FRAME(FRAME_HELLO, 0, 0, HELLO(1, 4, 0, 0, 0, 1, 0, 0, 0x40))},
     };
-    static const uint8_t longer[] = FRAME(FRAME_HELLO, 0, 0, HELLO(1, 4, 0, 0, 0), 1, 2, 3);
+    static const uint8_t longer[] = FRAME(FRAME_HELLO, 0, 0, HELLO(1, 4, 0, 0, 0, TAKES(0)), 1, 2, 3);
 
     (void)state;
     for (size_t i = 0; i < sizeof(frames) / sizeof(frames[0]); i++) {
@@ -488,13 +576,14 @@ static void the_first_frame_is_a_hello(void **state)
 /* As docs/forward.md has them. */
 static void frames_are_as_specified(void **state)
 {
-    static const uint8_t hello[] = FRAME(FRAME_HELLO, 0, 0, HELLO(1, LIMIT, 0, 0, 0));
+    static const uint8_t hello[] = FRAME(FRAME_HELLO, 0, 0, HELLO(1, LIMIT, 0, 0, 0, TAKES(EARLY)));
     static const uint8_t open[] = FRAME(FRAME_OPEN, 0, 0, 1, 0, 0, 0, 0xe8, 3, 0, 0, 't', 'a', 'r', 'g', 'e', 't');
     static const uint8_t accept[] = FRAME(FRAME_ACCEPT, 1, 0, 0xe8, 3, 0, 0);
     static const uint8_t close[] = FRAME(FRAME_CLOSE, 1, 0, EIO, 0, 0, 0);
     uint64_t frame[(FRAME_CONTROL_BYTES + 7) / 8];
 
     (void)state;
+    ends[0].early = EARLY;
     assert_int_equal(protocol_write(&ends[0], frame), sizeof(hello));
     assert_memory_equal(frame, hello, sizeof(hello));
     assert_int_equal(protocol_receive(&ends[1], frame, sizeof(hello), &event), 0);
@@ -516,12 +605,22 @@ static void frames_are_as_specified(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_flow_lives_and_ends),          TEST(a_target_is_refused),
-        TEST(a_window_holds_up_one_flow),     TEST(packets_cost_more),
-        TEST(closing_crosses_data),           TEST(as_many_as_the_peer_takes),
-        TEST(any_story_is_understood),        TEST(breaches_are_found),
-        TEST(names_of_targets_have_a_length), TEST(what_follows_the_end_is_a_breach),
-        TEST(the_first_frame_is_a_hello),     TEST(frames_are_as_specified),
+        TEST(a_flow_lives_and_ends),
+        TEST(a_target_is_refused),
+        TEST(a_window_holds_up_one_flow),
+        TEST(packets_cost_more),
+        TEST(closing_crosses_data),
+        TEST(as_many_as_the_peer_takes),
+        TEST(a_client_speaks_early),
+        TEST(all_that_a_client_says_is_early),
+        TEST(packets_are_not_early),
+        TEST(any_story_is_understood),
+        TEST(breaches_are_found),
+        TEST(names_of_targets_have_a_length),
+        TEST(what_follows_the_end_is_a_breach),
+        TEST(what_is_early_has_a_limit),
+        TEST(the_first_frame_is_a_hello),
+        TEST(frames_are_as_specified),
     };
 
     return cmocka_run_group_tests_name("protocol", tests, NULL, NULL);

@@ -61,6 +61,22 @@ class Kinds(ForwardTest):
         for line, server in ((zero, far), (one, near), (zero, far)):
             self.pass_both_ways(self.connect(line), self.accept(server))
 
+    def test_the_client_speaks_before_the_target_has_answered(self):
+        """Its words, and their end, are kept until then."""
+        server, address = self.tcp_server(backlog=0)
+        self.connect(address)  # the queue of the server is full, so the next one has no answer
+        self.forward(1, "--allow", f"target={address}")
+        client = self.connect(self.forward(0, "-L", "0:target").line())
+        client.sendall(b"question")
+        client.shutdown(socket.SHUT_WR)
+        self.await_connecting(server)
+        self.accept(server)
+        served = self.accept(server)
+        self.assertEqual(receive_all(served), b"question")
+        served.sendall(b"answer")
+        served.close()
+        self.assertEqual(receive_all(client), b"answer")
+
     def test_the_target_speaks_first(self):
         _, _, server, line = self.tcp_link()
         client, served = self.connect(line), self.accept(server)

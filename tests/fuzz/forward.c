@@ -11,6 +11,7 @@
 
 #define LIMIT 4
 #define WINDOW 500
+#define EARLY 100
 
 static struct protocol protocol;
 static uint64_t received[2 * LIMIT]; /* bytes that a flow was sent and this end did not take */
@@ -121,7 +122,7 @@ static void act(struct input *input)
             protocol_accept(&protocol, flow, WINDOW);
         return;
     case 2:
-        if (is_ours(flow) && flow->state == FLOW_OPEN && !flow->ending)
+        if (is_ours(flow) && (flow->state == FLOW_OPEN || flow->state == FLOW_OPENING) && !flow->ending)
             protocol_end(&protocol, flow);
         else if (is_ours(flow) && flow->ending && flow->ended)
             close_flow(flow, 0);
@@ -131,7 +132,7 @@ static void act(struct input *input)
             close_flow(flow, EIO);
         return;
     case 4: /* all that was sent is taken: of packets each by itself, here as empty ones */
-        while (is_ours(flow) && received[index_of(flow)] > 0) {
+        while (is_ours(flow) && flow->state == FLOW_OPEN && received[index_of(flow)] > 0) {
             uint64_t some = flow->kind == FRAME_SEQPACKET ? FLOW_PACKET_COST : received[index_of(flow)];
 
             if (some > received[index_of(flow)])
@@ -151,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input input = {data, size};
     bool well = true;
 
-    REQUIRE(protocol_init(&protocol, LIMIT));
+    REQUIRE(protocol_init(&protocol, LIMIT, EARLY));
     protocol_start(&protocol);
     memset(open_for_us, 0, sizeof(open_for_us));
     closes_due = 0;
