@@ -187,6 +187,11 @@ int crossvm_wait(crossvm_end_t *end, crossvm_deadline_t deadline)
     return end->ops->wait(end, deadline.ns);
 }
 
+int cvm_end_take(struct crossvm_end *end, uint64_t *peer)
+{
+    return end->ops->take(end, peer);
+}
+
 int crossvm_fd(const crossvm_end_t *end)
 {
     return end->fd;

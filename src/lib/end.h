@@ -10,6 +10,7 @@ struct end_ops {
     void (*close)(struct crossvm_end *end); /* frees the end too */
     int (*emit)(struct crossvm_end *end);   /* called from any thread */
     int (*wait)(struct crossvm_end *end, deadline_t deadline);
+    int (*take)(struct crossvm_end *end, uint64_t *peer); /* cvm_end_take() */
     uint32_t (*peer_state)(struct crossvm_end *end, uint32_t *generation);
     int (*info)(const struct crossvm_end *end, crossvm_end_info_t *info); /* info has name, number and dataports */
 };
@@ -25,6 +26,14 @@ struct crossvm_end {
     crossvm_dataport_t dataports[CROSSVM_MAX_DATAPORTS];
     struct waiters waiters; /* for channels */
 };
+
+/**
+ * Takes the events and the news that make the end's descriptor readable, without waiting.
+ *
+ * @param peer receives the peer as it is known then: its state in the lower half, its generation in the upper one
+ * @return 0, or what crossvm_wait() would return
+ */
+int cvm_end_take(struct crossvm_end *end, uint64_t *peer);
 
 /** Copies what fits of a text. The copy ends with a NUL, and all bytes after that are 0. */
 void cvm_copy_text(char *to, size_t size, const char *from);

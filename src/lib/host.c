@@ -108,10 +108,22 @@ static int take_driver_news(struct host_end *host)
     return host->driver.state != before.state || host->driver.generation != before.generation;
 }
 
+/* Polls the doorbell and the socket. Returns how many are readable. */
+static int look(const struct host_end *host, struct pollfd fds[2], int timeout_ms)
+{
+    int ready;
+
+    fds[0] = (struct pollfd){.fd = host->own_doorbell, .events = POLLIN};
+    fds[1] = (struct pollfd){.fd = host->socket, .events = POLLIN};
+    ready = poll(fds, 2, timeout_ms);
+    return ready < 0 ? cvm_fail(errno, "waiting for connection \"%s\": %s", host->end.name, error_reason(errno))
+                     : ready;
+}
+
 static int host_wait(struct crossvm_end *end, deadline_t deadline)
 {
     struct host_end *host = host_of(end);
-    struct pollfd fds[] = {{.fd = host->own_doorbell, .events = POLLIN}, {.fd = host->socket, .events = POLLIN}};
+    struct pollfd fds[2];
 
     if (host->told != host->events)
         return tell_events(host);
@@ -122,11 +134,9 @@ static int host_wait(struct crossvm_end *end, deadline_t deadline)
         /* Wake-ups without news do not prolong the wait. */
         if (polled && deadline_is_over(deadline))
             return 0;
-        ready = poll(fds, 2, deadline_poll_ms(deadline));
-        if (ready < 0)
-            return cvm_fail(errno, "waiting for connection \"%s\": %s", end->name, error_reason(errno));
-        if (ready == 0)
-            return 0;
+        ready = look(host, fds, deadline_poll_ms(deadline));
+        if (ready <= 0)
+            return ready;
 
         /* Events first: those of a peer that has just ended come before the news of that. */
         result = fds[0].revents ? take_events(host) : 0;
@@ -136,6 +146,22 @@ static int host_wait(struct crossvm_end *end, deadline_t deadline)
         if (result)
             return result < 0 ? result : 0;
     }
+}
+
+/* One look tells both: a loop that sleeps on many descriptors does this before each sleep. */
+static int host_take(struct crossvm_end *end, uint64_t *peer)
+{
+    struct host_end *host = host_of(end);
+    struct pollfd fds[2];
+    int result = look(host, fds, 0);
+
+    if (result > 0 && fds[0].revents)
+        result = take_events(host);
+    host->told = host->events;
+    if (result >= 0 && fds[1].revents)
+        result = take_driver_news(host);
+    *peer = (uint64_t)host->driver.generation << 32 | peer_state_of(host->driver.state);
+    return result < 0 ? result : 0;
 }
 
 /* --- the other calls --- */
@@ -243,6 +269,7 @@ static const struct end_ops host_ops = {
     .close = host_close,
     .emit = host_emit,
     .wait = host_wait,
+    .take = host_take,
     .peer_state = host_peer_state,
     .info = host_info,
 };

@@ -8,9 +8,6 @@
 
 #include "end.h"
 
-/* A peer that emits without end must not keep a call from returning. */
-#define MOST_LOOKS 8
-
 /* --- the leader --- */
 
 static bool try_to_lead(struct waiters *waiters)
@@ -56,6 +53,12 @@ bool cvm_waiters_look(struct crossvm_end *end)
     return true;
 }
 
+static void learn_failure(struct waiters *waiters, int error)
+{
+    if (error != -EINTR)
+        __atomic_store_n(&waiters->gone, (uint32_t)-error, __ATOMIC_RELAXED);
+}
+
 /* One look at the end, as its leader. */
 static int look(struct crossvm_end *end, deadline_t deadline)
 {
@@ -63,8 +66,8 @@ static int look(struct crossvm_end *end, deadline_t deadline)
 
     if (result == 0) /* the peer may have changed. After events, the next call returns 0 for that */
         learn_peer(end);
-    else if (result < 0 && result != -EINTR)
-        __atomic_store_n(&end->waiters.gone, (uint32_t)-result, __ATOMIC_RELAXED);
+    else if (result < 0)
+        learn_failure(&end->waiters, result);
     return result;
 }
 
@@ -123,16 +126,16 @@ int cvm_waiters_wait(struct crossvm_end *end, uint32_t *known, deadline_t deadli
 int cvm_waiters_take(struct crossvm_end *end, uint32_t *known)
 {
     struct waiters *waiters = &end->waiters;
-    int result = 1;
+    uint64_t peer;
+    int result;
 
     if (!try_to_lead(waiters))
         return 0; /* the leader takes it, and counts a wake-up */
-    for (int looks = 0; result > 0 && looks < MOST_LOOKS; looks++)
-        result = look(end, DEADLINE_NOW);
-    if (result > 0) {
-        learn_peer(end);
-        result = 0;
-    }
+    result = cvm_end_take(end, &peer);
+    if (result == 0)
+        __atomic_store_n(&waiters->peer, peer, __ATOMIC_RELAXED);
+    else
+        learn_failure(waiters, result);
     stop_leading(waiters, known);
     return result == -EINTR ? 0 : result;
 }

@@ -34,5 +34,5 @@ bool cvm_waiters_look(struct crossvm_end *end);
  */
 int cvm_waiters_wait(struct crossvm_end *end, uint32_t *known, deadline_t deadline);
 
-/** Takes what makes the end's descriptor readable, without waiting. Returns 0, or what crossvm_wait() returned. */
+/** Takes what makes the end's descriptor readable, without waiting. Returns 0, or what cvm_end_take() returned. */
 int cvm_waiters_take(struct crossvm_end *end, uint32_t *known);
