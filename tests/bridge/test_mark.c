@@ -10,11 +10,43 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../../src/bridge/mark.h"
 #include "../../src/bridge/secret.h"
+
+/* The sources of the mark, with a look after each of their stores: there, a bridge may be killed. */
+static void look(void);
+#define __atomic_store_n(at, value, order) (*(volatile __typeof__(*(at)) *)(at) = (value), look())
+#include "../../src/bridge/mark.c"
+#undef __atomic_store_n
 
 #define PURPOSE 5u
 #define ACK 7u
+
+/* What a look compares: the mark that is being written, which says what it said before, or what it will. Without a
+ * state before, it may say nothing. */
+static const struct mark *looked_at;
+static uint32_t produced;
+static const struct mark_state *before, *after;
+
+static void look(void)
+{
+    struct mark_state said;
+
+    if (!looked_at)
+        return;
+    if (!mark_read(looked_at, PURPOSE, ACK, produced, &said))
+        assert_null(before);
+    else if (!before || memcmp(&said, before, sizeof(said)) != 0)
+        assert_memory_equal(&said, after, sizeof(said));
+}
+
+static void begin_to_look(const struct mark *mark, uint32_t index, const struct mark_state *one,
+                          const struct mark_state *other)
+{
+    looked_at = mark;
+    produced = index;
+    before = one;
+    after = other;
+}
 
 static void says_what_was_taken_and_given(void **state)
 {
@@ -78,6 +110,43 @@ static void others_are_not_read(void **state)
     assert_int_equal(mark_purpose(one, 3), mark_purpose(one, 3));
 }
 
+/* Each state differs from the one before in all its words. */
+static struct mark_state state_of(uint64_t i)
+{
+    return (struct mark_state){.taken = {.index = (uint32_t)i * 16, .position = (uint32_t)i * 8, .part = (uint32_t)i},
+                               .stored = i << 32 | i,
+                               .given = i << 33 | i};
+}
+
+static void is_whole_after_each_store(void **state)
+{
+    struct mark_state one = state_of(1), other;
+    struct mark mark;
+
+    (void)state;
+    memset(&mark, 0xff, sizeof(mark)); /* of a session that is over */
+    mark.magic = MAGIC;
+    mark.purpose = PURPOSE;
+    one.taken = (struct ahead_place){0};
+    begin_to_look(&mark, 0, NULL, &one);
+    mark_begin(&mark, PURPOSE, one.stored, one.given);
+    for (uint64_t i = 2; i < 9; i++) {
+        other = one;
+        other.taken = state_of(i).taken;
+        other.stored = state_of(i).stored;
+        begin_to_look(&mark, produced, &one, &other);
+        mark_taken(&mark, other.taken, other.stored);
+        one = other;
+        /* PRODUCED changes afterwards. */
+        begin_to_look(&mark, produced, &one, &one);
+        mark_given(&mark, (uint32_t)i * 16, state_of(i).given);
+        one.given = state_of(i).given;
+        produced = (uint32_t)i * 16;
+        look();
+    }
+    looked_at = NULL;
+}
+
 /* --- credentials --- */
 
 static bool parses(const char *text, struct credentials *credentials)
@@ -109,9 +178,8 @@ static void credentials_are_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(says_what_was_taken_and_given),
-        cmocka_unit_test(indices_go_round),
-        cmocka_unit_test(others_are_not_read),
+        cmocka_unit_test(says_what_was_taken_and_given), cmocka_unit_test(indices_go_round),
+        cmocka_unit_test(others_are_not_read),           cmocka_unit_test(is_whole_after_each_store),
         cmocka_unit_test(credentials_are_read),
     };
 
