@@ -39,6 +39,7 @@ struct bridge {
     bool in_session, end_of_sending, end_of_taking; /* the other end sends, or takes, nothing more */
     bool ending;                                    /* told to end, */
     bool gone;                                      /* ... or the connection is gone */
+    bool finished;                                  /* all on its way has arrived */
     int64_t end_ns, report_ns;
     int status; /* of the process; negative: it goes on */
 };
@@ -421,6 +422,7 @@ static void end_when_finished(struct bridge *bridge)
         return;
     /* A program learns late that the connection is gone: what it sends until then is read from the memory. */
     if (has_sent_all(bridge) && inward_is_done(&bridge->inward) && (!bridge->gone || !bridge->in_session)) {
+        bridge->finished = true;
         bridge->status = status;
     } else if (now_ns() >= bridge->end_ns) {
         if (!has_sent_all(bridge) || !inward_is_done(&bridge->inward))
@@ -494,7 +496,7 @@ void bridge_destroy(struct bridge *bridge)
     crossvm_channel_destroy(bridge->channel);
     inward_close(&bridge->inward);
     outward_close(&bridge->outward);
-    server_close(&bridge->server);
+    server_close(&bridge->server, bridge->finished);
     inward_free(&bridge->inward);
     outward_free(&bridge->outward);
     close(bridge->wake);

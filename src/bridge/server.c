@@ -142,9 +142,12 @@ static natsStatus set_identity(natsOptions *options, const struct bridge_config 
 
 const char *server_reason(natsStatus status)
 {
-    const char *text = nats_GetLastError(NULL);
+    const char *text = nats_GetLastError(NULL), *behind;
 
-    return text && *text ? text : natsStatus_GetText(status);
+    if (!text || !*text)
+        return natsStatus_GetText(status);
+    behind = strstr(text, "): "); /* where in its sources the library noticed, in brackets */
+    return *text == '(' && behind ? behind + 3 : text;
 }
 
 static natsStatus set_options(struct server *server)
@@ -295,10 +298,10 @@ natsStatus server_find_stream(struct server *server, const struct bridge_path *p
     return js_AddStream(info, server->streams, &wanted, NULL, NULL);
 }
 
-void server_close(struct server *server)
+void server_close(struct server *server, bool waits)
 {
     if (server->connection) {
-        if (atomic_load(&server->connected))
+        if (waits && atomic_load(&server->connected))
             (void)natsConnection_FlushTimeout(server->connection, REQUEST_MS);
         natsConnection_Close(server->connection);
     }

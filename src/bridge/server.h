@@ -47,5 +47,5 @@ void server_complain(const char *sentence);
 /** What a failed call means: NATS's words, and JetStream's where it has some. */
 const char *server_reason(natsStatus status);
 
-/** Sends what was published, and closes. */
-void server_close(struct server *server);
+/** Sends what was published, and closes. `waits`: until the server has it. */
+void server_close(struct server *server, bool waits);
