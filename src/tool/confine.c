@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -53,6 +54,7 @@ static struct filter_list observer_calls(bool writes_file)
         FILTER_CALL(lseek),
         FILTER_CALL(readlink), /* devices of a guest, in sysfs */
         FILTER_CALL(readlinkat),
+        FILTER_CALL_WITH(rt_sigaction, 0, SIGBUS), /* of one that goes while its memory is looked at */
         FILTER_CALL(access),
         FILTER_CALL(faccessat),
         FILTER_CALL(pread64),

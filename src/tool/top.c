@@ -219,7 +219,7 @@ static bool ask(struct fleet *fleet, int stop)
 {
     int64_t patience = now_ms() + EXITS_PATIENCE_MS;
 
-    fleet_ask(fleet, now_ns());
+    fleet_ask(fleet);
     for (int64_t wait = 1; fleet_awaits_exits(fleet) && now_ms() < patience; wait = 2 * wait) {
         if (look_until(fleet, earlier_ms(now_ms() + wait, patience), stop))
             return true;

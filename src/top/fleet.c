@@ -124,8 +124,37 @@ static struct fleet_device *find_device(struct fleet_device *devices, size_t cou
     return NULL;
 }
 
-/* What was known of a device that is still there goes on. */
-static void look_at_devices(struct fleet *fleet, int64_t now_ns)
+/* What is known of a device goes on, and its channels are looked for. */
+static void carry_on(struct fleet *fleet, struct fleet_device *device)
+{
+    struct fleet_device *before = find_device(fleet->devices, fleet->num_devices, device->info.path);
+
+    if (before) {
+        device->before = before->before;
+        device->now = before->now;
+        device->channels = before->channels;
+        before->channels = (struct device_channels){0};
+    }
+    if (device->channels.count > 0)
+        return;
+    if (device_channels_open(&device->channels, &device->info) == -EACCES && !fleet->complained_of_channels) {
+        message("only root sees the channels of this guest's devices");
+        fleet->complained_of_channels = true;
+    }
+    if (device->channels.count > 0) /* which are counted from now on */
+        device->before = device->now = (struct fleet_counts){0};
+}
+
+static void forget_devices(struct fleet *fleet)
+{
+    for (size_t i = 0; i < fleet->num_devices; i++)
+        device_channels_close(&fleet->devices[i].channels);
+    free(fleet->devices);
+    fleet->devices = NULL;
+    fleet->num_devices = 0;
+}
+
+static void find_devices(struct fleet *fleet)
 {
     struct uio_device *found = NULL;
     struct fleet_device *devices;
@@ -134,21 +163,14 @@ static void look_at_devices(struct fleet *fleet, int64_t now_ns)
     (void)cvm_uio_list(&found, &count);
     devices = calloc(count ? count : 1, sizeof(*devices));
     for (size_t i = 0; devices && i < count; i++) {
-        struct fleet_device *before;
-
         cvm_guest_look(&found[i], &devices[n].info);
-        if (!is_wanted(fleet, devices[n].info.name))
-            continue;
-        before = find_device(fleet->devices, fleet->num_devices, devices[n].info.path);
-        devices[n].now_ns = now_ns;
-        devices[n].before_ns = before ? before->now_ns : 0;
-        devices[n].events_before = before ? before->info.events : devices[n].info.events;
-        n++;
+        if (is_wanted(fleet, devices[n].info.name))
+            carry_on(fleet, &devices[n++]);
     }
     free(found);
-    free(fleet->devices);
+    forget_devices(fleet);
     fleet->devices = devices;
-    fleet->num_devices = devices ? n : 0;
+    fleet->num_devices = n;
 }
 
 /* --- all --- */
@@ -194,13 +216,17 @@ void fleet_look(struct fleet *fleet, int64_t now_ns)
 {
     for (size_t i = 0; i < fleet->num_connections; i++)
         observed_look(&fleet->connections[i]->observed, now_ns);
+    for (size_t i = 0; i < fleet->num_devices; i++) {
+        if (!device_channels_look(&fleet->devices[i].channels, now_ns))
+            device_channels_close(&fleet->devices[i].channels);
+    }
 }
 
-void fleet_ask(struct fleet *fleet, int64_t now_ns)
+void fleet_ask(struct fleet *fleet)
 {
     for (size_t i = 0; i < fleet->num_connections; i++)
         observed_ask(&fleet->connections[i]->observed);
-    look_at_devices(fleet, now_ns);
+    find_devices(fleet);
 }
 
 bool fleet_awaits_exits(const struct fleet *fleet)
@@ -212,6 +238,12 @@ bool fleet_awaits_exits(const struct fleet *fleet)
     return false;
 }
 
+static void count_flows(struct fleet_counts *counts, const struct channel_watch *channels, size_t num_dataports)
+{
+    for (size_t i = 0; i < num_dataports; i++)
+        memcpy(counts->flows[i], channels[i].flows, sizeof(counts->flows[i]));
+}
+
 static struct fleet_counts count(const struct observed *observed, int64_t now_ns)
 {
     struct fleet_counts counts = {.ns = now_ns};
@@ -221,8 +253,16 @@ static struct fleet_counts count(const struct observed *observed, int64_t now_ns
         counts.exits[i] = observed->told.ends[i].vm_exits;
         counts.accesses[i] = observed->told.ends[i].accesses;
     }
-    for (size_t i = 0; i < observed->told.num_dataports; i++)
-        memcpy(counts.flows[i], observed->channels[i].flows, sizeof(counts.flows[i]));
+    count_flows(&counts, observed->channels, observed->told.num_dataports);
+    return counts;
+}
+
+static struct fleet_counts count_device(const struct fleet_device *device, int64_t now_ns)
+{
+    struct fleet_counts counts = {.ns = now_ns};
+
+    counts.events[1 - device->info.end] = device->info.events;
+    count_flows(&counts, device->channels.channels, device->channels.count);
     return counts;
 }
 
@@ -234,6 +274,12 @@ void fleet_count(struct fleet *fleet, int64_t now_ns)
         connection->before = connection->now;
         connection->now = count(&connection->observed, now_ns);
     }
+    for (size_t i = 0; i < fleet->num_devices; i++) {
+        struct fleet_device *device = &fleet->devices[i];
+
+        device->before = device->now;
+        device->now = count_device(device, now_ns);
+    }
 }
 
 void fleet_free(struct fleet *fleet)
@@ -241,6 +287,6 @@ void fleet_free(struct fleet *fleet)
     while (fleet->num_connections)
         remove_connection(fleet, 0);
     free(fleet->connections);
-    free(fleet->devices);
+    forget_devices(fleet);
     *fleet = (struct fleet){0};
 }

@@ -8,6 +8,7 @@
 
 #include <crossvm/crossvm.h>
 
+#include "device_channels.h"
 #include "observed.h"
 
 /** What has been counted of a connection. Indices are those of ends and dataports. */
@@ -26,8 +27,8 @@ struct fleet_connection {
 /** A device of this guest. */
 struct fleet_device {
     crossvm_end_info_t info;
-    uint64_t events_before;
-    int64_t before_ns, now_ns;
+    struct device_channels channels;
+    struct fleet_counts before, now; /**< at the last two reports; events of the peer only */
 };
 
 struct fleet {
@@ -37,6 +38,7 @@ struct fleet {
     struct fleet_device *devices;
     size_t num_devices;
     bool complained; /**< about what cannot be observed */
+    bool complained_of_channels; /**< in devices, which only root sees */
 };
 
 /** Looks for connections that have come. 0, or -1 after a message. */
@@ -51,8 +53,8 @@ void fleet_hear(struct fleet *fleet);
 /** Looks at all channels. */
 void fleet_look(struct fleet *fleet, int64_t now_ns);
 
-/** Asks hubs and looks at devices, for a report. */
-void fleet_ask(struct fleet *fleet, int64_t now_ns);
+/** Asks hubs and looks for devices, for a report. */
+void fleet_ask(struct fleet *fleet);
 
 /** Whether a hub has yet to tell of a VM's exits. */
 bool fleet_awaits_exits(const struct fleet *fleet);

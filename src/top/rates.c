@@ -38,6 +38,25 @@ static double seconds_of(const struct fleet_counts *before, const struct fleet_c
     return before->ns ? (double)(now->ns - before->ns) / 1e9 : 0;
 }
 
+static void add_channels(struct rate_row *row, const struct channel_watch *watches, size_t num_dataports,
+                         const struct fleet_counts *before, const struct fleet_counts *now)
+{
+    double seconds = seconds_of(before, now);
+
+    for (unsigned int dataport = 0; dataport < num_dataports; dataport++) {
+        const struct channel_watch *watch = &watches[dataport];
+        struct rate_channel *channel = &row->channels[row->num_channels];
+
+        if (watch->state == CHANNEL_WATCH_NONE)
+            continue;
+        *channel = (struct rate_channel){.dataport = dataport, .watch = watch};
+        for (unsigned int i = 0; i < 2; i++)
+            channel->flows[i] =
+                flow_of(&before->flows[dataport][i], &now->flows[dataport][i], watch->ring_bytes, seconds);
+        row->num_channels++;
+    }
+}
+
 static struct rate_end end_of(const struct fleet_connection *connection, unsigned int i)
 {
     const struct crossvm_wire_observed_end *end = &connection->observed.told.ends[i];
@@ -45,6 +64,7 @@ static struct rate_end end_of(const struct fleet_connection *connection, unsigne
     double seconds = seconds_of(before, now);
 
     return (struct rate_end){
+        .known = true,
         .vm = end->vm,
         .door = end->door,
         .here = end->here != 0,
@@ -60,41 +80,33 @@ static struct rate_end end_of(const struct fleet_connection *connection, unsigne
     };
 }
 
-static void add_channel(struct rate_row *row, const struct fleet_connection *connection, unsigned int dataport)
-{
-    const struct channel_watch *watch = &connection->observed.channels[dataport];
-    struct rate_channel *channel = &row->channels[row->num_channels];
-    double seconds = seconds_of(&connection->before, &connection->now);
-
-    if (watch->state == CHANNEL_WATCH_NONE)
-        return;
-    *channel = (struct rate_channel){.dataport = dataport, .watch = watch};
-    for (unsigned int i = 0; i < 2; i++)
-        channel->flows[i] = flow_of(&connection->before.flows[dataport][i], &connection->now.flows[dataport][i],
-                                    watch->ring_bytes, seconds);
-    row->num_channels++;
-}
-
 static void make_row(struct rate_row *row, const struct fleet_connection *connection)
 {
-    *row = (struct rate_row){.name = connection->observed.told.name, .path = connection->observed.path};
+    const struct observed *observed = &connection->observed;
+
+    *row = (struct rate_row){.name = observed->told.name, .path = observed->path, .sees_channels = true};
     for (unsigned int i = 0; i < 2; i++)
         row->ends[i] = end_of(connection, i);
-    for (unsigned int i = 0; i < connection->observed.told.num_dataports; i++)
-        add_channel(row, connection, i);
+    add_channels(row, observed->channels, observed->told.num_dataports, &connection->before, &connection->now);
 }
 
 static void make_device_row(struct rate_row *row, const struct fleet_device *device)
 {
-    double seconds = device->before_ns ? (double)(device->now_ns - device->before_ns) / 1e9 : 0;
+    const crossvm_end_info_t *info = &device->info;
+    unsigned int peer = 1 - info->end;
 
-    *row = (struct rate_row){.name = device->info.name, .path = device->info.path, .device = &device->info};
-    row->ends[1] = (struct rate_end){
+    *row = (struct rate_row){
+        .name = info->name, .path = info->path, .device = info, .sees_channels = device->channels.count > 0};
+    row->ends[info->end].vm = "";
+    row->ends[peer] = (struct rate_end){
+        .known = true,
         .vm = "",
-        .peer_state = device->info.peer_state,
-        .events = device->info.events,
-        .events_rate = rate_of(device->events_before, device->info.events, seconds),
+        .peer_state = info->peer_state,
+        .events = info->events,
+        .events_rate =
+            rate_of(device->before.events[peer], info->events, seconds_of(&device->before, &device->now)),
     };
+    add_channels(row, device->channels.channels, device->channels.count, &device->before, &device->now);
 }
 
 static double busyness(const struct rate_row *row, enum rate_order order)
@@ -144,8 +156,10 @@ int rates_make(struct rates *rates, const struct fleet *fleet, enum rate_order o
         make_row(&rates->rows[i], fleet->connections[i]);
         rates->seconds = seconds_of(&fleet->connections[i]->before, &fleet->connections[i]->now);
     }
-    for (size_t i = 0; i < fleet->num_devices; i++)
+    for (size_t i = 0; i < fleet->num_devices; i++) {
         make_device_row(&rates->rows[fleet->num_connections + i], &fleet->devices[i]);
+        rates->seconds = seconds_of(&fleet->devices[i].before, &fleet->devices[i].now);
+    }
     for (size_t i = 0; i < rates->count; i++)
         rates->rows[i].busy = busyness(&rates->rows[i], order);
     qsort(rates->rows, rates->count, sizeof(*rates->rows), compare);

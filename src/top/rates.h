@@ -20,6 +20,7 @@ struct rate_channel {
 };
 
 struct rate_end {
+    bool known;     /**< else it is the end of this guest itself, of which only channels are shown */
     const char *vm; /**< "": none, or unknown */
     enum crossvm_door door;
     bool here;
@@ -35,7 +36,8 @@ struct rate_row {
     const char *name;
     const char *path;                 /**< of the hub's view, or of the device */
     const crossvm_end_info_t *device; /**< NULL: of a hub */
-    struct rate_end ends[2];          /**< of a device: the peer's only, which has emitted what came */
+    struct rate_end ends[2];
+    bool sees_channels; /**< else nothing is known of them */
     struct rate_channel channels[CROSSVM_MAX_DATAPORTS];
     size_t num_channels;
     double busy; /**< what it is sorted by */

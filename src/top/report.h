@@ -23,5 +23,6 @@ int report_prometheus(FILE *stream, const struct rates *rates, bool running);
 
 /** Words for an end and a channel, the same in each. */
 const char *report_door(const struct rate_end *end);
+const char *report_side(const struct rate_end *end); /**< of a device */
 const char *report_state(const struct rate_end *end);
 const char *report_mode(const struct channel_watch *watch);

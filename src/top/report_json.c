@@ -29,7 +29,7 @@ static json_t *end_to_json(const struct rate_row *row, unsigned int number)
     json_t *o = json_object();
     int failed = 0;
 
-    failed |= json_object_set_new(o, "end", number_if(!row->device, number));
+    failed |= json_object_set_new(o, "end", number_if(!row->device || row->device->version, number));
     failed |= json_object_set_new(o, "door", row->device ? json_null() : json_string(report_door(end)));
     failed |= json_object_set_new(o, "vm", end->vm[0] ? json_string(end->vm) : json_null());
     failed |= json_object_set_new(o, "here", row->device ? json_null() : json_boolean(end->here));
@@ -86,14 +86,16 @@ static json_t *row_to_json(const struct rate_row *row)
     json_t *o = json_object(), *ends = json_array(), *channels = json_array();
     int failed = 0;
 
-    for (unsigned int i = row->device ? 1 : 0; i < 2; i++)
-        failed |= json_array_append_new(ends, end_to_json(row, i));
+    for (unsigned int i = 0; i < 2; i++) {
+        if (row->ends[i].known)
+            failed |= json_array_append_new(ends, end_to_json(row, i));
+    }
     for (size_t i = 0; i < row->num_channels; i++)
         failed |= json_array_append_new(channels, channel_to_json(&row->channels[i]));
     failed |= json_object_set_new(o, "name", json_string(row->name));
     failed |= json_object_set_new(o, "path", json_string(row->path));
     failed |= json_object_set_new(o, "ends", ends);
-    if (row->device) { /* its memory belongs to the program that has it open */
+    if (!row->sees_channels) {
         json_decref(channels);
         channels = json_null();
     }

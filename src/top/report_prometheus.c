@@ -31,6 +31,11 @@ static void begin_sample(FILE *stream, const char *name, const struct rate_row *
     print_label(stream, "path", row->path);
 }
 
+static const char *name_of_end(const struct rate_row *row, unsigned int end)
+{
+    return row->device ? report_side(&row->ends[end]) : end ? "1" : "0";
+}
+
 static void end_sample(FILE *stream, double value)
 {
     fprintf(stream, "} %.17g\n", value);
@@ -109,11 +114,11 @@ static void print_end_metric(FILE *stream, const struct rates *rates, const stru
     for (size_t i = 0; i < rates->count; i++) {
         const struct rate_row *row = &rates->rows[i];
 
-        for (unsigned int k = row->device ? 1 : 0; k < 2; k++) {
-            if (!metric->applies(row, &row->ends[k]))
+        for (unsigned int k = 0; k < 2; k++) {
+            if (!row->ends[k].known || !metric->applies(row, &row->ends[k]))
                 continue;
             begin_sample(stream, metric->name, row);
-            fprintf(stream, ",end=\"%s\"", row->device ? "peer" : k ? "1" : "0");
+            fprintf(stream, ",end=\"%s\"", name_of_end(row, k));
             if (!row->device) {
                 fputc(',', stream);
                 print_label(stream, "door", report_door(&row->ends[k]));
@@ -201,7 +206,7 @@ static void print_flow_metric(FILE *stream, const struct rates *rates, const str
                 if (metric->only_datagrams && !channel->flows[from].total->knows_messages)
                     continue;
                 begin_channel_sample(stream, metric->name, &rates->rows[i], channel);
-                fprintf(stream, ",from=\"%u\"", from);
+                fprintf(stream, ",from=\"%s\"", name_of_end(&rates->rows[i], from));
                 end_sample(stream, metric->value(&channel->flows[from]));
             }
         }

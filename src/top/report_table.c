@@ -27,6 +27,11 @@ const char *report_state(const struct rate_end *end)
     return end->peer_state <= CROSSVM_PEER_READY ? words[end->peer_state] : "unknown";
 }
 
+const char *report_side(const struct rate_end *end)
+{
+    return end->known ? "peer" : "guest";
+}
+
 const char *report_mode(const struct channel_watch *watch)
 {
     return watch->mode == CROSSVM_CHANNEL_STREAM ? "stream" : "datagram";
@@ -74,9 +79,11 @@ static void put_end(line_t line, const struct rate_row *row, unsigned int number
 
     (void)snprintf(line[CONNECTION], CELL_BYTES, "%s", row->name);
     if (row->device)
-        (void)snprintf(line[FROM], CELL_BYTES, "peer");
+        (void)snprintf(line[FROM], CELL_BYTES, "%s", report_side(end));
     else
         (void)snprintf(line[FROM], CELL_BYTES, "%u %s", number, end->vm[0] ? end->vm : report_door(end));
+    if (!end->known)
+        return;
     (void)snprintf(line[STATE], CELL_BYTES, "%s", report_state(end));
     put_number(line[EMITS], end->events_rate, "");
     if (end->has_exits || end->has_accesses)
@@ -109,8 +116,8 @@ static line_t *add(struct lines *lines)
 /* What an end does besides sending is said once, in the line of its first channel. */
 static void add_row(struct lines *lines, const struct rate_row *row)
 {
-    for (unsigned int end = row->device ? 1 : 0; end < 2; end++) {
-        size_t n = row->num_channels ? row->num_channels : 1;
+    for (unsigned int end = 0; end < 2; end++) {
+        size_t n = row->num_channels || !row->ends[end].known ? row->num_channels : 1;
 
         for (size_t i = 0; i < n; i++) {
             line_t *line = add(lines);

@@ -145,7 +145,19 @@ class Inside(ForwardTest):
         ends = {connection["name"]: connection["ends"][0] for connection in report["connections"]}
         self.assertEqual({name: end["state"] for name, end in ends.items()}, {"back": "ready", "there": "ready"})
         for end in ends.values():
+            self.assertEqual(end["end"], 1)
             self.assertGreater(end["emits"], 0)
+        for connection in report["connections"]:
+            (channel,) = connection["channels"]
+            self.assertEqual((channel["mode"], channel["session"]), ("datagram", True))
+        table = vm.run("crossvm top --once --interval 0.1 there | tail -n 2")
+        self.assertRegex(table, r"^there +0d guest +- +(\S+ +){4}- +-\nthere +0d peer +ready ")
+        vm.run("chmod 755 /; mkdir -p /etc; echo nobody:x:1000:1000::/:/bin/sh >/etc/passwd")
+        unseen = vm.run("su nobody -c 'crossvm top --once --interval 0.1' 2>&1")
+        self.assertIn("only root sees the channels of this guest's devices", unseen)
+        self.assertRegex(unseen, r"there +- +peer +ready ")
+        self.assertRegex(vm.run("crossvm top --once --prometheus - | grep channel_fill_bytes"),
+                         'connection="there".*mode="datagram",from="guest"')
         # What it shows last, when both programs of the host have come
         vm.run("until tail -n 3 /tmp/list | grep -c ready | grep -q 2; do usleep 10000; done; kill $watcher")
 

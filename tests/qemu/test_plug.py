@@ -86,6 +86,22 @@ class Plug:
                 self.check_others(end, "kill -CONT $ping; wait $ping; :")
 
 
+    def test_what_top_sees(self):
+        """The channel of a device, which goes while top has its memory mapped, and comes again."""
+        self.vm.run("crossvm top --json --interval 0.1 >/tmp/reports & top=$!")
+        for _ in range(2):
+            self.take_in()
+            self.vm.run("crossvm echo link >/dev/null 2>&1 & echo=$!")
+            self.await_report('"mode"')
+            self.take_out_under(":")
+            self.vm.run("wait $echo", status=2)
+            self.await_report('"connections":[]')
+        self.vm.run("kill $top; wait $top")
+
+    def await_report(self, text):
+        self.vm.run(f"until tail -n 1 /tmp/reports | grep -qF '{text}'; do usleep 10000; done")
+
+
 class VfioUser(Plug, QemuTest):
     def setUp(self):
         super().setUp()

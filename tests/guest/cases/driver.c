@@ -197,13 +197,19 @@ static void unbind_while_open(void)
     uio_close(&uio);
 }
 
-static unsigned long attribute(const char *name, const char *file)
+/* Overwritten by the next call. */
+static const char *sysfs_file(const char *name, const char *file)
 {
-    char path[128];
-    const char *text;
+    static char path[128];
 
     (void)snprintf(path, sizeof(path), "/sys/class/uio/uio%d/device/crossvm/%s", uio_number(name), file);
-    text = read_text(path);
+    return path;
+}
+
+static unsigned long attribute(const char *name, const char *file)
+{
+    const char *path = sysfs_file(name, file), *text = read_text(path);
+
     CHECK(text[0], "there is no %s", path);
     return strtoul(text, NULL, 0);
 }
@@ -274,10 +280,10 @@ static void attributes_are_registers(void)
     CHECK(attribute("rebind", "events") == info("rebind").events, "events");
     CHECK(attribute("rebind", "end") == 0, "end");
     CHECK(attribute("rebind", "dataport0_rights") == (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE), "dataport0_rights");
-    CHECK(num_attributes("rebind") == 5, "%zu attributes", num_attributes("rebind"));
+    CHECK(num_attributes("rebind") == 6, "%zu attributes", num_attributes("rebind"));
     CHECK(attribute("size-four", "dataport2_rights") == CROSSVM_RIGHT_READ, "dataport2_rights");
     CHECK(attribute("size-four", "dataport3_rights") == (CROSSVM_RIGHT_READ | CROSSVM_RIGHT_WRITE), "dataport3_rights");
-    CHECK(num_attributes("size-four") == 8, "%zu attributes of four dataports", num_attributes("size-four"));
+    CHECK(num_attributes("size-four") == 12, "%zu attributes of four dataports", num_attributes("size-four"));
     CHECK(num_attributes("event-only") == 4, "%zu attributes without dataports", num_attributes("event-only"));
     CHECK(num_attributes("base") == 0, "attributes of a device of the base block");
     CHECK(crossvm_list(&list, &n, sizeof(*list)) == 0, "%s", crossvm_strerror());
@@ -293,6 +299,42 @@ static void attributes_are_registers(void)
     crossvm_list_free(list);
     CHECK(found, "it is not in the list");
     do_command(CONTROL_PEER_STATE, "rebind", CROSSVM_PEER_ABSENT, 0);
+}
+
+static void *map_to_look(const char *file, size_t size, int flags, off_t offset)
+{
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    void *memory = mmap(NULL, size, PROT_READ, flags, fd, offset);
+
+    CHECK(fd >= 0, "cannot open %s", file);
+    close(fd);
+    return memory;
+}
+
+/* Root may look into a dataport, and at nothing beside it. */
+static void dataports_to_look_at(void)
+{
+    const char *file = sysfs_file("size-12k", "dataport0");
+    const size_t size = 12 << 10, page = (size_t)getpagesize();
+    const volatile uint64_t *memory = map_to_look(file, size, MAP_SHARED, 0);
+    struct uio uio = uio_open("size-12k");
+    volatile uint64_t *own = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, uio.fd, getpagesize());
+
+    CHECK(memory != MAP_FAILED && own != MAP_FAILED, "cannot map 12 KiB");
+    own[size / 8 - 1] = 0xfeedface;
+    CHECK(memory[size / 8 - 1] == 0xfeedface, "it is not the dataport");
+    munmap((void *)own, size);
+    uio_close(&uio);
+    CHECK(mprotect((void *)memory, size, PROT_READ | PROT_WRITE) < 0 && errno == EACCES, "it can be made writable");
+    munmap((void *)memory, size);
+    CHECK(open(file, O_RDWR) < 0, "it opens for writing");
+    CHECK(map_to_look(file, size + 1, MAP_SHARED, 0) == MAP_FAILED, "more than there is can be mapped");
+    CHECK(map_to_look(file, page, MAP_SHARED, size) == MAP_FAILED, "what is behind it can be mapped");
+    CHECK(map_to_look(file, page, MAP_PRIVATE, 0) == MAP_FAILED, "it can be mapped to get copies");
+    memory = map_to_look(file, page, MAP_SHARED, size - page);
+    CHECK(memory != MAP_FAILED && memory[page / 8 - 1] == 0xfeedface, "its last page cannot be mapped");
+    munmap((void *)memory, page);
+    CHECK(info("size-12k").driver_state == CROSSVM_DRIVER_BOUND, "a program that only looks is seen");
 }
 
 /* A page that traps stores, with memory of the program behind it; the driver's mappings take unaligned stores. */
@@ -344,5 +386,6 @@ void driver_cases(void)
     RUN(unbind_while_open);
     RUN(programs_come_and_go);
     RUN(attributes_are_registers);
+    RUN(dataports_to_look_at);
     RUN(stores_across_the_end_of_a_page_harm_nobody);
 }
