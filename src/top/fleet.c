@@ -28,6 +28,15 @@ static bool ends_in(const char *file, const char *suffix)
     return length > tail && strcmp(file + length - tail, suffix) == 0;
 }
 
+/* Asked before one is observed: others are left in peace. */
+static bool is_wanted_view(const struct fleet *fleet, const char *file)
+{
+    char name[NAME_MAX + 1];
+
+    (void)snprintf(name, sizeof(name), "%.*s", (int)(strlen(file) - strlen(OBSERVED_SUFFIX)), file);
+    return is_wanted(fleet, name);
+}
+
 static bool is_known(const struct fleet *fleet, const char *path)
 {
     for (size_t i = 0; i < fleet->num_connections; i++) {
@@ -94,7 +103,7 @@ static int scan_directory(struct fleet *fleet, const char *path)
             snprintf(socket, sizeof(socket), "%s/%s", path, entry->d_name) >= (int)sizeof(socket))
             continue;
         views++;
-        if (!is_known(fleet, socket))
+        if (is_wanted_view(fleet, entry->d_name) && !is_known(fleet, socket))
             error = add_view(fleet, socket);
     }
     if (directory)

@@ -146,7 +146,7 @@ static int map_all(struct observed *observed, const int *fds)
 
 /* --- life --- */
 
-/* Waits for the reply with descriptors; other messages may come before it. */
+/* Waits for the reply with descriptors, which is the first message of a hub. */
 static int receive_reply(struct observed *observed, int *fds, size_t *num_fds)
 {
     deadline_t deadline = deadline_in(OPEN_TIMEOUT_MS);

@@ -10,6 +10,7 @@ import re
 import select
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import tempfile
@@ -142,6 +143,17 @@ class TopTest(unittest.TestCase):
             self.assertEqual("two", self.once("-s", order)["connections"][0]["name"])
         self.assertIn("--sort: \"size\" is none of", self.run_tool("top", "--sort=size", status=2).stderr)
         self.assertIn("too short", self.run_tool("top", "-i0", status=2).stderr)
+
+    def test_others_are_not_asked(self):
+        """A hub that is stopped, say, holds up those only who want to see its connections."""
+        self.pair("wanted")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other:
+            other.bind(str(self.folder / "sockets/other.view"))
+            other.listen()
+            other.setblocking(False)
+            self.once("want*")
+            with self.assertRaises(BlockingIOError):
+                other.accept()
 
     def test_table(self):
         self.pair("a-name-that-is-long-and-goes-on-and-on-and-on")
