@@ -19,6 +19,14 @@ const char *vmm_device_model(const struct vmm_socket *socket)
     return socket->door == CROSSVM_DOOR_IVSHMEM ? "ivshmem-doorbell" : "vfio-user-pci";
 }
 
+bool vmm_device_can_have(const char *path)
+{
+    json_t *text = json_string(path);
+
+    json_decref(text);
+    return text != NULL;
+}
+
 json_t *vmm_device_arguments(const struct vmm_socket *socket, const char *bus)
 {
     char id[VMM_DEVICE_ID_BYTES];

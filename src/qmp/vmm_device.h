@@ -28,15 +28,21 @@ void vmm_device_id(const struct vmm_socket *socket, char id[VMM_DEVICE_ID_BYTES]
 /** QEMU's model of the device. */
 const char *vmm_device_model(const struct vmm_socket *socket);
 
+/** Whether arguments can have that path of a socket: JSON is UTF-8. */
+bool vmm_device_can_have(const char *path);
+
 /**
  * The arguments of QMP's device_add and, for the door ivshmem, of chardev-add, which comes first.
  *
  * @param bus the device's; NULL: QEMU chooses
- * @return an object for the caller; NULL without memory, or if the socket's path is not UTF-8
+ * @return an object for the caller; NULL without memory, or if !vmm_device_can_have() the socket's path
  */
 json_t *vmm_device_arguments(const struct vmm_socket *socket, const char *bus);
 json_t *vmm_device_chardev_arguments(const struct vmm_socket *socket);
 
-/** The values of QEMU's options -device and -chardev, for the caller to free(); NULL after a message. */
+/**
+ * The values of QEMU's options -device and -chardev, of a path that arguments can have; for the caller to free(). NULL
+ * after a message.
+ */
 char *vmm_device_text(const struct vmm_socket *socket);
 char *vmm_device_chardev_text(const struct vmm_socket *socket);

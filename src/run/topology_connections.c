@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "../common/vm_limits.h"
+#include "../qmp/vmm_device.h"
 #include "topology_hub.h"
 #include "topology_read.h"
 #include "value.h"
@@ -169,6 +170,12 @@ static void check_connection_name(const struct topology *topology, const struct 
     }
 }
 
+/* Whether QEMU takes an end by arguments with a path: those of ivshmem have it as it is. */
+static bool is_in_json(const struct topology *topology, int vm)
+{
+    return vm >= 0 && topology->vms[vm].vmm == VMM_QEMU && topology->vms[vm].door == CROSSVM_DOOR_VFIO_USER;
+}
+
 /* An address holds a short path only. */
 static void check_sockets(const struct topology *topology, const char *socket_dir, const struct part *part,
                           size_t connection)
@@ -176,9 +183,11 @@ static void check_sockets(const struct topology *topology, const char *socket_di
     char path[PATH_MAX];
 
     for (int end = 0; end < 2; end++) {
-        if (topology_socket(topology, connection, end, socket_dir, path))
-            continue;
-        part_error(part, "the path %s is too long for a socket; choose shorter names, or another --socket-dir", path);
+        if (!topology_socket(topology, connection, end, socket_dir, path))
+            part_error(part, "the path %s is too long for a socket; choose shorter names, or another --socket-dir",
+                       path);
+        else if (is_in_json(topology, topology->connections[connection].ends[end]) && !vmm_device_can_have(path))
+            part_error(part, "the path %s is not UTF-8, as QEMU wants it; choose another --socket-dir", path);
     }
 }
 

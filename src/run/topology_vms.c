@@ -163,6 +163,18 @@ static void read_program(const char *folder, const struct part *part, struct top
         vm->program = strchr(text, '/') ? read_path(folder, part) : copy_text(text);
 }
 
+/* What QEMU takes only together with a kernel. It would not say so of the command line, which then never gets there. */
+static void check_kernel(const struct part *part)
+{
+    static const char *const keys[] = {"initramfs", "command_line"};
+    struct part value;
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (part_find(part, keys[i], &value))
+            part_error(&value, "there is no kernel for it; give `kernel`, too, or leave this out");
+    }
+}
+
 static void read_vm(struct topology *topology, const char *folder, const struct part *part)
 {
     static const char *const keys_of_crossvm_vm[] = {
@@ -195,6 +207,8 @@ static void read_vm(struct topology *topology, const char *folder, const struct 
         read_arguments(&value, vm);
     if (vm->vmm == VMM_CROSSVM_VM ? part_require(part, "kernel", &value) : part_find(part, "kernel", &value))
         vm->kernel = read_input(folder, &value);
+    else if (vm->vmm == VMM_QEMU)
+        check_kernel(part);
     if (part_find(part, "initramfs", &value))
         vm->initramfs = read_input(folder, &value);
     if (part_find(part, "command_line", &value))

@@ -242,6 +242,9 @@ int cmd_attach(int argc, char **argv)
     command_line_parse(&attach_argp, 0, argc, argv, &request);
     if (vmm_socket_find(&socket, request.name, request.vm, request.dir))
         return STATUS_ERROR;
+    if (!vmm_device_can_have(socket.path))
+        return fail(&request,
+                    "the path of its socket is not UTF-8, as QEMU wants it; choose another --socket-dir for the hub");
     if (qmp_open(&qmp, request.qmp, deadline_ms(&request)))
         status = fail(&request, qmp.error);
     else

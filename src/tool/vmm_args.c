@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Command vmm-args: what a VMM wants to be told, so that its guest has an end of a connection. */
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -193,14 +192,11 @@ static int print_for_libvirt(const struct vmm_socket *socket)
 static bool check_path(const struct vmm_socket *socket)
 {
     size_t limit = sizeof(((struct sockaddr_un *)NULL)->sun_path);
-    json_t *text = json_string(socket->path);
-    bool is_utf8 = text != NULL;
 
-    json_decref(text);
     if (strlen(socket->path) >= limit)
         message("connection \"%s\": %s is too long for the path of a socket; choose a shorter --socket-dir for the hub",
                 socket->name, socket->path);
-    else if (!is_utf8)
+    else if (!vmm_device_can_have(socket->path))
         message("connection \"%s\": the path of its socket is not UTF-8, as VMMs want it; choose another --socket-dir "
                 "for the hub",
                 socket->name);

@@ -215,6 +215,9 @@ static void wrong_vms(void **state)
          "/a23456789/b23456789/c23456789/d23456789/e23456789/f23456789/g23456789/h23456789/i23456789/j23456789/"
          "k23456789 "
          "is too long for a socket; choose a shorter path\n"},
+        {"vms:\n  - {name: a, vmm: qemu, command_line: quiet, initramfs: kernel}\n",
+         "t.yaml:2: vms[0].initramfs: there is no kernel for it; give `kernel`, too, or leave this out\n"
+         "t.yaml:2: vms[0].command_line: there is no kernel for it; give `kernel`, too, or leave this out\n"},
         {"vms:\n  - {name: a, kernel: kernel, restart: allways}\n",
          "t.yaml:2: vms[0].restart: \"allways\" is not one of never, on-failure, always; did you mean \"always\"?\n"},
     };
@@ -306,6 +309,17 @@ static void sockets_with_long_paths(void **state)
     assert_int_equal(setenv("CROSSVM_DIR", "", 1), 0);
     assert_int_equal(RUN("run", "--check", FILE_NAME), 0);
     assert_int_equal(unsetenv("CROSSVM_DIR"), 0);
+}
+
+static void sockets_with_paths_that_are_no_text(void **state)
+{
+    (void)state;
+    file_write(FILE_NAME, "vms:\n  - {name: a, vmm: qemu}\n  - {name: b, vmm: qemu, door: ivshmem}\n"
+                          "connections:\n  - {name: x, ends: [b, a]}\n");
+    assert_int_equal(RUN("run", "--check", "-d", "/\xff", FILE_NAME), 2);
+    assert_string_equal(file_read("err"),
+                        "t.yaml:5: connections[0]: the path /\xff/x@a.vfio-user is not UTF-8, as QEMU "
+                        "wants it; choose another --socket-dir\n");
 }
 
 static void many_vms_and_connections(void **state)
@@ -528,14 +542,23 @@ static void wrong_usage(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        FOLDER_TEST(no_topology),       FOLDER_TEST(wrong_vms),
-        FOLDER_TEST(wrong_connections), FOLDER_TEST(many_vms_and_connections),
-        FOLDER_TEST(long_names),        FOLDER_TEST(all_faults_at_once),
-        FOLDER_TEST(a_good_file),       FOLDER_TEST(the_devices_of_a_good_file),
-        FOLDER_TEST(a_dump_that_fails), FOLDER_TEST(wrong_usage),
-        FOLDER_TEST(room_for_bars),     FOLDER_TEST(sockets_with_long_paths),
-        FOLDER_TEST(many_errors),       FOLDER_TEST(large_documents),
-        FOLDER_TEST(standard_input),    FOLDER_TEST(a_dump_for_programs),
+        FOLDER_TEST(no_topology),
+        FOLDER_TEST(wrong_vms),
+        FOLDER_TEST(wrong_connections),
+        FOLDER_TEST(many_vms_and_connections),
+        FOLDER_TEST(long_names),
+        FOLDER_TEST(all_faults_at_once),
+        FOLDER_TEST(a_good_file),
+        FOLDER_TEST(the_devices_of_a_good_file),
+        FOLDER_TEST(a_dump_that_fails),
+        FOLDER_TEST(wrong_usage),
+        FOLDER_TEST(room_for_bars),
+        FOLDER_TEST(sockets_with_long_paths),
+        FOLDER_TEST(sockets_with_paths_that_are_no_text),
+        FOLDER_TEST(many_errors),
+        FOLDER_TEST(large_documents),
+        FOLDER_TEST(standard_input),
+        FOLDER_TEST(a_dump_for_programs),
         FOLDER_TEST(other_vmms),
     };
 

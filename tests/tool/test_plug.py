@@ -221,6 +221,13 @@ class Attach(PlugTest):
         self.assertIn("no hub waits for a VMM", self.attach_error())
         self.assertEqual(self.qemu.requests, [])
 
+    def test_a_path_that_is_no_text(self):
+        directory = self.directory / "\udcff"
+        directory.mkdir()
+        self.serve("sensor@alpha.vfio-user", directory)
+        self.assertIn("is not UTF-8", self.attach_error(f"--socket-dir={directory}"))
+        self.assertEqual(self.qemu.requests, [])
+
 
 class Detach(PlugTest):
     def setUp(self):
