@@ -26,6 +26,9 @@ void hub_end(void);
 /** The path of a file in the folder, good until the next call but one. */
 const char *hub_path(const char *file);
 
+/** Connects to a socket in the folder, of a type such as SOCK_STREAM. */
+int hub_connect(const char *file, int type);
+
 /** Opens the program's end of a connection. */
 crossvm_end_t *hub_open(const char *name);
 

@@ -14,24 +14,12 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "hub_fixture.h"
 #include "ivshmem_vmm.h"
 
 #define PATIENCE_MS 600000 /* only bounds a hang */
-
-int ivshmem_connect(const char *file)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_true(fd >= 0);
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", hub_path(file));
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    return fd;
-}
 
 bool ivshmem_receive(int vmm, int64_t *number, int *fd)
 {
@@ -73,7 +61,7 @@ void ivshmem_await_close(int socket)
 
 struct ivshmem_vmm ivshmem_start(const char *file)
 {
-    struct ivshmem_vmm vmm = {.socket = ivshmem_connect(file)};
+    struct ivshmem_vmm vmm = {.socket = hub_connect(file, SOCK_STREAM)};
     struct stat status;
     int64_t number;
     int fd;

@@ -24,9 +24,6 @@ struct ivshmem_vmm {
     int doorbells[3]; /* of the ends and of the hub */
 };
 
-/** Connects to the socket in a file of the hub's folder, and says nothing. */
-int ivshmem_connect(const char *file);
-
 /** Receives a number, and the descriptor that came with it or -1. False when the hub has closed the socket. */
 bool ivshmem_receive(int vmm, int64_t *number, int *fd);
 

@@ -20,7 +20,6 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "../../src/wire/descriptors.h"
@@ -53,16 +52,6 @@ struct program {
     uint8_t *dataport;
 };
 
-static int connect_program(void)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", hub_path("x.1.sock"));
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    return fd;
-}
-
 static bool ask(int fd, uint16_t type)
 {
     struct crossvm_wire_header request = {CROSSVM_WIRE_MAGIC, CROSSVM_WIRE_VERSION, type};
@@ -72,7 +61,7 @@ static bool ask(int fd, uint16_t type)
 
 static struct program attach(void)
 {
-    struct program program = {.socket = connect_program()};
+    struct program program = {.socket = hub_connect("x.1.sock", SOCK_SEQPACKET)};
     struct pollfd waiting = {.fd = program.socket, .events = POLLIN};
     struct crossvm_wire_reply reply;
     size_t n;
@@ -129,7 +118,7 @@ static void flood_by_program(struct program *program, int clients[CLIENTS])
         if (ask(clients[i], i % 2 ? CROSSVM_WIRE_INFO : CROSSVM_WIRE_ATTACH))
             continue;
         close(clients[i]);
-        clients[i] = connect_program();
+        clients[i] = hub_connect("x.1.sock", SOCK_SEQPACKET);
     }
 }
 
@@ -155,7 +144,7 @@ static void a_program_fills_all(void **state)
     hub_silence();
     neighbour_start();
     for (size_t i = 0; i < CLIENTS; i++)
-        clients[i] = connect_program();
+        clients[i] = hub_connect("x.1.sock", SOCK_SEQPACKET);
     for (int i = 0; i < EVENTS; i++) {
         flood_by_program(&program, clients);
         /* Each change is news for the program, whose socket is full; each event is one more for its eventfd. */
@@ -248,7 +237,7 @@ static void both_ends_flood(void **state)
     hub_silence();
     neighbour_start();
     for (size_t i = 0; i < CLIENTS; i++)
-        clients[i] = connect_program();
+        clients[i] = hub_connect("x.1.sock", SOCK_SEQPACKET);
     pages = vmm_map(vmm, 0, &offset, &size);
     own_seq = (uint64_t *)(pages + CROSSVM_REG_OWN_SEQ - offset);
     vmm_set_irq(vmm, 1, msi);

@@ -17,7 +17,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -316,7 +315,7 @@ static void second_vmm_is_turned_away(void **state)
 
     (void)state;
     hub_silence();
-    ivshmem_await_close(ivshmem_connect("s.0.ivshmem"));
+    ivshmem_await_close(hub_connect("s.0.ivshmem", SOCK_STREAM));
     ivshmem_signal(&vmm, IVSHMEM_HUB); /* the first one is still served */
     ivshmem_tell_driver(&vmm, 0x101);
     hub_await_rest();

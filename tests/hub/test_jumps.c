@@ -12,7 +12,6 @@
 
 #include <stdio.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -41,17 +40,6 @@ static void jump(void)
     __atomic_add_fetch(&jumped_s, HOUR_S, __ATOMIC_RELAXED);
 }
 
-static int connect_to(const char *path)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-    assert_true(fd >= 0);
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-    return fd;
-}
-
 static void who_works_notices_nothing(void **state)
 {
     (void)state;
@@ -66,7 +54,7 @@ static void who_works_notices_nothing(void **state)
 /* It may come again at once. */
 static void who_is_silent_is_put_out(void **state)
 {
-    int silent = connect_to(hub_path("x.1.sock"));
+    int silent = hub_connect("x.1.sock", SOCK_SEQPACKET);
     char byte;
 
     (void)state;
@@ -76,7 +64,7 @@ static void who_is_silent_is_put_out(void **state)
     crossvm_close(hub_open("y")); /* and has looked at its clock */
     assert_int_equal(recv(silent, &byte, 1, MSG_DONTWAIT), 0);
     close(silent);
-    silent = connect_to(hub_path("x.1.sock"));
+    silent = hub_connect("x.1.sock", SOCK_SEQPACKET);
     crossvm_close(hub_open("x"));
     close(silent);
 }

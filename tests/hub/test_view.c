@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "../../src/hub/view.h"
@@ -24,17 +23,6 @@
 #include "hub_fixture.h"
 
 #define PATIENCE_MS 300000 /* bounds a hang only */
-
-static int look_at(const char *view)
-{
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-
-    assert_true(fd >= 0);
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", hub_path(view));
-    assert_int_equal(connect(fd, (const struct sockaddr *)&address, sizeof(address)), 0);
-    return fd;
-}
 
 static void ask(int viewer, uint16_t type)
 {
@@ -82,7 +70,7 @@ static void assert_hung_up(int viewer)
 
 static void a_connection_is_shown(void **state)
 {
-    int viewer = look_at("x.view");
+    int viewer = hub_connect("x.view", SOCK_SEQPACKET);
     struct crossvm_wire_observed told = ask_info(viewer);
 
     (void)state;
@@ -104,7 +92,7 @@ static void a_connection_is_shown(void **state)
 /* What each end does is seen in the memory, which cannot be written by these descriptors. */
 static void memory_is_for_reading_only(const char *view, const char *name, size_t dataports)
 {
-    int viewer = look_at(view), fds[CROSSVM_WIRE_OBSERVED_MAX_FDS];
+    int viewer = hub_connect(view, SOCK_SEQPACKET), fds[CROSSVM_WIRE_OBSERVED_MAX_FDS];
     crossvm_end_t *end = hub_open(name);
     struct crossvm_wire_observed told;
     crossvm_dataport_t dataport;
@@ -154,7 +142,7 @@ static void a_region_is_for_reading_only(void **state)
 /* Two ends of VMMs, to which no program can come: they have a view all the same. */
 static void connections_between_guests_are_shown(void **state)
 {
-    int viewer = look_at("t.view");
+    int viewer = hub_connect("t.view", SOCK_SEQPACKET);
     struct crossvm_wire_observed told = ask_info(viewer);
 
     (void)state;
@@ -166,7 +154,7 @@ static void connections_between_guests_are_shown(void **state)
 
 static void who_comes_and_goes_is_told(void **state)
 {
-    int viewer = look_at("y.view");
+    int viewer = hub_connect("y.view", SOCK_SEQPACKET);
     struct crossvm_wire_observed told;
     crossvm_end_t *end;
 
@@ -191,7 +179,7 @@ static void who_comes_and_goes_is_told(void **state)
 static void an_observer_is_noticed_by_nobody(void **state)
 {
     crossvm_end_t *end = hub_open("y");
-    int viewer = look_at("y.view"), fds[3];
+    int viewer = hub_connect("y.view", SOCK_SEQPACKET), fds[3];
     crossvm_end_info_t info;
 
     (void)state;
@@ -211,7 +199,7 @@ static void an_observer_is_noticed_by_nobody(void **state)
 /* Descriptors on their way count against the hub's user: each observer gets them once. */
 static void memory_is_given_once(void **state)
 {
-    int viewer = look_at("y.view"), fds[3];
+    int viewer = hub_connect("y.view", SOCK_SEQPACKET), fds[3];
 
     (void)state;
     ask(viewer, CROSSVM_WIRE_OBSERVE);
@@ -230,11 +218,11 @@ static void the_one_that_asked_longest_ago_makes_room(void **state)
 
     (void)state;
     for (size_t i = 0; i < HUB_VIEW_OBSERVERS; i++) {
-        viewers[i] = look_at("y.view");
+        viewers[i] = hub_connect("y.view", SOCK_SEQPACKET);
         (void)ask_info(viewers[i]);
     }
     (void)ask_info(viewers[0]);
-    viewers[HUB_VIEW_OBSERVERS] = look_at("y.view");
+    viewers[HUB_VIEW_OBSERVERS] = hub_connect("y.view", SOCK_SEQPACKET);
     (void)ask_info(viewers[HUB_VIEW_OBSERVERS]);
     assert_hung_up(viewers[1]);
     for (size_t i = 0; i <= HUB_VIEW_OBSERVERS; i++) {
@@ -255,7 +243,7 @@ static void who_breaks_the_protocol_is_hung_up_on(void **state)
 
     (void)state;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-        int viewer = look_at("y.view");
+        int viewer = hub_connect("y.view", SOCK_SEQPACKET);
 
         assert_int_equal(send(viewer, &bad[i], sizeof(bad[i]), 0), sizeof(bad[i]));
         assert_hung_up(viewer);
@@ -266,7 +254,7 @@ static void who_breaks_the_protocol_is_hung_up_on(void **state)
 /* One that takes nothing holds nobody up, and hears the newest when it does. */
 static void a_slow_observer_hears_the_newest(void **state)
 {
-    int viewer = look_at("y.view"), other = look_at("y.view");
+    int viewer = hub_connect("y.view", SOCK_SEQPACKET), other = hub_connect("y.view", SOCK_SEQPACKET);
     struct crossvm_wire_observed told = ask_info(viewer);
 
     (void)state;

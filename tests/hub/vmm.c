@@ -13,7 +13,6 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <crossvm/device.h>
@@ -30,15 +29,10 @@ struct header {
 
 int vmm_connect(const char *connection)
 {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     char file[16];
 
-    assert_true(fd >= 0);
     (void)snprintf(file, sizeof(file), "%s.vfio", connection);
-    (void)snprintf(address.sun_path, sizeof(address.sun_path), "%s", hub_path(file));
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-    return fd;
+    return hub_connect(file, SOCK_STREAM);
 }
 
 bool vmm_send(int vmm, uint16_t command, uint32_t flags, const void *body, size_t size, const int *fds, size_t num_fds)
