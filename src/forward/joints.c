@@ -11,7 +11,13 @@
 #include "../common/message.h"
 
 #define LEAST_WINDOW 0x4000 /* also what may come before the target has answered */
-#define MEMORY_SHARE 128 /* a socket gets at most this part of the memory that is left */
+#define MEMORY_SHARE 128    /* a socket gets at most this part of the memory that is left */
+
+/*
+ * What a segment of TCP holds on the loopback interface: its MTU without the headers of IPv6 and of TCP with a
+ * timestamp. What the kernel is given beyond that goes as a segment of its own, with all that a segment costs.
+ */
+#define TCP_SEGMENT (65536 - 40 - 20 - 12)
 
 /* --- life --- */
 
@@ -458,13 +464,21 @@ static ssize_t check_next_packet(struct joint *joint, size_t size)
     return length > flow_room(joint->flow) ? -EBUSY : 0;
 }
 
+/* A packet is sent whole, and only the look at it tells how long it is. */
+static size_t most_of(const struct local_socket *socket, size_t room)
+{
+    if (socket->packets)
+        return SIZE_MAX;
+    return socket->tcp && room > TCP_SEGMENT ? TCP_SEGMENT : room;
+}
+
 size_t joints_next_length(struct joints *joints)
 {
     while (joints->first) {
         int64_t room = flow_room(joints->first->flow);
 
         if (room >= 0)
-            return joints->first->socket.packets ? SIZE_MAX : (size_t)room;
+            return most_of(&joints->first->socket, (size_t)room);
         leave_row(joints->first);
     }
     return 0;
