@@ -547,6 +547,19 @@ static void use_up(void)
     REQUIRE(write(file, page, 1) < 0 && errno == EFBIG);
 }
 
+/* More descriptors than are looked at together, and one that is free among them. */
+static void use_many(void)
+{
+    const struct limits limits = {.more_descriptors = 3, .more_memory = (uint64_t)16 << 20, .file_bytes = 4096};
+
+    for (int last = 0; last < 600;)
+        REQUIRE((last = dup(STDIN_FILENO)) >= 0);
+    close(500);
+    REQUIRE(limits_set(&limits) == 0);
+    REQUIRE(dup(STDIN_FILENO) == 500 && dup(STDIN_FILENO) == 601 && dup(STDIN_FILENO) == 602);
+    REQUIRE(dup(STDIN_FILENO) < 0 && errno == EMFILE);
+}
+
 /* Their stacks are no part of the memory that is asked for beside them. */
 static void start_limited_threads(void)
 {
@@ -563,6 +576,7 @@ static void limits_hold(void **state)
 {
     (void)state;
     ASSERT_WELL(use_up);
+    ASSERT_WELL(use_many);
     ASSERT_WELL(start_limited_threads);
 }
 
