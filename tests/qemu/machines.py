@@ -19,7 +19,10 @@ import crossvm
 TOP = pathlib.Path(os.environ["CROSSVM_TOP"])
 TOOL = os.environ["CROSSVM_TOOL"]
 ARCH = os.environ["CROSSVM_ARCH"]  # of the guests, amd64 or arm64
-EMULATORS = pathlib.Path(os.environ["CROSSVM_EMULATORS"])  # a folder with qemu-system-x86_64 and qemu-system-aarch64
+EMULATOR_NAME = {"amd64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}[ARCH]
+EMULATOR = shutil.which(EMULATOR_NAME, path=os.environ["CROSSVM_EMULATORS"] or None)  # in a folder, or among all programs
+if not EMULATOR:
+    raise FileNotFoundError(f"{EMULATOR_NAME} is missing in {os.environ['CROSSVM_EMULATORS'] or os.environ['PATH']}")
 GUEST_TOOL = os.environ["CROSSVM_GUEST_TOOL"]
 GUEST_STORES = os.environ["CROSSVM_GUEST_STORES"]
 KERNEL = TOP / "build/kernel" / ARCH
@@ -126,17 +129,15 @@ class Guest:
         listener.listen()
         listener.settimeout(PATIENCE)
         if ARCH == "arm64":
-            emulator = EMULATORS / "qemu-system-aarch64"
             machine = ["-machine", "virt,gic-version=3", "-cpu", "cortex-a72"]
             port = ["-device", "pci-serial,chardev=shell"]
             ports = "console=ttyAMA0 port=ttyS0"
         else:
-            emulator = EMULATORS / "qemu-system-x86_64"
             machine = ["-machine", "q35", "-cpu", "qemu64"]
             port = ["-serial", "chardev:shell"]
             ports = "console=ttyS0 port=ttyS1 tsc=reliable no_timer_check"
-        command = [emulator, *machine, "-nodefaults", "-no-user-config", "-display", "none"]
-        self.cpus = cpus_of(emulator)
+        command = [EMULATOR, *machine, "-nodefaults", "-no-user-config", "-display", "none"]
+        self.cpus = cpus_of(EMULATOR)
         # Without room for a second CPU, TCG leaves out what makes accesses atomic and ordered for other processes.
         command += ["-accel", "tcg,thread=multi", "-smp", f"{self.cpus},maxcpus=2", "-m", "256"]
         command += ["-kernel", KERNEL / "vmlinux", "-initrd", initramfs, "-serial", f"file:{self.log}"]

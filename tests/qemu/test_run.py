@@ -10,9 +10,8 @@ import subprocess
 import unittest
 
 import crossvm
-from machines import ARCH, EMULATORS, KERNEL, PATIENCE, TOOL, Guest, QemuTest
+from machines import ARCH, EMULATOR, KERNEL, PATIENCE, TOOL, Guest, QemuTest
 
-EMULATOR = {"amd64": "qemu-system-x86_64", "arm64": "qemu-system-aarch64"}[ARCH]
 CPU = {"amd64": "qemu64", "arm64": "cortex-a72"}[ARCH]
 PORT = {"amd64": "ttyS0", "arm64": "ttyAMA0"}[ARCH]
 
@@ -20,7 +19,7 @@ QEMU_VM = """
   - name: {name}
     vmm: qemu
     door: {door}
-    program: {emulators}/{emulator}
+    program: {emulator}
     arguments: [-nodefaults, -no-user-config, -cpu, {cpu}, -machine, accel=tcg]
     kernel: {kernel}
     initramfs: {initramfs}
@@ -109,7 +108,7 @@ class Run(TopologyTest):
         raise AssertionError(f"there is no VMM of {vm}")
 
     def test_vmms_that_end_are_replaced(self):
-        common = {"emulators": EMULATORS, "emulator": EMULATOR, "cpu": CPU, "port": PORT}
+        common = {"emulator": EMULATOR, "cpu": CPU, "port": PORT}
         common |= {"kernel": KERNEL / "vmlinux", "initramfs": self.initramfs}
         doors = {"fast": "vfio-user", "old": "ivshmem"}
         self.start("run", "".join(QEMU_VM.format(name=vm, door=door, **common) for vm, door in doors.items()))
