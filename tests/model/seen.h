@@ -8,7 +8,7 @@
 void *seen_copy(void *to, const void *from, size_t length);
 void *seen_set(void *to, int byte, size_t length);
 
-#ifdef __has_feature
+#if !defined(__SANITIZE_THREAD__) && defined(__has_feature) /* gcc has both from 14 on */
 #if __has_feature(thread_sanitizer)
 #define __SANITIZE_THREAD__ /* as gcc has it */
 #endif
