@@ -37,7 +37,7 @@ struct fleet {
     size_t num_connections;
     struct fleet_device *devices;
     size_t num_devices;
-    bool complained; /**< about what cannot be observed */
+    bool complained;             /**< about what cannot be observed */
     bool complained_of_channels; /**< in devices, which only root sees */
 };
 

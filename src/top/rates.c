@@ -103,8 +103,7 @@ static void make_device_row(struct rate_row *row, const struct fleet_device *dev
         .vm = "",
         .peer_state = info->peer_state,
         .events = info->events,
-        .events_rate =
-            rate_of(device->before.events[peer], info->events, seconds_of(&device->before, &device->now)),
+        .events_rate = rate_of(device->before.events[peer], info->events, seconds_of(&device->before, &device->now)),
     };
     add_channels(row, device->channels.channels, device->channels.count, &device->before, &device->now);
 }
