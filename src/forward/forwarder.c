@@ -19,7 +19,7 @@
 
 #define MOST_DATA 0x10000   /* bytes of a frame: longer ones would keep a ring from taking turns */
 #define FRAMES_OF_A_TURN 16 /* in each direction, before the other one is looked at */
-#define UNTOLD_DATA 0x20000 /* bytes, before the peer is told of them: meanwhile it could work already */
+#define UNTOLD_DATA 0x40000 /* bytes, before the peer is told of them: meanwhile it could work already */
 #define TURNS_OF_A_LOOK 16  /* before sockets are looked at */
 #define LOOKS_OF_A_WAKE 16  /* before the peer is looked after */
 #define EVENTS_OF_A_LOOK 64
