@@ -105,6 +105,19 @@ static void systemd_is_told(void **state)
     assert_non_null(strstr(file_read("err"), "NOTIFY_SOCKET is \"nowhere\", which is no path of a socket"));
 }
 
+/* Memory counts for all connections together. */
+static void more_memory_than_there_is(void **state)
+{
+    (void)state;
+    file_write("t.yaml", "vms:\n  - {name: web, vmm: external}\nconnections:\n"
+                         "  - {name: a, ends: [web, host], dataports: [{size: 4K}]}\n"
+                         "  - {name: b, ends: [web, host], dataports: [{size: 1024G}]}\n");
+    /* One that promises it ends, too, and says something else. */
+    assert_int_equal(shell_run("NOTIFY_SOCKET=nowhere exec \"$0\" hub -d sockets t.yaml"), 2);
+    assert_non_null(strstr(file_read("err"), "connection \"b\": the dataports up to its own take 1073741828K, and this "
+                                             "machine has "));
+}
+
 static void wrong_usage(void **state)
 {
     (void)state;
@@ -119,8 +132,8 @@ static void wrong_usage(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        FOLDER_TEST(all_sockets_are_there), FOLDER_TEST(doors_are_shown), FOLDER_TEST(one_hub_at_a_time),
-        FOLDER_TEST(systemd_is_told),       FOLDER_TEST(wrong_usage),
+        FOLDER_TEST(all_sockets_are_there), FOLDER_TEST(doors_are_shown),           FOLDER_TEST(one_hub_at_a_time),
+        FOLDER_TEST(systemd_is_told),       FOLDER_TEST(more_memory_than_there_is), FOLDER_TEST(wrong_usage),
     };
 
     if (argc < 2)
