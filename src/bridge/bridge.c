@@ -393,6 +393,8 @@ static void await(struct bridge *bridge)
             bridge->status = STATUS_TIMEOUT;
         }
     }
+    if (ready == 0)
+        server_send(&bridge->server);
     sleep_on(bridge, crossvm_channel_fd(bridge->channel), ready ? 0 : timeout_ms);
 }
 

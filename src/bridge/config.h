@@ -23,7 +23,8 @@ struct bridge_config {
     struct bridge_path receive; /**< from the server into the connection */
     const char *consumer;       /**< name of the durable consumer, without its number */
     const char *client;         /**< name of this client, for the server's monitoring */
-    unsigned int replicas;      /**< not 0: make streams that are missing, with so many */
+    bool creates;               /**< streams that are missing ... */
+    unsigned int replicas;      /**< ... with so many */
     unsigned int window;        /**< datagrams on their way, in each direction */
     char *authorities;          /**< texts of files: certificates that vouch for the server, */
     char *certificate;          /**< ... of this client, */

@@ -29,6 +29,7 @@
 #define DEFAULT_PORT 4222
 #define DEFAULT_WINDOW 1024
 #define DEFAULT_GRACE 5
+#define DEFAULT_REPLICAS 1
 #define PASSWORD_VARIABLE "CROSSVM_BRIDGE_PASSWORD"
 #define NAME_BYTES (CROSSVM_FULL_NAME_BYTES + HOST_NAME_MAX + 32)
 
@@ -39,6 +40,7 @@ enum {
     OPTION_RECEIVE_STREAM,
     OPTION_CONSUMER,
     OPTION_CREATE,
+    OPTION_REPLICAS,
     OPTION_WINDOW,
     OPTION_TLS_CA,
     OPTION_TLS_CERT,
@@ -128,6 +130,9 @@ static void check(struct argp_state *state, struct request *request)
         command_line_error(state, "--send-stream needs --send");
     if (config->receive.stream && !config->receive.subject)
         command_line_error(state, "--receive-stream needs --receive");
+    if (config->replicas && !config->creates)
+        command_line_error(state, "--replicas needs --create");
+    config->replicas = config->replicas ?: DEFAULT_REPLICAS;
     if (!request->certificate != !request->key)
         command_line_error(state, "--tls-cert and --tls-key belong together: give both");
     if (config->user && request->credentials)
@@ -193,7 +198,10 @@ static error_t parse(int key, char *argument, struct argp_state *state)
         config->consumer = check_token(state, "--consumer", argument);
         return 0;
     case OPTION_CREATE:
-        config->replicas = argument ? (unsigned int)command_line_number(state, "--create", argument, 1, 5) : 1;
+        config->creates = true;
+        return 0;
+    case OPTION_REPLICAS:
+        config->replicas = (unsigned int)command_line_number(state, "--replicas", argument, 1, 5);
         return 0;
     case OPTION_WINDOW:
         config->window = (unsigned int)command_line_number(state, "--window", argument, 1, BRIDGE_MOST_WINDOW);
@@ -242,8 +250,9 @@ static const struct argp_option options[] = {
      "how the server's monitoring calls this client (default: crossvm bridge CONNECTION.END@HOST)", 1},
     {"consumer", OPTION_CONSUMER, "NAME", 0,
      "durable consumer of the stream, which a number follows (default: crossvm-CONNECTION-END)", 2},
-    {"create", OPTION_CREATE, "REPLICAS", OPTION_ARG_OPTIONAL,
-     "make streams that are missing, with so many replicas (default 1)", 2},
+    {"create", OPTION_CREATE, NULL, 0, "make streams that are missing: in files, without a limit", 2},
+    {"replicas", OPTION_REPLICAS, "COUNT", 0,
+     "with --create: on how many servers each message is kept, 1 to 5 (default 1)", 2},
     {"window", OPTION_WINDOW, "COUNT", 0, "datagrams on their way in each direction, at most (default 1024)", 2},
     {"grace", OPTION_GRACE, "SECONDS", 0, "when told to end, finish what is on its way within this time (default 5)",
      3},

@@ -292,6 +292,7 @@ static natsStatus publish(struct outward *outward, const struct flight *flight)
     if (status == NATS_OK)
         status = natsConnection_PublishMsg(outward->server->connection, message);
     natsMsg_Destroy(message);
+    outward->server->unsent = true;
     return status;
 }
 
@@ -383,6 +384,7 @@ static bool publish_newest(struct outward *outward, const void *data, size_t len
     if (natsConnection_Publish(outward->server->connection, outward->config->send.subject, data, (int)length) !=
         NATS_OK)
         return false;
+    outward->server->unsent = true;
     outward->sent++;
     return true;
 }

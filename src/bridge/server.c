@@ -8,11 +8,13 @@
 
 #include "../common/clock.h"
 #include "../common/message.h"
+#include "reach.h"
 
 #define FIRST_DELAY_MS 50
 #define LONGEST_DELAY_MS 5000
 #define CONNECT_MS 2000
 #define REQUEST_MS 5000
+#define SEND_MS 1
 #define PING_MS 10000 /* twice without an answer: the connection is dead */
 #define PENDING_BYTES (8 << 20)
 #define MOST_MISUNDERSTANDINGS 3
@@ -30,11 +32,11 @@ static void say_seldom(_Atomic int64_t *again_ns, const char *before, const char
         message("%s%s", before, sentence);
 }
 
+static _Atomic int64_t complain_again_ns;
+
 void server_complain(const char *sentence)
 {
-    static _Atomic int64_t again_ns;
-
-    say_seldom(&again_ns, "", sentence);
+    say_seldom(&complain_again_ns, "", sentence);
 }
 
 /* --- what the library tells, in threads of its own --- */
@@ -140,14 +142,29 @@ static natsStatus set_identity(natsOptions *options, const struct bridge_config 
 
 /* --- life --- */
 
-const char *server_reason(natsStatus status)
+/* What the library says, without where in its sources that is: a place in brackets. */
+static const char *last_error(natsStatus status)
 {
-    const char *text = nats_GetLastError(NULL), *behind;
+    const char *text = nats_GetLastError(NULL), *behind = text ? strstr(text, "): ") : NULL;
 
     if (!text || !*text)
         return natsStatus_GetText(status);
-    behind = strstr(text, "): "); /* where in its sources the library noticed, in brackets */
     return *text == '(' && behind ? behind + 3 : text;
+}
+
+const char *server_reason(natsStatus status)
+{
+    static char reason[256];
+
+    if (status == NATS_NOT_FOUND)
+        return "it does not exist: make it, or give --create";
+    if (status == NATS_NO_RESPONDERS)
+        return "the server has no JetStream: start it with -js, or give no stream";
+    if (status != NATS_NO_MEMORY && status != NATS_SYS_ERROR)
+        return last_error(status);
+    (void)snprintf(reason, sizeof(reason), "%s; free some memory, or raise the limits with `ulimit -n` and `ulimit -u`",
+                   last_error(status));
+    return reason;
 }
 
 static natsStatus set_options(struct server *server)
@@ -233,16 +250,25 @@ static natsStatus last_status(struct server *server)
 
 static int refuse(const struct server *server, natsStatus status)
 {
-    message("the NATS server %s does not take this client: %s", server->config->servers[0], server_reason(status));
+    if (status == NATS_NO_MEMORY || status == NATS_SYS_ERROR)
+        message("the NATS library cannot connect to %s: %s", server->config->servers[0], server_reason(status));
+    else
+        message("the NATS server %s does not take this client: %s", server->config->servers[0], server_reason(status));
     return -1;
 }
 
-static void complain_of_absence(natsStatus status)
+static void complain_of_absence(const struct server *server, natsStatus status)
 {
-    char sentence[300];
+    const struct bridge_config *config = server->config;
+    const char *reason = NULL;
+    char sentence[400];
 
-    (void)snprintf(sentence, sizeof(sentence), "no NATS server answers yet (%s): trying again until one does",
-                   server_reason(status));
+    if (now_ns() < atomic_load(&complain_again_ns))
+        return;
+    if (status == NATS_NO_SERVER)
+        reason = reach_reason(config->servers[0], config->ports[0]);
+    (void)snprintf(sentence, sizeof(sentence), "no NATS server answers yet (%s: %s): trying again until one does",
+                   config->servers[0], reason ?: server_reason(status));
     server_complain(sentence);
 }
 
@@ -269,7 +295,7 @@ int server_connect(struct server *server)
         on_connected(server->connection, server);
         return 0;
     }
-    complain_of_absence(status);
+    complain_of_absence(server, status);
     drop_connection(server);
     server->again_ns = now_ns() + delay_ms(NULL, server->attempts++, NULL) * 1000000;
     atomic_store(&server->closed, true);
@@ -286,7 +312,7 @@ natsStatus server_find_stream(struct server *server, const struct bridge_path *p
     jsStreamConfig wanted;
     natsStatus status = js_GetStreamInfo(info, server->streams, path->stream, NULL, NULL);
 
-    if (status != NATS_NOT_FOUND || server->config->replicas == 0)
+    if (status != NATS_NOT_FOUND || !server->config->creates)
         return status;
     (void)jsStreamConfig_Init(&wanted);
     wanted.Name = path->stream;
@@ -296,6 +322,16 @@ natsStatus server_find_stream(struct server *server, const struct bridge_path *p
     wanted.Discard = js_DiscardNew; /* a full stream holds the other end up; it loses nothing */
     wanted.Replicas = server->config->replicas;
     return js_AddStream(info, server->streams, &wanted, NULL, NULL);
+}
+
+void server_send(struct server *server)
+{
+    if (!server->unsent)
+        return;
+    server->unsent = false;
+    /* It sends first, and then waits for an answer, which does not matter. */
+    if (atomic_load(&server->connected))
+        (void)natsConnection_FlushTimeout(server->connection, SEND_MS);
 }
 
 void server_close(struct server *server, bool waits)

@@ -15,6 +15,7 @@ struct server {
     jsCtx *streams; /**< JetStream */
     int wake;       /**< an eventfd: something happened */
     const struct bridge_config *config;
+    bool unsent;           /**< something was published since server_send() */
     atomic_uint connects;  /**< times that a connection was made */
     atomic_bool connected; /**< there is one now */
     atomic_bool closed;    /**< the library has given up: server_connect() begins anew */
@@ -41,10 +42,13 @@ bool server_is_due(const struct server *server);
  * be destroyed. */
 natsStatus server_find_stream(struct server *server, const struct bridge_path *path, jsStreamInfo **info);
 
+/** Sends what was published at once. The library does so a millisecond later, or when it has a lot. */
+void server_send(struct server *server);
+
 /** Says once a second, at most, what is wrong. */
 void server_complain(const char *sentence);
 
-/** What a failed call means: NATS's words, and JetStream's where it has some. */
+/** What a failed call means, and what to do where that is known. For the bridge's own thread, until the next call. */
 const char *server_reason(natsStatus status);
 
 /** Sends what was published, and closes. `waits`: until the server has it. */

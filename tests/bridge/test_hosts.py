@@ -113,8 +113,8 @@ class Cluster(HostsTest):
         for server in servers:
             server.start(servers)
         a, b = (self.network.add(self.directory) for _ in range(2))
-        self.join(a, "from", servers, "--create=3", "--send", "a.b", "--send-stream", "STREAM")
-        self.join(b, "to", servers, "--create=3", "--receive", "a.b", "--receive-stream", "STREAM")
+        self.join(a, "from", servers, "--create", "--replicas=3", "--send", "a.b", "--send-stream", "STREAM")
+        self.join(b, "to", servers, "--create", "--replicas=3", "--receive", "a.b", "--receive-stream", "STREAM")
         takes = self.take(b, "to")
         sends = self.send(a, "from")
         lines, victim = DATAGRAMS // 100, None
