@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """What the tests of `crossvm bridge` share: NATS servers, hubs, bridges, and programs at their other ends."""
 
+import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -57,6 +59,62 @@ class Server:
     def kill(self, number=signal.SIGKILL):
         self.process.send_signal(number)
         self.process.wait()
+
+    def suspend(self):
+        """From now on it does nothing, in any of its threads."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED)
+
+    def resume(self):
+        self.process.send_signal(signal.SIGCONT)
+
+    def publish(self, subject, *texts, headers=b""):
+        """As any other client does."""
+        with self.client() as lines:
+            for text in texts:
+                if headers:
+                    lines.write(b"HPUB %s %d %d\r\n%s%s\r\n" % (subject, len(headers), len(headers + text), headers, text))
+                else:
+                    lines.write(b"PUB %s %d\r\n%s\r\n" % (subject, len(text), text))
+            lines.write(b"PING\r\n")
+            lines.flush()
+            while lines.readline() != b"PONG\r\n":
+                pass
+
+    def ask(self, what, **question):
+        """A question to JetStream, and its answer: STREAM.INFO.S, CONSUMER.NAMES.S, ..."""
+        text = json.dumps(question).encode() if question else b""
+        with self.client() as lines:
+            lines.write(b"SUB answer 1\r\nPUB $JS.API.%s answer %d\r\n%s\r\n" % (what.encode(), len(text), text))
+            lines.flush()
+            while not lines.readline().startswith(b"MSG "):
+                pass
+            return json.loads(lines.readline())
+
+    def make_stream(self, name, subject):
+        """Before a bridge would: from now on, no message is lost."""
+        answer = self.ask(f"STREAM.CREATE.{name}", name=name, subjects=[subject], retention="limits", storage="file", num_replicas=1)
+        if "error" in answer:
+            raise AssertionError(answer)
+        while not self.stores(subject):
+            pass
+
+    def stores(self, subject):
+        """Whether messages are stored: then one for another stream is refused. One that was just made may not answer yet."""
+        headers = b"NATS/1.0\r\nNats-Expected-Stream: none\r\n\r\n"
+        size = len(headers)
+        with self.client() as lines:
+            lines.write(b"SUB answer 1\r\nHPUB %s answer %d %d\r\n%s\r\n" % (subject.encode(), size, size, headers))
+            lines.flush()
+            while not (line := lines.readline()).startswith((b"MSG ", b"HMSG ")):
+                pass
+            return line.startswith(b"MSG ")
+
+    @contextlib.contextmanager
+    def client(self):
+        with socket.create_connection(("localhost", self.port)) as client, client.makefile("rwb") as lines:
+            lines.write(b'CONNECT {"headers":true,"no_responders":true,"verbose":false}\r\n')
+            yield lines
 
 
 class BridgeTest(unittest.TestCase):
@@ -119,6 +177,10 @@ class BridgeTest(unittest.TestCase):
         """A program that takes numbers, and is done after so many: again and again, or so many times."""
         return self.start(ENDPOINT, f"{name}.0", "take", str(count), *map(str, times))
 
+    def endpoint(self, name, *arguments):
+        """A program that does something each time that it is told to: push or pull."""
+        return self.start(ENDPOINT, f"{name}.0", *map(str, arguments), stdin=subprocess.PIPE)
+
     def go(self, sender):
         sender.stdin.write("\n")
         sender.stdin.flush()
@@ -127,6 +189,27 @@ class BridgeTest(unittest.TestCase):
         for endpoint in endpoints:
             while endpoint.line() != "done":
                 pass
+
+    def report(self, name, bridge):
+        """Its counts."""
+        while not self.has_begun(bridge):
+            os.sched_yield()
+        reports = self.said(name).count("on their way")
+        bridge.send_signal(signal.SIGUSR1)
+        while self.said(name).count("on their way") == reports:
+            self.assertIsNone(bridge.poll(), self.said(name))
+            os.sched_yield()
+        return re.findall("sent .*", self.said(name))[-1]
+
+    def await_count(self, name, bridge, text):
+        """Asks a bridge until its counts have that."""
+        while text not in self.report(name, bridge):
+            pass
+
+    def has_begun(self, bridge):
+        """Whether it waits for signals, of which one would end it before."""
+        status = pathlib.Path(f"/proc/{bridge.pid}/status").read_text()
+        return int(re.search(r"SigBlk:\t(\w+)", status).group(1), 16) >> signal.SIGUSR1 - 1 & 1
 
     def finish(self, program):
         """A program that ends by itself, and has nothing to complain of."""

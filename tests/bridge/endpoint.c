@@ -2,11 +2,19 @@
 /*
  * A program at the other end of a bridge's connection, which outlives the bridge and the hub.
  *
- *   endpoint NAME send COUNT          sends numbers from 0 on, so many for each line of standard input; each is sent
- * once a call says so endpoint NAME take COUNT [TIMES]  takes them, so many times, or without end; the next one must be
- * the one that follows
+ * endpoint NAME send COUNT [FIRST]: sends numbers from 0 or FIRST on, so many for each line of standard input; each is
+ * sent once a call says so.
  *
- *   endpoint NAME list                prints what it takes, number by number, without end
+ * endpoint NAME push COUNT [FIRST]: the same, by calls that only write memory while they find room there.
+ *
+ * endpoint NAME take COUNT [TIMES]: takes them, so many times, or without end; the next one must be the one that
+ * follows.
+ *
+ * endpoint NAME pull COUNT [FIRST]: the same from FIRST on, so many for each line of standard input.
+ *
+ * endpoint NAME echo: sends back what it takes, one by one, without end.
+ *
+ * endpoint NAME list: prints what it takes, number by number, without end.
  *
  * A line of output comes every 100 numbers, and "done" every COUNT. SIZE in the environment: bytes of a datagram, 8 or
  * more.
@@ -98,38 +106,63 @@ static int take_one(uint64_t number)
 
 static void list_all(void)
 {
-    uint64_t number;
+    static uint64_t data[MOST_BYTES / 8];
 
     for (;;) {
-        while (crossvm_channel_recv(channel, &number, sizeof(number), CROSSVM_FOREVER) < 0)
+        while (crossvm_channel_recv(channel, data, sizeof(data), CROSSVM_FOREVER) < 0)
             go_on();
-        printf("%" PRIu64 "\n", number);
+        printf("%" PRIu64 "\n", data[0]);
         (void)fflush(stdout);
     }
+}
+
+static void echo_all(void)
+{
+    static uint64_t data[MOST_BYTES / 8];
+    ptrdiff_t length;
+
+    for (;;) {
+        while ((length = crossvm_channel_recv(channel, data, sizeof(data), CROSSVM_FOREVER)) < 0)
+            go_on();
+        while (crossvm_channel_send(channel, data, (size_t)length, CROSSVM_FOREVER) < 0)
+            go_on();
+    }
+}
+
+/* Whether there is another turn. */
+static bool is_told(void)
+{
+    char line[32];
+
+    return fgets(line, sizeof(line), stdin) != NULL;
 }
 
 int main(int argc, char **argv)
 {
     const char *text = getenv("SIZE");
     const size_t size = text ? strtoull(text, NULL, 10) : 64;
-    uint64_t number = 0, count, times;
-    bool sends;
+    uint64_t number = 0, count, times = UINT64_MAX;
+    bool sends, looks, turns;
     int status = 0;
-    char line[32];
 
     if (argc < 3 || argc > 5)
         return 2;
     name = argv[1];
     if (argc == 3) {
         begin();
+        if (strcmp(argv[2], "echo") == 0)
+            echo_all();
         list_all();
     }
-    sends = strcmp(argv[2], "send") == 0;
+    looks = strcmp(argv[2], "send") == 0;
+    sends = looks || strcmp(argv[2], "push") == 0;
+    turns = strcmp(argv[2], "take") != 0;
     count = strtoull(argv[3], NULL, 10);
-    times = argc > 4 ? strtoull(argv[4], NULL, 10) : UINT64_MAX;
+    if (argc > 4)
+        *(turns ? &number : &times) = strtoull(argv[4], NULL, 10);
     begin();
-    while (status == 0 && (sends ? fgets(line, sizeof(line), stdin) != NULL : times-- > 0)) {
-        if (sends)
+    while (status == 0 && (turns ? is_told() : times-- > 0)) {
+        if (looks)
             look();
         for (uint64_t i = 0; i < count && status == 0; i++, number++) {
             status = sends ? send_one(number, size) : take_one(number);

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import subprocess
+import time
 import unittest
 
 import creds
@@ -53,57 +54,21 @@ class CarryTest(BridgeTest):
             tail.kill()
 
 
-    def talk(self, server, data, *answers):
-        """Says something to the server, as its protocol has it, and reads up to a line that begins so; gives the next one."""
-        with socket.create_connection(("localhost", server.port)) as client, client.makefile("rwb") as lines:
-            lines.write(b'CONNECT {"headers":true,"no_responders":true,"verbose":false}\r\n' + data)
-            lines.flush()
-            while not lines.readline().startswith(answers):
-                pass
-            return lines.readline()
-
-    def publish(self, server, *messages, headers=b""):
-        """Into the stream. One that was just made may tell of itself and take nothing yet: then nobody answers."""
-        for message in messages:
-            text = headers + message
-            put = b"HPUB x answer %d %d" % (len(headers), len(text)) if headers else b"PUB x answer %d" % len(text)
-            said = b"SUB answer 1\r\n%s\r\n%s\r\n" % (put, text)
-            while self.talk(server, said, b"MSG ", b"HMSG ").startswith(b"NATS/1.0 503"):
-                pass
-
-    def ask(self, server, what, body=b""):
-        """A question to JetStream."""
-        question = b"SUB answer 1\r\nPUB $JS.API.STREAM.%s.S answer %d\r\n%s\r\n" % (what, len(body), body)
-        return json.loads(self.talk(server, question, b"MSG "))
-
-    def await_stream(self, server):
-        """Asks until the bridge has made it."""
-        while "error" in self.ask(server, b"INFO"):
-            pass
-
     def make_anew(self, server):
-        self.assertTrue(self.ask(server, b"DELETE")["success"])
-        self.assertNotIn("error", self.ask(server, b"CREATE", b'{"name":"S","subjects":["x"],"storage":"file"}'))
-
-    def await_counts(self, bridge, name, text):
-        """Asks the bridge for its counts until they have that in them."""
-        while text not in self.said(name):
-            reports = self.said(name).count("on their way")
-            bridge.send_signal(signal.SIGUSR1)
-            while self.said(name).count("on their way") == reports:
-                pass
+        self.assertTrue(server.ask("STREAM.DELETE.S")["success"])
+        server.make_stream("S", "x")
 
     def leave_to_successor(self, server, messages, received):
         """A bridge is killed with messages in the ring that a program has not taken."""
+        server.make_stream("S", "x")
         bridge = self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
         program = self.start(TOOL, "recv", "b.0")
-        self.await_stream(server)
-        self.publish(server, b"taken")
+        server.publish(b"x", b"taken")
         self.assertEqual(program.line(), "taken")
-        self.await_counts(bridge, "b", "received 1, on their way 0 and 0")
+        self.await_count("b", bridge, "received 1, on their way 0 and 0")
         program.send_signal(signal.SIGSTOP)
-        self.publish(server, *messages)
-        self.await_counts(bridge, "b", f"received {received + 1}, on their way 0 and {len(messages)}")
+        server.publish(b"x", *messages)
+        self.await_count("b", bridge, f"received {received + 1}, on their way 0 and {len(messages)}")
         for killed in (bridge, program):
             self.kill(killed)
 
@@ -174,26 +139,73 @@ class Stream(CarryTest):
 
     def test_a_publisher_that_writes_headers_of_the_server(self):
         server = self.server()
+        server.make_stream("S", "x")
         self.pair("b")
         self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
-        self.await_said("b", "connected to")
-        self.await_stream(server)
-        headers = b"NATS/1.0\r\nStatus: 100\r\nNats-Last-Consumer: 1000\r\n\r\n"
-        self.publish(server, b"", headers=headers)
-        self.publish(server, b"after")
+        server.publish(b"x", b"", headers=b"NATS/1.0\r\nStatus: 100\r\nNats-Last-Consumer: 1000\r\n\r\n")
+        server.publish(b"x", b"after")
         self.assertEqual(self.receive("b", 2), [b"", b"after"])
+
+    def test_consumers(self):
+        """Each bridge leaves one, and removes those of bridges before it alone."""
+        server = self.server()
+        server.make_stream("S", "x")
+        self.pair("b")
+        for consumer in ("c-7", "c", "c", "d"):
+            bridge = self.bridge("b", server, "--receive", "x", "--receive-stream", "S", "--consumer", consumer)
+            server.publish(b"x", b"text")
+            self.assertEqual(self.receive("b", 1), [b"text"])
+            self.end_bridge(bridge, "b")
+        kinds = sorted(name.rpartition("-")[0] for name in self.consumers(server))
+        self.assertEqual(kinds, ["c", "c-7", "d"])
+
+    def consumers(self, server):
+        return server.ask("CONSUMER.NAMES.S")["consumers"] or ()
+
+    def test_a_connection_with_a_dot_in_its_name(self):
+        """Which no consumer may have."""
+        server = self.server()
+        server.make_stream("S", "x")
+        self.pair("plant.7")
+        self.bridge("plant.7", server, "--receive", "x", "--receive-stream", "S")
+        server.publish(b"x", b"text")
+        self.assertEqual(self.receive("plant.7", 1), [b"text"])
+
+    def test_replicas_without_a_cluster(self):
+        server = self.server()
+        self.pair("a")
+        bridge = self.bridge("a", server, "--replicas=3", "--receive", "x", "--receive-stream", "S")
+        self.await_said("a", "cannot receive from stream S: replicas > 1 not supported")
+        self.end_bridge(bridge, "a")
+
+    def test_told_to_end_twice(self):
+        """Then it does not wait for what is on its way."""
+        server = self.server()
+        self.pair("a")
+        bridge = self.bridge("a", server, "--send", "x", "--send-stream", "S", "--grace=100000")
+        self.send("a", b"arrives")
+        server.suspend()
+        sender = self.endpoint("a", "push", 1)
+        self.go(sender)
+        self.await_done(sender)
+        self.await_count("a", bridge, "on their way 1 and 0")
+        bridge.send_signal(signal.SIGTERM)
+        bridge.send_signal(signal.SIGINT)  # two of the same may become one
+        bridge.wait(PATIENCE)
+        server.resume()
+        self.assertEqual(bridge.returncode, 1, self.said("a"))
 
     def test_a_stream_that_is_made_anew(self):
         """Its numbers begin anew, and none of its messages is taken for one of before."""
         server = self.server()
+        server.make_stream("S", "x")
         self.pair("b")
         bridge = self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
-        self.await_stream(server)
-        self.publish(server, b"1", b"2")
+        server.publish(b"x", b"1", b"2")
         self.assertEqual(self.receive("b", 2), [b"1", b"2"])
-        self.await_counts(bridge, "b", "received 2, on their way 0 and 0")
+        self.await_count("b", bridge, "received 2, on their way 0 and 0")
         self.make_anew(server)
-        self.publish(server, b"3")
+        server.publish(b"x", b"3")
         self.assertEqual(self.receive("b", 1), [b"3"])
         self.assertIn("stream S was made anew", self.said("b"))
 
@@ -202,7 +214,7 @@ class Stream(CarryTest):
         self.pair("b")
         self.leave_to_successor(server, (b"1", b"2"), 2)
         self.make_anew(server)
-        self.publish(server, b"3", b"4", b"5")
+        server.publish(b"x", b"3", b"4", b"5")
         self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
         self.assertEqual(self.receive("b", 3), [b"3", b"4", b"5"])
 
@@ -219,14 +231,14 @@ class Stream(CarryTest):
         self.pair("a")
         bridge = self.bridge("a", server, "--send", "x", "--send-stream", "S", "--grace=0.1")
         self.send("a", b"arrives")
-        server.process.send_signal(signal.SIGSTOP)
+        server.suspend()
         sender = self.start(TOOL, "send", "a.0", stdin=subprocess.PIPE)
         sender.stdin.write("is on its way\n")
         sender.stdin.close()
         sender.stdin = None
-        self.await_counts(bridge, "a", "on their way 1 and 0")
+        self.await_count("a", bridge, "on their way 1 and 0")
         bridge.end()
-        server.process.send_signal(signal.SIGCONT)
+        server.resume()
         self.assertEqual(bridge.returncode, 1, self.said("a"))
         self.assertIn("ends with 1 datagrams that were not acknowledged", self.said("a"))
         self.bridge("a", server, "--send", "x", "--send-stream", "S")
@@ -239,19 +251,31 @@ class Newest(CarryTest):
     def test_the_server_is_away(self):
         """The sender is not held up, and the last datagram arrives once there is a server."""
         server = self.server()
+        server.make_stream("S", "x")
         self.pair("a")
         self.pair("b")
         self.bridge("b", server, "--receive", "x", "--receive-stream", "S")
-        self.await_said("b", "connected to")
         sends = self.bridge("a", server, "--send", "x")
         self.send("a", b"before")
         self.assertEqual(self.receive("b", 1), [b"before"])
         server.kill()
         self.await_said("a", "is lost")
-        self.send("a", *(b"%d" % i for i in range(1000)))
+        self.send("a", *(b"%d" % i for i in range(999)), b"newest" * 2000)
         server.start()
-        self.assertEqual(self.receive("b", 1), [b"999"])
+        self.assertEqual(self.receive("b", 1), [b"newest" * 2000])
         self.assertEqual(self.counts(sends, "a")[:6], [2, 0, 0, 0, 999, 0])
+
+    def test_nobody_takes(self):
+        """What comes before the other end does is dropped, and counted."""
+        server = self.server()
+        self.pair("b")
+        bridge = self.bridge("b", server, "--receive", "x")
+        while "dropped 0 and 0," in self.report("b", bridge):
+            server.publish(b"x", bytes(8))
+        taker = self.taker("b", 1, 1)
+        while "received 0," in self.report("b", bridge):
+            server.publish(b"x", bytes(8))
+        self.finish(taker)
 
 
 class Sizes(CarryTest):
@@ -318,12 +342,12 @@ class Trust(CarryTest):
         self.assertEqual(self.receive("b", 1), [b"whom I trust"])
         self.end_bridge(bridge, "a")
 
-    def is_refused(self, server, *options, **environment):
-        self.pair("c")
-        bridge = self.bridge("c", server, "--send", "x", *options, **environment)
+    def is_refused(self, name, server, *options, **environment):
+        self.pair(name)
+        bridge = self.bridge(name, server, "--send", "x", *options, **environment)
         bridge.wait(PATIENCE)
         self.assertEqual(bridge.returncode, 2)
-        self.assertIn("does not take this client", self.said("c"))
+        self.assertIn("does not take this client", self.said(name))
 
     def test_certificates(self):
         self.certify()
@@ -333,7 +357,8 @@ class Trust(CarryTest):
         )  # fmt: skip
         own = ("--tls-cert", self.file("client.pem"), "--tls-key", self.file("client.key"))
         self.carries(server, "--tls-ca", self.file("ca.pem"), *own)
-        self.is_refused(server, *own)  # the authority is none of the system's
+        self.is_refused("d", server, *own)  # the authority is none of the system's
+        self.is_refused("e", server, "--tls-ca", self.file("client.pem"), *own)
 
     def test_a_server_that_dies_while_it_greets(self):
         """It is no reason to give up: the next attempt succeeds."""
@@ -358,7 +383,13 @@ class Trust(CarryTest):
         (self.directory / "password").write_text("secret\n")
         self.carries(server, "--user", "guest", "--password-file", self.file("password"))
         (self.directory / "password").write_text("other\n")
-        self.is_refused(server, "--user", "guest", "--password-file", self.file("password"))
+        self.is_refused("c", server, "--user", "guest", "--password-file", self.file("password"))
+
+    def test_password_of_the_environment(self):
+        server = self.server("authorization { user: guest, password: secret }\n")
+        os.environ["CROSSVM_BRIDGE_PASSWORD"] = "secret"
+        self.addCleanup(os.environ.pop, "CROSSVM_BRIDGE_PASSWORD")
+        self.carries(server, "--user", "guest")
 
     def test_a_subject_that_is_not_permitted(self):
         """The server says so for each datagram, and the bridge once a second."""
@@ -378,10 +409,95 @@ class Trust(CarryTest):
         (self.directory / "user.creds").write_text(credentials)
         self.carries(server, "--creds", self.file("user.creds"))
         (self.directory / "user.creds").write_text(creds.make(self.directory)[1])
-        self.is_refused(server, "--creds", self.file("user.creds"))
+        self.is_refused("c", server, "--creds", self.file("user.creds"))
+
+
+class Impostor:
+    """Speaks so much of a server's part that a client counts it as one. Then it hangs up."""
+
+    def __init__(self, greets=True):
+        self.greets = greets
+        self.listener = socket.create_server(("localhost", 0))
+        self.port = self.listener.getsockname()[1]
+        self.url = f"nats://localhost:{self.port}"
+
+    def serve_one(self, others=()):
+        """others: servers of its cluster."""
+        with self.listener.accept()[0] as client, client.makefile("rwb") as lines:
+            if not self.greets:
+                return
+            urls = [f"localhost:{other.port}" for other in others]
+            lines.write(b"INFO %s\r\n" % json.dumps({"max_payload": 1 << 20, "headers": True, "connect_urls": urls}).encode())
+            lines.flush()
+            while (line := lines.readline()) and line != b"PING\r\n":
+                pass
+            lines.write(b"PONG\r\n")
+            lines.flush()
+            client.shutdown(socket.SHUT_WR)
+            lines.read()  # what is left unread would take back what was written
+
+
+class Servers(CarryTest):
+    def impostor(self, **options):
+        impostor = Impostor(**options)
+        self.addCleanup(impostor.listener.close)
+        return impostor
+
+    def test_pauses(self):
+        """Between attempts they become longer. A busy machine only makes them longer still."""
+        impostor = self.impostor(greets=False)
+        self.pair("a")
+        began = time.monotonic()
+        self.bridge("a", impostor, "--send", "x")
+        for _ in range(6):
+            impostor.serve_one()
+        self.assertGreater(time.monotonic() - began, 0.05 + 0.1 + 0.2 + 0.4 + 0.8)
+        self.assertIn(f"({impostor.url}: Connection Closed)", self.said("a"))
+
+    def test_reasons(self):
+        self.pair("a")
+        impostor = self.impostor()
+        impostor.listener.close()
+        bridge = self.bridge("a", impostor, "--send", "x")
+        self.await_said("a", f"no NATS server answers yet ({impostor.url}: Connection refused): trying again until one does")
+        self.end_bridge(bridge, "a")
+        impostor.url = "nats://no-host.invalid"
+        self.bridge("a", impostor, "--send", "x")
+        self.await_said("a", "no NATS server answers yet (nats://no-host.invalid: ")
+
+    def test_no_stream(self):
+        server = self.server()
+        self.pair("a")
+        bridge = (TOOL, "bridge", "a.1", "--server", server.url)
+        for way in ("--send", "--receive"):
+            program = self.start(*bridge, f"{way}=x", f"{way}-stream=S")
+            program.await_error("it does not exist: make it, or give --create; trying again")
+            self.assertEqual(program.end()[0], 0)
 
 
 class Confinement(CarryTest):
+    def test_files(self):
+        """None can be opened for writing."""
+        server = self.server()
+        self.pair("a")
+        bridge = self.bridge("a", server, "--send", "x")
+        self.send("a", b"confined")
+        subprocess.run([os.environ["CROSSVM_MAKE_CALL"], str(bridge.pid), "crossvm-bridge"], check=True, timeout=PATIENCE)
+        self.assertEqual(bridge.wait(PATIENCE), -signal.SIGSYS)
+        self.assertIn("made the system call openat (", self.said("a"))
+
+    def test_ports(self):
+        """A server may tell of others, of which it connects only to those at a port of --server."""
+        first, other = Impostor(), Impostor()
+        self.addCleanup(first.listener.close)
+        self.addCleanup(other.listener.close)
+        self.pair("a")
+        self.bridge("a", first, "--send", "x")
+        for _ in range(4):  # it takes turns between all that it knows
+            first.serve_one([other])
+        other.listener.setblocking(False)
+        self.assertRaises(BlockingIOError, other.listener.accept)
+
     def test_all_threads(self):
         """Those of the NATS library, too, before and after it has connected again."""
         server = self.server()
@@ -396,7 +512,6 @@ class Confinement(CarryTest):
                 self.assertEqual((status["Seccomp"], status["NoNewPrivs"], int(status["CapEff"], 16)), ("2", "1", 0), thread)
             server.kill()
             server.start()
-
 
     def test_no_unix_sockets(self):
         """At those are other hubs and services, which take who comes for the bridge's user."""
@@ -418,6 +533,8 @@ class Errors(CarryTest):
             (("a", "--send", "x", "--server", "localhost"), "is no URL of a server"),
             (("a", "--send", "x", "--server", "nats://user:secret@localhost"), "give --user and --password-file"),
             (("a", "--send", "x", "--tls-cert", "file"), "belong together"),
+            (("a", "--send", "x", "--replicas=3"), "--replicas needs --create"),
+            (("a", "--send", "x", "--create", "--replicas=6"), "--replicas"),
             (("a", "--send", "x", "--user", "me"), "there is no password for --user"),
             (("a", "--send", "x", "--creds", "/dev/null"), "has no token and seed"),
             (("a", "--send", "x", "--tls-ca", "/nowhere"), "cannot read /nowhere: No such file"),
@@ -426,6 +543,12 @@ class Errors(CarryTest):
                 status, _, said = self.run_tool("bridge", *arguments)
                 self.assertEqual(status, 2)
                 self.assertIn(sentence, said)
+
+    def test_a_file_that_is_too_long(self):
+        (self.directory / "file").write_bytes(bytes((1 << 20) + 1))
+        status, _, said = self.run_tool("bridge", "a", "--send", "x", "--user", "me", "--password-file", self.directory / "file")
+        self.assertEqual(status, 2)
+        self.assertIn("has more than 1 MiB", said)
 
     def test_not_installed(self):
         alone = self.directory / "crossvm"

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -26,8 +27,10 @@ static void put(struct inbox *inbox, int number)
 static int take(struct inbox *inbox)
 {
     natsMsg *message = inbox_take(inbox);
-    int number = message ? *(const int *)(const void *)natsMsg_GetData(message) : -1;
+    int number = -1;
 
+    if (message)
+        memcpy(&number, natsMsg_GetData(message), sizeof(number));
     natsMsg_Destroy(message);
     return number;
 }

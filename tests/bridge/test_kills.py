@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A server, a bridge or a hub is killed at any point: all numbers arrive, each once and in order."""
+"""A server, a bridge, a hub or a program is killed at any point: what was sent arrives, each number once and in order."""
 
 import os
 import pathlib
@@ -82,6 +82,39 @@ class Programs(BridgeTest):
         while int(program.line()) < (BRIDGE_PROGRAM_KILLS + 1) * LISTED - 1:
             pass
         self.finish(sender)
+
+    def test_one_that_sends(self):
+        """What calls had said is sent arrives, each once and in order, however full the ring was, and then what its successor sends."""
+        server = self.server()
+        self.pair("from")
+        self.pair("to")
+        self.bridge("from", server, "--send", "a.b", "--send-stream", "STREAM")
+        self.bridge("to", server, "--receive", "a.b", "--receive-stream", "STREAM")
+        lists = self.start(ENDPOINT, "to.0", "list")
+        program = self.send_from(0)
+        self.assertEqual(lists.line(), "0")
+        for i in rounds("programs that send into a bridge killed", BRIDGE_PROGRAM_KILLS):
+            said = random.randrange(1, NUMBERS // 100)
+            for _ in range(said):
+                program.line()
+            program.kill()
+            said += program.stdout.read().count("more")
+            program = self.send_from((i + 1) * NUMBERS)
+            self.assertGreaterEqual(self.count_arrived(lists, i * NUMBERS), 100 * said)
+
+    def send_from(self, first):
+        program = self.endpoint("from", "push", NUMBERS, first)
+        self.go(program)
+        return program
+
+    def count_arrived(self, lists, first):
+        """How many numbers come, in order, before those of the next program. The first one has been read."""
+        following = first + 1
+        while (number := int(lists.line())) < first + NUMBERS:
+            self.assertEqual(number, following)
+            following += 1
+        self.assertEqual(number, first + NUMBERS)
+        return following - first
 
 
 if __name__ == "__main__":

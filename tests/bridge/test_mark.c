@@ -15,7 +15,7 @@
 /* The sources of the mark, with a look after each of their stores: there, a bridge may be killed. */
 static void look(void);
 #define __atomic_store_n(at, value, order) (*(volatile __typeof__(*(at)) *)(at) = (value), look())
-#include "../../src/bridge/mark.c"
+#include "../../src/bridge/mark.c" /* NOLINT(bugprone-suspicious-include) */
 #undef __atomic_store_n
 
 #define PURPOSE 5u
@@ -27,16 +27,22 @@ static const struct mark *looked_at;
 static uint32_t produced;
 static const struct mark_state *before, *after;
 
+static bool is(const struct mark_state *said, const struct mark_state *state)
+{
+    return memcmp(&said->taken, &state->taken, sizeof(said->taken)) == 0 && said->stored == state->stored &&
+           said->given == state->given;
+}
+
 static void look(void)
 {
-    struct mark_state said;
+    struct mark_state said = {0};
 
     if (!looked_at)
         return;
-    if (!mark_read(looked_at, PURPOSE, ACK, produced, &said))
+    if (mark_read(looked_at, PURPOSE, ACK, produced, &said))
+        assert_true(is(&said, after) || (before && is(&said, before)));
+    else
         assert_null(before);
-    else if (!before || memcmp(&said, before, sizeof(said)) != 0)
-        assert_memory_equal(&said, after, sizeof(said));
 }
 
 static void begin_to_look(const struct mark *mark, uint32_t index, const struct mark_state *one,
@@ -52,7 +58,7 @@ static void says_what_was_taken_and_given(void **state)
 {
     const struct ahead_place place = {.index = 160, .position = 96, .part = 3};
     struct mark mark = {0};
-    struct mark_state said;
+    struct mark_state said = {0};
 
     (void)state;
     mark_begin(&mark, PURPOSE, MARK_UNKNOWN, 40);
@@ -75,7 +81,7 @@ static void says_what_was_taken_and_given(void **state)
 static void indices_go_round(void **state)
 {
     struct mark mark = {0};
-    struct mark_state said;
+    struct mark_state said = {0};
     uint32_t index = 0;
 
     (void)state;
@@ -96,7 +102,7 @@ static void others_are_not_read(void **state)
 {
     const char *const one[] = {"a", "bc", NULL}, *const other[] = {"ab", "c", NULL};
     struct mark mark = {0};
-    struct mark_state said;
+    struct mark_state said = {0};
 
     (void)state;
     assert_false(mark_read(&mark, 0, 0, 0, &said)); /* memory of zeros */
@@ -127,6 +133,7 @@ static void is_whole_after_each_store(void **state)
     memset(&mark, 0xff, sizeof(mark)); /* of a session that is over */
     mark.magic = MAGIC;
     mark.purpose = PURPOSE;
+    mark.to_index[0] = 0;
     one.taken = (struct ahead_place){0};
     begin_to_look(&mark, 0, NULL, &one);
     mark_begin(&mark, PURPOSE, one.stored, one.given);

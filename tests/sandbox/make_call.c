@@ -112,7 +112,8 @@ struct call {
     unsigned long long arguments[4];
 };
 
-static const struct call opening = {SYS_openat, {(unsigned long long)AT_FDCWD}}; /* of no path, which opens nothing */
+static const struct call opening = {SYS_openat,
+                                    {(unsigned long long)AT_FDCWD, 0, O_WRONLY}}; /* of no path, which opens nothing */
 static const struct call socket_making = {SYS_socket, {AF_INET, SOCK_STREAM}};
 
 /* Makes the system call another one. */
