@@ -12,10 +12,12 @@ import struct
 import subprocess
 import tempfile
 import threading
+import time
 
 from namespace import Namespace
 
 TOOL = os.environ["CROSSVM_TOOL"]
+BRIDGE, NATS_SERVER = os.environ.get("CROSSVM_BRIDGE"), os.environ.get("CROSSVM_NATS_SERVER")
 VM = os.environ["CROSSVM_VM"]
 
 # What a message has to say of a fault, after what it could not do and with which object.
@@ -26,7 +28,7 @@ REMEDIES = re.compile(
     r"|there are as many threads and processes as may be, or too little memory is left; raise the limit with `ulimit -u`"
     r"|the system has no asynchronous I/O left, by which a peer is signalled; raise the sysctl fs\.aio-max-nr)"
     r"|: no memory$|no memory (is left )?(for|to) \S+|: taken, or no memory"
-    r"|--no-sandbox does without"
+    r"|--no-sandbox does without|.*; free some memory, or raise the limits"
 )
 
 # What it says of a descriptor that another process gave and that it cannot examine or use. Linux is never short of anything
@@ -90,6 +92,8 @@ class Program:
 
     arguments = []
     ready = None  # a part of what it prints when it works; None: it ends by itself
+    is_said = False  # it prints that on standard error
+    one_thread = False  # others are a library's
     first_wait = FIRST_WAIT  # the call with which its start is over
     never = set()  # calls that the system does not refuse
     status = 0  # at its end
@@ -151,7 +155,7 @@ class Program:
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=errors,
+            stderr=subprocess.STDOUT if self.is_said else errors,
             text=True,
         )
         hang = threading.Timer(PATIENCE, process.kill)
@@ -166,6 +170,8 @@ class Program:
         if is_ready:
             process.terminate()
         status = process.wait()
+        if self.is_said:
+            errors.write(self.printed + process.stdout.read())
         process.stdout.close()
         hang.cancel()
         if not self.ready and status == self.status:
@@ -408,6 +414,71 @@ class NetUnconfined(Net):
     arguments = [*Net.arguments, "--no-sandbox"]
 
 
+class Bridge(Program):
+    """Both ways, with a server of its own."""
+
+    ready = "connected to nats://"
+    is_said = True
+    one_thread = True
+    first_wait = re.compile(r'write\(2, "crossvm bridge: connected')
+    # To TCP, Linux waits for memory, and it needs none to poll so few descriptors. What is written are events and what it
+    # says, of which the number is not always the same.
+    never = {"recvfrom", "recvmsg", "preadv2", "sendto", "poll", "write"}
+    files = {"password": "secret"}  # the server wants none, and takes any
+
+    def prepare(self):
+        self.serve("pair", "link")
+        self.server_folder = pathlib.Path(tempfile.mkdtemp(prefix="crossvm-faults-"))
+        with socket.create_server(("localhost", 0)) as free:
+            self.port = free.getsockname()[1]
+        command = [NATS_SERVER, "-js", "-sd", self.server_folder / "store", "-a", "localhost", "-p", str(self.port), "-l",
+                   self.server_folder / "log", "--ports_file_dir", self.server_folder]
+        self.helpers.append(subprocess.Popen(command, stdout=subprocess.PIPE))
+        while not list(self.server_folder.glob("*.ports")):
+            os.sched_yield()
+        self.ask("$JS.API.STREAM.CREATE.BACK", '{"name":"BACK","subjects":["back"],"storage":"file","num_replicas":1}')
+
+    def ask(self, subject, text):
+        """A question to the server, as any other client asks it. Its answer comes once it is dealt with."""
+        with socket.create_connection(("localhost", self.port), PATIENCE) as client, client.makefile("rw", newline="") as lines:
+            lines.write('CONNECT {"verbose":false}\r\nSUB answer 1\r\n' + f"PUB {subject} answer {len(text)}\r\n{text}\r\n")
+            lines.flush()
+            while not lines.readline().startswith("MSG "):
+                pass
+            return lines.readline()
+
+    def command(self):
+        return [BRIDGE, "link.1", f"--server=nats://localhost:{self.port}", "--create", "--send=there",
+                "--send-stream=THERE", "--receive=back", "--receive-stream=BACK", "--user=me",
+                f"--password-file={self.folder}/password"]
+
+    def run_beside(self, *arguments):
+        """A command of the tool, as long as the bridge is there."""
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        with subprocess.Popen([TOOL, *arguments], env=self.environment, text=True, **pipes) as command:
+            while command.poll() is None:
+                if self.process.poll() is not None:
+                    command.kill()
+                    return "(the bridge has ended)"
+                time.sleep(0.005)
+            return command.stdout.read()
+
+    def check(self):
+        said = self.run_beside("send", "link.0", "there")
+        self.ask("back", "back")
+        said = said or self.run_beside("recv", "link.0", "-n", "1")
+        return None if said == "back\n" else f"messages do not cross: {said}"
+
+    def remove(self):
+        shutil.rmtree(self.server_folder)
+        super().remove()
+
+
+class BridgeUnconfined(Bridge):
+    def command(self):
+        return [*super().command(), "--no-sandbox"]
+
+
 class Top(Program):
     arguments = ["top", "--json", "--interval=0.1"]
     ready = '"name":"link"'
@@ -441,4 +512,5 @@ class Watch(Top):
 
 
 ALL = [Pair, PairUnconfined, Hub, HubUnconfined, Run, RunUnconfined, Vm, HostProgram, Record, RecordUnconfined, Replay]
-ALL += [ReplayUnconfined, Forward, ForwardUnconfined, Net, NetUnconfined, Top, TopUnconfined, TopFile, Watch]
+ALL += [ReplayUnconfined, Forward, ForwardUnconfined, Net, NetUnconfined, Top, TopUnconfined, TopFile, Watch, Bridge]
+ALL += [BridgeUnconfined]

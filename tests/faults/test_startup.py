@@ -19,7 +19,7 @@ ERRORS = ("ENOSPC", "EMFILE", "ENFILE", "ENOMEM")
 # Calls that the system does not refuse so, or with which a program gives something back. Linux answers brk() with the end of
 # the heap as it is, which is no error for strace: tests/allocations is for memory.
 NEVER = {"brk", "close", "munmap", "exit_group", "getpid", "getuid", "geteuid", "rt_sigaction", "rt_sigprocmask", "prlimit64", "kill"}
-NEVER |= {"execve", "wait4", "unlink", "getppid", "setpgid", "clock_nanosleep"}
+NEVER |= {"execve", "futex", "wait4", "unlink", "getppid", "setpgid", "clock_nanosleep"}
 
 # Nor does it refuse an event.
 EMIT = re.compile(r'write\(\d+, "\\1\\0\\0\\0\\0\\0\\0\\0", 8\)')
@@ -28,9 +28,9 @@ EMIT = re.compile(r'write\(\d+, "\\1\\0\\0\\0\\0\\0\\0\\0", 8\)')
 FIRST = re.compile(r"fcntl\(0, F_GETFD\)")
 
 
-def strace(trace, *options):
-    """A command that runs another one. What that starts is not traced once it is another program."""
-    return ["strace", "-D", "-f", "-qq", "-b", "execve", "-o", str(trace), "-e", "signal=none", *options, "--"]
+def strace(trace, *options, follows=True):
+    """A command that runs another one. What that starts is not traced once it is another program. follows: its threads are."""
+    return ["strace", "-D", *(["-f"] if follows else []), "-qq", "-b", "execve", "-o", str(trace), "-e", "signal=none", *options, "--"]
 
 
 def list_calls(kind, folder):
@@ -51,7 +51,7 @@ def list_calls(kind, folder):
         counts[thread][name] += 1
         if FIRST.search(line):
             started.add(thread)
-        begun = thread in started or len(counts) > 1
+        begun = thread in started or (len(counts) > 1 and not kind.one_thread)
         if begun and kind.ready and kind.first_wait.search(line):
             ready.add(thread)
         call = (name, counts[thread][name])
@@ -75,7 +75,8 @@ class Startup(unittest.TestCase):
         """Runs a program whose call fails, and returns what is wrong then, or None."""
         program = kind()
         trace = self.folder / "trace"
-        prefix = strace(trace, "-e", f"trace={name}", "-e", f"inject={name}:error={error}:when={number}")
+        inject = f"inject={name}:error={error}:when={number}"
+        prefix = strace(trace, "-e", f"trace={name}", "-e", inject, follows=not kind.one_thread)
         outcome = program.run(prefix)
         program.remove()
         if "(INJECTED)" not in trace.read_text():
