@@ -103,7 +103,7 @@ class Server:
         """Whether messages are stored: then one for another stream is refused. One that was just made may not answer yet."""
         headers = b"NATS/1.0\r\nNats-Expected-Stream: none\r\n\r\n"
         size = len(headers)
-        with self.client() as lines:
+        with self.client(told_of_none=True) as lines:
             lines.write(b"SUB answer 1\r\nHPUB %s answer %d %d\r\n%s\r\n" % (subject.encode(), size, size, headers))
             lines.flush()
             while not (line := lines.readline()).startswith((b"MSG ", b"HMSG ")):
@@ -111,9 +111,10 @@ class Server:
             return line.startswith(b"MSG ")
 
     @contextlib.contextmanager
-    def client(self):
+    def client(self, told_of_none=False):
+        """told_of_none: where nobody takes a message, the server answers."""
         with socket.create_connection(("localhost", self.port)) as client, client.makefile("rwb") as lines:
-            lines.write(b'CONNECT {"headers":true,"no_responders":true,"verbose":false}\r\n')
+            lines.write(b'CONNECT {"headers":true,"no_responders":%s,"verbose":false}\r\n' % (b"true" if told_of_none else b"false"))
             yield lines
 
 
