@@ -3,8 +3,10 @@
 """Takes one order after the other out of a copy of the sources, and expects a story of the model to fail for each.
 
     weaken.py FOLDER [WHAT...]
+    weaken.py --check
 
-FOLDER gets the copy and its build tree. With WHAT, only the weakenings of these names are tried.
+FOLDER gets the copy and its build tree. With WHAT, only the weakenings of these names are tried. With --check, none is
+tried, and those whose text is not in the sources are named.
 """
 
 import pathlib
@@ -60,6 +62,13 @@ def try_weakening(sources, tree, weakening):
     return not well
 
 
+def check():
+    """Names the weakenings that do not fit the sources as they are."""
+    missing = ["%s: %s has its text %d times, not once" % (what, name, count)
+               for what, name, text, *_ in WEAKENINGS if (count := (TOP / name).read_text().count(text)) != 1]
+    sys.exit("\n".join(missing))
+
+
 def main(folder, *wanted):
     sources, tree = pathlib.Path(folder, "sources").resolve(), pathlib.Path(folder, "tree").resolve()
     weakenings = [weakening for weakening in WEAKENINGS if not wanted or weakening[0] in wanted]
@@ -77,4 +86,6 @@ def main(folder, *wanted):
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
+    if sys.argv[1:] == ["--check"]:
+        check()
     sys.exit(main(*sys.argv[1:]))

@@ -95,7 +95,9 @@ CHANNEL = [
     ),
     ("space at a look", RECV, "        give_wanted_space(channel);\n", "", "channel", "drain, by a look"),
     (
-        "space at the end of file", RECV, "if (recv_withheld(recv) > 0) /* the peer may", "if (false) /* the peer may",
+        "space at the end of file", RECV,
+        "    if (recv_withheld(recv) > 0)\n        cvm_channel_give_space(channel);\n    return",
+        "    return",
         "channel", "drain, at the end",
     ),
     (
