@@ -66,7 +66,7 @@ def check():
     """Names the weakenings that do not fit the sources as they are."""
     missing = ["%s: %s has its text %d times, not once" % (what, name, count)
                for what, name, text, *_ in WEAKENINGS if (count := (TOP / name).read_text().count(text)) != 1]
-    sys.exit("\n".join(missing))
+    sys.exit("\n".join(missing) or 0)
 
 
 def main(folder, *wanted):
