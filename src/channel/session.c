@@ -88,12 +88,11 @@ static bool is_spoiled(const crossvm_channel_t *channel)
 
 void crossvm_channel_open(crossvm_channel_t *channel)
 {
-    uint32_t generation = crossvm_private_load(channel->own + WORD(CROSSVM_CHANNEL_GENERATION_AT)) + 1;
+    uint32_t generation = crossvm_private_load(channel->own + WORD(CROSSVM_CHANNEL_GENERATION_AT));
 
-    if (generation == channel->generation)
+    do /* the peer may have written there */
         generation++;
-    if (generation == 0)
-        generation = 1;
+    while (generation == 0 || generation == channel->generation);
     channel->generation = generation;
     channel->peer_generation = 0;
     channel->peer_lost = false;

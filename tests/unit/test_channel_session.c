@@ -555,6 +555,12 @@ static void generations_are_never_zero_nor_repeated(void **state)
     *generation = before - 1; /* the peer wrote to it */
     crossvm_channel_open(&pair->end[0].channel);
     assert_true(*generation != 0 && *generation != before);
+    *generation = 0xffffffff;
+    crossvm_channel_open(&pair->end[0].channel);
+    assert_int_equal(*generation, 1);
+    *generation = 0xffffffff; /* behind it comes 0, and then the one that it has */
+    crossvm_channel_open(&pair->end[0].channel);
+    assert_int_equal(*generation, 2);
     pair_free(pair);
     (void)state;
 }
