@@ -183,6 +183,7 @@ static void a_message_that_cannot_be(void **state)
         assert_int_equal(observe(), 0);
         told.status = i == 0 ? EACCES : 0;
         told.num_dataports = i == 1 ? 2 : 1;
+        told.dataports[1] = told.dataports[0];
         told.header.type = i == 2 ? CROSSVM_WIRE_OBSERVE : CROSSVM_WIRE_INFO;
         told.name[0] = i == 3 ? '.' : 'x';
         tell();
