@@ -272,6 +272,41 @@ static void what_an_end_says_is_said_again(void **state)
     (void)state;
 }
 
+/* The same of an acknowledgement that was right. */
+static void an_acknowledgement_is_said_again(void **state)
+{
+    struct pair *pair = pair_new(8192, CROSSVM_CHANNEL_STREAM, 0);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+
+    crossvm_channel_open(one);
+    crossvm_channel_open(two);
+    assert_int_equal(crossvm_channel_connect(one, NOW), -EAGAIN);
+    *pair_word(pair, 0, CROSSVM_CHANNEL_ACK_AT) ^= 0x5a;
+    assert_int_equal(crossvm_channel_connect(one, NOW), -EAGAIN);
+    assert_int_equal(*pair_word(pair, 0, CROSSVM_CHANNEL_ACK_AT), *pair_word(pair, 1, CROSSVM_CHANNEL_GENERATION_AT));
+    assert_int_equal(crossvm_channel_connect(two, NOW), 0);
+    assert_int_equal(crossvm_channel_connect(one, NOW), 0);
+    pair_free(pair);
+    (void)state;
+}
+
+/* The peer may sleep until it is acknowledged, and nothing else would wake it. */
+static void an_acknowledgement_is_told_once(void **state)
+{
+    struct pair *pair = pair_new(8192, CROSSVM_CHANNEL_STREAM, 0);
+    struct end *one = &pair->end[0];
+
+    crossvm_channel_open(&one->channel);
+    crossvm_channel_open(&pair->end[1].channel);
+    one->emits = 0;
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(crossvm_channel_connect(&one->channel, NOW), -EAGAIN);
+        assert_int_equal(one->emits, 1);
+    }
+    pair_free(pair);
+    (void)state;
+}
+
 static void mismatch(unsigned at, uint32_t value, const char *word)
 {
     struct pair *pair = pair_new(8192, CROSSVM_CHANNEL_STREAM, 0);
@@ -286,6 +321,9 @@ static void mismatch(unsigned at, uint32_t value, const char *word)
     assert_int_equal(crossvm_channel_connect(one, NOW), -EPROTO);
     assert_int_equal(crossvm_channel_state(one), CROSSVM_CHANNEL_BROKEN);
     assert_non_null(strstr(crossvm_channel_reason(one), word));
+    /* The other end learns that nobody listens, and that nothing comes any more. */
+    assert_int_equal(*pair_word(pair, 0, CROSSVM_CHANNEL_STOP_AT), *pair_word(pair, 0, CROSSVM_CHANNEL_GENERATION_AT));
+    assert_int_equal(*pair_word(pair, 0, CROSSVM_CHANNEL_FIN_AT), *pair_word(pair, 0, CROSSVM_CHANNEL_GENERATION_AT));
     assert_int_equal(crossvm_channel_send(one, "x", 1, FOREVER), -EPROTO);
     assert_int_equal(crossvm_channel_recv(one, &value, 1, FOREVER), -EPROTO);
     pair_free(pair);
@@ -492,6 +530,25 @@ static void what_a_peer_sent_before_it_went_is_met_late(void **state)
     (void)state;
 }
 
+/* The same of one that was killed: nothing in the memory says that it went. */
+static void what_a_killed_peer_sent_is_met_late(void **state)
+{
+    struct pair *pair = pair_new(8192, CROSSVM_CHANNEL_STREAM, 0);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    char buffer[8];
+
+    crossvm_channel_open(two);
+    crossvm_channel_open(one);
+    (void)crossvm_channel_connect(one, NOW);
+    assert_int_equal(crossvm_channel_connect(two, NOW), 0);
+    assert_int_equal(crossvm_channel_send(two, "hello", 5, NOW), 5);
+    crossvm_channel_set_peer(one, false); /* before this end has looked */
+    assert_int_equal(crossvm_channel_recv(one, buffer, 8, FOREVER), 5);
+    assert_int_equal(crossvm_channel_recv(one, buffer, 8, FOREVER), -EPIPE);
+    pair_free(pair);
+    (void)state;
+}
+
 static int failing_ring(void *cookie)
 {
     (void)cookie;
@@ -596,6 +653,8 @@ int main(void)
         cmocka_unit_test(ends_meet_in_either_order),
         cmocka_unit_test(a_call_that_needs_the_peer_waits_for_it),
         cmocka_unit_test(what_an_end_says_is_said_again),
+        cmocka_unit_test(an_acknowledgement_is_said_again),
+        cmocka_unit_test(an_acknowledgement_is_told_once),
         cmocka_unit_test(a_ring_is_no_longer_than_an_index_tells),
         cmocka_unit_test(ends_that_do_not_fit_say_why),
         cmocka_unit_test(a_newer_minor_version_and_unknown_features_are_welcome),
@@ -606,6 +665,7 @@ int main(void)
         cmocka_unit_test(a_peer_that_is_said_to_be_gone_is_gone_after_its_data),
         cmocka_unit_test(what_was_taken_is_told_when_the_session_is_over),
         cmocka_unit_test(what_a_peer_sent_before_it_went_is_met_late),
+        cmocka_unit_test(what_a_killed_peer_sent_is_met_late),
         cmocka_unit_test(an_emit_that_fails_means_that_the_peer_is_gone),
         cmocka_unit_test(an_error_of_the_wait_ends_the_call_only),
         cmocka_unit_test(generations_are_never_zero_nor_repeated),
