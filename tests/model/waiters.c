@@ -70,14 +70,16 @@ static long futex_wait(uint32_t *word, uint32_t value)
     return 0;
 }
 
-static long futex_wake(void)
+/* Wakes so many at most: any of them, for which those with the lowest numbers stand. */
+static long futex_wake(uint32_t most)
 {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    for (unsigned int i = 0; i < MEMORY_THREADS; i++) {
+    for (unsigned int i = 0; i < MEMORY_THREADS && most > 0; i++) {
         if (!stage.sleeps[i])
             continue;
         stage.sleeps[i] = false;
         world_add_event(FUTEX + i);
+        most--;
     }
     return 0;
 }
@@ -96,7 +98,7 @@ long __wrap_syscall(long number, ...)
     va_end(arguments);
     if (number != SYS_futex)
         world_fail("a system call that is none of a futex");
-    return operation == FUTEX_WAKE_PRIVATE ? futex_wake() : futex_wait(word, value);
+    return operation == FUTEX_WAKE_PRIVATE ? futex_wake(value) : futex_wait(word, value);
 }
 
 /*
@@ -168,6 +170,7 @@ static const struct story stories[] = {
     {"one waits", .threads = 2, .begin = begin, .run = {peer, waiter}},
     {"two wait", .threads = 3, .begin = begin, .run = {peer, waiter, waiter}},
     {"two wait, one of them longer", .threads = 3, .begin = begin, .run = {peer_twice, waiter, patient_waiter}},
+    {"three wait, few switches", .threads = 4, .switches = 1, .begin = begin, .run = {waiter, waiter, waiter, peer}},
     {"one waits, one looks", .threads = 3, .begin = begin, .run = {peer, waiter, poller}},
 };
 
