@@ -6,12 +6,14 @@ find_package(Threads REQUIRED)
 add_library(lib_fixture STATIC ${CMAKE_CURRENT_LIST_DIR}/../tool/fake_vm.c ${CMAKE_CURRENT_LIST_DIR}/../tool/lib_fixture.c)
 target_link_libraries(lib_fixture PUBLIC crossvm-static ${CMOCKA_LIBRARIES} Threads::Threads)
 
-foreach(name guest host list names news process registers replies)
+foreach(name guest host list names news peer_watch process registers replies)
     add_executable(test_lib_${name} ${CMAKE_CURRENT_LIST_DIR}/test_lib_${name}.c)
     target_link_libraries(test_lib_${name} PRIVATE lib_fixture)
     add_test(NAME lib/${name} COMMAND test_lib_${name})
 endforeach()
 
+target_link_libraries(test_lib_peer_watch PRIVATE channel_fixture)
+target_link_options(test_lib_peer_watch PRIVATE -Wl,--wrap=clock_gettime)
 target_link_options(test_lib_process PRIVATE -Wl,--wrap=getsockopt,--wrap=geteuid)
 target_link_options(test_lib_news PRIVATE -Wl,--wrap=clock_gettime,--wrap=poll)
 
