@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <crossvm/crossvm.h>
+#include <crossvm/end_channel.h>
 
 #include "../tool/fake_vm.h"
 #include "../tool/lib_fixture.h"
@@ -237,6 +237,22 @@ static void wait_tells_no_more_than_an_int_holds(void **state)
     crossvm_close(end);
 }
 
+/* Else each call that waits through the channel would return once more for every INT_MAX of them. */
+static void a_look_before_a_sleep_takes_all_events(void **state)
+{
+    crossvm_end_t *end = lib_fixture_open(state);
+    crossvm_channel_t *channel;
+    int timeout_ms;
+
+    assert_int_equal(crossvm_channel_create(&channel, end, NULL), 0);
+    fake_vm_emit(lib_fixture_vm(state), 2 * (uint64_t)INT_MAX + 5);
+    assert_int_equal(crossvm_channel_prepare(channel, CROSSVM_CHANNEL_IN, &timeout_ms), 0);
+    assert_false(polls_readable(end));
+    assert_int_equal(crossvm_wait(end, CROSSVM_NOW), 0);
+    crossvm_channel_destroy(channel);
+    crossvm_close(end);
+}
+
 static void events_before_open_are_told(void **state)
 {
     crossvm_end_t *end;
@@ -416,6 +432,7 @@ int main(void)
         lib_case(emit_to_a_full_counter),
         lib_case(wait_counts),
         lib_case(wait_tells_no_more_than_an_int_holds),
+        lib_case(a_look_before_a_sleep_takes_all_events),
         lib_case(events_before_open_are_told),
         lib_case(timeouts),
         lib_case(no_event_is_lost),
