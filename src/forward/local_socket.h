@@ -33,9 +33,9 @@ bool local_socket_init_standard(struct local_socket *socket);
 /**
  * Reads what there is, or one packet.
  *
+ * @param size   of a packet at least local_socket_next_packet(): what does not fit is lost
  * @param at_end receives whether nothing more will come; the result is 0 then
- * @return how much; -EAGAIN when there is nothing, -EMSGSIZE when the packet is longer than size and stays, or another
- * negative errno value
+ * @return how much; -EAGAIN when there is nothing, or another negative errno value
  */
 ssize_t local_socket_read(struct local_socket *socket, void *to, size_t size, bool *at_end);
 
