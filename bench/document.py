@@ -47,7 +47,8 @@ def costs(streams=""):
             (f"64 KiB of a stream from the guest{streams}", sized("stream from the guest", 65536))]
 
 
-NEW = [("a new connection with a round trip", sized("new connection, with a round trip", 1))]
+NEW = ("a new connection with a round trip", sized("new connection, with a round trip", 1))
+SOCKETS = [Below("*both on one CPU*", ONE), *costs(), NEW, Below("*on two CPUs, one each*", TWO), *costs(), NEW]
 
 
 def processes(name, unit):
@@ -77,9 +78,24 @@ TABLES = [
       ("two CPUs, both ends sleep", {**TWO, "name": "exits of the guest in a round trip, both sleep"}),
       ("two CPUs, both look", {**TWO, "name": "exits of the guest in a round trip, both look first"})]),
     ("instructions of sockets",
-     [("`crossvm forward`", {"of": "ivshmem", "how": "TCP by crossvm forward"}), ("virtio-vsock", {"of": "virtio-vsock"}),
-      ("TCP within the host", {"of": "the host alone", "how": "TCP"})],
-     [Below("*both on one CPU*", ONE), *costs(), *NEW, Below("*on two CPUs, one each*", TWO), *costs(), *NEW]),
+     [("TCP, ivshmem", {"of": "ivshmem", "how": "TCP by crossvm forward"}),
+      ("TCP, vfio-user", {"of": "vfio-user", "how": "TCP by crossvm forward"}),
+      ("Unix, ivshmem", {"of": "ivshmem", "how": "Unix sockets by crossvm forward"}), ("virtio-vsock", {"of": "virtio-vsock"}),
+      ("TCP, host alone", {"of": "the host alone", "how": "TCP"}),
+      ("Unix, host alone", {"of": "the host alone", "how": "Unix socket"})], SOCKETS),
+    ("instructions of TCP",
+     [("`crossvm net`, ivshmem", {"of": "ivshmem", "how": "TCP by crossvm net"}),
+      ("`crossvm net`, vfio-user", {"of": "vfio-user", "how": "TCP by crossvm net"}), ("virtio-net", {"of": "virtio-net"})],
+     SOCKETS),
+    ("datagrams of 64 bytes by NATS", [("`crossvm bridge`", {"of": "crossvm bridge"}), ("its client alone", {"of": "cnats alone"})],
+     [Below("", {"group": "messages of 64 bytes by NATS"}),
+      ("to the server, 1/s", {"name": "to the server", "by": "clock"}), ("to a stream, 1/s", {"name": "to a stream"}),
+      ("from a stream, 1/s", {"name": "from a stream"}),
+      ("to a stream with three replicas, 1/s", {"name": "to a stream with 3 replicas"}),
+      ("from a stream with three replicas, 1/s", {"name": "from a stream with 3 replicas"}),
+      ("there and back by two bridges, without streams, µs", {"name": "there and back, without streams"}),
+      ("there and back by two bridges, by streams, µs", {"name": "there and back, by streams"}),
+      ("instructions of a datagram to the server", {"name": "to the server", "by": "callgrind"})]),
     ("times of a new socket, µs", [("`crossvm forward`", {"of": "crossvm forward"}), ("`ssh -L`", {"of": "ssh -L"}),
                                    ("nothing between", {"of": "direct"})],
      [Below("", {"group": "a new TCP connection"}), ("until a byte came back", {"name": "to a byte and back"}),
@@ -113,7 +129,7 @@ TABLES = [
 def number(value):
     """Three digits that count, or four of large numbers."""
     if value >= 1000:
-        return f"{round(value, -2 if value >= 10000 else -1):,.0f}"
+        return f"{round(value, -3 if value >= 1000000 else -2 if value >= 10000 else -1):,.0f}"
     return f"{value:.0f}" if value >= 100 else f"{value:#.3g}" if value >= 1 else f"{value:.3g}"
 
 

@@ -25,7 +25,8 @@ class Cell(unittest.TestCase):
         return document.cell(report(*found), fields)
 
     def test_three_digits_count(self):
-        values = {0.0345: "0.0345", 1.5: "1.50", 43.44: "43.4", 202.6: "203", 2112: "2,110", 118864: "118,900"}
+        values = {0.0345: "0.0345", 1.5: "1.50", 43.44: "43.4", 202.6: "203", 2112: "2,110", 118864: "118,900",
+                  9463560: "9,464,000"}
         self.assertEqual({value: self.cell(figure(value), name="message") for value in values}, values)
 
     def test_what_differs_much_has_the_least_and_the_most(self):
