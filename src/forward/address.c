@@ -225,8 +225,11 @@ int address_connect(const struct address *address, bool *connecting)
     address_set_up(fd, address->socket.any.sa_family);
     result = connect(fd, &address->socket.any, address->length);
     /* A server of this machine has answered while the call ran, and only another call tells. */
-    if (result && errno == EINPROGRESS)
+    if (result && errno == EINPROGRESS) {
         result = connect(fd, &address->socket.any, address->length);
+        if (result && errno == EISCONN) /* what vsock says of success */
+            result = 0;
+    }
     *connecting = result && errno == EALREADY;
     return result && !*connecting ? close_with_error(fd) : fd;
 }
