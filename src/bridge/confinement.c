@@ -97,7 +97,10 @@ int bridge_confine(const struct bridge_config *config)
     /* What a resolver does without: a library that it would load later, and name servers of this machine that have a
      * socket. At such sockets are other hubs, too, and services that do all for root. */
     static const struct filter_rule refused[] = {
-        {.call = SCMP_SYS(socket), .num_checks = 1, .check = {0, SCMP_CMP_EQ, AF_UNIX, 0}, .refused_error = EAFNOSUPPORT},
+        {.call = SCMP_SYS(socket),
+         .num_checks = 1,
+         .check = {0, SCMP_CMP_EQ, AF_UNIX, 0},
+         .refused_error = EAFNOSUPPORT},
         {.call = SCMP_SYS(mmap),
          .num_checks = 1,
          .check = {2, SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC},

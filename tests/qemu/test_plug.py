@@ -88,7 +88,7 @@ class Plug:
 
     def test_what_top_sees(self):
         """The channel of a device, which goes while top has its memory mapped, and comes again."""
-        self.vm.run("crossvm top --json --interval 0.1 >/tmp/reports & top=$!")
+        self.vm.run("crossvm top --json --interval 0.1 >/tmp/reports 2>/dev/null & top=$!")
         for _ in range(2):
             self.take_in()
             self.vm.run("crossvm echo link >/dev/null 2>&1 & echo=$!")
