@@ -99,7 +99,7 @@ class Plug:
         self.vm.run("kill $top; wait $top")
 
     def await_report(self, text):
-        self.vm.run(f"until tail -n 1 /tmp/reports | grep -qF '{text}'; do usleep 10000; done")
+        self.vm.run(f"until tail -n 1 /tmp/reports | grep -qF '{text}'; do kill -0 $top || break; usleep 10000; done")
 
 
 class VfioUser(Plug, QemuTest):

@@ -510,17 +510,25 @@ static void what_was_taken_is_told_when_the_session_is_over(void **state)
     (void)state;
 }
 
-static void what_a_peer_sent_before_it_went_is_met_late(void **state)
+/* End 1 is in the session and has sent something, and end 0 does not know of either yet. */
+static void send_before_the_other_looks(struct pair *pair)
 {
-    struct pair *pair = pair_new(8192, CROSSVM_CHANNEL_STREAM, 0);
     crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
-    char buffer[8];
 
     crossvm_channel_open(two);
     crossvm_channel_open(one);
     (void)crossvm_channel_connect(one, NOW);
     assert_int_equal(crossvm_channel_connect(two, NOW), 0);
     assert_int_equal(crossvm_channel_send(two, "hello", 5, NOW), 5);
+}
+
+static void what_a_peer_sent_before_it_went_is_met_late(void **state)
+{
+    struct pair *pair = pair_new(8192, CROSSVM_CHANNEL_STREAM, 0);
+    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    char buffer[8];
+
+    send_before_the_other_looks(pair);
     crossvm_channel_close(two);
     crossvm_channel_set_peer(one, false); /* it is gone before this end has looked */
     assert_int_equal(crossvm_channel_recv(one, buffer, 8, FOREVER), 5);
@@ -534,14 +542,10 @@ static void what_a_peer_sent_before_it_went_is_met_late(void **state)
 static void what_a_killed_peer_sent_is_met_late(void **state)
 {
     struct pair *pair = pair_new(8192, CROSSVM_CHANNEL_STREAM, 0);
-    crossvm_channel_t *one = &pair->end[0].channel, *two = &pair->end[1].channel;
+    crossvm_channel_t *one = &pair->end[0].channel;
     char buffer[8];
 
-    crossvm_channel_open(two);
-    crossvm_channel_open(one);
-    (void)crossvm_channel_connect(one, NOW);
-    assert_int_equal(crossvm_channel_connect(two, NOW), 0);
-    assert_int_equal(crossvm_channel_send(two, "hello", 5, NOW), 5);
+    send_before_the_other_looks(pair);
     crossvm_channel_set_peer(one, false); /* before this end has looked */
     assert_int_equal(crossvm_channel_recv(one, buffer, 8, FOREVER), 5);
     assert_int_equal(crossvm_channel_recv(one, buffer, 8, FOREVER), -EPIPE);
